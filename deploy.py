@@ -1,0 +1,36 @@
+"""The rollout of one host, top to bottom. Everything but `switch` and `remove` only stages.
+
+    rollout apply ENVIRONMENT                                  all hosts, in order, verified
+    pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST    this file by itself, one host
+"""
+
+from pyinfra import host
+
+from roles.database import tasks as database
+from roles.flags import tasks as flags
+from roles.host import tasks as host_base
+from roles.release import tasks as release
+from roles.schema import tasks as schema
+from roles.service import tasks as service
+from roles.sessions import tasks as sessions
+from roles.shared.guard import answer_without_delay, one_active_host
+
+one_active_host()
+answer_without_delay()
+
+if "database" in host.groups:
+    database.provision()
+
+if "service" in host.groups:
+    host_base.provision()
+
+    # The schema only ever grows, so it comes before the code that wants it and harms none that runs.
+    schema.migrate()
+    release.stage()
+    flags.stage()
+
+    service.switch()
+
+    sessions.retire()
+    sessions.archive()
+    sessions.remove()

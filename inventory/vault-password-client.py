@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Prints the Ansible Vault password of one environment; Ansible calls it with `--vault-id ENVIRONMENT`.
+
+Looked up in this order, the first that exists: the file named by $ROLLOUT_VAULT_PASSWORD_FILE,
+~/.config/baileys-rollout/ENVIRONMENT.vault-password, and for the lab the one that it generated.
+Exit code 2 tells Ansible that there is none (its convention for vault client scripts).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+
+def candidates(environment: str) -> list[Path]:
+    """Where the password of ``environment`` may stand, in order of precedence."""
+    places = [Path.home() / ".config/baileys-rollout" / f"{environment}.vault-password"]
+    if named := os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE"):
+        places.insert(0, Path(named))
+    if environment == "lab":
+        places.append(Path(__file__).resolve().parent.parent / ".lab/vault-password")
+    return places
+
+
+def main() -> int:
+    """Print the password; 2 when there is none."""
+    environment = sys.argv[sys.argv.index("--vault-id") + 1] if "--vault-id" in sys.argv else ""
+    for path in candidates(environment):
+        if path.is_file():
+            sys.stdout.write(path.read_text().strip() + "\n")
+            return 0
+    print(f"No vault password for {environment!r}; looked in:", file=sys.stderr)
+    print("".join(f"  {path}\n" for path in candidates(environment)), end="", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
