@@ -1,0 +1,1 @@
+"""PostgreSQL on hosts that carry it themselves."""

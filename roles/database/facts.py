@@ -1,0 +1,67 @@
+"""What a database host's PostgreSQL has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+# A password's verifier tells nothing; whether it still fits is tried by connecting, never read.
+SCRIPT = """
+cd /
+psql -XAtq -d postgres -c "SELECT 'role=' || rolname FROM pg_roles" \
+  -c "SELECT 'database=' || datname FROM pg_database" 2>/dev/null
+psql -XAtq -d "$1" -c "SELECT 'grants=yes' FROM pg_default_acl a
+  JOIN pg_roles r ON r.oid = a.defaclrole WHERE r.rolname = '$2' LIMIT 1" 2>/dev/null
+true
+"""
+
+
+class PostgresqlObjects(FactBase[dict[str, Any]]):
+    """Roles and databases, and whether the owner's default privileges are set."""
+
+    def command(self, database: str, owner: str) -> StringCommand:
+        """Run as the ``postgres`` user."""
+        return StringCommand(
+            "sh", "-c", QuoteString(SCRIPT), "sh", QuoteString(database), QuoteString(owner)
+        )
+
+    @staticmethod
+    def default() -> dict[str, Any]:
+        """Nothing is there."""
+        return {"roles": [], "databases": [], "grants": False}
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """Names by kind."""
+        found = [line.split("=", 1) for line in output if "=" in line]
+        return {
+            "roles": sorted(value for kind, value in found if kind == "role"),
+            "databases": sorted(value for kind, value in found if kind == "database"),
+            "grants": any(kind == "grants" for kind, _ in found),
+        }
+
+
+class PasswordsAccepted(FactBase[bool]):
+    """Whether the server accepts the declared passwords, over TLS, as the service would use them.
+
+    The passwords come on standard input (user, password, user, password), never in argv.
+    """
+
+    def command(self, database: str, address: str, ca_file: str) -> StringCommand:
+        """One connection a role; ``PGPASSWORD`` is set inside the shell, not in anyone's argv."""
+        script = (
+            "while IFS= read -r user && IFS= read -r PGPASSWORD; do export PGPASSWORD; "
+            'psql -XAtq "host=$2 hostaddr=127.0.0.1 user=$user dbname=$1 sslmode=verify-ca sslrootcert=$3"'
+            " -c 'SELECT 1' >/dev/null 2>&1 </dev/null || { echo no; exit 0; }; done; echo yes"
+        )
+        return StringCommand("sh", "-c", QuoteString(script), "sh", database, address, ca_file)
+
+    @staticmethod
+    def default() -> bool:
+        """Not accepted."""
+        return False
+
+    def process(self, output: list[str]) -> bool:
+        """Only the positive word counts."""
+        return output[-1:] == ["yes"]

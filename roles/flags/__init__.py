@@ -1,0 +1,1 @@
+"""The next .env, beside the live one, and the catalogue of flags."""

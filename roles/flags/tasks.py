@@ -1,0 +1,31 @@
+"""Stage the next .env beside the live one; the switch puts it in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import StringCommand
+
+from roles.shared.facts import ask
+from roles.shared.host_program import installed_command
+from roles.shared.plan import environment_plan
+
+
+@operation()
+def env_staged() -> Iterator[StringCommand]:
+    """Have ``.env.next`` hold what the live ``.env`` holds, with the declared settings in it.
+
+    The file is edited on the host, so that secrets that only the host knows never leave it.
+    """
+    plan = environment_plan(host.data.dict())
+    if ask("env --check --plan -", plan)["exit"] == 0:
+        host.noop("the next .env is as declared")
+        return
+    yield installed_command("env --plan -", plan)
+
+
+def stage() -> None:
+    """The flags' step."""
+    env_staged(name="Stage the next .env")

@@ -1,0 +1,1 @@
+"""Packages, user, directories, PM2 and its boot unit, log rotation, the host program."""

@@ -1,0 +1,44 @@
+"""What is installed on the host."""
+
+from __future__ import annotations
+
+import json
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+
+class GlobalNpmVersion(FactBase[str | None]):
+    """Version of an npm package installed for the whole host, or None.
+
+    Read from its ``package.json``: ``npm ls -g`` takes a second, and pyinfra's own fact misreads
+    scoped names (DOMAIN.md section 5, "Custom operations and facts").
+    """
+
+    def command(self, package: str) -> StringCommand:
+        """Debian's npm installs below /usr/local."""
+        manifest = f"/usr/local/lib/node_modules/{package}/package.json"
+        return StringCommand("cat", QuoteString(manifest), "2>/dev/null", "||", "true")
+
+    def process(self, output: list[str]) -> str | None:
+        """The version that the manifest names."""
+        text = "".join(output)
+        return str(json.loads(text)["version"]) if text else None
+
+
+class EnabledUnits(FactBase[list[str]]):
+    """Which of some systemd units are enabled, in their order."""
+
+    def command(self, units: list[str]) -> StringCommand:
+        """``is-enabled`` prints a word for each unit, and nothing at all for one that is missing."""
+        script = 'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
+        return StringCommand("sh", "-c", QuoteString(script), "sh", *units)
+
+    @staticmethod
+    def default() -> list[str]:
+        """None is enabled."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """The enabled ones."""
+        return list(output)

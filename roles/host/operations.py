@@ -1,0 +1,59 @@
+"""Operations that pyinfra does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+from roles.host.facts import EnabledUnits, GlobalNpmVersion
+
+
+@operation()
+def global_npm_package(package: str, version: str) -> Iterator[StringCommand]:
+    """Install one version of an npm package for the whole host.
+
+    Args:
+        package: its name; scoped names too.
+        version: the exact version.
+    """
+    if host.get_fact(GlobalNpmVersion, package=package) == version:
+        host.noop(f"{package} {version} is installed")
+        return
+    yield StringCommand(
+        "npm install --global --no-fund --no-audit --no-update-notifier",
+        QuoteString(f"{package}@{version}"),
+    )
+
+
+@operation()
+def enabled_units(units: list[str]) -> Iterator[StringCommand]:
+    """Enable systemd units, without starting them.
+
+    Args:
+        units: unit names; their files exist.
+    """
+    enabled = host.get_fact(EnabledUnits, units=units)
+    missing = [unit for unit in units if unit not in enabled]
+    if not missing:
+        host.noop("the units are enabled")
+        return
+    yield StringCommand("systemctl daemon-reload && systemctl enable --quiet", *missing)
+
+
+@operation()
+def pm2_boot_unit(user: str, home: str) -> Iterator[StringCommand]:
+    """Let systemd bring PM2 and its saved apps back at boot, as the service's user.
+
+    Args:
+        user: the service's user.
+        home: its home directory.
+    """
+    unit = f"pm2-{user}.service"
+    if unit in host.get_fact(EnabledUnits, units=[unit]):
+        host.noop(f"{unit} is enabled")
+        return
+    # PM2 names, writes and enables the unit itself (DOMAIN.md section 3).
+    yield StringCommand("pm2 startup systemd -u", QuoteString(user), "--hp", QuoteString(home))

@@ -1,0 +1,97 @@
+"""Provision a service host; nothing here touches what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.operations import apt, files, server
+
+from roles.host.operations import enabled_units, global_npm_package, pm2_boot_unit
+from roles.shared.files import content_of, put
+from roles.shared.host_program import PROGRAM, ZIPAPP, zipapp
+from roles.shared.plan import CONFIG_DIRECTORY, DATABASE_CA_FILE
+
+FOLDER = Path(__file__).parent
+STATE_DIRECTORY = "/var/lib/baileys-rollout"
+BOOT_UNITS = ["baileys-hostswitch-before-pm2.service", "baileys-hostswitch-after-pm2.service"]
+
+
+def provision() -> None:
+    """Packages, user, directories, PM2, the host program and its boot units."""
+    packages()
+    user_and_directories()
+    host_program()
+    pm2()
+
+
+def packages() -> None:
+    """Debian's packages and PM2."""
+    apt.packages(
+        name="Install Debian packages",
+        packages=host.data.host_packages,
+        update=True,
+        cache_time=86400,
+        no_recommends=True,
+    )
+    global_npm_package(name="Install PM2", package="pm2", version=host.data.pm2_version)
+
+
+def user_and_directories() -> None:
+    """The service's user, and who may look where."""
+    user = host.data.service_user
+    server.user(
+        name="Create the service's user",
+        user=user,
+        home=host.data.service_home,
+        shell="/bin/bash",
+        create_home=True,
+    )
+    for path, owner, mode in (
+        (host.data.app_dir, user, "755"),
+        (f"{host.data.app_dir}/releases", user, "755"),
+        (CONFIG_DIRECTORY, "root", "755"),
+        (str(Path(ZIPAPP).parent), "root", "755"),
+        (STATE_DIRECTORY, "root", "700"),
+        (host.data.archive_directory, "root", "700"),
+    ):
+        files.directory(name=f"Create {path}", path=path, user=owner, group=owner, mode=mode)
+
+
+def host_program() -> None:
+    """The program that switches, and the database's certificate authority that it verifies."""
+    put(name="Install the host program", path=ZIPAPP, content=zipapp(), mode="755")
+    put(
+        name="Install its command",
+        path=PROGRAM,
+        content=content_of(FOLDER / "templates/baileys-hostswitch.sh.j2", zipapp=ZIPAPP),
+        mode="755",
+    )
+    put(
+        name="Install the database's certificate authority",
+        path=DATABASE_CA_FILE,
+        content=host.data.database_ca_certificate.rstrip("\n") + "\n",
+    )
+
+
+def pm2() -> None:
+    """PM2 at boot, an interrupted switch looked after around it, and its logs rotated."""
+    user = host.data.service_user
+    pm2_boot_unit(name="Start PM2 at boot", user=user, home=host.data.service_home)
+    for unit in BOOT_UNITS:
+        put(
+            name=f"Install {unit}",
+            path=f"/etc/systemd/system/{unit}",
+            content=content_of(FOLDER / f"templates/{unit}.j2", program=PROGRAM, user=user),
+        )
+    enabled_units(name="Look after an interrupted switch at boot", units=BOOT_UNITS)
+    put(
+        name="Rotate the service's logs",
+        path="/etc/logrotate.d/baileys-whatsapp-service",
+        content=content_of(
+            FOLDER / "templates/logrotate.j2",
+            logs=f"{host.data.service_home}/.pm2/logs",
+            user=user,
+            days=host.data.log_keep_days,
+        ),
+    )

@@ -1,0 +1,1 @@
+ALTER TABLE whatsapp_keys DROP CONSTRAINT whatsapp_keys_company;

@@ -1,0 +1,65 @@
+"""The schema, migrated by one named host before anything else is staged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import StringCommand
+
+from roles.shared.facts import ask
+from roles.shared.host_program import installed_command
+from roles.shared.plan import database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrations() -> list[dict[str, str]]:
+    """Every migration in order: ``name`` and the SQL of ``deploy``, ``verify`` and ``revert``."""
+    return [
+        {"name": path.stem, **{part: sql_of(part, path.name) for part in PARTS}}
+        for path in sorted((MIGRATIONS / "deploy").glob("*.sql"))
+    ]
+
+
+PARTS = ("deploy", "verify", "revert")
+
+
+def sql_of(part: str, file_name: str) -> str:
+    """One script's text; a missing one is empty, and the runner refuses it by name."""
+    path = MIGRATIONS / part / file_name
+    return path.read_text() if path.exists() else ""
+
+
+def migration_plan() -> dict[str, Any]:
+    """What the migrations runner gets on standard input; the owner's password is in it."""
+    data = host.data.dict()
+    return {
+        "database": database(data, "owner"),
+        "migrations": migrations(),
+        "lock_wait_seconds": data["schema_lock_wait_seconds"],
+    }
+
+
+@operation()
+def migrated() -> Iterator[StringCommand]:
+    """Bring the schema up to the migrations of this checkout, on the host that is named for it.
+
+    ``_run_once`` would pick any host, and skip silently when that one had failed (DOMAIN.md
+    section 5, "Two phases"). On other hosts the schema is only checked.
+    """
+    plan = migration_plan()
+    answer = ask("store migrate plan --plan -", plan)
+    if answer["exit"] == 0:
+        host.noop("the schema is up to date")
+        return
+    command = "deploy" if host.name == host.data.schema_host else "verify"
+    yield installed_command(f"store migrate {command} --plan -", plan)
+
+
+def migrate() -> None:
+    """The schema's step."""
+    migrated(name="Migrate the schema")

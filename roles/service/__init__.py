@@ -1,0 +1,1 @@
+"""The switch: from what runs to what was staged."""

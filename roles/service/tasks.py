@@ -1,0 +1,49 @@
+"""The switch: the one dangerous act, done by the program on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import StringCommand
+
+from roles.shared.facts import ask, declared_commit
+from roles.shared.files import content_of, put
+from roles.shared.host_program import detached_command
+from roles.shared.plan import ECOSYSTEM_FILE, host_plan
+
+TEMPLATES = Path(__file__).parent / "templates"
+NOTHING_TO_DO = 0
+
+
+@operation()
+def switched() -> Iterator[StringCommand]:
+    """Run what is staged, if it differs from what runs.
+
+    Whether it differs is decided on the host when this step runs, never while preparing, when what
+    earlier steps stage is not there yet (DOMAIN.md section 5, "Two phases").
+    """
+    commit = declared_commit()["commit"] or ""
+    plan = host_plan(host.data.dict(), host.name, commit)
+    if ask("preflight --plan -", plan)["exit"] == NOTHING_TO_DO:
+        host.noop("what runs is what is declared")
+        return
+    yield detached_command("switch --plan -", plan)
+
+
+def switch() -> None:
+    """The service's step."""
+    put(
+        name="Stage PM2's description of the service",
+        path=ECOSYSTEM_FILE,
+        content=content_of(
+            TEMPLATES / "ecosystem.config.js.j2",
+            app=host.data.service_app,
+            app_dir=host.data.app_dir,
+            entry=host.data.service_entry,
+            kill_timeout_ms=host.data.kill_timeout_ms,
+        ),
+    )
+    switched(name="Switch the service")

@@ -1,0 +1,1 @@
+"""Legacy session directories, scripts and cron jobs: retired, archived, removed when due."""

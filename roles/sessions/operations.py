@@ -1,0 +1,72 @@
+"""Scripts and cron jobs of the file sessions: taken out of use, never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+from roles.sessions.facts import CrontabLines, PresentFiles
+
+# A name that is in the archive already stays there; `mv -n` keeps the newcomer where it is.
+ARCHIVE_SCRIPTS = (
+    'set -eu; cd "$1"; archive=$2; owner=$3; shift 3; mkdir -p "$archive"; '
+    'for name; do mv -n "$name" "$archive/"; chmod a-x "$archive/${name##*/}"; '
+    '[ ! -e "$name" ] || { echo "$name: $archive has another file of that name" >&2; exit 1; }; done; '
+    'chown -R "$owner:" "$archive"'
+)
+# The crontab is kept whole beside the archives before its first line goes.
+DROP_CRON_LINES = (
+    'set -eu; umask 077; user=$1; kept=$2/crontab.$user.$(date -u +%Y%m%dT%H%M%SZ); shift 2; '
+    'crontab -l -u "$user" > "$kept"; sync "$kept"; '
+    '{ grep -vF "$@" "$kept" || true; } | crontab -u "$user" -'
+)
+
+
+@operation()
+def scripts_archived(
+    app_dir: str, scripts: Sequence[str], archive: str, owner: str
+) -> Iterator[StringCommand]:
+    """Move retired scripts of the old checkout into the archive.
+
+    Args:
+        app_dir: the application directory.
+        scripts: their paths, relative to it.
+        archive: where they go, relative to it.
+        owner: who owns the archive.
+    """
+    present = host.get_fact(PresentFiles, directory=app_dir, names=scripts)
+    if not present:
+        host.noop("no retired script is left")
+        return
+    arguments = map(QuoteString, (app_dir, archive, owner, *present))
+    yield StringCommand("sh", "-c", QuoteString(ARCHIVE_SCRIPTS), "sh", *arguments)
+
+
+@operation()
+def cron_jobs_retired(
+    user: str, texts: Sequence[str], keep_in: str
+) -> Iterator[StringCommand]:
+    """Take the lines that hold one of these texts out of a user's crontab.
+
+    Args:
+        user: whose crontab.
+        texts: what marks a retired line.
+        keep_in: directory that gets a copy of the crontab first.
+    """
+    lines = host.get_fact(CrontabLines, user=user, texts=texts) if texts else []
+    if not lines:
+        host.noop("no retired cron job is left")
+        return
+    patterns = [part for text in texts for part in ("-e", QuoteString(text))]
+    yield StringCommand(
+        "sh",
+        "-c",
+        QuoteString(DROP_CRON_LINES),
+        "sh",
+        QuoteString(user),
+        QuoteString(keep_in),
+        *patterns,
+    )

@@ -1,0 +1,1 @@
+"""What two roles need: the host program, its plan, and the guard."""

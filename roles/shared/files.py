@@ -1,0 +1,102 @@
+"""Files put in place whole: one fact and one operation.
+
+pyinfra's ``files.put`` and ``files.template`` are not atomic, and a new file of mode 600 exists as 644
+for a moment, with sudo also under a predictable name in /tmp (DOMAIN.md section 5, "Files").
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+from roles.shared.secret_lines import SecretLines
+
+# Written under a private name first, so that a cut-off leaves the old file whole.
+REPLACE = (
+    "set -eu; umask 077; new=$(mktemp \"$1.XXXXXX\"); trap 'rm -f \"$new\"' EXIT; "
+    'base64 -d > "$new"; chown "$2" "$new"; chmod "$3" "$new"; sync "$new"; mv -f "$new" "$1"; '
+    "trap - EXIT"
+)
+
+
+class FileDigests(FactBase[dict[str, dict[str, str]]]):
+    """SHA-256, owner and mode of files, by path; what does not exist is absent."""
+
+    def command(self, paths: Sequence[str]) -> StringCommand:
+        """One command for all paths; a directory or a link is reported as what it is."""
+        script = (
+            'for path; do [ -e "$path" ] || [ -L "$path" ] || continue; '
+            'meta=$(stat -c "%F|%U:%G|%a" -- "$path"); '
+            'case $meta in regular*) sum=$(sha256sum < "$path");; *) sum=-;; esac; '
+            'printf "%s|%s|%s\\n" "${sum%% *}" "$meta" "$path"; done'
+        )
+        return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, paths))
+
+    @staticmethod
+    def default() -> dict[str, dict[str, str]]:
+        """Nothing is there."""
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, dict[str, str]]:
+        """path → sha256, kind, owner (user:group), mode (octal digits)."""
+        found = {}
+        for line in output:
+            digest, kind, owner, mode, path = line.split("|", 4)
+            found[path] = {"sha256": digest, "kind": kind, "owner": owner, "mode": mode}
+        return found
+
+
+def content_of(source: Path, **values: Any) -> str:
+    """A file of a role, with ``{{ name }}`` filled in.
+
+    Args:
+        source: the file, built from the role's ``__file__`` (a relative path would resolve against
+            the working directory, DOMAIN.md section 5).
+        values: what its placeholders stand for.
+    """
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(source.read_text()).render(**values)
+
+
+@operation()
+def put(
+    path: str, content: str | bytes, owner: str = "root:root", mode: str = "644"
+) -> Iterator[StringCommand]:
+    """Give a file exactly this content, owner and mode, atomically.
+
+    Args:
+        path: where, absolute; its directory exists.
+        content: what; it reaches the host on standard input only, so it may be a secret.
+        owner: ``user:group``.
+        mode: octal digits as ``stat`` prints them, ``600``.
+    """
+    raw = content.encode() if isinstance(content, str) else content
+    wanted = {
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "kind": "regular file",
+        "owner": owner,
+        "mode": mode,
+    }
+    found = host.get_fact(FileDigests, paths=[path]).get(path, {})
+    if {**found, "kind": "regular file"} == wanted:
+        host.noop(f"{path} is as declared")
+        return
+    yield StringCommand(
+        "sh",
+        "-c",
+        QuoteString(REPLACE),
+        "sh",
+        QuoteString(path),
+        owner,
+        mode,
+        _stdin=SecretLines([base64.b64encode(raw).decode()]),
+    )

@@ -1,0 +1,39 @@
+"""What must hold before anything is prepared."""
+
+from __future__ import annotations
+
+import socket
+
+from pyinfra import host, state
+from pyinfra.api.exceptions import PyinfraError
+
+
+def one_active_host() -> None:
+    """Refuse more than one active host.
+
+    Plain pyinfra runs each step on all hosts before the next one: *stop* ran on three hosts before
+    the first health gate, and after one had failed, *remove* went on elsewhere (DOMAIN.md section 5,
+    "Two phases"). Order and batches are the command's.
+
+    Raises:
+        PyinfraError: several hosts are active; the message names the command to use.
+    """
+    active = sorted(active_host.name for active_host in state.inventory.get_active_hosts())
+    if len(active) > 1:
+        raise PyinfraError(
+            f"{len(active)} hosts are active ({', '.join(active)}), and one at a time is safe.\n"
+            f"  → rollout apply {host.data.environment}\n"
+            f"  → pyinfra inventory/{host.data.environment}.py deploy.py --limit {active[0]}"
+        )
+
+
+def answer_without_delay() -> None:
+    """Let this host's SSH connection send small packets at once.
+
+    paramiko never sets TCP_NODELAY, which costs 44 ms instead of 2.3 ms a command (DOMAIN.md
+    section 5, "Speed").
+    """
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client else None
+    if transport:
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

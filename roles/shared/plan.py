@@ -1,0 +1,140 @@
+"""The plan that the host program gets: what is declared, as plain data.
+
+Pure, but for the identity of this run, which is made once.
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from functools import cache
+from typing import Any
+
+PLAN_VERSION = 1
+CONFIG_DIRECTORY = "/etc/baileys-rollout"
+DATABASE_CA_FILE = f"{CONFIG_DIRECTORY}/database-ca.crt"
+ECOSYSTEM_FILE = f"{CONFIG_DIRECTORY}/ecosystem.config.js"
+
+
+@cache
+def new_rollout_id() -> str:
+    """An id for this run, sortable by time: ``20261122T140000Z-3fa2``."""
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def text_of(value: Any) -> str:
+    """A setting's text; a secret gives itself away here, on its way to standard input."""
+    return str(value.reveal()) if hasattr(value, "reveal") else str(value)
+
+
+def spelled(value: Any) -> str:
+    """A flag's value as the ``.env`` holds it."""
+    return str(value).lower() if isinstance(value, bool) else text_of(value)
+
+
+def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
+    """Connection settings of a database role, ``owner`` or ``app``; the password is in it."""
+    return {
+        "host": data["database_host"],
+        "port": data["database_port"],
+        "dbname": data["database_name"],
+        "user": data[f"database_{role}_user"],
+        "password": text_of(data[f"database_{role}_password"]),
+        "sslmode": "verify-full",
+        "sslrootcert": DATABASE_CA_FILE,
+    }
+
+
+def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
+    """Everything that the service's ``.env`` must hold, NAME to value, secrets included."""
+    own = {
+        "POSTGRES_HOST": data["database_host"],
+        "POSTGRES_PORT": data["database_port"],
+        "POSTGRES_DATABASE": data["database_name"],
+        "POSTGRES_USER": data["database_app_user"],
+        "POSTGRES_PASSWORD": data["database_app_password"],
+        "POSTGRES_SSL_CA": DATABASE_CA_FILE,
+        "STATUS_PORT": data["service_port"],
+        "COMPANIES": ",".join(data["companies"]),
+    }
+    declared = {**own, **data["service_settings"], **data["service_secrets"], **data["flags"]}
+    return {name: spelled(value) for name, value in declared.items()}
+
+
+def secret_names(data: Mapping[str, Any]) -> list[str]:
+    """The names in the ``.env`` whose values are never shown."""
+    return sorted({"POSTGRES_PASSWORD", *data["service_secrets"]})
+
+
+def environment_plan(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch env``: the next ``.env`` beside the live one."""
+    return {
+        "env_live": f"{data['app_dir']}/.env",
+        "env_next": f"{data['app_dir']}/.env.next",
+        "service_user": data["service_user"],
+        "settings": environment_settings(data),
+        "secret_names": secret_names(data),
+    }
+
+
+def directory_plan(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """One legacy directory, complete."""
+    return {
+        "path": declared["path"],
+        "kind": declared["kind"],
+        "acknowledge": declared.get("acknowledge"),
+    }
+
+
+def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
+    """The plan of ``preflight``, ``switch``, ``archive`` and ``remove``.
+
+    Args:
+        data: the host's settings.
+        host_name: its name in the inventory.
+        commit: the service's revision, resolved to a commit (40 hexadecimal digits).
+
+    Returns:
+        The plan as ``hostswitch.plan`` validates it; the database password is in it.
+    """
+    app_dir = data["app_dir"]
+    return {
+        "version": PLAN_VERSION,
+        "rollout_id": data.get("rollout_id") or new_rollout_id(),
+        "environment": data["environment"],
+        "host": host_name,
+        "operator": data.get("operator") or getpass.getuser(),
+        "reason": data.get("reason") or "",
+        "app_dir": app_dir,
+        "service_user": data["service_user"],
+        "pm2_home": f"{data['service_home']}/.pm2",
+        "service_app": data["service_app"],
+        "pm2_apps": list(data["pm2_apps"]),
+        "ecosystem": ECOSYSTEM_FILE,
+        "revision": commit,
+        "release": f"{app_dir}/releases/{commit}",
+        "entry": data["service_entry"],
+        "env_live": f"{app_dir}/.env",
+        "env_next": f"{app_dir}/.env.next",
+        "flags": {name: spelled(value) for name, value in data["flags"].items()},
+        "companies": list(data["companies"]),
+        "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
+        "database": database(data, "app"),
+        "gate": {
+            "status_url": f"http://127.0.0.1:{data['service_port']}/status",
+            "limit_seconds": data["gate_limit_seconds"],
+            "settle_seconds": data["gate_settle_seconds"],
+            "connected": data["gate_connected"],
+        },
+        "archive": {
+            "directory": data["archive_directory"],
+            "recipients": list(data["archive_recipients"]),
+        },
+        "remove_after_days": data["remove_after_days"],
+        "kill_timeout_ms": data["kill_timeout_ms"],
+        "minimum_free_mb": data["minimum_free_mb"],
+        "alarm_command": list(data["alarm_command"]) or None,
+    }

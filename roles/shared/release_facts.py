@@ -1,0 +1,52 @@
+"""Which commit is declared, and whether it is staged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+# Answers even where git or the repository is missing: what can't be known yet is said, not guessed.
+SCRIPT = r"""
+cd /
+repository=$1 revision=$2 releases=$3
+commit=$(printf %s "$revision" | grep -Ex '[0-9a-f]{40}') || {
+  refs=$(GIT_TERMINAL_PROMPT=0 git ls-remote "$repository" \
+    "refs/tags/$revision^{}" "refs/tags/$revision" "refs/heads/$revision" 2>&1) || {
+    printf '%s\n' "$refs" | head -n 1 | sed 's/^/reason=/'; exit 0; }
+  commit=$(printf '%s\n' "$refs" | sort -k2,2r | head -n 1 | cut -f 1)
+}
+echo "commit=$commit"
+[ -n "$commit" ] && [ -f "$releases/$commit/REVISION" ] && echo staged=yes
+exit 0
+"""
+
+
+class DeclaredCommit(FactBase[dict[str, Any]]):
+    """``commit`` (40 hexadecimal digits or None), ``staged``, and ``reason`` where it is unknown."""
+
+    def command(self, repository: str, revision: str, releases: str) -> StringCommand:
+        """Resolved on the host: it is the host that must be able to read the repository."""
+        return StringCommand(
+            "sh",
+            "-c",
+            QuoteString(SCRIPT),
+            "sh",
+            QuoteString(repository),
+            QuoteString(revision),
+            QuoteString(releases),
+        )
+
+    @staticmethod
+    def default() -> dict[str, Any]:
+        """Nothing is known."""
+        return {"commit": None, "staged": False, "reason": "the host did not answer"}
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """The answer's fields."""
+        fields = dict(line.split("=", 1) for line in output if "=" in line)
+        commit = fields.get("commit") or None
+        reason = fields.get("reason") or ("" if commit else "the repository has no such revision")
+        return {"commit": commit, "staged": fields.get("staged") == "yes", "reason": reason}
+

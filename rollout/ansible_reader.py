@@ -1,0 +1,188 @@
+"""Read one Ansible inventory with its group_vars and Vault, and print it as JSON.
+
+Run as a program (``python -m rollout.ansible_reader ENVIRONMENT``), never imported by the command:
+ansible-core must not share a process with gevent, and in a child it takes 0.3 s (DOMAIN.md section 5,
+"Layout and inventory"). Secrets cross the pipe marked, so that the parent wraps them at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rollout.wire import SECRET_MARK
+
+ROOT = Path(__file__).resolve().parent.parent
+VAULT_PREFIX = "vault_"
+# Shorter vault values (a port, "true") would mark unrelated texts as secret.
+SHORTEST_EMBEDDED_SECRET = 8
+
+
+def plain(value: Any, secrets: frozenset[str]) -> Any:
+    """Ansible's tagged value as plain JSON data, secrets as ``{"__secret__": text}``.
+
+    Args:
+        value: a templated value of ansible-core 2.19 (its str, list and dict subclasses carry tags).
+        secrets: every text that came out of the vault.
+
+    Returns:
+        str, int, float, bool, None, list or dict.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, secrets) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    text = "".join(str(value))
+    return {SECRET_MARK: text} if is_secret(text, secrets) else text
+
+
+def is_secret(text: str, secrets: frozenset[str]) -> bool:
+    """Whether a text is a vault value, or was templated around one."""
+    return text in secrets or any(
+        len(secret) >= SHORTEST_EMBEDDED_SECRET and secret in text for secret in secrets
+    )
+
+
+def leaves(value: Any) -> Iterable[str]:
+    """Every text in a nested value."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, str) and value:
+        yield "".join(value)
+
+
+def vault_files(environment: str) -> list[Path]:
+    """The group_vars files of an environment that Ansible Vault encrypted as a whole."""
+    folders = (ROOT / "group_vars" / "all", ROOT / "group_vars" / environment)
+    files = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
+    return [path for path in files if path.read_bytes().startswith(b"$ANSIBLE_VAULT")]
+
+
+def uses_vault(environment: str) -> bool:
+    """Whether anything of the environment is encrypted, as a file or as an inline ``!vault`` value."""
+    texts = [*(ROOT / "group_vars").rglob("*.yml"), ROOT / "inventory" / f"{environment}.yml"]
+    inline = any(
+        b"!vault" in path.read_bytes()
+        for path in texts
+        if path.parent.name in {"all", "inventory", environment}
+    )
+    return inline or bool(vault_files(environment))
+
+
+def role_defaults() -> dict[str, Any]:
+    """The defaults of every role, by variable; they have the lowest precedence."""
+    defaults: dict[str, Any] = {}
+    for path in sorted((ROOT / "roles").glob("*/defaults.yml")):
+        for name, described in (yaml.safe_load(path.read_text()) or {}).items():
+            if "default" in described:
+                defaults[name] = described["default"]
+    return defaults
+
+
+def read(environment: str) -> dict[str, Any]:
+    """Load, template and decrypt one environment.
+
+    Args:
+        environment: its name: ``inventory/NAME.yml`` and ``group_vars/NAME/``.
+
+    Returns:
+        ``{"hosts": [{"name", "groups", "variables"}], "mistakes": [text]}``, hosts in the
+        inventory's order.
+    """
+    from ansible.cli import CLI  # type: ignore[import-untyped]
+    from ansible.inventory.manager import InventoryManager  # type: ignore[import-untyped]
+    from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
+    from ansible.vars.manager import VariableManager  # type: ignore[import-untyped]
+
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT))
+    vault_ids = []
+    if uses_vault(environment):
+        vault_ids = [f"{environment}@{ROOT / 'inventory' / 'vault-password-client.py'}"]
+    # This also fills the context in which 2.19 looks for the secrets of inline `!vault` values.
+    secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids, auto_prompt=False)
+    loader.set_vault_secrets(secrets)
+    inventory = InventoryManager(loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")])
+    variables = VariableManager(loader=loader, inventory=inventory)
+    mistakes: list[str] = []
+    hosts = [
+        {
+            "name": host.name,
+            "groups": sorted(group.name for group in host.get_groups() if group.name != "all"),
+            "variables": host_variables(loader, variables.get_vars(host=host), host.name, mistakes),
+        }
+        for host in inventory.get_hosts("all", order="inventory")
+    ]
+    return {"hosts": hosts, "mistakes": mistakes}
+
+
+def host_variables(
+    loader: Any, raw: Mapping[str, Any], host: str, mistakes: list[str]
+) -> dict[str, Any]:
+    """The templated variables of one host; what does not template goes into ``mistakes``."""
+    from ansible.errors import AnsibleError  # type: ignore[import-untyped]
+    from ansible.template import Templar, trust_as_template  # type: ignore[import-untyped]
+
+    defaults = {name: trusted(value, trust_as_template) for name, value in role_defaults().items()}
+    merged = {**defaults, **raw}
+    templar = Templar(loader=loader, variables=merged)
+    declared = set(merged) - set(MAGIC_VARIABLES)
+    templated: dict[str, Any] = {}
+    for name in sorted(declared):
+        try:
+            templated[name] = templar.template(merged[name])
+        except AnsibleError as error:
+            reason = str(error).splitlines()[0]
+            mistakes.append(f"{host}: {name} cannot be worked out: {reason}")
+    in_vault = {name for name in templated if name.startswith(VAULT_PREFIX)}
+    in_vault |= {name for name in declared if type(merged[name]).__name__ == "EncryptedString"}
+    secrets = frozenset(text for name in in_vault for text in leaves(templated.get(name)))
+    return {name: plain(value, secrets) for name, value in templated.items()}
+
+
+def trusted(value: Any, trust: Any) -> Any:
+    """A default as a template that ansible-core 2.19 is willing to evaluate."""
+    if isinstance(value, str):
+        return trust(value)
+    if isinstance(value, list):
+        return [trusted(item, trust) for item in value]
+    return value
+
+
+MAGIC_VARIABLES = (
+    "ansible_check_mode ansible_config_file ansible_diff_mode ansible_facts ansible_forks"
+    " ansible_inventory_sources ansible_playbook_python ansible_run_tags ansible_skip_tags"
+    " ansible_verbosity ansible_version ansible_limit group_names groups hostvars inventory_dir"
+    " inventory_file inventory_hostname inventory_hostname_short omit play_hosts playbook_dir"
+    " environment vars"
+).split()
+
+
+def main() -> int:
+    """Print the environment named in argv as one JSON object; 1 with the reason when it can't."""
+    try:
+        found = read(sys.argv[1])
+    except Exception as error:  # the parent shows one sentence, whatever Ansible raised
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

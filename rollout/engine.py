@@ -1,0 +1,163 @@
+"""Run ``deploy.py`` on one host with pyinfra, as a child process that prints events as JSON lines.
+
+``python -m rollout.engine [--dry]``; the host comes on standard input, marked secrets included. A
+process of its own, because pyinfra runs under gevent's monkey patch and because a killed child is
+the one way to stop it at once. Two of the names used here are not public, ``pyinfra.is_cli`` and
+``pyinfra_cli.util.load_deploy_file``: only with them are operations kept in the order of the deploy
+file and told apart by line (DOMAIN.md section 5, "Two phases"); ``tests/unit/test_engine.py`` holds
+them to it.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402
+from gevent import monkey
+
+monkey.patch_all()
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyinfra
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import BaseStateCallback, State, StateStage
+from pyinfra.context import ctx_config, ctx_inventory, ctx_state
+
+from rollout.inventory import Environment, Host
+from rollout.pyinfra_inventory import host_data
+from rollout.wire import unmarked
+
+pyinfra.is_cli = True
+
+from pyinfra_cli.util import exec_file, load_deploy_file
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENTS = os.fdopen(os.dup(1), "w", buffering=1)
+
+
+def emit(event: str, **fields: Any) -> None:
+    """Write one event."""
+    EVENTS.write(json.dumps({"event": event, **fields}) + "\n")
+
+
+class EventWriter(BaseStateCallback):
+    """pyinfra's progress as events."""
+
+    @staticmethod
+    def operation_start(state: State, op_hash: str) -> None:
+        """An operation begins."""
+        emit("operation", name=operation_name(state, op_hash))
+
+    @staticmethod
+    def operation_end(state: State, op_hash: str) -> None:
+        """An operation ended, on the one host that this run has."""
+        for operations in state.ops.values():
+            meta = operations[op_hash].operation_meta if op_hash in operations else None
+            if meta is None or not meta.is_complete():
+                continue
+            emit(
+                "operation ended",
+                name=operation_name(state, op_hash),
+                changed=meta.did_change(),
+                failed=not meta.did_succeed(),
+                stdout=meta.stdout_lines,
+                stderr=meta.stderr_lines,
+            )
+
+
+def operation_name(state: State, op_hash: str) -> str:
+    """The name that the role gave it."""
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))
+
+
+class LogEvents(logging.Handler):
+    """pyinfra's own errors and warnings, which hold the reason where a fact or a connection fails."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One event a record."""
+        emit("log", level=record.levelname.lower(), text=record.getMessage())
+
+
+def prepared_state(host: Host, environment: Environment, overrides: dict[str, Any], dry: bool) -> State:
+    """pyinfra's state for one host, connected.
+
+    Args:
+        host: the host.
+        environment: the environment it belongs to.
+        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
+        dry: detect what would change while preparing.
+    """
+    state = State(check_for_changes=dry)
+    state.cwd = str(ROOT)
+    ctx_state.set(state)
+    config = Config()
+    ctx_config.set(config)
+    exec_file(str(ROOT / "config.py"))
+    config.lock_current_state()
+    groups = {group: ([host.name], {}) for group in host.groups}
+    inventory = Inventory(
+        ([(host.name, host_data(environment, host))], {}), override_data=overrides, **groups
+    )
+    ctx_inventory.set(inventory)
+    state.init(inventory, config)
+    state.add_callback_handler(EventWriter())
+    state.set_stage(StateStage.Connect)
+    connect_all(state)
+    return state
+
+
+def run(host: Host, environment: Environment, overrides: dict[str, Any], dry: bool) -> bool:
+    """Prepare the deploy on a host and, unless dry, execute it; True when nothing failed."""
+    state = prepared_state(host, environment, overrides, dry)
+    state.set_stage(StateStage.Prepare)
+    load_deploy_file(state, str(ROOT / "deploy.py"))
+    if dry:
+        emit_plan(state)
+    else:
+        state.set_stage(StateStage.Execute)
+        run_ops(state)
+    state.set_stage(StateStage.Disconnect)
+    disconnect_all(state)
+    return not state.failed_hosts
+
+
+def emit_plan(state: State) -> None:
+    """What each operation would do, in order, with what the host program answered."""
+    from roles.shared.facts import LAST_ANSWERS
+
+    for op_hash in state.get_op_order():
+        for operations in state.ops.values():
+            meta = operations[op_hash].operation_meta
+            emit("planned", name=operation_name(state, op_hash), changes=bool(meta.will_change))
+    emit("answers", answers=LAST_ANSWERS)
+
+
+def main() -> int:
+    """Read the host from standard input, run, and say how it ended."""
+    os.dup2(2, 1)  # whatever prints to stdout must not end up between the events
+    sys.path.append(str(ROOT))
+    logger = logging.getLogger("pyinfra")
+    logger.addHandler(LogEvents(level=logging.WARNING))
+    logger.setLevel(logging.WARNING)
+    request = json.load(sys.stdin)
+    host = Host(request["name"], tuple(request["groups"]), unmarked(request["settings"]))
+    environment = Environment(request["environment"], (host,))
+    try:
+        succeeded = run(host, environment, request["overrides"], dry="--dry" in sys.argv[1:])
+    except PyinfraError as error:
+        emit("log", level="error", text=str(error))
+        succeeded = False
+    emit("ended", succeeded=succeeded)
+    return 0 if succeeded else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,175 @@
+"""An environment: its hosts with their settings, loaded by ansible-core and validated.
+
+This is the only way in which the project reads an inventory: the command, pyinfra
+(``inventory/*.py``) and the host checks all get what stands here.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rollout.errors import MistakesError, OperatorError
+from rollout.settings import mistakes_in
+from rollout.wire import unmarked
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE = "service"
+DATABASE = "database"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of an environment.
+
+    Args:
+        name: its name in the inventory.
+        groups: the groups it is in, sorted.
+        settings: every declared variable, templated; secrets are ``Secret``.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def address(self) -> str:
+        """Where SSH connects to."""
+        return str(self.settings.get("ansible_host", self.name))
+
+    @property
+    def user(self) -> str:
+        """The login user."""
+        return str(self.settings.get("ansible_user", "root"))
+
+    @property
+    def port(self) -> int:
+        """The SSH port."""
+        return int(self.settings.get("ansible_port", 22))
+
+    @property
+    def key_file(self) -> str | None:
+        """The private key that logs in, or None for the agent's and the user's own keys."""
+        named = self.settings.get("ansible_ssh_private_key_file")
+        return str(Path(named).expanduser().resolve()) if named else None
+
+    @property
+    def known_hosts_file(self) -> str | None:
+        """The file that pins the host's key, or None for the user's own."""
+        for option in shlex.split(str(self.settings.get("ansible_ssh_common_args", ""))):
+            name, _, value = option.partition("=")
+            if name == "UserKnownHostsFile":
+                return str(Path(value).expanduser().resolve())
+        return None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment as declared and validated.
+
+    Args:
+        name: ``lab``, ``staging``, ``production`` …
+        hosts: its hosts in the inventory's order.
+    """
+
+    name: str
+    hosts: tuple[Host, ...]
+
+    def in_group(self, group: str) -> tuple[Host, ...]:
+        """The hosts of a group, in the inventory's order."""
+        return tuple(host for host in self.hosts if group in host.groups)
+
+    def host(self, name: str) -> Host:
+        """One host by name.
+
+        Raises:
+            OperatorError: the environment has no such host.
+        """
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in self.hosts)
+        raise OperatorError(
+            f"{self.name} has no host {name!r}; it has {known}.",
+            f"see inventory/{self.name}.yml",
+        )
+
+    def in_rollout_order(self) -> tuple[Host, ...]:
+        """Databases first, then the host that migrates the schema, then the other service hosts."""
+        schema_hosts = {host.settings.get("schema_host") for host in self.in_group(SERVICE)}
+        services = sorted(self.in_group(SERVICE), key=lambda host: host.name not in schema_hosts)
+        return (*self.in_group(DATABASE), *services)
+
+
+def environment_names() -> list[str]:
+    """The environments that there are, by their inventory files."""
+    return sorted(path.stem for path in (ROOT / "inventory").glob("*.yml"))
+
+
+@cache
+def load(name: str) -> Environment:
+    """Load and validate one environment; no host is contacted.
+
+    Args:
+        name: the environment's name.
+
+    Returns:
+        The environment, every setting templated, decrypted and checked.
+
+    Raises:
+        OperatorError: there is no such environment, or Ansible can't read it.
+        MistakesError: it has mistakes; all of them are in the one error.
+    """
+    environment, mistakes = load_unchecked(name)
+    mistakes += mistakes_in(environment.name, environment.hosts)
+    if mistakes:
+        raise MistakesError(name, mistakes)
+    return environment
+
+
+def load_unchecked(name: str) -> tuple[Environment, list[str]]:
+    """Load one environment without judging its settings, with what did not template."""
+    if name not in environment_names():
+        known = ", ".join(environment_names())
+        raise OperatorError(
+            f"There is no environment {name!r}; there are {known}.",
+            f"write inventory/{name}.yml (README, “Your own server”)",
+        )
+    found = _read(name)
+    hosts = tuple(
+        Host(entry["name"], tuple(entry["groups"]), unmarked(entry["variables"]))
+        for entry in found["hosts"]
+    )
+    return Environment(name, hosts), list(found["mistakes"])
+
+
+def _read(name: str) -> dict[str, Any]:
+    """What ansible-core makes of the environment, from a child process."""
+    child = subprocess.run(
+        [sys.executable, "-m", "rollout.ansible_reader", name],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if child.returncode == 0:
+        return dict(json.loads(child.stdout))
+    reason = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
+    raise OperatorError(f"{name}: the inventory can't be read: {reason}", _reading_remedy(name, reason))
+
+
+def _reading_remedy(name: str, reason: str) -> str:
+    if "vault" in reason.lower() or "decrypt" in reason.lower():
+        if name == "lab":
+            return "python -m lab up generates the lab's vault and its password"
+        return f"put the vault password into ~/.config/baileys-rollout/{name}.vault-password"
+    return f"ansible-inventory -i inventory/{name}.yml --list"
+

@@ -1,0 +1,99 @@
+"""``rollout plan``: what a rollout would change, host by host, with nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rollout.console import Progress
+from rollout.hostrun import HostRun, run_deploy
+from rollout.inventory import Environment, Host
+
+NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """What would happen on one host.
+
+    Args:
+        host: its name.
+        changes: sentences, in the order of the rollout.
+        refusals: what the switch would refuse, each with its remedy.
+        not_checked: what can't be known before earlier steps have run.
+        due: what is known to happen later by itself ("removal due DATE").
+        failure: why the host could not be asked; empty if it could.
+    """
+
+    host: str
+    changes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    due: tuple[str, ...] = ()
+    failure: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostPlan]:
+    """Ask each host, read-only, what would change.
+
+    Args:
+        environment: the environment.
+        hosts: which of its hosts, in rollout order.
+        shown: where progress goes.
+    """
+    plans = []
+    for host in hosts:
+        shown.step(f"{host.name}: looking at what is there")
+        run = run_deploy(environment, host, {}, dry=True, progress=lambda _: None)
+        plans.append(host_plan(run))
+    return plans
+
+
+def host_plan(run: HostRun) -> HostPlan:
+    """The plan that a dry run amounts to."""
+    if not run.succeeded:
+        return HostPlan(run.host, failure=run.failure)
+    preflight = run.answers.get("preflight", {})
+    changes = [sentence for name in run.planned for sentence in sentences(name, run.answers)]
+    return HostPlan(
+        run.host,
+        changes=tuple(changes),
+        refusals=tuple(str(refusal) for refusal in preflight.get("refusals", [])),
+        not_checked=tuple(str(text) for text in preflight.get("not_checked", [])),
+        due=tuple(str(text) for text in run.answers.get("remove", {}).get("due", [])),
+    )
+
+
+def sentences(step: str, answers: dict[str, dict[str, Any]]) -> list[str]:
+    """What a planned step changes, in words: the host program's own where it gave some."""
+    subcommand = SUBCOMMAND_OF_STEP.get(step)
+    details = [describe(change) for change in answers.get(subcommand or "", {}).get("changes", [])]
+    return [f"{step}: {detail}" for detail in details] or [step]
+
+
+SUBCOMMAND_OF_STEP = {
+    "Migrate the schema": "store migrate plan",
+    "Stage the next .env": "env",
+    "Switch the service": "preflight",
+    "Archive the legacy directories": "archive",
+    "Remove the legacy directories that are due": "remove",
+}
+
+
+def describe(change: Any) -> str:
+    """One change in words: a sentence as it is, a setting as ``NAME old → new``."""
+    if isinstance(change, dict) and "sentence" in change:
+        return str(change["sentence"])
+    if isinstance(change, dict) and "name" in change:
+        before = "unset" if change.get("from") is None else change["from"]
+        return f"{change['name']} {before} → {change.get('to')}"
+    return str(change)
+
+
+def exit_code(plans: Sequence[HostPlan]) -> int:
+    """0 nothing to do, 2 changes, 1 where a host could not be asked or would refuse."""
+    if any(plan.failure or plan.refusals for plan in plans):
+        return ERROR
+    return CHANGES if any(plan.changes for plan in plans) else NOTHING_TO_DO

@@ -1,0 +1,48 @@
+"""``rollout status``: what the host programs say of themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rollout.console import Progress
+from rollout.inventory import SERVICE, Environment, Host
+from rollout.ssh import Connections
+
+PROGRAM = "/usr/local/sbin/baileys-hostswitch"
+
+
+def status_of(
+    environment: Environment, hosts: Sequence[Host], shown: Progress
+) -> dict[str, dict[str, Any]]:
+    """What each service host's program answers to ``status``.
+
+    Args:
+        environment: the environment.
+        hosts: which hosts; those without the service are passed over.
+        shown: where progress goes.
+
+    Returns:
+        Host name → the program's answer, or ``{"error": sentence}``.
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    with Connections() as connections:
+        for host in hosts:
+            if SERVICE in host.groups:
+                shown.step(f"{host.name}: asking")
+                answers[host.name] = host_status(connections, host, environment.name)
+    return answers
+
+
+def host_status(connections: Connections, host: Host, environment: str) -> dict[str, Any]:
+    """One host's answer."""
+    command = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"])]
+    done = connections.run(host, command, sudo=True)
+    lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("{")]
+    if done.returncode == 0 and lines:
+        return dict(json.loads(lines[-1]))
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    missing = "not found" in (said[-1] if said else "")
+    sentence = f"no host program yet → rollout apply {environment}" if missing else (said or ["?"])[-1]
+    return {"error": sentence}
