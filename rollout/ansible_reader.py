@@ -101,13 +101,13 @@ def read(environment: str) -> dict[str, Any]:
         environment: its name: ``inventory/NAME.yml`` and ``group_vars/NAME/``.
 
     Returns:
-        ``{"hosts": [{"name", "groups", "variables"}], "mistakes": [text]}``, hosts in the
+        ``{"hosts": [{"name", "groups", "variables"}], "broken": {variable: reason}}``, hosts in the
         inventory's order.
     """
-    from ansible.cli import CLI  # type: ignore[import-untyped]
-    from ansible.inventory.manager import InventoryManager  # type: ignore[import-untyped]
-    from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
-    from ansible.vars.manager import VariableManager  # type: ignore[import-untyped]
+    from ansible.cli import CLI
+    from ansible.inventory.manager import InventoryManager
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.vars.manager import VariableManager
 
     loader = DataLoader()
     loader.set_basedir(str(ROOT))
@@ -117,26 +117,26 @@ def read(environment: str) -> dict[str, Any]:
     # This also fills the context in which 2.19 looks for the secrets of inline `!vault` values.
     secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids, auto_prompt=False)
     loader.set_vault_secrets(secrets)
-    inventory = InventoryManager(loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")])
+    inventory = InventoryManager(
+        loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
+    )
     variables = VariableManager(loader=loader, inventory=inventory)
-    mistakes: list[str] = []
+    broken: dict[str, str] = {}
     hosts = [
         {
             "name": host.name,
             "groups": sorted(group.name for group in host.get_groups() if group.name != "all"),
-            "variables": host_variables(loader, variables.get_vars(host=host), host.name, mistakes),
+            "variables": host_variables(loader, variables.get_vars(host=host), broken),
         }
         for host in inventory.get_hosts("all", order="inventory")
     ]
-    return {"hosts": hosts, "mistakes": mistakes}
+    return {"hosts": hosts, "broken": broken}
 
 
-def host_variables(
-    loader: Any, raw: Mapping[str, Any], host: str, mistakes: list[str]
-) -> dict[str, Any]:
-    """The templated variables of one host; what does not template goes into ``mistakes``."""
-    from ansible.errors import AnsibleError  # type: ignore[import-untyped]
-    from ansible.template import Templar, trust_as_template  # type: ignore[import-untyped]
+def host_variables(loader: Any, raw: Mapping[str, Any], broken: dict[str, str]) -> dict[str, Any]:
+    """The templated variables of one host; what does not template goes into ``broken``."""
+    from ansible.errors import AnsibleError
+    from ansible.template import Templar, trust_as_template
 
     defaults = {name: trusted(value, trust_as_template) for name, value in role_defaults().items()}
     merged = {**defaults, **raw}
@@ -147,8 +147,7 @@ def host_variables(
         try:
             templated[name] = templar.template(merged[name])
         except AnsibleError as error:
-            reason = str(error).splitlines()[0]
-            mistakes.append(f"{host}: {name} cannot be worked out: {reason}")
+            broken[name] = str(error).splitlines()[0]
     in_vault = {name for name in templated if name.startswith(VAULT_PREFIX)}
     in_vault |= {name for name in declared if type(merged[name]).__name__ == "EncryptedString"}
     secrets = frozenset(text for name in in_vault for text in leaves(templated.get(name)))
@@ -165,12 +164,31 @@ def trusted(value: Any, trust: Any) -> Any:
 
 
 MAGIC_VARIABLES = (
-    "ansible_check_mode ansible_config_file ansible_diff_mode ansible_facts ansible_forks"
-    " ansible_inventory_sources ansible_playbook_python ansible_run_tags ansible_skip_tags"
-    " ansible_verbosity ansible_version ansible_limit group_names groups hostvars inventory_dir"
-    " inventory_file inventory_hostname inventory_hostname_short omit play_hosts playbook_dir"
-    " environment vars"
-).split()
+    "ansible_check_mode",
+    "ansible_config_file",
+    "ansible_diff_mode",
+    "ansible_facts",
+    "ansible_forks",
+    "ansible_inventory_sources",
+    "ansible_playbook_python",
+    "ansible_run_tags",
+    "ansible_skip_tags",
+    "ansible_verbosity",
+    "ansible_version",
+    "ansible_limit",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+    "environment",
+    "vars",
+)
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from rollout.errors import OperatorError
 from rollout.inventory import Host
 from rollout.ssh import Connections
 
+CHECK = [sys.executable, "-m", "sessionstore", "archive", "check", "-"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -68,8 +69,7 @@ def _check_one(
             connections.argv(host, f"sudo -n cat {archive}"), stdout=subprocess.PIPE
         ) as stream:
             checked = subprocess.run(
-                [sys.executable, "-m", "sessionstore", "archive", "check", "-"]
-                + ["--manifest", str(local_manifest), "--identity", str(identity)],
+                [*CHECK, "--manifest", str(local_manifest), "--identity", str(identity)],
                 cwd=ROOT,
                 stdin=stream.stdout,
                 capture_output=True,

@@ -43,7 +43,8 @@ OnlyHost = Annotated[str, typer.Option("--host", help="This host only.", show_de
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
 Only = Annotated[
-    str, typer.Option(help="Only these checks; `disk`: is the disk really clean?", show_default=False)
+    str,
+    typer.Option(help="Only these checks; `disk`: is the disk really clean?", show_default=False),
 ]
 
 
@@ -91,9 +92,14 @@ def verify_command(
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
-        result = verify(loaded, hosts, only=only, progress=shown.step)
+        result = verify(
+            loaded.name,
+            only=only or None,
+            hosts=[one.name for one in hosts],
+            progress=lambda check, _: shown.step(f"{check.host}: {check.check}"),
+        )
     show(render_verification, loaded, result, as_json=as_json)
-    raise typer.Exit(0 if result.succeeded else 1)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()
@@ -116,7 +122,9 @@ def new_rollout_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
-def show(render: Callable[..., None], environment: Environment, result: Any, *, as_json: bool) -> None:
+def show(
+    render: Callable[..., None], environment: Environment, result: Any, *, as_json: bool
+) -> None:
     """A result as JSON or for people."""
     if as_json:
         json.dump(plain(result), sys.stdout, indent=2)
@@ -127,6 +135,8 @@ def show(render: Callable[..., None], environment: Environment, result: Any, *, 
 
 def plain(value: Any) -> Any:
     """Dataclasses as dictionaries, all the way down."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, dict):

@@ -86,7 +86,9 @@ class LogEvents(logging.Handler):
         emit("log", level=record.levelname.lower(), text=record.getMessage())
 
 
-def prepared_state(host: Host, environment: Environment, overrides: dict[str, Any], dry: bool) -> State:
+def prepared_state(
+    host: Host, environment: Environment, overrides: dict[str, Any], dry: bool
+) -> State:
     """pyinfra's state for one host, connected.
 
     Args:
@@ -102,7 +104,9 @@ def prepared_state(host: Host, environment: Environment, overrides: dict[str, An
     ctx_config.set(config)
     exec_file(str(ROOT / "config.py"))
     config.lock_current_state()
-    groups = {group: ([host.name], {}) for group in host.groups}
+    groups: dict[str, tuple[list[str], dict[str, Any]]] = {
+        group: ([host.name], {}) for group in host.groups
+    }
     inventory = Inventory(
         ([(host.name, host_data(environment, host))], {}), override_data=overrides, **groups
     )

@@ -78,16 +78,19 @@ def run_deploy(
     outcome = HostRun(host.name)
     arguments = [sys.executable, "-m", "rollout.engine", *(["--dry"] if dry else [])]
     # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
-    with tempfile.TemporaryFile("w+") as trouble, subprocess.Popen(
-        arguments,
-        cwd=ROOT,
-        env={**os.environ, "PYINFRA_PROGRESS": "off"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=trouble,
-        text=True,
-        start_new_session=True,
-    ) as child:
+    with (
+        tempfile.TemporaryFile("w+") as trouble,
+        subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            env={**os.environ, "PYINFRA_PROGRESS": "off"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=trouble,
+            text=True,
+            start_new_session=True,
+        ) as child,
+    ):
         assert child.stdin and child.stdout
         try:
             child.stdin.write(json.dumps(request))
@@ -129,6 +132,8 @@ def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
         outcome.results[name] = json.loads(answers[-1])
     if event["failed"]:
         said = [line for line in event["stderr"] if line.strip()]
-        outcome.failure = f"{name}: " + "\n".join(said[-12:] or outcome.log[-3:] or ["no reason given"])
+        outcome.failure = f"{name}: " + "\n".join(
+            said[-12:] or outcome.log[-3:] or ["no reason given"]
+        )
     elif event["changed"]:
         outcome.changed.append(name)

@@ -127,31 +127,25 @@ def load(name: str) -> Environment:
         OperatorError: there is no such environment, or Ansible can't read it.
         MistakesError: it has mistakes; all of them are in the one error.
     """
-    environment, mistakes = load_unchecked(name)
-    mistakes += mistakes_in(environment.name, environment.hosts)
+    found = _read(name)
+    hosts = tuple(
+        Host(entry["name"], tuple(entry["groups"]), unmarked(entry["variables"]))
+        for entry in found["hosts"]
+    )
+    mistakes = mistakes_in(name, hosts, found["broken"])
     if mistakes:
         raise MistakesError(name, mistakes)
-    return environment
+    return Environment(name, hosts)
 
 
-def load_unchecked(name: str) -> tuple[Environment, list[str]]:
-    """Load one environment without judging its settings, with what did not template."""
+def _read(name: str) -> dict[str, Any]:
+    """What ansible-core makes of the environment, from a child process."""
     if name not in environment_names():
         known = ", ".join(environment_names())
         raise OperatorError(
             f"There is no environment {name!r}; there are {known}.",
             f"write inventory/{name}.yml (README, “Your own server”)",
         )
-    found = _read(name)
-    hosts = tuple(
-        Host(entry["name"], tuple(entry["groups"]), unmarked(entry["variables"]))
-        for entry in found["hosts"]
-    )
-    return Environment(name, hosts), list(found["mistakes"])
-
-
-def _read(name: str) -> dict[str, Any]:
-    """What ansible-core makes of the environment, from a child process."""
     child = subprocess.run(
         [sys.executable, "-m", "rollout.ansible_reader", name],
         cwd=ROOT,
@@ -163,7 +157,9 @@ def _read(name: str) -> dict[str, Any]:
     if child.returncode == 0:
         return dict(json.loads(child.stdout))
     reason = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
-    raise OperatorError(f"{name}: the inventory can't be read: {reason}", _reading_remedy(name, reason))
+    raise OperatorError(
+        f"{name}: the inventory can't be read: {reason}", _reading_remedy(name, reason)
+    )
 
 
 def _reading_remedy(name: str, reason: str) -> str:
@@ -172,4 +168,3 @@ def _reading_remedy(name: str, reason: str) -> str:
             return "python -m lab up generates the lab's vault and its password"
         return f"put the vault password into ~/.config/baileys-rollout/{name}.vault-password"
     return f"ansible-inventory -i inventory/{name}.yml --list"
-

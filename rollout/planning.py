@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rollout.console import Progress
@@ -22,7 +22,7 @@ class HostPlan:
         changes: sentences, in the order of the rollout.
         refusals: what the switch would refuse, each with its remedy.
         not_checked: what can't be known before earlier steps have run.
-        due: what is known to happen later by itself ("removal due DATE").
+        notes: what is known to happen later by itself ("removal due DATE").
         failure: why the host could not be asked; empty if it could.
     """
 
@@ -30,9 +30,8 @@ class HostPlan:
     changes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
-    due: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     failure: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostPlan]:
@@ -60,9 +59,9 @@ def host_plan(run: HostRun) -> HostPlan:
     return HostPlan(
         run.host,
         changes=tuple(changes),
-        refusals=tuple(str(refusal) for refusal in preflight.get("refusals", [])),
+        refusals=tuple(refusal_text(refusal) for refusal in preflight.get("refusals", [])),
         not_checked=tuple(str(text) for text in preflight.get("not_checked", [])),
-        due=tuple(str(text) for text in run.answers.get("remove", {}).get("due", [])),
+        notes=tuple(str(text) for text in preflight.get("notes", [])),
     )
 
 
@@ -77,19 +76,22 @@ SUBCOMMAND_OF_STEP = {
     "Migrate the schema": "store migrate plan",
     "Stage the next .env": "env",
     "Switch the service": "preflight",
-    "Archive the legacy directories": "archive",
-    "Remove the legacy directories that are due": "remove",
 }
 
 
 def describe(change: Any) -> str:
     """One change in words: a sentence as it is, a setting as ``NAME old → new``."""
-    if isinstance(change, dict) and "sentence" in change:
-        return str(change["sentence"])
+    if isinstance(change, dict) and "what" in change:
+        return str(change["what"])
     if isinstance(change, dict) and "name" in change:
         before = "unset" if change.get("from") is None else change["from"]
         return f"{change['name']} {before} → {change.get('to')}"
     return str(change)
+
+
+def refusal_text(refusal: Mapping[str, str]) -> str:
+    """What, where and what mends it, in a sentence."""
+    return f"{refusal['what']} ({refusal['where']}). {refusal['remedy']}"
 
 
 def exit_code(plans: Sequence[HostPlan]) -> int:

@@ -31,7 +31,10 @@ def hosts_and_groups(name: str) -> dict[str, Any]:
     members: dict[str, Any] = {
         group: [host.name for host in environment.in_group(group)] for group in groups
     }
-    return {"all": [(host.name, host_data(environment, host)) for host in environment.hosts], **members}
+    return {
+        "all": [(host.name, host_data(environment, host)) for host in environment.hosts],
+        **members,
+    }
 
 
 def host_data(environment: Environment, host: Host) -> dict[str, Any]:

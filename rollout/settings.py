@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import yaml
@@ -44,19 +45,29 @@ def variables_of_role(role: str) -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load((ROOT / "roles" / role / "defaults.yml").read_text()))
 
 
-def mistakes_in(environment: str, hosts: Sequence[HostLike]) -> list[str]:
+def mistakes_in(
+    environment: str, hosts: Sequence[HostLike], broken: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """Every mistake in an environment's settings, one sentence each, without repetition.
 
     Args:
         environment: its name, to find the file that a setting stands in.
         hosts: its hosts with templated settings.
+        broken: variables that could not be templated, with the reason.
 
     Returns:
         Sentences that say what is wrong, where it stands and what mends it.
     """
     found: dict[str, None] = {}
+    for name, reason in broken.items():
+        hint = (
+            f"put it into group_vars/{environment}/vault.yml" if "vault_" in reason else "mend it"
+        )
+        found[f"{where(environment, name)}: {name} can't be worked out: {reason}; {hint}"] = None
     for host in hosts:
         for name, problem in host_mistakes(host):
+            if name in broken:
+                continue
             found[f"{where(environment, name)}: {problem}"] = None
     for problem in across_hosts(hosts):
         found[f"inventory/{environment}.yml: {problem}"] = None
@@ -71,7 +82,11 @@ def host_mistakes(host: HostLike) -> Iterable[tuple[str, str]]:
     expected = {name: spec for role in roles for name, spec in variables_of_role(role).items()}
     for name, spec in expected.items():
         yield from ((name, problem) for problem in variable_mistakes(name, spec, host.settings))
-    known = {name for path in (ROOT / "roles").glob("*/defaults.yml") for name in variables_of_role(path.parent.name)}
+    known = {
+        name
+        for path in (ROOT / "roles").glob("*/defaults.yml")
+        for name in variables_of_role(path.parent.name)
+    }
     for name in sorted(set(host.settings) - known):
         if not name.startswith(FOREIGN_PREFIXES):
             yield name, f"{name} is not a variable of any role{nearest(name, known)}"
@@ -136,7 +151,10 @@ def _text(value: Any, _: Mapping[str, Any]) -> str:
 
 
 def _name(value: Any, _: Mapping[str, Any]) -> str:
-    ok = isinstance(value, str) and value.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    ok = (
+        isinstance(value, str)
+        and value.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    )
     return "" if ok else f"must be a plain name (letters, digits, - _ .), not {value!r}"
 
 
@@ -173,7 +191,9 @@ def _list_of(check: Check) -> Check:
     def judge(value: Any, spec: Mapping[str, Any]) -> str:
         if not isinstance(value, list):
             return f"must be a list, not {value!r}"
-        return next((f"has an entry that {problem}" for item in value if (problem := check(item, spec))), "")
+        return next(
+            (f"has an entry that {problem}" for item in value if (problem := check(item, spec))), ""
+        )
 
     return judge
 

@@ -179,7 +179,9 @@ class Connections:
             if given.returncode == 0:
                 return local
         reason = given.stderr.decode(errors="replace").strip() or "no reason given"
-        raise OperatorError(f"no port to {target} by way of {host.name}: {reason}", login_command(host))
+        raise OperatorError(
+            f"no port to {target} by way of {host.name}: {reason}", login_command(host)
+        )
 
     def close(self) -> None:
         """End every connection and remove the private directory."""
@@ -220,7 +222,7 @@ def unreachable(host: Host, errors: str) -> OperatorError:
     learn = f"ssh-keyscan -p {host.port} {host.address} >> {shlex.quote(pinned)}"
     if "IDENTIFICATION HAS CHANGED" in errors:
         return OperatorError(
-            f"{where} shows another host key than the one pinned in {pinned}: nothing was sent to it.",
+            f"{where} shows another host key than the one in {pinned}: nothing was sent to it.",
             f"only if it was rebuilt: {forget} && {learn}, and compare the fingerprint",
         )
     if "Host key verification failed" in errors or "host key is known for" in errors:
@@ -230,7 +232,8 @@ def unreachable(host: Host, errors: str) -> OperatorError:
         )
     if "Permission denied" in errors:
         return OperatorError(
-            f"{where} refuses the login with {host.key_file or 'your own keys'}.", login_command(host)
+            f"{where} refuses the login with {host.key_file or 'your own keys'}.",
+            login_command(host),
         )
     lines = [line for line in errors.splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else "the connection broke"

@@ -39,10 +39,14 @@ def host_status(connections: Connections, host: Host, environment: str) -> dict[
     """One host's answer."""
     command = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"])]
     done = connections.run(host, command, sudo=True)
-    lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("{")]
+    lines = [
+        line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("{")
+    ]
     if done.returncode == 0 and lines:
         return dict(json.loads(lines[-1]))
     said = done.stderr.decode(errors="replace").strip().splitlines()
     missing = "not found" in (said[-1] if said else "")
-    sentence = f"no host program yet → rollout apply {environment}" if missing else (said or ["?"])[-1]
+    sentence = (
+        f"no host program yet → rollout apply {environment}" if missing else (said or ["?"])[-1]
+    )
     return {"error": sentence}

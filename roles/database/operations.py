@@ -48,7 +48,10 @@ def database_present(
 def _psql(database: str, sql: str) -> StringCommand:
     """Run SQL from standard input as ``postgres``."""
     return StringCommand(
-        f"cd / && {PSQL} -d", QuoteString(database), _sudo_user="postgres", _stdin=SecretLines([sql])
+        f"cd / && {PSQL} -d",
+        QuoteString(database),
+        _sudo_user="postgres",
+        _stdin=SecretLines([sql]),
     )
 
 
@@ -60,11 +63,11 @@ def configuration_in_force(version: int) -> Iterator[StringCommand]:
         version: PostgreSQL's major version.
     """
     script = (
-        "started=$(stat -c %Y /run/postgresql/{v}-main.pid 2>/dev/null || echo 0); "
-        "changed=$(stat -c %Y /etc/postgresql/{v}/main/conf.d/* /etc/postgresql/{v}/main/pg_hba.conf"
+        f"started=$(stat -c %Y /run/postgresql/{version}-main.pid 2>/dev/null || echo 0); "
+        f"changed=$(stat -c %Y /etc/postgresql/{version}/main/conf.d/* /etc/postgresql/{version}/main/pg_hba.conf"
         " | sort -n | tail -n 1); "
-        '[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{v}-main'
-    ).format(v=version)
+        f'[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{version}-main'
+    )
     status, _ = host.run_shell_command(StringCommand("sh", "-c", QuoteString(script)), _sudo=True)
     if status:
         host.noop("PostgreSQL runs with its configuration")

@@ -31,7 +31,9 @@ class EnabledUnits(FactBase[list[str]]):
 
     def command(self, units: list[str]) -> StringCommand:
         """``is-enabled`` prints a word for each unit, and nothing at all for one that is missing."""
-        script = 'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
+        script = (
+            'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
+        )
         return StringCommand("sh", "-c", QuoteString(script), "sh", *units)
 
     @staticmethod

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -15,7 +16,7 @@ from roles.shared.host_program import detached_command
 from roles.shared.plan import ECOSYSTEM_FILE, host_plan
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOTHING_TO_DO = 0
+REMOVAL = "remove"  # a change of preflight that is the sessions role's, not the switch's
 
 
 @operation()
@@ -27,10 +28,20 @@ def switched() -> Iterator[StringCommand]:
     """
     commit = declared_commit()["commit"] or ""
     plan = host_plan(host.data.dict(), host.name, commit)
-    if ask("preflight --plan -", plan)["exit"] == NOTHING_TO_DO:
+    if not is_needed(ask("preflight --plan -", plan)):
         host.noop("what runs is what is declared")
         return
     yield detached_command("switch --plan -", plan)
+
+
+def is_needed(answer: Mapping[str, Any]) -> bool:
+    """Whether the switch has anything to do, or a reason to refuse, which it then says itself.
+
+    Only a positive answer counts as “nothing to do”: a host that did not answer is switched, and
+    its own error is shown.
+    """
+    changes = [change for change in answer.get("changes", []) if change["kind"] != REMOVAL]
+    return bool(changes) or answer["exit"] not in (0, 2)
 
 
 def switch() -> None:

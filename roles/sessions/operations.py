@@ -19,7 +19,7 @@ ARCHIVE_SCRIPTS = (
 )
 # The crontab is kept whole beside the archives before its first line goes.
 DROP_CRON_LINES = (
-    'set -eu; umask 077; user=$1; kept=$2/crontab.$user.$(date -u +%Y%m%dT%H%M%SZ); shift 2; '
+    "set -eu; umask 077; user=$1; kept=$2/crontab.$user.$(date -u +%Y%m%dT%H%M%SZ); shift 2; "
     'crontab -l -u "$user" > "$kept"; sync "$kept"; '
     '{ grep -vF "$@" "$kept" || true; } | crontab -u "$user" -'
 )
@@ -46,9 +46,7 @@ def scripts_archived(
 
 
 @operation()
-def cron_jobs_retired(
-    user: str, texts: Sequence[str], keep_in: str
-) -> Iterator[StringCommand]:
+def cron_jobs_retired(user: str, texts: Sequence[str], keep_in: str) -> Iterator[StringCommand]:
     """Take the lines that hold one of these texts out of a user's crontab.
 
     Args:

@@ -65,7 +65,7 @@ def ask(arguments: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     answer = dict(
         host.get_fact(HostProgramAnswer, arguments=arguments, _stdin=streamed_stdin(payload))
     )
-    LAST_ANSWERS[arguments.split(" -")[0]] = answer
+    LAST_ANSWERS[arguments.split(" -", maxsplit=1)[0]] = answer
     return answer
 
 

@@ -22,7 +22,7 @@ from roles.shared.secret_lines import SecretLines
 
 # Written under a private name first, so that a cut-off leaves the old file whole.
 REPLACE = (
-    "set -eu; umask 077; new=$(mktemp \"$1.XXXXXX\"); trap 'rm -f \"$new\"' EXIT; "
+    'set -eu; umask 077; new=$(mktemp "$1.XXXXXX"); trap \'rm -f "$new"\' EXIT; '
     'base64 -d > "$new"; chown "$2" "$new"; chmod "$3" "$new"; sync "$new"; mv -f "$new" "$1"; '
     "trap - EXIT"
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ ECOSYSTEM_FILE = f"{CONFIG_DIRECTORY}/ecosystem.config.js"
 @cache
 def new_rollout_id() -> str:
     """An id for this run, sortable by time: ``20261122T140000Z-3fa2``."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 

@@ -49,4 +49,3 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
         commit = fields.get("commit") or None
         reason = fields.get("reason") or ("" if commit else "the repository has no such revision")
         return {"commit": commit, "staged": fields.get("staged") == "yes", "reason": reason}
-

@@ -1,0 +1,190 @@
+"""Results as people read them: plain words, tables of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from rollout.console import table
+from rollout.inventory import Environment
+from rollout.planning import HostPlan
+from rollout.reporting import HostReport, Report
+from rollout.verification import FAILED, NOT_CHECKED, PASSED, VerificationResult
+
+
+def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:
+    """What a rollout would change."""
+    for plan in plans:
+        console.print(f"{plan.host}", style="bold")
+        for line in plan_lines(plan):
+            console.print(f"  {line}", markup=False)
+    if not any(plan.changes or plan.refusals or plan.failure for plan in plans):
+        console.print(f"{environment.name}: nothing to do.")
+    elif not any(plan.refusals or plan.failure for plan in plans):
+        console.print(f"\nNothing was changed. To do it: rollout apply {environment.name}")
+
+
+def plan_lines(plan: HostPlan) -> list[str]:
+    """One host's plan, a line each."""
+    if plan.failure:
+        return [f"! {plan.failure}"]
+    lines = [f"~ {change}" for change in plan.changes]
+    lines += [f"! refused: {refusal}" for refusal in plan.refusals]
+    lines += [f"? not checked yet: {text}" for text in plan.not_checked]
+    lines += [f"  {text}" for text in plan.notes]
+    return lines or ["nothing to do"]
+
+
+def render_report(console: Console, environment: Environment, report: Report) -> None:
+    """What a rollout did."""
+    verdict = "done" if report.succeeded else "FAILED"
+    console.print(
+        f"Rollout {report.rollout_id} of {environment.name}: {verdict} in {report.seconds:.1f} s",
+        style="bold",
+    )
+    for host in report.hosts:
+        render_host(console, host)
+    if report.untouched:
+        console.print(f"Untouched: {', '.join(report.untouched)}")
+
+
+def render_host(console: Console, host: HostReport) -> None:
+    """What a rollout did on one host."""
+    if host.failure:
+        console.print(f"\n{host.host}: FAILED", style="bold red")
+        console.print(host.failure, markup=False)
+        return
+    if not host.changed:
+        checks = check_text(host.checks)
+        console.print(f"\n{host.host}: no changes ({checks}, {host.seconds:.1f} s)", style="bold")
+        return
+    console.print(f"\n{host.host}", style="bold")
+    console.print(table("", report_rows(host)))
+    for reason in host.not_checked:
+        console.print(f"  not checked: {reason}", markup=False)
+
+
+def report_rows(host: HostReport) -> list[tuple[str, str]]:
+    """The figures of one host that was changed: (what, figure)."""
+    rows = [("steps that changed something", str(len(host.changed)))]
+    rows += switch_rows(host.switch)
+    rows += [
+        (f"archived {entry['name']}", f"{entry['files']} files, {size(entry['bytes'])}")
+        for entry in host.archives
+    ]
+    rows += [
+        (f"removed {entry['name']} ({entry['kind']})", f"{entry['files']} files")
+        for entry in host.removed
+    ]
+    if host.removed:
+        freed = sum(entry["freed"] for entry in host.removed)
+        rows.append(("bytes freed on the disk", f"{size(freed)}"))
+    rows += [(f"kept {entry['name']}", entry["why"]) for entry in host.waiting]
+    rows.append(("checks", check_text(host.checks)))
+    rows.append(("wall time", f"{host.seconds:.1f} s"))
+    return rows
+
+
+def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a switch."""
+    if "companies" not in switch:
+        return []
+    rows = []
+    revision = switch.get("revision") or {}
+    rows.append(("revision", f"{short(revision.get('from'))} → {short(revision.get('to'))}"))
+    for flag in switch.get("flags", []):
+        rows.append(("flag", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
+    for company, counts in switch["companies"].items():
+        rows += company_rows(company, counts, company in switch.get("cut_over", []))
+    equal = switch.get("dispositions", {}).get("equal")
+    if equal is not None:
+        rows.append(("files proven equal, one by one", f"{equal}"))
+    seconds = switch.get("seconds_without_service")
+    shown = "not measured" if seconds is None else f"{seconds:.2f} s"
+    rows.append(("without service", shown))
+    return rows
+
+
+def company_rows(company: str, counts: Mapping[str, Any], cut_over: bool) -> list[tuple[str, str]]:
+    """Keys and credentials of one company, before and after."""
+    before, after = counts.get("keys_before"), counts.get("keys_after")
+    rows = [(f"company {company}: keys", f"{number(before)} → {number(after)}")]
+    if cut_over:
+        rows.append((f"company {company}: credentials", "1 → 1, from files to PostgreSQL"))
+    return rows
+
+
+def render_verification(
+    console: Console, environment: Environment, result: VerificationResult
+) -> None:
+    """What the host checks found."""
+    for check in result.with_outcome(FAILED):
+        console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
+        for text in (check.says, check.reason, check.log):
+            console.print(text, markup=False)
+    for check in result.with_outcome(NOT_CHECKED):
+        console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
+    counts = {
+        PASSED: result.passed,
+        FAILED: result.failed,
+        NOT_CHECKED: result.not_checked,
+    }
+    console.print(f"{environment.name}: {check_text(counts)}, {result.seconds:.1f} s", style="bold")
+
+
+def render_status(
+    console: Console, environment: Environment, answers: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """What the hosts say of themselves."""
+    for host, answer in answers.items():
+        console.print(host, style="bold")
+        console.print(table("", status_rows(answer)))
+    if not answers:
+        console.print(f"{environment.name}: no service host among these")
+
+
+def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """One host's status, (what, state)."""
+    if "error" in answer:
+        return [("error", str(answer["error"]))]
+    rows = [("release", short(answer.get("revision")))]
+    interrupted = answer.get("open")
+    if interrupted:
+        rows.append(("interrupted switch", f"{interrupted['rollout_id']}: {interrupted['next']}"))
+    rows += [
+        (f"set aside {entry['name']}", f"since {entry['since']}") for entry in answer["set_aside"]
+    ]
+    rows += [
+        (str(line.get("at")), f"{line.get('event')}: {line.get('outcome', '')}".rstrip(": "))
+        for line in answer.get("history", [])
+    ]
+    return rows
+
+
+def check_text(checks: Mapping[str, int]) -> str:
+    """``41 checks passed, 2 not checked``."""
+    text = f"{checks[PASSED]} checks passed"
+    if checks[FAILED]:
+        text += f", {checks[FAILED]} failed"
+    return text + (f", {checks[NOT_CHECKED]} not checked" if checks[NOT_CHECKED] else "")
+
+
+def size(count: int) -> str:
+    """Bytes as people read them, powers of ten."""
+    if count < 1000:
+        return f"{count} bytes"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def number(count: Any) -> str:
+    """A count with thousands separated; what is unknown is said so."""
+    return f"{count:,}" if isinstance(count, int) else "none"
+
+
+def short(revision: Any) -> str:
+    """The first digits of a commit."""
+    return str(revision)[:12] if revision else "none"

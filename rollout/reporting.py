@@ -1,0 +1,115 @@
+"""The report of a rollout: only numbers that were measured in that run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rollout.applying import ARCHIVE, REMOVE, SWITCH, HostOutcome, Outcome
+from rollout.verification import FAILED, NOT_CHECKED, PASSED
+
+REPORTS = Path(__file__).resolve().parent.parent / ".rollout" / "reports"
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What a rollout did on one host.
+
+    Args:
+        host: its name.
+        changed: the steps that changed something; empty means “no changes”.
+        switch: the host program's record of the switch, empty if there was none.
+        archives: what was archived: name, files, bytes.
+        removed: what was removed: name, kind, files, bytes, freed (allocated bytes).
+        waiting: what stays set aside, and until when.
+        checks: passed, failed, not_checked.
+        not_checked: what could not be checked, with the reason.
+        failure: what failed, empty if nothing did.
+        seconds: wall time on this host.
+    """
+
+    host: str
+    changed: list[str]
+    switch: dict[str, Any]
+    archives: list[dict[str, Any]]
+    removed: list[dict[str, Any]]
+    waiting: list[dict[str, Any]]
+    checks: dict[str, int]
+    not_checked: list[str]
+    failure: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a rollout did, as it is printed and kept."""
+
+    environment: str
+    rollout_id: str
+    operator: str
+    reason: str
+    succeeded: bool
+    seconds: float
+    hosts: list[HostReport] = field(default_factory=list)
+    untouched: list[str] = field(default_factory=list)
+
+
+def report_of(outcome: Outcome) -> Report:
+    """The report of an outcome; it adds no figure of its own."""
+    return Report(
+        environment=outcome.environment,
+        rollout_id=outcome.run.rollout_id,
+        operator=outcome.run.operator,
+        reason=outcome.run.reason,
+        succeeded=outcome.succeeded,
+        seconds=round(outcome.seconds, 1),
+        hosts=[host_report(host) for host in outcome.hosts],
+        untouched=outcome.untouched,
+    )
+
+
+def host_report(outcome: HostOutcome) -> HostReport:
+    """The report of one host."""
+    checks = [check for run in outcome.verifications for check in run.checks]
+    counts = Counter(check.outcome for check in checks)
+    reasons = [f"{check.check}: {check.reason}" for check in checks if check.outcome == NOT_CHECKED]
+    reasons += [
+        f"archive {Path(entry.archive).name}: {entry.reason}"
+        for entry in outcome.archive_checks
+        if entry.outcome == "not checked"
+    ]
+    removal = outcome.results.get(REMOVE, {})
+    return HostReport(
+        host=outcome.host,
+        changed=list(dict.fromkeys(outcome.changed)),
+        switch=outcome.results.get(SWITCH, {}),
+        archives=outcome.results.get(ARCHIVE, {}).get("archives", []),
+        removed=removal.get("removed", []),
+        waiting=removal.get("waiting", []),
+        checks={
+            PASSED: counts[PASSED],
+            FAILED: counts[FAILED],
+            NOT_CHECKED: len(dict.fromkeys(reasons)),
+        },
+        not_checked=list(dict.fromkeys(reasons)),
+        failure=outcome.failure,
+        seconds=round(outcome.seconds, 1),
+    )
+
+
+def save_report(report: Report) -> Path:
+    """Keep a report as JSON beside the checkout, readable by its owner only.
+
+    Returns:
+        Where it is.
+    """
+    REPORTS.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = REPORTS / f"{report.rollout_id}.{report.environment}.json"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(asdict(report), file, indent=2)
+        file.write("\n")
+    return path.relative_to(REPORTS.parent.parent)

@@ -1,0 +1,41 @@
+"""The roles' own facts and operations against JSON fixtures, as pyinfra tests its own.
+
+Each fixture is what a host answered, or what a host is made to do; a change of either is a change of
+what runs as root on every server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra_testing.facts import make_fact_tests
+from pyinfra_testing.operations import make_operation_tests
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+FACTS = (
+    "database.facts.PasswordsAccepted",
+    "database.facts.PostgresqlObjects",
+    "host.facts.EnabledUnits",
+    "host.facts.GlobalNpmVersion",
+    "sessions.facts.CrontabLines",
+    "sessions.facts.PresentFiles",
+    "shared.facts.HostProgramAnswer",
+    "shared.files.FileDigests",
+    "shared.release_facts.DeclaredCommit",
+)
+OPERATIONS = (
+    "host.operations.enabled_units",
+    "host.operations.global_npm_package",
+    "host.operations.pm2_boot_unit",
+    "sessions.operations.cron_jobs_retired",
+    "sessions.operations.scripts_archived",
+    "shared.files.put",
+)
+
+for _path in FACTS:
+    _name = "TestFact" + _path.rpartition(".")[2]
+    globals()[_name] = make_fact_tests("roles", _path, FIXTURES / "facts" / _path)
+for _path in OPERATIONS:
+    _name = "TestOperation" + "".join(part.title() for part in _path.rpartition(".")[2].split("_"))
+    globals()[_name] = make_operation_tests("roles", _path, FIXTURES / "operations" / _path)
