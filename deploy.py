@@ -1,7 +1,7 @@
 """The rollout of one host, top to bottom. Everything but `switch` and `remove` only stages.
 
-    rollout apply ENVIRONMENT                                  all hosts, in order, verified
-    pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST    this file by itself, one host
+All hosts, in order and verified: `rollout apply ENVIRONMENT`.
+This file by itself, one host: `pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST`.
 """
 
 from pyinfra import host

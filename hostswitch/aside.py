@@ -1,0 +1,143 @@
+"""Renames legacy directories out of the service's way, and back: undoable, on descriptors only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hostswitch.disk import sync_directory
+from hostswitch.errors import StepFailedError
+from sessionstore.descriptors import open_beneath, open_directory
+
+PLACE = ".set-aside"
+STRAY = ".stray"
+
+
+@contextmanager
+def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[tuple[int, int]]:
+    """Descriptors of the application directory and of this rollout's set-aside place.
+
+    Args:
+        app_dir: the application directory, which the service's user owns.
+        rollout_id: names the place.
+        create: make the place (root's alone) where it is missing.
+
+    Raises:
+        StepFailedError: the place belongs to somebody else.
+        DirectoryProblem: a component is missing or a symlink.
+    """
+    app = open_directory(app_dir)
+    try:
+        if create:
+            outer = _make(app, PLACE)
+            os.close(_make(outer, rollout_id))
+            os.close(outer)
+        place = open_beneath(app, f"{PLACE}/{rollout_id}")
+        try:
+            yield app, place
+        finally:
+            os.close(place)
+    finally:
+        os.close(app)
+
+
+def away(app: int, place: int, path: str, name: str) -> None:
+    """Set one directory aside; harmless if that was done already.
+
+    Args:
+        app: descriptor of the application directory.
+        place: descriptor of the set-aside place.
+        path: the directory, relative to the application directory.
+        name: its name in the place.
+
+    Raises:
+        StepFailedError: both exist: something made the directory again.
+    """
+    with _parent(app, path) as (parent, base):
+        if not exists(parent, base):
+            return
+        if exists(place, name):
+            message = f"{path} is there again although it was set aside; look who wrote it"
+            raise StepFailedError(message)
+        os.rename(base, name, src_dir_fd=parent, dst_dir_fd=place)
+        sync_directory(place)
+        sync_directory(parent)
+
+
+def back(app: int, place: int, path: str, name: str) -> bool:
+    """Bring one directory back; harmless if that was done already.
+
+    A directory that appeared at the old path meanwhile is kept in the place, under its name
+    with `.stray` added: a stray start may have written a new identity there.
+
+    Returns:
+        Whether there was such a stray.
+    """
+    with _parent(app, path) as (parent, base):
+        if not exists(place, name):
+            return False
+        stray = exists(parent, base)
+        if stray:
+            os.rename(base, name + STRAY, src_dir_fd=parent, dst_dir_fd=place)
+        os.rename(name, base, src_dir_fd=place, dst_dir_fd=parent)
+        sync_directory(parent)
+        sync_directory(place)
+        return stray
+
+
+def drop_empty(app_dir: str, rollout_id: str) -> None:
+    """Remove a rollout's place, and the place of all, where they are empty."""
+    app = open_directory(app_dir)
+    try:
+        for path in (f"{PLACE}/{rollout_id}", PLACE):
+            try:
+                os.rmdir(path, dir_fd=app)
+            except OSError:
+                return
+        sync_directory(app)
+    finally:
+        os.close(app)
+
+
+def kept(app_dir: str) -> dict[str, list[str]]:
+    """What is set aside: rollout id -> names, oldest rollout first."""
+    place = os.path.join(app_dir, PLACE)
+    try:
+        rollouts = sorted(os.listdir(place))
+    except FileNotFoundError:
+        return {}
+    return {rollout: sorted(os.listdir(os.path.join(place, rollout))) for rollout in rollouts}
+
+
+def exists(parent: int, name: str) -> bool:
+    """Whether a name is there, symlinks not followed."""
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _parent(app: int, path: str) -> Iterator[tuple[int, str]]:
+    directory, _, base = path.rpartition("/")
+    parent = open_beneath(app, directory or ".")
+    try:
+        yield parent, base
+    finally:
+        os.close(parent)
+
+
+def _make(parent: int, name: str) -> int:
+    """Make a directory for root alone, and be sure that it is that."""
+    if not exists(parent, name):
+        os.mkdir(name, 0o700, dir_fd=parent)
+        sync_directory(parent)
+    descriptor = open_beneath(parent, name)
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        os.close(descriptor)
+        raise StepFailedError(f"{name} belongs to somebody else or is open to others; move it away")
+    return descriptor

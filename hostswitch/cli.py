@@ -1,0 +1,211 @@
+"""The command line of the host program."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hostswitch import errors, preflight, removal, resume, status, switch
+from hostswitch.command_env import read_plan, stage_env
+from hostswitch.errors import HostError, RefusedError
+from hostswitch.history import History
+from hostswitch.host import Host
+from hostswitch.lock import held
+from hostswitch.output import emit, progress, survive_controller
+from hostswitch.places import SEARCH_PATH, Places
+from hostswitch.plan import load
+from hostswitch.verified import token
+from sessionstore.errors import StoreError
+
+_ABOUT = """\
+Switches the WhatsApp service on this host from what runs to what was staged, or puts it back.
+
+Normally `rollout` on the controller calls this. By hand, on the host, as root:
+  baileys-hostswitch status              what runs, what is set aside, what happened last
+  baileys-hostswitch resume              finish or put back a switch that was cut off
+Results are JSON lines on standard output (the last one: {"event": "result", ...}), progress is on
+standard error. A plan comes on standard input, because it holds the database password."""
+
+_CODES = """\
+exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
+service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
+unhealthy, the alarm was raised; 6 another run holds the lock"""
+
+_Command = Callable[[argparse.Namespace, Places], int]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes the process's own.
+
+    Returns:
+        The exit code (see `errors`).
+    """
+    survive_controller()
+    os.umask(0o077)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["store"]:
+        from sessionstore import cli
+
+        return cli.main(given[1:])
+    parsed = _parser().parse_args(given)
+    places = Places(Path(parsed.state), Path(parsed.run), parsed.search_path)
+    # shutil and subprocess look programs up here; the account's environment gets it as well.
+    os.environ["PATH"] = places.search_path
+    try:
+        code: int = parsed.command(parsed, places)
+        return code
+    except (HostError, StoreError, OSError) as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    text = f"{error}. Run it as root: sudo" if isinstance(error, PermissionError) else str(error)
+    fields: dict[str, Any] = {"outcome": getattr(error, "outcome", "error"), "error": text}
+    if isinstance(error, RefusedError):
+        fields["refusals"] = [str(refusal) for refusal in error.refusals]
+        fields["details"] = [refusal.as_json() for refusal in error.refusals]
+    progress(text)
+    emit("result", **fields)
+    if isinstance(error, HostError):
+        return error.exit_code
+    return int(getattr(error, "code", errors.ERROR))
+
+
+def _preflight(parsed: argparse.Namespace, places: Places) -> int:
+    code, result = preflight.run(Host(load(_text(parsed.plan)), places))
+    emit("result", **result)
+    return code
+
+
+def _switch(parsed: argparse.Namespace, places: Places) -> int:
+    text = _text(parsed.plan)
+    host = Host(load(text), places)
+    places.prepare()
+    with held(places.lock, host.plan.operator, f"switch {host.plan.rollout_id}"):
+        resumed = resume.first(places)
+        emit("result", **switch.run(host, text), resumed=resumed)
+    return errors.OK
+
+
+def _resume(parsed: argparse.Namespace, places: Places) -> int:
+    places.prepare()
+    with held(places.lock, "boot" if parsed.boot else _login(), "resume"):
+        emit("result", **resume.run(places, parsed.boot))
+    return errors.OK
+
+
+def _archive(parsed: argparse.Namespace, places: Places) -> int:
+    return _sessions(parsed, places, "archive", removal.to_archive, removal.archive_all)
+
+
+def _remove(parsed: argparse.Namespace, places: Places) -> int:
+    return _sessions(parsed, places, "remove", removal.to_remove, removal.remove_due)
+
+
+def _sessions(
+    parsed: argparse.Namespace,
+    places: Places,
+    what: str,
+    check: Callable[[Host], dict[str, Any]],
+    act: Callable[[Host], dict[str, Any]],
+) -> int:
+    host = Host(load(_text(parsed.plan)), places)
+    if parsed.check:
+        answer = check(host)
+        emit("result", **answer)
+        return errors.CHANGES if answer["changes"] else errors.OK
+    places.prepare()
+    with held(places.lock, host.plan.operator, f"{what} {host.plan.rollout_id}"):
+        emit("result", **act(host))
+    return errors.OK
+
+
+def _env(parsed: argparse.Namespace, _places: Places) -> int:
+    return stage_env(read_plan(_text(parsed.plan)), parsed.check)
+
+
+def _record(_parsed: argparse.Namespace, places: Places) -> int:
+    fields = token(sys.stdin.read())
+    places.prepare()
+    with held(places.lock, _login(), "record"):
+        line = History(places.history).add("verified", **fields)
+    emit("result", outcome="recorded", recorded=line)
+    return errors.OK
+
+
+def _status(parsed: argparse.Namespace, places: Places) -> int:
+    emit("result", outcome="shown", **status.show(places, parsed.app_dir, parsed.lines))
+    return errors.OK
+
+
+def _text(plan: str) -> str:
+    return sys.stdin.read() if plan == "-" else Path(plan).read_text()
+
+
+def _login() -> str:
+    return os.environ.get("SUDO_USER", "root")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="baileys-hostswitch",
+        description=_ABOUT,
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    places = Places()
+    parser.add_argument("--state", default=str(places.state), help="journal, lock and history")
+    parser.add_argument("--run", default=str(places.run), help="where a fault drill is named")
+    parser.add_argument(
+        "--search-path", default=SEARCH_PATH, help="PATH on which pm2 and node are found"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _plan_commands(commands)
+    _plain_commands(commands)
+    return parser
+
+
+def _plan_commands(commands: Any) -> None:
+    for name, command, can_check, about in (
+        ("preflight", _preflight, False, "say what a switch would change; changes nothing"),
+        ("switch", _switch, False, "switch to what was staged; ends an open switch first"),
+        ("env", _env, True, "stage the next .env beside the live one"),
+        ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
+        ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),
+    ):
+        parser = commands.add_parser(name, help=about, description=about)
+        parser.add_argument("--plan", default="-", help="file with the plan; - is standard input")
+        if can_check:
+            parser.add_argument(
+                "--check",
+                action="store_true",
+                help="only say what there is to do: exit code 2 if there is something",
+            )
+        parser.set_defaults(command=command)
+
+
+def _plain_commands(commands: Any) -> None:
+    about = "finish or put back a switch that was cut off, as its journal says"
+    resuming = commands.add_parser("resume", help=about, description=about)
+    resuming.add_argument(
+        "--boot",
+        choices=[resume.BEFORE_PM2, resume.AFTER_PM2],
+        help="from the boot units: before PM2 runs only files, rows and PM2's dump are touched",
+    )
+    resuming.set_defaults(command=_resume)
+    about = "show what runs, an open switch, what is set aside and the last lines of the history"
+    showing = commands.add_parser("status", help=about, description=about)
+    showing.add_argument("--app-dir", default="/opt/ai-admin", help="the application directory")
+    showing.add_argument("--lines", type=int, default=10, help="lines of history")
+    showing.set_defaults(command=_status)
+    about = "take a verification's result (a JSON object on standard input) into the history"
+    commands.add_parser("record", help=about, description=about).set_defaults(command=_record)
+    about = "the session store's own commands: see `baileys-hostswitch store --help`"
+    commands.add_parser("store", help=about, add_help=False)

@@ -1,0 +1,140 @@
+"""Ends a switch: its record goes into the history, its traces go away; raises the alarm."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hostswitch import aside, clock, copies, journal
+from hostswitch.facts import Facts
+from hostswitch.host import Host
+from hostswitch.journal import Entry, Journal, find
+from hostswitch.output import progress
+from hostswitch.steps import Switch
+
+_ALARM_SECONDS = 60
+
+
+def close(switch: Switch, outcome: str, **more: Any) -> dict[str, Any]:
+    """Write the record, then remove what an open switch keeps.
+
+    Args:
+        switch: the open switch.
+        outcome: "switched", "put back", "left stopped", "put back, not healthy".
+        more: further fields of the record.
+
+    Returns:
+        The record, as it stands in the history.
+    """
+    line = {
+        "event": "switch",
+        "at": clock.now_text(),
+        "outcome": outcome,
+        **record(switch.host, switch.facts, switch.journal.entries),
+        **more,
+    }
+    switch.journal.mark(journal.CLOSED, "done", line=line)
+    finish(switch.host, switch.facts, switch.journal)
+    return line
+
+
+def result_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's fields as those of a result line, which has its own `event`."""
+    return {name: value for name, value in line.items() if name not in ("event", "at")}
+
+
+def finish(host: Host, facts: Facts, log: Journal) -> None:
+    """Everything after the last journal line; repeated by the next run if it is cut off."""
+    closed = log.last(journal.CLOSED, "done")
+    if closed is not None:
+        host.history.add_once(dict(closed.data["line"]))
+    copies.forget(host.places.copies, facts.rollout_id)
+    forget(host, log)
+    if facts.aside:
+        aside.drop_empty(host.plan.app_dir, facts.rollout_id)
+
+
+def forget(host: Host, log: Journal) -> None:
+    """Remove plan, dump and journal of a switch; the journal goes last."""
+    host.places.dump_before.unlink(missing_ok=True)
+    host.places.plan.unlink(missing_ok=True)
+    log.remove()
+
+
+def alarm(host: Host, message: str) -> None:
+    """Run the operator's alarm command with the message on its standard input.
+
+    It never raises: an alarm that fails must not hide what it is about.
+    """
+    progress(f"ALARM: {message}")
+    command = host.plan.alarm_command
+    if command is None:
+        return
+    try:
+        subprocess.run(
+            list(command),
+            input=message.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_ALARM_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        progress(f"the alarm command failed ({type(error).__name__}): {command[0]}")
+
+
+def record(host: Host, facts: Facts, entries: Sequence[Entry]) -> dict[str, Any]:
+    """What happened, in figures that this switch measured. Pure but for its arguments."""
+    lines = list(entries)
+    gate = find(lines, journal.HEALTHY, "gate")
+    imported = find(lines, journal.IMPORTED, "done")
+    keys = imported.data["keys"] if imported else {}
+    shown = gate.data["companies"] if gate else {}
+    return {
+        "rollout_id": facts.rollout_id,
+        "environment": host.plan.environment,
+        "host": host.plan.host,
+        "operator": facts.operator,
+        "reason": facts.reason,
+        "revision": {"from": facts.revision_before, "to": host.plan.revision},
+        "flags": [dict(flag) for flag in facts.flags],
+        "changes": list(facts.changes),
+        "cut_over": sorted(facts.cut_over),
+        "imports": dict(facts.imports),
+        "companies": {
+            company_id: {
+                "keys_before": facts.keys_before.get(company_id),
+                "keys_imported": keys.get(company_id),
+                "keys_after": shown.get(company_id, {}).get("keys"),
+            }
+            for company_id in host.plan.companies
+        },
+        "dispositions": {"equal": sum(keys.values()) + len(keys)} if keys else {},
+        "set_aside": [dict(item) for item in facts.aside],
+        "steps": step_seconds(lines),
+        "not_checked": list(gate.data["not_checked"]) if gate else [],
+        **_without_service(facts, lines, gate),
+    }
+
+
+def step_seconds(entries: Sequence[Entry]) -> dict[str, float]:
+    """Seconds of each step, from its first intent to its last done."""
+    found = {}
+    for name in journal.STEPS:
+        first = next((e for e in entries if (e.step, e.mark) == (name, "intent")), None)
+        last = find(list(entries), name, "done")
+        if first is not None and last is not None:
+            found[name], _ = clock.elapsed(first.moment, last.moment)
+    return found
+
+
+def _without_service(
+    facts: Facts, entries: list[Entry], gate: Entry | None
+) -> dict[str, float | str | None]:
+    """From the stop command to the first good answer; None if nothing ran or nothing answered."""
+    stop = find(entries, journal.STOPPED, "intent")
+    if not facts.ran or stop is None or gate is None or gate.data["answered"] is None:
+        return {"seconds_without_service": None, "clock": None}
+    seconds, measured_by = clock.elapsed(stop.moment, clock.Moment(**gate.data["answered"]))
+    return {"seconds_without_service": seconds, "clock": measured_by}

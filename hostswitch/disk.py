@@ -1,0 +1,79 @@
+"""Bytes that must be on the disk before the next act: fsync of files, directories and trees."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def sync_directory(path: Path | int) -> None:
+    """Wait until a directory's entries are on the disk.
+
+    Args:
+        path: the directory, or an open descriptor of it.
+    """
+    if isinstance(path, int):
+        os.fsync(path)
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Wait until everything written to a file system is on its disk; one call for a whole tree.
+
+    Raises:
+        OSError: the kernel could not write something.
+    """
+    if _libc.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    """Write a file in one step: whoever opens it sees the old content or the new, never a part.
+
+    Args:
+        path: the file; its directory must exist.
+        content: all of it.
+        mode: permission bits, in force from the first byte on.
+        owner: uid and gid, or None to leave it to this process.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        _write_all(descriptor, content)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(temporary, path)
+    sync_directory(path.parent)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a file (0600) and wait until it is on the disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _write_all(descriptor, line.encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(path.parent)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

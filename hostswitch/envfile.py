@@ -1,0 +1,95 @@
+"""What an .env file says, as the service's dotenv reads it. Values are never logged from here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LINE = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=[ \t]*?|:[ \t]+?)
+    ([ \t]*'(?:\\'|[^'])*'|[ \t]*"(?:\\"|[^"])*"|[ \t]*`(?:\\`|[^`])*`|[^\#\r\n]+)?
+    [ \t]*(?:\#.*)?$""",
+    re.MULTILINE | re.VERBOSE,
+)
+"""dotenv's own grammar, its multi-line quotes included."""
+
+
+def parse(content: bytes) -> dict[str, str]:
+    """Names and values of an .env file.
+
+    Args:
+        content: the file; bytes that are no UTF-8 become replacement characters.
+
+    Returns:
+        The values as the npm package `dotenv` reads them; a later line wins.
+    """
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return {match[1]: _value(match[2] or "") for match in LINE.finditer(text)}
+
+
+def _value(raw: str) -> str:
+    text = raw.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
+        inner = text[1:-1]
+        return inner.replace("\\n", "\n").replace("\\r", "\r") if text[0] == '"' else inner
+    return text
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A name whose value differs between two .env files; values only where they are no secret."""
+
+    name: str
+    before: str | None
+    after: str | None
+    secret: bool
+
+    def __str__(self) -> str:
+        if self.secret:
+            return f"{self.name} (value not shown)"
+        return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
+
+    def as_json(self) -> dict[str, str | None]:
+        """Name, from and to; a secret's values are masked."""
+        if self.secret:
+            return {"name": self.name, "from": "***", "to": "***"}
+        return {"name": self.name, "from": self.before, "to": self.after}
+
+
+def differences(
+    before: Mapping[str, str], after: Mapping[str, str], plain: Mapping[str, str]
+) -> list[Difference]:
+    """What changes between two .env files.
+
+    Args:
+        before: values now.
+        after: values then.
+        plain: the declared settings that are no secrets; every other name is masked.
+
+    Returns:
+        One difference for each name, in order of name.
+    """
+    names = sorted(before.keys() | after.keys())
+    return [
+        Difference(name, before.get(name), after.get(name), name not in plain)
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list[str]:
+    """Declared names that a process's own environment holds with another value.
+
+    dotenv does not override what PM2 exported, so such a process never sees the file's value
+    (DOMAIN.md section 3).
+    """
+    return sorted(
+        name
+        for name, value in declared.items()
+        if name in environment and environment[name] != value
+    )
+
+
+def _shown(value: str | None) -> str:
+    return "not set" if value is None else repr(value)

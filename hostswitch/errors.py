@@ -1,0 +1,88 @@
+"""What can go wrong, with the exit code that each has for the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+OK = 0
+ERROR = 1
+CHANGES = 2
+REFUSED = 3
+PUT_BACK = 4
+LEFT_STOPPED = 5
+LOCKED = 6
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason not to touch the service.
+
+    `kind` is for machines, `what` and `where` say what is wrong and where, `remedy` names the
+    command or edit that mends it.
+    """
+
+    kind: str
+    what: str
+    where: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.where}). {self.remedy}"
+
+    def as_json(self) -> dict[str, str]:
+        """The refusal as plain data for a result line."""
+        return asdict(self)
+
+
+class HostError(Exception):
+    """An error for the operator: its text says what, where and the command that mends it."""
+
+    exit_code = ERROR
+    outcome = "error"
+
+
+class RefusedError(HostError):
+    """The switch was refused before anything was touched; the service is as it was."""
+
+    exit_code = REFUSED
+    outcome = "refused"
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        super().__init__("\n".join(str(refusal) for refusal in self.refusals))
+
+
+class StepFailedError(HostError):
+    """A step after the stop failed: the switch must be put back (or left stopped)."""
+
+
+class PutBackError(HostError):
+    """The switch failed and was undone: the old version runs again."""
+
+    exit_code = PUT_BACK
+    outcome = "put back"
+
+
+class LeftStoppedError(HostError):
+    """The service is stopped and stays so until someone decides; the alarm was raised."""
+
+    exit_code = LEFT_STOPPED
+    outcome = "left stopped"
+
+
+class NotHealthyError(LeftStoppedError):
+    """The switch was undone and the old version started, but it does not become healthy."""
+
+    outcome = "put back, not healthy"
+
+
+class TornFilesError(LeftStoppedError):
+    """The stop tore session files: no version that reads files may start on them."""
+
+
+class LockedError(HostError):
+    """Another run holds the lock."""
+
+    exit_code = LOCKED
+    outcome = "locked"

@@ -1,0 +1,63 @@
+"""What a switch found before it began: written into the journal, so that it can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hostswitch.journal import OPEN, Entry, JournalError, find
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state before a switch. Plain data, no secrets."""
+
+    rollout_id: str
+    operator: str
+    reason: str
+    revision_before: str | None
+    current_before: str | None
+    """What `current` pointed to, as written; None: no link."""
+    env_before: str | None
+    """SHA-256 of the live .env; None: no file."""
+    directory_before: str | None
+    ran: bool
+    files_provider: bool
+    """Whether the version before keeps its keys in files: it may start only on whole ones."""
+    cut_over: Mapping[str, str]
+    """Company -> live directory."""
+    imports: Mapping[str, str]
+    """Company -> import id."""
+    aside: Sequence[Mapping[str, str]]
+    """`path`, `name` and `kind` of every directory to set aside."""
+    accounted: Sequence[str]
+    """Live directories whose files were accounted for against the database."""
+    keys_before: Mapping[str, int]
+    status_before: Mapping[str, Any] | None
+    """Companies of the status endpoint before: provider and credentials of each."""
+    logs: Sequence[str]
+    """Log files of the apps, as PM2 named them."""
+    changes: Sequence[str]
+    flags: Sequence[Mapping[str, str | None]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for the journal."""
+        return asdict(self)
+
+
+def of(entries: Sequence[Entry]) -> Facts:
+    """The facts that an open journal begins with.
+
+    Raises:
+        JournalError: it begins with something else.
+    """
+    first = find(list(entries), OPEN, "done")
+    if first is None:
+        raise JournalError("the journal does not begin with what was found before the switch")
+    try:
+        return Facts(**first.data)
+    except TypeError:
+        raise JournalError(
+            "the journal was written by another version of the host program; finish it with that"
+        ) from None

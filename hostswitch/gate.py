@@ -1,0 +1,127 @@
+"""When a started service counts as healthy. Pure: what was seen in, what is wrong out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ALARMING = ("No session record", "Bad MAC", "Invalid PreKey ID")
+"""What libsignal logs when a ratchet went back or a key is missing (DOMAIN.md section 2)."""
+
+_ALARMING = re.compile(b"|".join(re.escape(text.encode()) for text in ALARMING))
+
+
+@dataclass(frozen=True)
+class Company:
+    """What one company must show: its provider (None: any) and at least so many keys."""
+
+    provider: str | None
+    credentials: bool
+    minimum_keys: int
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a started version must show on its status endpoint and as a process."""
+
+    companies: Mapping[str, Company]
+    connected: bool
+    status: bool = True
+    """Whether there is a status endpoint at all (an old version may have none)."""
+    directory: str | None = None
+    """Where the process must run, symlinks resolved; None: anywhere."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Declared settings that the process must see."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """What PM2 and /proc say about the app."""
+
+    pid: int
+    status: str
+    restarts: int
+
+
+def problems(status: Any, expected: Expectation) -> list[str]:
+    """What a status answer lacks.
+
+    Args:
+        status: the endpoint's JSON: `{"pid": …, "companies": {ID: {"provider", "credentials",
+            "keys", "connection"}}, "flags": {…}}`; more is ignored.
+        expected: what a healthy service shows.
+
+    Returns:
+        Sentences; empty when all is as expected.
+    """
+    companies = companies_of(status)
+    found = _flag_problems(status, expected.flags)
+    for company_id, company in expected.companies.items():
+        shown = companies.get(company_id)
+        if shown is None:
+            found.append(f"company {company_id} is not in the status")
+        else:
+            found += _company_problems(company_id, shown, company, expected.connected)
+    return found
+
+
+def _flag_problems(status: Any, flags: Mapping[str, str]) -> list[str]:
+    """Declared settings that the process says it sees otherwise (where it says anything)."""
+    seen = status.get("flags") if isinstance(status, dict) else None
+    if not isinstance(seen, dict):
+        return []
+    return [
+        f"the service sees {name}={seen[name]!r}, declared is {value!r}"
+        for name, value in flags.items()
+        if name in seen and seen[name] != value
+    ]
+
+
+def _company_problems(
+    company_id: str, shown: Mapping[str, Any], company: Company, connected: bool
+) -> list[str]:
+    found = []
+    if company.provider is not None and shown.get("provider") != company.provider:
+        found.append(f"provider is {shown.get('provider')!r}, not {company.provider!r}")
+    if company.credentials and shown.get("credentials") is not True:
+        found.append("credentials are not loaded")
+    keys = shown.get("keys")
+    if company.minimum_keys and not (isinstance(keys, int) and keys >= company.minimum_keys):
+        found.append(f"{keys} keys are loaded, at least {company.minimum_keys} are expected")
+    if connected and shown.get("connection") != "open":
+        found.append(f"not connected to WhatsApp (connection: {shown.get('connection')})")
+    return [f"company {company_id}: {problem}" for problem in found]
+
+
+def companies_of(status: Any) -> dict[str, Mapping[str, Any]]:
+    """The companies of a status answer; empty if the answer has another shape."""
+    companies = status.get("companies") if isinstance(status, dict) else None
+    if not isinstance(companies, dict):
+        return {}
+    return {name: shown for name, shown in companies.items() if isinstance(shown, dict)}
+
+
+def process_problems(process: Process | None, first: Process | None) -> list[str]:
+    """What is wrong with the app as a process.
+
+    Args:
+        process: as it is now, None if PM2 does not know it.
+        first: as it was when it first answered well, or None before that.
+
+    Returns:
+        Sentences. PM2's exit codes are never asked (DOMAIN.md section 3: they lie).
+    """
+    if process is None:
+        return ["PM2 does not list it"]
+    if process.status != "online":
+        return [f"PM2 shows it as {process.status}"]
+    if first is not None and (process.pid, process.restarts) != (first.pid, first.restarts):
+        return [f"it restarted while it should settle (restarts {process.restarts})"]
+    return []
+
+
+def alarming(log: bytes) -> int:
+    """How many alarming texts a piece of log holds."""
+    return len(_ALARMING.findall(log))

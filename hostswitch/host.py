@@ -1,0 +1,56 @@
+"""The host as one switch sees it: plan, places, the service's user and its PM2."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+from hostswitch.account import Account
+from hostswitch.errors import HostError
+from hostswitch.history import History
+from hostswitch.places import Places
+from hostswitch.plan import Plan
+from hostswitch.pm2 import Pm2
+
+
+@dataclass(frozen=True)
+class Host:
+    """What every step needs. Nothing is looked up before it is used."""
+
+    plan: Plan
+    places: Places
+
+    @cached_property
+    def account(self) -> Account:
+        """The service's user.
+
+        Raises:
+            HostError: there is no such user.
+        """
+        try:
+            return Account.of(self.plan.service_user, self.places.search_path)
+        except KeyError:
+            raise HostError(
+                f"user {self.plan.service_user} does not exist here. Stage the host first: "
+                f"rollout apply (role host)"
+            ) from None
+
+    @cached_property
+    def pm2(self) -> Pm2:
+        """The PM2 of the service's user."""
+        return Pm2(self.account, self.plan.pm2_home)
+
+    @cached_property
+    def history(self) -> History:
+        """The host's history."""
+        return History(self.places.history)
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Uid and gid of the service's files."""
+        return self.account.uid, self.account.gid
+
+    def path(self, relative: str) -> str:
+        """A path under the application directory."""
+        return os.path.join(self.plan.app_dir, relative)

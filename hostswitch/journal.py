@@ -1,0 +1,182 @@
+"""The journal of one switch: JSON lines, each on the disk before the act that it announces.
+
+A line is (step, mark): `intent` before a step's first act, `done` after its last, and a few marks
+between acts of one step. After a kill or a power cut the lines tell `recovery` where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hostswitch import clock
+from hostswitch.disk import sync_directory
+from hostswitch.drill import Drill
+from hostswitch.errors import HostError
+
+OPEN = "open"
+READY = "ready"
+STOPPED = "stopped"
+SET_ASIDE = "set-aside"
+IMPORTED = "imported"
+SWAPPED = "swapped"
+ACTIVE = "active"
+HEALTHY = "healthy"
+UNDONE = "put-back"
+CLOSED = "closed"
+
+STEPS = (READY, STOPPED, SET_ASIDE, IMPORTED, SWAPPED, ACTIVE, HEALTHY)
+"""The rows of the table in DESIGN.md, "The switch"."""
+
+INSTANTS = (
+    "intent:ready",
+    "copied:ready",
+    "done:ready",
+    "intent:stopped",
+    "stop:stopped",
+    "done:stopped",
+    "intent:set-aside",
+    "rename:set-aside",
+    "done:set-aside",
+    "intent:imported",
+    "staged:imported",
+    "done:imported",
+    "intent:swapped",
+    "current:swapped",
+    "done:swapped",
+    "intent:active",
+    "done:active",
+    "intent:healthy",
+    "start:healthy",
+    "gate:healthy",
+    "done:healthy",
+    "intent:put-back",
+    "stop:put-back",
+    "rows:put-back",
+    "files:put-back",
+    "start:put-back",
+    "done:put-back",
+    "done:closed",
+)
+"""Every instant `mark:step` at which a drill can end the program, in order (see `drill`)."""
+
+
+class JournalError(HostError):
+    """The journal can't be trusted."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: what (`step`, `mark`), when, and what recovery needs to know (`data`)."""
+
+    step: str
+    mark: str
+    moment: clock.Moment
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def instant(self) -> str:
+        """The line's name, as in INSTANTS."""
+        return f"{self.mark}:{self.step}"
+
+
+class Journal:
+    """The journal file, open for appending.
+
+    An existing file is read first; a last line that a power cut tore is dropped: its act, if it
+    was an intent, has not begun, and acts are repeatable if it was not.
+    """
+
+    def __init__(self, path: Path, drill: Drill) -> None:
+        self._path = path
+        self._drill = drill
+        self.entries: list[Entry] = read(path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags, 0o600)
+        os.ftruncate(self._descriptor, _complete_length(os.pread(self._descriptor, 1 << 26, 0)))
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        sync_directory(path.parent)
+
+    def mark(self, step: str, mark: str, **data: Any) -> Entry:
+        """Append a line and wait until it is on the disk.
+
+        Args:
+            step: the row of the table.
+            mark: `intent`, `done`, or what happened between.
+            data: plain data for recovery and the record; never a secret.
+
+        Returns:
+            The line.
+        """
+        entry = Entry(step, mark, clock.now(), data)
+        line = json.dumps(_as_json(entry)) + "\n"
+        os.write(self._descriptor, line.encode())
+        os.fsync(self._descriptor)
+        self.entries.append(entry)
+        self._drill.at(entry.instant)
+        return entry
+
+    def last(self, step: str, mark: str) -> Entry | None:
+        """The latest line of that name, if there is one."""
+        return find(self.entries, step, mark)
+
+    def remove(self) -> None:
+        """Close a journal whose end is in the history."""
+        os.close(self._descriptor)
+        os.unlink(self._path)
+        sync_directory(self._path.parent)
+
+
+def read(path: Path) -> list[Entry]:
+    """The journal's lines; none if there is no file.
+
+    Raises:
+        JournalError: a line other than the last does not parse.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines = content[: _complete_length(content)].decode().splitlines()
+    try:
+        return [_from_json(json.loads(line)) for line in lines]
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"{path} holds a line that is no journal line ({error}). Nothing was done; look at it "
+            f"and at `baileys-hostswitch status`, then move it away by hand"
+        ) from None
+
+
+def find(entries: list[Entry], step: str, mark: str) -> Entry | None:
+    """The latest of the lines that has this name, or None."""
+    return next((e for e in reversed(entries) if (e.step, e.mark) == (step, mark)), None)
+
+
+def _complete_length(content: bytes) -> int:
+    """Bytes up to the last line end that follows a whole JSON object."""
+    end = content.rfind(b"\n") + 1
+    last = content[:end].splitlines()[-1:]
+    try:
+        json.loads(last[0]) if last else None
+    except ValueError:
+        return end - len(last[0]) - 1
+    return end
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "at": clock.text(entry.moment.wall),
+        "step": entry.step,
+        "mark": entry.mark,
+        **asdict(entry.moment),
+        "data": dict(entry.data),
+    }
+
+
+def _from_json(line: dict[str, Any]) -> Entry:
+    moment = clock.Moment(line["wall"], line["since_boot"], line["boot"])
+    return Entry(line["step"], line["mark"], moment, line["data"])

@@ -1,0 +1,210 @@
+"""Looks at the host, read-only: what runs, what is staged, which session files there are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hostswitch import envfile, processes, rows, swap
+from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
+from hostswitch.errors import HostError, Refusal
+from hostswitch.host import Host
+from hostswitch.plan import PROVIDERS, LegacyDirectory
+from hostswitch.pm2 import App
+from hostswitch.revision import revision_of
+from sessionstore.errors import StoreError
+from sessionstore.scan import DirectoryScan, Problem, scan_directory
+
+_SCANS = 5
+_PAUSE = 0.3
+
+_REMEDIES = {
+    "unknown file": "Find out what wrote it and move it out of the session directory",
+    "not a regular file": "Replace it by what it leads to, or remove it, with the service stopped",
+    "no credentials": "Move the directory away if it is no company's, else restore its creds.json",
+}
+_TORN = "Restore it from a backup or pair the company anew; do not restart the service before that"
+_UNREADABLE = "Look at the file with the service's own tools; nothing is imported while it is so"
+_TORN_KINDS = ("empty", "truncated", "not JSON", "not registered", "not credentials")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen, what could not be, and what only the record needs."""
+
+    seen: Seen
+    service: App | None
+    apps: tuple[App, ...]
+    revision: str | None
+    not_checked: tuple[str, ...]
+    database_error: Refusal | None
+
+
+@dataclass
+class _Notes:
+    not_checked: list[str] = field(default_factory=list)
+    database_error: Refusal | None = None
+
+
+def look(host: Host, *, staged: bool) -> Observed:
+    """Look at everything a decision needs; changes nothing, starts nothing.
+
+    Args:
+        host: the host.
+        staged: whether the plan must have been staged already. Otherwise (preflight) a staged
+            .env that does not match the plan yet is left out.
+    """
+    notes = _Notes()
+    apps = _apps(host, notes)
+    service = next((app for app in apps if app.name == host.plan.service_app), None)
+    running = service is not None and service.running and service.pid > 0
+    directory = processes.working_directory(service.pid) if service and running else None
+    current = _current(host)
+    live, following = swap.read(host.plan.env_live), swap.read(host.plan.env_next)
+    seen = Seen(
+        current=current,
+        running=running,
+        directory=directory,
+        environment=_environment(host, service) if running else {},
+        env_live=None if live is None else envfile.parse(live),
+        env_next=_env_next(host, live, following, staged),
+        env_same=following is None or live == following,
+        legacy=tuple(_legacy(host, item) for item in host.plan.legacy_directories),
+        database=_database(host, notes),
+    )
+    held = current or directory or host.plan.app_dir
+    return Observed(
+        seen, service, apps, revision_of(held), tuple(notes.not_checked), notes.database_error
+    )
+
+
+def scan_steadily(path: str, label: str) -> DirectoryScan:
+    """Scan a directory that a running service writes to.
+
+    A file that is caught half written looks torn; it is so only if it stays so.
+
+    Returns:
+        The scan; the caller closes it.
+
+    Raises:
+        DirectoryProblem: the directory can't be opened or is a symlink.
+    """
+    scan = scan_directory(path, label=label)
+    for _ in range(_SCANS - 1):
+        if not blocking(scan):
+            break
+        scan.close()
+        time.sleep(_PAUSE)
+        scan = scan_directory(path, label=label)
+    return scan
+
+
+def blocking(scan: DirectoryScan) -> list[Problem]:
+    """Everything in a scan that forbids an import."""
+    return [*scan.blocking, *(problem for one in scan.companies for problem in one.blocking)]
+
+
+def refusal_of(path: str, problem: Problem) -> Refusal:
+    """A scan's problem as a reason not to switch."""
+    remedy = _REMEDIES.get(problem.kind, _UNREADABLE)
+    if problem.kind in _TORN_KINDS:
+        remedy = _TORN
+    detail = f": {problem.detail}" if problem.detail else ""
+    return Refusal(
+        "session-files", f"{problem.kind}{detail}", os.path.join(path, problem.where), remedy
+    )
+
+
+def _env_next(
+    host: Host, live: bytes | None, following: bytes | None, staged: bool
+) -> dict[str, str] | None:
+    content = following if following is not None else live
+    if content is None:
+        return None
+    values = envfile.parse(content)
+    # What is not as declared will be staged yet; a staged file that is wrong is for `decide`.
+    to_come = undeclared(host.plan, values) and (following is None or not staged)
+    return None if to_come else values
+
+
+def _current(host: Host) -> str | None:
+    target = swap.current_target(host.plan.app_dir)
+    return None if target is None else os.path.normpath(host.path(target))
+
+
+def _apps(host: Host, notes: _Notes) -> tuple[App, ...]:
+    try:
+        listed = host.pm2.apps()
+    except HostError as error:
+        notes.not_checked.append(f"what runs: {error}")
+        return ()
+    if host.pm2.daemon() is None:
+        notes.not_checked.append("what runs: PM2 is not running here")
+    return tuple(app for app in listed if app.name in host.plan.pm2_apps)
+
+
+def _environment(host: Host, service: App | None) -> dict[str, str]:
+    wanted = {*host.plan.flags, *PROVIDERS}
+    found = processes.environment(service.pid) if service else {}
+    return {name: value for name, value in found.items() if name in wanted}
+
+
+def _legacy(host: Host, declared: LegacyDirectory) -> LegacySeen:
+    path = host.path(declared.path)
+    problem = _place_problem(host, path)
+    if problem is not None:
+        return LegacySeen(declared, True, {}, (problem,))
+    if not os.path.lexists(path) or declared.kind != "live":
+        return LegacySeen(declared, os.path.lexists(path))
+    try:
+        with scan_steadily(path, declared.path) as scan:
+            problems = [refusal_of(path, one) for one in blocking(scan)]
+            problems += [_nameless(path) for one in scan.companies if one.company_id is None]
+            companies = {one.company_id: one.keys for one in scan.companies if one.company_id}
+    except StoreError as error:
+        return LegacySeen(declared, True, {}, (_store_refusal(error, path),))
+    return LegacySeen(declared, True, companies, tuple(problems))
+
+
+def _place_problem(host: Host, path: str) -> Refusal | None:
+    """Whether a path is something that can't be renamed within the application directory."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        what = "a declared legacy directory is no directory"
+        return Refusal("legacy", what, path, "Replace it by the directory itself, or undeclare it")
+    if found.st_dev != os.stat(host.plan.app_dir).st_dev or os.path.ismount(path):
+        what = "a legacy directory is on another file system: it can't be set aside by a rename"
+        return Refusal("legacy", what, path, "Move its files into the application's file system")
+    return None
+
+
+def _nameless(path: str) -> Refusal:
+    what = "session files lie in the directory itself: no company is named"
+    return Refusal("session-files", what, path, "Move them into company_<id>/ in it")
+
+
+def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
+    try:
+        with rows.connect(host.plan) as connection:
+            return rows.states(connection, host.plan.companies)
+    except StoreError as error:
+        notes.database_error = _store_refusal(error, "database")
+    except rows.NoDriverError as error:
+        notes.database_error = Refusal("database", str(error), "this host", "Stage the host first")
+    notes.not_checked.append(f"the database: {notes.database_error.what}")
+    return None
+
+
+def _store_refusal(error: StoreError, where: str) -> Refusal:
+    return Refusal(
+        "database" if where == "database" else "session-files",
+        error.what,
+        error.where or where,
+        error.remedy,
+    )

@@ -1,0 +1,65 @@
+"""What a switch would do, without doing it. Writes nothing and starts nothing on this host."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hostswitch import journal, ready
+from hostswitch.decisions import decide
+from hostswitch.errors import CHANGES, OK, REFUSED
+from hostswitch.host import Host
+from hostswitch.observe import Observed, look
+from hostswitch.recovery import Recovery
+from hostswitch.recovery import decide as recover
+
+
+def run(host: Host) -> tuple[int, dict[str, Any]]:
+    """Compare the plan with the host.
+
+    Args:
+        host: the host; its release need not be staged yet.
+
+    Returns:
+        Exit code (0 nothing to do, 2 changes, 3 refused) and the result's fields: `changes`
+        (kind, sentence), `refusals` (sentences; their parts are in `details`), `not_checked`
+        (sentences; all of it is checked again before the switch).
+    """
+    opened = journal.read(host.places.journal)
+    if opened:
+        return CHANGES, _first_end(host, recover(opened))
+    observed = look(host, staged=False)
+    decision = decide(host.plan, observed.seen)
+    refusals = ready.refusals(host, observed, decision, is_staged=False)
+    code = REFUSED if refusals else CHANGES if decision.changes else OK
+    outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
+    return code, {
+        "outcome": outcome,
+        "rollout_id": host.plan.rollout_id,
+        "changes": [{"kind": change.kind, "sentence": change.what} for change in decision.changes],
+        "refusals": [str(refusal) for refusal in refusals],
+        "details": [refusal.as_json() for refusal in refusals],
+        "not_checked": [*observed.not_checked, *_not_staged(host, observed)],
+    }
+
+
+def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:
+    """While a switch is open nothing else can be foreseen: what runs then is not known yet."""
+    sentence = f"end the switch that was cut off at row {recovery.row}: {recovery.action.value}"
+    return {
+        "outcome": "changes",
+        "rollout_id": host.plan.rollout_id,
+        "changes": [{"kind": "resume", "sentence": sentence}],
+        "refusals": [],
+        "details": [],
+        "not_checked": ["everything else, until that switch has ended"],
+    }
+
+
+def _not_staged(host: Host, observed: Observed) -> list[str]:
+    found = []
+    if not os.path.isdir(host.plan.release):
+        found.append("the release: node --check and its Baileys version (not staged yet)")
+    if observed.seen.env_next is None:
+        found.append("the next .env (not staged yet)")
+    return found

@@ -1,0 +1,94 @@
+"""What /proc says about processes: trees, environments, working directories."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process for good: a pid alone may be reused, with its start time it is not."""
+
+    pid: int
+    started: int
+
+
+def identity(pid: int) -> Identity | None:
+    """A process by its pid; None if there is none (a zombie counts as none)."""
+    fields = _stat(pid)
+    if fields is None or fields[0] == "Z":
+        return None
+    return Identity(pid, int(fields[19]))
+
+
+def alive(process: Identity) -> bool:
+    """Whether exactly this process still runs."""
+    return identity(process.pid) == process
+
+
+def tree(pids: Collection[int]) -> set[Identity]:
+    """Processes and all their descendants, as they are now."""
+    parents = dict(_parents())
+    wanted = set(pids)
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in wanted} - wanted
+        wanted |= more
+        grown = bool(more)
+    found = (identity(pid) for pid in wanted)
+    return {process for process in found if process is not None}
+
+
+def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
+    """Wait until processes have ended.
+
+    Returns:
+        Those that still run after `seconds`.
+    """
+    end = time.monotonic() + seconds
+    while left := {process for process in wanted if alive(process)}:
+        if time.monotonic() > end:
+            return left
+        time.sleep(0.02)
+    return set()
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment a process was started with; empty if it is gone. Holds secrets."""
+    try:
+        content = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (part.decode("utf-8", "replace").partition("=") for part in content.split(b"\0"))
+    return {name: value for name, separator, value in pairs if separator}
+
+
+def working_directory(pid: int) -> str | None:
+    """A process's working directory, symlinks resolved; None if it is gone."""
+    try:
+        return os.readlink(_PROC / str(pid) / "cwd")
+    except OSError:
+        return None
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for name in os.listdir(_PROC):
+        if name.isdigit():
+            fields = _stat(int(name))
+            if fields is not None:
+                yield int(name), int(fields[1])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat after the command name, which may hold anything."""
+    try:
+        content = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return content.rpartition(")")[2].split()

@@ -1,0 +1,149 @@
+"""Undoes a switch: rows withdrawn, pointers and directories back, the old version started.
+
+Every act looks first and can be repeated, so that a put back that was itself cut off goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostswitch import aside, dump, journal, observe, rows, swap
+from hostswitch.errors import LeftStoppedError
+from hostswitch.facts import Facts
+from hostswitch.gate import Company, Expectation
+from hostswitch.host import Host
+from hostswitch.starting import take_down
+from hostswitch.steps import Switch, describe, torn_files
+from hostswitch.watch import Verdict, Watch, log_sizes
+from sessionstore.errors import StoreError
+from sessionstore.scan import scan_directory
+
+
+@dataclass(frozen=True)
+class Undone:
+    """How a put back ended: what the database is still owed, strays, the old version's gate."""
+
+    pending: str | None
+    strays: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+
+def put_back(
+    switch: Switch, *, after_active: bool, with_pm2: bool = True, database_seconds: float = 0
+) -> Undone:
+    """Bring back the state before the switch.
+
+    Args:
+        switch: the open switch.
+        after_active: the import was activated: files come back only if the database proves
+            that no row was touched since.
+        with_pm2: False at boot before PM2 runs: its own unit then starts the old version.
+        database_seconds: how long to wait for a database that does not answer.
+
+    Returns:
+        How it ended. With `pending` set, the journal must stay open.
+
+    Raises:
+        TornFilesError: the old version's files are not whole; nothing was started.
+        LeftStoppedError: the import was activated and can't be withdrawn.
+    """
+    host, log = switch.host, switch.journal
+    if log.last(journal.UNDONE, "intent") is None:
+        log.mark(journal.UNDONE, "intent", after_active=after_active)
+    back_already = log.last(journal.UNDONE, "files") is not None
+    started = with_pm2 and back_already and _running(host)
+    logs = log_sizes(switch.facts.logs)
+    if with_pm2 and not started:
+        take_down(host)
+        log.mark(journal.UNDONE, "stop")
+    pending = _withdraw(switch, after_active, database_seconds)
+    if pending and after_active and not back_already:
+        raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
+    log.mark(journal.UNDONE, "rows", pending=pending)
+    strays = () if back_already else _files_back(switch)
+    log.mark(journal.UNDONE, "files")
+    if started:
+        return Undone(pending, strays, _gate_old(switch, logs))
+    _demand_whole(switch)
+    _dump_back(host)
+    if not with_pm2:
+        return Undone(pending, strays)
+    host.pm2.resurrect()
+    log.mark(journal.UNDONE, "start")
+    verdict = _gate_old(switch, logs) if switch.facts.ran else None
+    host.pm2.save()
+    return Undone(pending, strays, verdict)
+
+
+def _running(host: Host) -> bool:
+    app = host.pm2.app(host.plan.service_app)
+    return app is not None and app.running
+
+
+def _withdraw(switch: Switch, after_active: bool, seconds: float) -> str | None:
+    """Delete exactly the rows that this switch staged; say why not where that fails."""
+    if switch.journal.last(journal.IMPORTED, "intent") is None or not switch.facts.imports:
+        return None
+    from sessionstore import importing
+
+    try:
+        with rows.wait_for(switch.host.plan, seconds) as connection:
+            for import_id in switch.facts.imports.values():
+                if importing.find(connection, import_id) is not None:
+                    importing.withdraw(connection, import_id, active=after_active)
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _files_back(switch: Switch) -> tuple[str, ...]:
+    host, facts = switch.host, switch.facts
+    if switch.journal.last(journal.SWAPPED, "intent") is not None:
+        swap.restore_env(host.plan.env_live, facts.env_before, host.owner)
+        swap.point_current(host.plan.app_dir, facts.current_before, host.owner)
+    if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
+        return ()
+    with aside.opened(host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
+        return tuple(
+            item["path"]
+            for item in facts.aside
+            if aside.back(app, place, item["path"], item["name"])
+        )
+
+
+def _demand_whole(switch: Switch) -> None:
+    """A version that reads files is never started on files that do not parse."""
+    if not switch.facts.files_provider or not switch.facts.ran:
+        return
+    for item in switch.facts.aside:
+        path = switch.host.path(item["path"])
+        if item["kind"] != "live":
+            continue
+        with scan_directory(path) as scan:
+            problems = observe.blocking(scan)
+        if problems:
+            raise torn_files(switch, item["path"], [describe(one) for one in problems])
+
+
+def _dump_back(host: Host) -> None:
+    before = dump.read(host.places.dump_before)
+    current = dump.read(host.pm2.dump())
+    dump.write(host.pm2.dump(), dump.merged(current, before, host.plan.pm2_apps), host.owner)
+
+
+def _gate_old(switch: Switch, logs: dict[str, int]) -> Verdict:
+    return Watch(switch.host, _expected(switch.facts), logs).run()
+
+
+def _expected(facts: Facts) -> Expectation:
+    """What the old version showed before; nothing is demanded that it never had."""
+    companies = {
+        company_id: Company(shown.get("provider"), shown.get("credentials") is True, 0)
+        for company_id, shown in (facts.status_before or {}).items()
+    }
+    return Expectation(
+        companies=companies,
+        connected=False,
+        status=facts.status_before is not None,
+        directory=facts.directory_before,
+    )

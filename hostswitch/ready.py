@@ -1,0 +1,205 @@
+"""Row 0: everything that can be known while the service still runs. Refuses, and harms nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+
+from hostswitch import copies, dump, envfile, gate, journal, rows, staged, swap, watch
+from hostswitch.decisions import Decision, effective
+from hostswitch.errors import HostError, Refusal, RefusedError
+from hostswitch.facts import Facts
+from hostswitch.host import Host
+from hostswitch.observe import Observed, scan_steadily
+from hostswitch.plan import LegacyDirectory, providers
+from hostswitch.steps import Switch
+from sessionstore.errors import LockHeld, StoreError
+
+_FREE_CONNECTIONS = 3
+
+
+def refusals(
+    host: Host, observed: Observed, decision: Decision, *, is_staged: bool
+) -> list[Refusal]:
+    """Every reason not to switch that can be found without writing anything.
+
+    Args:
+        host: the host.
+        observed: what was seen.
+        decision: what is to be done.
+        is_staged: whether release, .env and database must be there already.
+    """
+    found = list(decision.refusals)
+    if is_staged or os.path.isdir(host.plan.release):
+        found += staged.release_refusals(host)
+        if decision.cut_over and not found:
+            found += staged.baileys_refusals(host, directory_before(host, observed))
+    if is_staged:
+        found += staged.env_refusals(host, observed.seen.env_next is None)
+        found += staged.ecosystem_refusals(host)
+        if observed.database_error is not None:
+            found.append(observed.database_error)
+    if os.path.isdir(host.plan.app_dir):
+        found += staged.space_refusals(host, _live_bytes(host, decision))
+    if observed.seen.database is not None:
+        importing_from = set(decision.cut_over.values())
+        found += account(host, [d for d in decision.to_account if d.path not in importing_from])
+    return found
+
+
+def directory_before(host: Host, observed: Observed) -> str:
+    """The directory of the version before the switch."""
+    return observed.seen.directory or observed.seen.current or host.plan.app_dir
+
+
+def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]:
+    """Live directories whose companies the database has: every file must be accounted for."""
+    found = []
+    remedy = "Nothing was touched; look at the files: baileys-hostswitch store account --plan -"
+    for item in directories:
+        path = host.path(item.path)
+        try:
+            with rows.connect(host.plan) as connection, scan_steadily(path, item.path) as scan:
+                reasons = rows.unaccounted(connection, scan, host.plan)
+        except StoreError as error:
+            found.append(Refusal("accounting", error.what, error.where or path, error.remedy))
+        else:
+            found += [Refusal("accounting", reason, path, remedy) for reason in reasons]
+    return found
+
+
+def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
+    """What the journal must know to undo the switch and to report it."""
+    seen, plan = observed.seen, host.plan
+    status = watch.fetch(plan.gate.status_url) if seen.running else None
+    shown = gate.companies_of(status)
+    live = {item.declared.path: item for item in seen.legacy}
+    database = seen.database or {}
+    keys = {c: state.keys for c, state in database.items()}
+    keys.update({c: live[path].companies[c] for c, path in decision.cut_over.items()})
+    return Facts(
+        rollout_id=plan.rollout_id,
+        operator=plan.operator,
+        reason=plan.reason,
+        revision_before=observed.revision,
+        current_before=swap.current_target(plan.app_dir),
+        env_before=swap.digest(swap.read(plan.env_live)),
+        directory_before=seen.directory,
+        ran=seen.running,
+        files_provider=not providers(effective(seen)),
+        cut_over=dict(decision.cut_over),
+        imports=_import_ids(host, decision),
+        aside=[{"path": d.path, "name": d.name, "kind": d.kind} for d in decision.aside],
+        accounted=[d.path for d in decision.to_account],
+        keys_before=keys,
+        status_before={
+            name: {"provider": one.get("provider"), "credentials": one.get("credentials")}
+            for name, one in shown.items()
+        }
+        if shown
+        else None,
+        logs=sorted({path for app in observed.apps for path in app.logs}),
+        changes=[change.what for change in decision.changes],
+        flags=[
+            difference.as_json()
+            for difference in envfile.differences(
+                seen.env_live or {}, seen.env_next or {}, plan.flags
+            )
+        ],
+    )
+
+
+def prepare(switch: Switch, decision: Decision) -> None:
+    """Measure, rehearse, copy, and keep how the apps run now.
+
+    Raises:
+        RefusedError: the rehearsal or the database says no; the service was not touched.
+    """
+    host = switch.host
+    switch.journal.mark(journal.READY, "intent")
+    try:
+        figures = _figures(host)
+        if decision.cut_over:
+            _rehearse(host, decision)
+        copied = sum(_copy(switch, path) for path in _live(decision))
+        switch.journal.mark(journal.READY, "copied", bytes=copied)
+        _keep_dump(host)
+    except (StoreError, HostError, OSError) as error:
+        raise as_refused(error) from None
+    switch.journal.mark(journal.READY, "done", **asdict(figures), copied_bytes=copied)
+
+
+def as_refused(error: Exception) -> HostError:
+    """An error of the ready step as a refusal: nothing was touched yet."""
+    if isinstance(error, RefusedError):
+        return error
+    if isinstance(error, LockHeld):
+        return RefusedError([Refusal("lock", error.what, error.where, error.remedy)])
+    if isinstance(error, StoreError):
+        reasons = getattr(error, "reasons", None) or (error.what,)
+        return RefusedError([Refusal("store", one, error.where, error.remedy) for one in reasons])
+    return RefusedError([Refusal("host", str(error), "this host", "Mend that, then run again")])
+
+
+def _figures(host: Host) -> rows.Figures:
+    with rows.connect(host.plan) as connection:
+        found = rows.figures(connection)
+    if found.free_connections < _FREE_CONNECTIONS:
+        what = f"the database has {found.free_connections} connections left"
+        remedy = "Raise max_connections or end idle clients: SELECT * FROM pg_stat_activity"
+        raise RefusedError([Refusal("database", what, host.plan.database.host, remedy)])
+    return found
+
+
+def _rehearse(host: Host, decision: Decision) -> None:
+    """The whole import, rolled back: what it would stumble over is known before the stop."""
+    from sessionstore import importing
+
+    with ExitStack() as stack:
+        connection = stack.enter_context(rows.connect(host.plan))
+        for company_id, path in decision.cut_over.items():
+            scan = stack.enter_context(scan_steadily(host.path(path), path))
+            importing.rehearse(connection, scan, company_id, host.plan.rollout_id, host.plan.host)
+
+
+def _import_ids(host: Host, decision: Decision) -> dict[str, str]:
+    if not decision.cut_over:
+        return {}
+    from sessionstore import importing
+
+    plan = host.plan
+    return {c: importing.import_id_for(plan.rollout_id, plan.host, c) for c in decision.cut_over}
+
+
+def _live(decision: Decision) -> list[LegacyDirectory]:
+    return [item for item in decision.aside if item.kind == "live"]
+
+
+def _live_bytes(host: Host, decision: Decision) -> int:
+    total = 0
+    for item in _live(decision):
+        for directory, _, names in os.walk(host.path(item.path)):
+            total += sum(_blocks(os.path.join(directory, name)) for name in names)
+    return total
+
+
+def _blocks(path: str) -> int:
+    try:
+        return os.lstat(path).st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
+def _copy(switch: Switch, item: LegacyDirectory) -> int:
+    host = switch.host
+    copy = copies.directory(host.places.copies, host.plan.rollout_id, item.name)
+    return copies.make(host.path(item.path), copy)
+
+
+def _keep_dump(host: Host) -> None:
+    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment."""
+    host.pm2.save()
+    apps = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+    dump.write(host.places.dump_before, apps, (os.geteuid(), os.getegid()))

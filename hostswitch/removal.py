@@ -1,0 +1,236 @@
+"""Archives set-aside directories, and removes those that are due, after proving them again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hostswitch import aside, resume, rows
+from hostswitch.errors import HostError, Refusal, RefusedError
+from hostswitch.host import Host
+from hostswitch.output import emit, progress
+from hostswitch.plan import LegacyDirectory, with_names
+from hostswitch.ripeness import WAITING_FOR_VERIFICATION, Ripeness, judge
+from sessionstore import archive, removal
+from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.errors import StoreError
+
+_HALF_REMOVED = ".removing"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One set-aside directory: which rollout put it there, under which name, declared as what."""
+
+    rollout_id: str
+    name: str
+    declared: LegacyDirectory | None
+    ripeness: Ripeness
+
+    @property
+    def shown(self) -> str:
+        """How it is called in sentences."""
+        return f"{aside.PLACE}/{self.rollout_id}/{self.name}"
+
+    def archive_paths(self, host: Host) -> tuple[str, str]:
+        """Where its archive and manifest are."""
+        base = os.path.join(host.plan.archive.directory, self.rollout_id, self.name)
+        return f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
+
+
+def kept(host: Host) -> list[Kept]:
+    """Everything that is set aside on this host."""
+    lines = host.history.lines()
+    declared = with_names(host.plan.legacy_directories)
+    found = []
+    for rollout_id, names in aside.kept(host.plan.app_dir).items():
+        ripeness = judge(lines, rollout_id, host.plan.remove_after_days, time.time())
+        for name in sorted({name.removesuffix(_HALF_REMOVED) for name in names}):
+            found.append(Kept(rollout_id, name, declared.get(name), ripeness))
+    return found
+
+
+def to_archive(host: Host) -> dict[str, Any]:
+    """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
+    missing = [item for item in kept(host) if not os.path.exists(item.archive_paths(host)[1])]
+    return {
+        "outcome": "changes" if missing else "nothing to do",
+        "changes": [f"archive {item.shown}" for item in missing],
+    }
+
+
+def to_remove(host: Host) -> dict[str, Any]:
+    """What `remove` would delete or wait for: `changes` and `due`, sentences. Writes nothing.
+
+    What waits for nothing but its verification counts as a change: it goes in the same rollout.
+    """
+    found = kept(host)
+    changes = [
+        f"remove {item.shown}" for item in found if item.ripeness.due or item.ripeness.unverified
+    ]
+    return {
+        "outcome": "changes" if changes else "nothing to do",
+        "changes": changes,
+        "due": [f"{item.shown}: {item.ripeness.why}" for item in found if not item.ripeness.due],
+    }
+
+
+def archive_all(host: Host) -> dict[str, Any]:
+    """Archive every set-aside directory that has no archive yet.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        HostError: a switch is open.
+        StoreError: an archive could not be written.
+    """
+    _demand_closed(host)
+    done = []
+    for item in kept(host):
+        target = os.path.dirname(item.archive_paths(host)[0])
+        os.makedirs(target, mode=0o700, exist_ok=True)
+        with _opened(host, item) as place:
+            report = _archived(host, place, item, target)
+        if report is not None:
+            done.append(report)
+    new = [one for one in done if not one["reused"]]
+    if new:
+        host.history.add("archived", rollout_id=host.plan.rollout_id, archives=new)
+    return {"outcome": "archived" if new else "nothing to do", "archives": done}
+
+
+def _archived(host: Host, place: int, item: Kept, target: str) -> dict[str, Any] | None:
+    try:
+        directory = open_beneath(place, item.name)
+    except StoreError:
+        return None  # Its removal was cut off half way; it was archived before that.
+    progress(f"archive {item.name}")
+    try:
+        report = archive.create(directory, target, item.name, host.plan.archive.recipients)
+    finally:
+        os.close(directory)
+    return {
+        "name": item.name,
+        "set_aside_by": item.rollout_id,
+        "archive": report.archive,
+        "manifest": report.manifest,
+        "files": report.files,
+        "bytes": report.bytes,
+        "archive_bytes": report.archive_bytes,
+        "sha256": report.archive_sha256,
+        "reused": report.reused,
+    }
+
+
+def remove_due(host: Host) -> dict[str, Any]:
+    """Remove what is due; nothing at all if one of those directories is not proven.
+
+    Returns:
+        The result's fields; `waiting` says what is not due, and why.
+
+    Raises:
+        RefusedError: a directory that is due can't be accounted for, or has no archive.
+        HostError: a switch is open.
+    """
+    _demand_closed(host)
+    found = kept(host)
+    waiting = [
+        {"name": k.name, "set_aside_by": k.rollout_id, "why": k.ripeness.why}
+        for k in found
+        if not k.ripeness.due
+    ]
+    due = [item for item in found if item.ripeness.due]
+    refusals = [refusal for item in due for refusal in _refusals(host, item)]
+    if refusals:
+        raise RefusedError(refusals)
+    removed = [_remove(host, item, dry_run=False) for item in due]
+    for rollout_id in aside.kept(host.plan.app_dir):
+        aside.drop_empty(host.plan.app_dir, rollout_id)
+    if removed:
+        host.history.add("removed", rollout_id=host.plan.rollout_id, directories=removed)
+    return {
+        "outcome": "removed" if removed else _waiting(found),
+        "removed": removed,
+        "freed": sum(one["freed"] for one in removed),
+        "waiting": waiting,
+    }
+
+
+def _waiting(found: Sequence[Kept]) -> str:
+    if any(item.ripeness.unverified for item in found):
+        return WAITING_FOR_VERIFICATION
+    return "waiting" if found else "nothing to do"
+
+
+def _refusals(host: Host, item: Kept) -> list[Refusal]:
+    where = f"{host.plan.app_dir}/{aside.PLACE}/{item.rollout_id}/{item.name}"
+    if item.declared is None:
+        what = "a set-aside directory is not declared in legacy_directories"
+        remedy = "Declare it again with its kind, or move it away by hand after looking at it"
+        return [Refusal("remove", what, where, remedy)]
+    if not os.path.exists(item.archive_paths(host)[0]):
+        what = "it has no archive"
+        return [Refusal("remove", what, where, "Make it: baileys-hostswitch archive --plan -")]
+    try:
+        _remove(host, item, dry_run=True)
+    except StoreError as error:
+        reasons: Sequence[str] = getattr(error, "reasons", None) or (error.what,)
+        remedy = error.remedy or "Nothing was removed; look at the file and its row"
+        return [Refusal("remove", reason, error.where or where, remedy) for reason in reasons]
+    return []
+
+
+def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
+    assert item.declared is not None
+    manifest = archive.verify_on_disk(*item.archive_paths(host))
+    with _opened(host, item) as place:
+        report = removal.remove(
+            place,
+            item.name,
+            manifest=manifest,
+            objections=_objections(host, item.declared),
+            dry_run=dry_run,
+        )
+    if not dry_run:
+        emit("removed", name=item.name, files=report.files, freed=report.freed)
+    return {
+        "name": item.name,
+        "kind": item.declared.kind,
+        "set_aside_by": item.rollout_id,
+        "files": report.files,
+        "bytes": report.bytes,
+        "freed": report.freed,
+    }
+
+
+def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int], Sequence[str]]:
+    """The proof made again on the open directory: its files against the database now."""
+
+    def prove_again(directory: int) -> Sequence[str]:
+        with rows.connect(host.plan) as connection:
+            return rows.removal_reasons(connection, directory, declared, host.plan)
+
+    return prove_again
+
+
+@contextmanager
+def _opened(host: Host, item: Kept) -> Iterator[int]:
+    app = open_directory(host.plan.app_dir)
+    try:
+        place = open_beneath(app, f"{aside.PLACE}/{item.rollout_id}")
+    finally:
+        os.close(app)
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _demand_closed(host: Host) -> None:
+    if resume.is_open(host.places):
+        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")

@@ -1,0 +1,180 @@
+"""Finishes or puts back a switch that was cut off, as `recovery` decides; also at boot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hostswitch import closing, dump, facts, journal, putback, rows, starting, steps, switch
+from hostswitch.drill import Drill
+from hostswitch.errors import HostError, LeftStoppedError, PutBackError
+from hostswitch.host import Host
+from hostswitch.journal import Journal, JournalError
+from hostswitch.output import emit, progress
+from hostswitch.places import Places
+from hostswitch.plan import load
+from hostswitch.recovery import Action, Recovery, decide, settle
+from hostswitch.steps import Switch
+from sessionstore.errors import StoreError
+
+BEFORE_PM2 = "before-pm2"
+AFTER_PM2 = "after-pm2"
+_BOOT_SECONDS = 60
+_ONLY_CLOSE = (Action.FORGET, Action.FINISH)
+
+
+def is_open(places: Places) -> bool:
+    """Whether a switch was begun and not ended."""
+    return bool(journal.read(places.journal))
+
+
+def run(places: Places, boot: str | None = None) -> dict[str, Any]:
+    """Finish or put back the open switch. The caller holds the lock.
+
+    Args:
+        places: where journal and plan are.
+        boot: BEFORE_PM2 or AFTER_PM2 from the boot units; None: now, PM2 may be used.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        PutBackError: the old version runs again.
+        LeftStoppedError: nothing runs, or nothing healthy.
+        JournalError: journal or plan can't be used.
+    """
+    if not is_open(places):
+        places.plan.unlink(missing_ok=True)
+        return {"outcome": "nothing to do"}
+    opened = _open(places)
+    recovery = decide(opened.journal.entries)
+    progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
+    emit("recovery", rollout_id=opened.facts.rollout_id, row=recovery.row, **_shown(recovery))
+    if boot == BEFORE_PM2:
+        return _before_pm2(opened, recovery)
+    return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))
+
+
+def _open(places: Places) -> Switch:
+    try:
+        plan = load(places.plan.read_text())
+    except FileNotFoundError:
+        raise JournalError(
+            f"{places.journal} is open, but {places.plan} is missing, without which it can't be "
+            f"finished. Look at: baileys-hostswitch status"
+        ) from None
+    log = Journal(places.journal, Drill(places.drill))
+    return Switch(Host(plan, places), facts.of(log.entries), log)
+
+
+def _shown(recovery: Recovery) -> dict[str, str]:
+    return {"action": recovery.action.value, "why": recovery.why}
+
+
+def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
+    """Let the database tell whether an activation was committed.
+
+    Raises:
+        LeftStoppedError: it does not answer.
+    """
+    if recovery.action is not Action.ASK_DATABASE:
+        return recovery
+    try:
+        with rows.wait_for(opened.host.plan, seconds) as connection:
+            states = rows.import_states(connection, opened.facts.imports.values())
+    except StoreError as error:
+        message = (
+            f"the service is left stopped: only the database knows whether the import was "
+            f"activated, and it does not answer ({error}). When it does: baileys-hostswitch resume"
+        )
+        raise LeftStoppedError(message) from None
+    return settle(recovery, states)
+
+
+def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
+    if recovery.action in _ONLY_CLOSE:
+        return _close(opened)
+    opened.host.pm2.ensure_daemon()
+    if recovery.action is Action.PUT_BACK:
+        why = f"the switch was cut off at row {recovery.row}"
+        raise switch.undo(opened, why, after_active=_after_active(opened))
+    if recovery.action is Action.START_NEW:
+        if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
+            steps.activate(opened)
+        return switch.go_live(opened, starting.start_new)
+    return switch.go_live(opened, starting.gate_again)
+
+
+def _close(opened: Switch) -> dict[str, Any]:
+    """Nothing is left to do but to remove the switch's traces."""
+    closed = opened.journal.last(journal.CLOSED, "done")
+    line: dict[str, Any] = dict(closed.data["line"]) if closed else {"outcome": "forgotten"}
+    closing.finish(opened.host, opened.facts, opened.journal)
+    return {**closing.result_of(line), "rollout_id": opened.facts.rollout_id}
+
+
+def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
+    """At boot, before PM2's own unit: files, rows and dump only."""
+    try:
+        recovery = _settled(opened, recovery, _BOOT_SECONDS)
+    except LeftStoppedError as error:
+        _keep_down(opened)
+        progress(str(error))
+        return {"outcome": "undecided", "rollout_id": opened.facts.rollout_id}
+    if recovery.action in _ONLY_CLOSE:
+        return _close(opened)
+    if recovery.action is Action.PUT_BACK:
+        return _put_back_before_pm2(opened)
+    if opened.journal.last(journal.HEALTHY, "done") is None:
+        _keep_down(opened)
+    return {"outcome": "continues after PM2", "rollout_id": opened.facts.rollout_id}
+
+
+def _put_back_before_pm2(opened: Switch) -> dict[str, Any]:
+    try:
+        undone = putback.put_back(
+            opened,
+            after_active=_after_active(opened),
+            with_pm2=False,
+            database_seconds=_BOOT_SECONDS,
+        )
+    except Exception as error:
+        # Whatever it was: PM2's own unit must not start the old version on this.
+        _keep_down(opened)
+        closing.alarm(opened.host, switch.said(error))
+        raise
+    return {"outcome": "put back, PM2 starts the old version", "pending": undone.pending}
+
+
+def _after_active(opened: Switch) -> bool:
+    begun = opened.journal.last(journal.UNDONE, "intent")
+    return begun is not None and bool(begun.data["after_active"])
+
+
+def _keep_down(opened: Switch) -> None:
+    """See that PM2's unit starts no version by itself; its fallback dump may hold the old one."""
+    host = opened.host
+    path = host.pm2.dump()
+    dump.write(path, dump.merged(dump.read(path), [], host.plan.pm2_apps), host.owner)
+    path.with_name(dump.NAMES[1]).unlink(missing_ok=True)
+
+
+def first(places: Places) -> dict[str, Any] | None:
+    """Before a new switch: finish an open one, and say so.
+
+    Returns:
+        How that ended; None if none was open.
+
+    Raises:
+        HostError: it could not be ended; a new one must not begin.
+    """
+    if not is_open(places):
+        return None
+    try:
+        result = run(places)
+    except PutBackError as error:
+        progress(str(error))
+        if is_open(places):
+            raise
+        result = {"outcome": error.outcome, "why": str(error)}
+    emit("resumed", **result)
+    return result

@@ -1,0 +1,130 @@
+"""The database, through sessionstore. psycopg is imported late: preflight runs without libpq."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hostswitch.decisions import InDatabase
+from hostswitch.errors import HostError
+from hostswitch.plan import LegacyDirectory, Plan
+from sessionstore.errors import DatabaseUnreachable
+from sessionstore.scan import DirectoryScan, scan_directory
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_PROBES = 20
+
+
+class NoDriverError(HostError):
+    """psycopg finds no libpq."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How the database answers: median and worst of some round trips, free connections."""
+
+    latency_ms: float
+    worst_ms: float
+    free_connections: int
+
+
+def connect(plan: Plan) -> Connection[Any]:
+    """Connect as the application's role.
+
+    Raises:
+        DatabaseUnreachable: there is no way in.
+        NoDriverError: libpq is not installed.
+    """
+    try:
+        from sessionstore import database
+    except ImportError as error:
+        message = f"libpq is missing ({error}). Install it: apt-get install libpq5"
+        raise NoDriverError(message) from None
+    return database.connect(plan.database.settings())
+
+
+def wait_for(plan: Plan, seconds: float) -> Connection[Any]:
+    """Connect, trying again until some seconds have passed.
+
+    Raises:
+        DatabaseUnreachable: it stayed unreachable.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return connect(plan)
+        except DatabaseUnreachable:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(1)
+
+
+def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:
+    """What the database holds of each company."""
+    from sessionstore import database
+
+    found = {}
+    for company_id in companies:
+        state = database.company_state(connection, company_id)
+        found[company_id] = InDatabase(
+            state.credentials, state.keys, state.staged_import, state.active_import
+        )
+    return found
+
+
+def figures(connection: Connection[Any]) -> Figures:
+    """Measure how the database answers.
+
+    Raises:
+        StoreError: a statement failed, or the connection broke.
+    """
+    from sessionstore.database import explained
+
+    times = []
+    with explained("measuring the database"):
+        for _ in range(_PROBES):
+            start = time.perf_counter()
+            connection.execute("SELECT 1")
+            times.append((time.perf_counter() - start) * 1000)
+        row = connection.execute(
+            "SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity"
+        ).fetchone()
+    free = int(row[0]) if row else 0
+    return Figures(round(statistics.median(times), 2), round(max(times), 2), free)
+
+
+def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> list[str]:
+    """The states of those imports that have a record."""
+    from sessionstore import importing
+
+    records = (importing.find(connection, import_id) for import_id in import_ids)
+    return [record.state for record in records if record is not None]
+
+
+def unaccounted(connection: Connection[Any], scan: DirectoryScan, plan: Plan) -> list[str]:
+    """Why a live directory's files are not all accounted for in the database; empty if they are."""
+    from sessionstore import accounting
+
+    answer = accounting.account(
+        connection, scan, "live", company_ids=plan.companies, acknowledge=None
+    )
+    return [] if answer.decision.removable else list(answer.decision.reasons)
+
+
+def removal_reasons(
+    connection: Connection[Any], directory: int, declared: LegacyDirectory, plan: Plan
+) -> list[str]:
+    """Why a set-aside directory must not be deleted; empty if it may."""
+    from sessionstore import accounting
+
+    acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None
+    with scan_directory(directory, label=declared.path) as scan:
+        answer = accounting.account(
+            connection, scan, declared.kind, company_ids=plan.companies, acknowledge=acknowledge
+        )
+    return [] if answer.decision.removable else list(answer.decision.reasons)

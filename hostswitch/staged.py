@@ -1,0 +1,134 @@
+"""Checks what was staged before the service is touched: release, .env, ecosystem file, space."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from hostswitch.account import CommandFailedError
+from hostswitch.errors import Refusal
+from hostswitch.host import Host
+from hostswitch.revision import baileys_version
+
+_STAGE = "Stage it again: rollout apply (role {})"
+_READ_ECOSYSTEM = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
+
+
+def release_refusals(host: Host) -> list[Refusal]:
+    """What the staged release lacks: it must be there whole, parse, and read the shared .env."""
+    plan = host.plan
+    remedy = _STAGE.format("release")
+    entry = os.path.join(plan.release, plan.entry)
+    if not os.path.isfile(entry):
+        return [Refusal("release", "the release is not there, or has no entry file", entry, remedy)]
+    found = []
+    if os.path.realpath(os.path.join(plan.release, ".env")) != os.path.realpath(plan.env_live):
+        what = "the release's .env does not lead to the live one"
+        found.append(Refusal("release", what, os.path.join(plan.release, ".env"), remedy))
+    return found + _syntax_refusals(host, entry)
+
+
+def _syntax_refusals(host: Host, entry: str) -> list[Refusal]:
+    """`node --check` for the entry and everything beside and below it."""
+    scripts = sorted(str(path) for path in Path(entry).parent.rglob("*.js"))
+    for script in [entry, *(path for path in scripts if path != entry)]:
+        try:
+            host.account.run(["node", "--check", script])
+        except CommandFailedError:
+            remedy = f"See it with: node --check {script}; then mend the revision"
+            return [Refusal("release", "node --check fails", script, remedy)]
+    return []
+
+
+def baileys_refusals(host: Host, before: str) -> list[Refusal]:
+    """A cut-over must not change Baileys as well: each reader throws on the other's sender keys.
+
+    Args:
+        host: the host.
+        before: the directory of the version that runs.
+    """
+    old, new = baileys_version(before), baileys_version(host.plan.release)
+    if old is not None and old == new:
+        return []
+    what = f"Baileys is {old or 'not locked'} in the old release, {new or 'not locked'} in the new"
+    remedy = "Move to the database with the Baileys that runs now; change its version afterwards"
+    where = os.path.join(host.plan.release, "package-lock.json")
+    return [Refusal("baileys", what, where, remedy)]
+
+
+def env_refusals(host: Host, needed: bool) -> list[Refusal]:
+    """The staged .env must be a regular file that only its owner reads.
+
+    Args:
+        host: the host.
+        needed: whether the live one is not as declared, so that there must be a staged one.
+    """
+    path = host.plan.env_next
+    remedy = _STAGE.format("flags")
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return [Refusal("env", "no .env is staged", path, remedy)] if needed else []
+    if not os.path.isfile(path) or os.path.islink(path) or found.st_mode & 0o077:
+        return [Refusal("env", "the staged .env is no private file (0600)", path, remedy)]
+    return []
+
+
+def ecosystem_refusals(host: Host) -> list[Refusal]:
+    """PM2's file must name every app, in fork mode with one instance: one socket a credential."""
+    path = host.plan.ecosystem
+    remedy = _STAGE.format("host")
+    try:
+        apps: list[dict[str, Any]] = json.loads(
+            host.account.run(["node", "-e", _READ_ECOSYSTEM, path])
+        )
+        by_name = {app["name"]: app for app in apps}
+    except (CommandFailedError, ValueError, KeyError, TypeError):
+        return [Refusal("ecosystem", "PM2's ecosystem file can't be read", path, remedy)]
+    found = []
+    for name in host.plan.pm2_apps:
+        if name not in by_name:
+            found.append(Refusal("ecosystem", f"app {name} is not in it", path, remedy))
+        elif not _one_fork(by_name[name]):
+            what = f"app {name} is not in fork mode with one instance"
+            found.append(Refusal("ecosystem", what, path, remedy))
+    return found
+
+
+def _one_fork(app: dict[str, Any]) -> bool:
+    # PM2 switches to cluster mode by itself when `instances` is set without `exec_mode`.
+    instances = app.get("instances", 1)
+    mode = app.get("exec_mode", "fork" if "instances" not in app else "cluster")
+    return mode in ("fork", "fork_mode") and instances == 1
+
+
+def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
+    """The file systems of the application and of the state directory need room.
+
+    Args:
+        host: the host.
+        copy_bytes: what the copy of the live directories will take.
+    """
+    needed = host.plan.minimum_free_mb << 20
+    found = []
+    for path, extra in ((host.plan.app_dir, 0), (_existing(host.places.state), copy_bytes)):
+        free = free_bytes(path)
+        if free < needed + extra:
+            what = f"{free >> 20} MiB are free, {(needed + extra) >> 20} MiB are needed"
+            remedy = f"Make room: du -xh --max-depth=2 {path} | sort -h | tail"
+            found.append(Refusal("space", what, path, remedy))
+    return found
+
+
+def free_bytes(path: str) -> int:
+    """Bytes free for ordinary users on a path's file system."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def _existing(path: Path) -> str:
+    while not path.exists():
+        path = path.parent
+    return str(path)

@@ -1,0 +1,86 @@
+"""The last row: start the new version once, gate it, save what PM2 brings back at boot."""
+
+from __future__ import annotations
+
+from hostswitch import journal, processes, watch
+from hostswitch.decisions import POSTGRES
+from hostswitch.errors import StepFailedError
+from hostswitch.gate import Company, Expectation
+from hostswitch.host import Host
+from hostswitch.plan import providers
+from hostswitch.steps import Switch
+from hostswitch.watch import Verdict, Watch
+
+_PM2_SECONDS = 30
+
+
+def start_new(switch: Switch) -> Verdict:
+    """Start the new version and gate it."""
+    host = switch.host
+    logs = watch.log_sizes(switch.facts.logs)
+    switch.journal.mark(journal.HEALTHY, "intent", logs=logs)
+    take_down(host)
+    host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
+    switch.journal.mark(journal.HEALTHY, "start")
+    return Watch(host, _expected(switch), logs).run()
+
+
+def gate_again(switch: Switch) -> Verdict:
+    """Gate a new version that was started before this process; start it if it does not run."""
+    intent = switch.journal.last(journal.HEALTHY, "intent")
+    app = switch.host.pm2.app(switch.host.plan.service_app)
+    if intent is None or app is None or not app.running:
+        return start_new(switch)
+    return Watch(switch.host, _expected(switch), intent.data["logs"]).run()
+
+
+def keep(switch: Switch, verdict: Verdict) -> None:
+    """Make the healthy version the one that a boot brings back."""
+    answered = None
+    if verdict.answered is not None:
+        answered = vars(verdict.answered)
+    companies = {name: dict(shown) for name, shown in verdict.companies.items()}
+    switch.journal.mark(
+        journal.HEALTHY,
+        "gate",
+        answered=answered,
+        companies=companies,
+        not_checked=list(verdict.not_checked),
+    )
+    switch.host.pm2.save()
+    switch.journal.mark(journal.HEALTHY, "done")
+
+
+def take_down(host: Host) -> None:
+    """Stop the plan's apps, forget how PM2 started them, and see that they are gone.
+
+    Deleting is what cures an environment that PM2 exported once and keeps (DOMAIN.md section 3).
+
+    Raises:
+        StepFailedError: a process survived.
+    """
+    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
+    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
+    host.pm2.delete([app.name for app in apps], seconds)
+    if processes.wait_gone(running, seconds):
+        raise StepFailedError("PM2 deleted the service, but its processes run on; end them by hand")
+
+
+def _expected(switch: Switch) -> Expectation:
+    plan = switch.host.plan
+    return Expectation(
+        companies={company_id: _company(switch, company_id) for company_id in plan.companies},
+        connected=plan.gate.connected == "required",
+        directory=plan.release,
+        flags=plan.flags,
+    )
+
+
+def _company(switch: Switch, company_id: str) -> Company:
+    done = switch.journal.last(journal.IMPORTED, "done")
+    imported = done.data["keys"] if done is not None else {}
+    # Without an import keys may be consumed at any time: some must be there if some were.
+    at_least = imported.get(company_id, min(1, switch.facts.keys_before.get(company_id, 0)))
+    on_postgres = providers(switch.host.plan.flags) == (POSTGRES,)
+    return Company("postgres" if on_postgres else None, True, at_least)

@@ -1,0 +1,243 @@
+"""The rows of the switch (DESIGN.md, "The switch"), each between its intent and its done line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hostswitch import aside, copies, journal, observe, processes, rows, swap, watch
+from hostswitch.errors import StepFailedError, TornFilesError
+from hostswitch.facts import Facts
+from hostswitch.host import Host
+from hostswitch.journal import Journal
+from sessionstore import removal
+from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.lineage import DESCENDS, SAME, compare
+from sessionstore.scan import DirectoryScan, Problem, scan_directory
+
+_PM2_SECONDS = 30
+_KILL_GRACE = 5
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One open switch: host, what was found before it, and its journal."""
+
+    host: Host
+    facts: Facts
+    journal: Journal
+
+
+@contextmanager
+def step(switch: Switch, name: str, **data: Any) -> Iterator[dict[str, Any]]:
+    """Write a step's intent, and its done line with the data that the step puts into the dict."""
+    switch.journal.mark(name, "intent", **data)
+    done: dict[str, Any] = {}
+    yield done
+    switch.journal.mark(name, "done", **done)
+
+
+def stop(switch: Switch) -> None:
+    """Stop every app of the plan, and see that nobody holds the files and all are whole.
+
+    Raises:
+        StepFailedError: something still runs; the switch must be put back.
+        TornFilesError: the stop tore session files; nothing that reads files may start.
+    """
+    host = switch.host
+    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
+    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    with step(switch, journal.STOPPED):
+        host.pm2.stop([app.name for app in apps], host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS)
+        switch.journal.mark(journal.STOPPED, "stop")
+        _demand_gone(host, running)
+        host.pm2.save()
+        for path in _live_paths(switch):
+            _demand_unheld(host.path(path))
+            _demand_whole(switch, path)
+
+
+def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
+    left = processes.wait_gone(running, host.plan.kill_timeout_ms / 1000 + _KILL_GRACE)
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        raise StepFailedError(
+            f"PM2 was told to stop the service, but these processes run on: {pids}"
+        )
+    if watch.fetch(host.plan.gate.status_url) is not None:
+        raise StepFailedError(
+            f"the service was stopped, but {host.plan.gate.status_url} still answers: another copy "
+            f"of it runs outside PM2. Find it with: ss -ltnp"
+        )
+
+
+def _live_paths(switch: Switch) -> list[str]:
+    return [item["path"] for item in switch.facts.aside if item["kind"] == "live"]
+
+
+def _demand_unheld(path: str) -> None:
+    descriptor = open_directory(path)
+    try:
+        holders = removal.held_open(descriptor)
+    finally:
+        os.close(descriptor)
+    if holders:
+        first = holders[0]
+        raise StepFailedError(
+            f"the service was stopped, but pid {first.pid} ({first.command}) holds {path}. "
+            f"End it, then run the rollout again"
+        )
+
+
+def _demand_whole(switch: Switch, path: str) -> None:
+    """Every file parses, and the credentials are the copy's or descend from them."""
+    copy = _copy(switch, path)
+    with scan_directory(switch.host.path(path)) as scan:
+        problems = [describe(one) for one in observe.blocking(scan)]
+        if not problems and copy.is_dir():
+            with scan_directory(str(copy)) as before:
+                problems = _regressions(before, scan)
+    if problems and switch.facts.files_provider:
+        raise torn_files(switch, path, problems)
+    if problems:
+        raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:_SHOWN])}")
+
+
+def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
+    """The error for session files that a stop tore, with the way out."""
+    live, copy = switch.host.path(path), _copy(switch, path)
+    return TornFilesError(
+        f"{live} is not whole: {'; '.join(problems[:_SHOWN])}. The service is left stopped: started "
+        f"on these files it would lose keys or make a new identity. A copy from just before the "
+        f"stop lies in {copy}. Compare: diff -rq {copy} {live}. Take a file over: cp "
+        f"--no-preserve=all {copy}/FILE {live}/FILE. Then: baileys-hostswitch resume"
+    )
+
+
+def describe(problem: Problem) -> str:
+    """A scan's problem in a few words."""
+    return f"{problem.where}: {problem.kind}"
+
+
+def _copy(switch: Switch, path: str) -> Path:
+    copies_of = switch.host.places.copies
+    return copies.directory(copies_of, switch.facts.rollout_id, _name(switch, path))
+
+
+def _regressions(before: DirectoryScan, now: DirectoryScan) -> list[str]:
+    found = []
+    for old in before.companies:
+        new = now.company(old.company_id) if old.company_id else None
+        if old.credentials is None:
+            continue
+        if new is None or new.credentials is None:
+            found.append(f"the credentials of company {old.company_id} are gone")
+            continue
+        verdict = compare(old.credentials, new.credentials)
+        if verdict.relation not in (SAME, DESCENDS):
+            found.append(f"the credentials of company {old.company_id}: {verdict.reason}")
+    return found
+
+
+def _name(switch: Switch, path: str) -> str:
+    return next(item["name"] for item in switch.facts.aside if item["path"] == path)
+
+
+def set_aside(switch: Switch) -> None:
+    """Rename every declared legacy directory that is there.
+
+    Raises:
+        StepFailedError: one of them is there twice.
+    """
+    facts = switch.facts
+    with step(switch, journal.SET_ASIDE):
+        if not facts.aside:
+            return
+        with aside.opened(switch.host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
+            for number, item in enumerate(facts.aside):
+                aside.away(app, place, item["path"], item["name"])
+                if number == 0:
+                    switch.journal.mark(journal.SET_ASIDE, "rename", path=item["path"])
+
+
+def import_files(switch: Switch) -> dict[str, int]:
+    """Stage every company of the cut-over and prove it at this frozen instant.
+
+    Returns:
+        Company -> keys imported.
+
+    Raises:
+        StepFailedError: a file does not equal its row.
+    """
+    from sessionstore import importing
+
+    host, facts = switch.host, switch.facts
+    keys: dict[str, int] = {}
+    with step(switch, journal.IMPORTED, imports=dict(facts.imports)) as done, ExitStack() as stack:
+        connection = stack.enter_context(rows.connect(host.plan))
+        for company_id, path in facts.cut_over.items():
+            with _scan_aside(switch, path) as scan:
+                record = importing.stage(
+                    connection,
+                    scan,
+                    company_id,
+                    facts.rollout_id,
+                    host.plan.host,
+                    import_id=facts.imports[company_id],
+                )
+            switch.journal.mark(journal.IMPORTED, "staged", company=company_id)
+            with _scan_aside(switch, path) as scan:
+                proof = importing.prove(connection, record.import_id, scan)
+            if not proof.ok:
+                shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
+                raise StepFailedError(f"the import of company {company_id} is not proven: {shown}")
+            keys[company_id] = record.key_count
+        done["keys"] = keys
+    return keys
+
+
+@contextmanager
+def _scan_aside(switch: Switch, path: str) -> Iterator[DirectoryScan]:
+    with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
+        descriptor = open_beneath(place, _name(switch, path))
+        try:
+            with scan_directory(descriptor, label=path) as scan:
+                yield scan
+        finally:
+            os.close(descriptor)
+
+
+def account_aside(switch: Switch) -> None:
+    """Account again, at this frozen instant, for live files of companies the database has.
+
+    Raises:
+        StepFailedError: a file is not accounted for.
+    """
+    for path in switch.facts.accounted:
+        with rows.connect(switch.host.plan) as connection, _scan_aside(switch, path) as scan:
+            reasons = rows.unaccounted(connection, scan, switch.host.plan)
+        if reasons:
+            raise StepFailedError(f"{path} is not accounted for: {'; '.join(reasons[:_SHOWN])}")
+
+
+def swap_pointers(switch: Switch) -> None:
+    """Point `current` and `.env` at what was staged."""
+    host, plan = switch.host, switch.host.plan
+    with step(switch, journal.SWAPPED):
+        swap.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir), host.owner)
+        switch.journal.mark(journal.SWAPPED, "current")
+        swap.put_env(plan.env_live, plan.env_next, host.owner)
+
+
+def activate(switch: Switch) -> None:
+    """Commit the imports as active; from here on the database is the truth."""
+    from sessionstore import importing
+
+    with step(switch, journal.ACTIVE), rows.connect(switch.host.plan) as connection:
+        for import_id in switch.facts.imports.values():
+            importing.activate(connection, import_id)

@@ -1,0 +1,100 @@
+"""The two pointers to what runs, the symlink `current` and the file `.env`: swapped, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from hostswitch.disk import replace_file, sync_directory
+from hostswitch.errors import StepFailedError
+
+Owner = tuple[int, int]
+
+
+def current_target(app_dir: str) -> str | None:
+    """What `current` points to, as it is written; None if there is no such link."""
+    try:
+        return os.readlink(os.path.join(app_dir, "current"))
+    except FileNotFoundError:
+        return None
+
+
+def point_current(app_dir: str, target: str | None, owner: Owner) -> None:
+    """Point `current` at a release in one step, or take it away.
+
+    Args:
+        app_dir: the application directory.
+        target: relative to it; None removes the link.
+        owner: uid and gid of the link.
+    """
+    link = Path(app_dir, "current")
+    temporary = Path(app_dir, ".current.new")
+    if target is None:
+        link.unlink(missing_ok=True)
+    else:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        os.chown(temporary, *owner, follow_symlinks=False)
+        os.rename(temporary, link)
+    sync_directory(link.parent)
+
+
+def previous(env_live: str) -> Path:
+    """Where the .env before a switch is kept."""
+    return Path(env_live + ".previous")
+
+
+def read(path: str | Path) -> bytes | None:
+    """A file's bytes; None if it is missing. A symlink is not followed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        return file.read()
+
+
+def digest(content: bytes | None) -> str | None:
+    """SHA-256 of a file's bytes; None for a missing file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def put_env(env_live: str, env_next: str, owner: Owner) -> None:
+    """Make the staged .env the live one; the one before stays beside it.
+
+    Without a staged file the live one is as declared already.
+    """
+    if read(env_next) is None:
+        return
+    live = read(env_live)
+    if live is not None:
+        replace_file(previous(env_live), live, 0o600, owner)
+    os.rename(env_next, env_live)
+    sync_directory(Path(env_live).parent)
+
+
+def restore_env(env_live: str, before: str | None, owner: Owner) -> None:
+    """Bring back the .env of before a switch; harmless if it is there already.
+
+    Args:
+        env_live: the live file.
+        before: its SHA-256 before the switch; None: it did not exist.
+        owner: uid and gid.
+
+    Raises:
+        StepFailedError: neither the live nor the kept file is the one from before.
+    """
+    if digest(read(env_live)) == before:
+        return
+    if before is None:
+        os.unlink(env_live)
+        sync_directory(Path(env_live).parent)
+        return
+    kept = read(previous(env_live))
+    if kept is None or digest(kept) != before:
+        raise StepFailedError(
+            f"{previous(env_live)} is not the .env from before the switch; write {env_live} by "
+            f"hand, then: baileys-hostswitch resume"
+        )
+    replace_file(Path(env_live), kept, 0o600, owner)

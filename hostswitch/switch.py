@@ -1,0 +1,228 @@
+"""The switch: from what runs to what was staged, or back (DESIGN.md, "The switch")."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from hostswitch import closing, journal, putback, ready, rows, starting, steps
+from hostswitch.decisions import decide
+from hostswitch.disk import replace_file
+from hostswitch.drill import Drill
+from hostswitch.errors import (
+    HostError,
+    LeftStoppedError,
+    NotHealthyError,
+    PutBackError,
+    RefusedError,
+    TornFilesError,
+)
+from hostswitch.facts import Facts
+from hostswitch.host import Host
+from hostswitch.journal import Journal
+from hostswitch.observe import look
+from hostswitch.output import progress
+from hostswitch.steps import Switch
+from hostswitch.watch import Verdict
+from sessionstore.errors import StoreError
+
+Result = dict[str, Any]
+
+
+def run(host: Host, plan_text: str) -> Result:
+    """Switch this host to what was staged. The caller holds the lock; no journal is open.
+
+    Args:
+        host: the host, with the plan.
+        plan_text: the plan as it came, kept while the journal is open.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        RefusedError: before the service was touched.
+        PutBackError: the old version runs again.
+        LeftStoppedError: nothing runs, or nothing healthy.
+    """
+    host.pm2.ensure_daemon()
+    observed = look(host, staged=True)
+    decision = decide(host.plan, observed.seen)
+    if not decision.changes and not decision.refusals and observed.database_error is None:
+        return {"outcome": "nothing to do", "rollout_id": host.plan.rollout_id}
+    found = ready.refusals(host, observed, decision, is_staged=True)
+    if found:
+        raise RefusedError(found)
+    switch = _open(host, plan_text, ready.facts(host, observed, decision))
+    try:
+        ready.prepare(switch, decision)
+    except HostError:
+        closing.finish(host, switch.facts, switch.journal)
+        raise
+    return forward(switch)
+
+
+def _open(host: Host, plan_text: str, facts: Facts) -> Switch:
+    owner = (os.geteuid(), os.getegid())
+    replace_file(host.places.plan, json.dumps(json.loads(plan_text)).encode(), 0o600, owner)
+    log = Journal(host.places.journal, Drill(host.places.drill))
+    log.mark(journal.OPEN, "done", **facts.as_json())
+    return Switch(host, facts, log)
+
+
+def forward(switch: Switch) -> Result:
+    """From the stop on. What nobody thought of is put back too: the service must not stay down."""
+    try:
+        _before_active(switch)
+    except TornFilesError as error:
+        closing.alarm(switch.host, str(error))
+        raise
+    except Exception as error:
+        raise undo(switch, said(error), after_active=False) from None
+    if switch.facts.imports:
+        _activate(switch)
+    return go_live(switch, starting.start_new)
+
+
+def _before_active(switch: Switch) -> None:
+    facts = switch.facts
+    progress("stop the service")
+    steps.stop(switch)
+    progress("set legacy directories aside")
+    steps.set_aside(switch)
+    if facts.cut_over:
+        progress("import the session files and prove every one")
+        steps.import_files(switch)
+    steps.account_aside(switch)
+    progress("swap current and .env")
+    steps.swap_pointers(switch)
+
+
+def _activate(switch: Switch) -> None:
+    """Activate; where that fails half way, the database says in which direction to go."""
+    try:
+        steps.activate(switch)
+    except Exception as error:
+        if not _is_active(switch, said(error)):
+            raise undo(switch, said(error), after_active=False) from None
+        steps.activate(switch)
+
+
+def _is_active(switch: Switch, why: str) -> bool:
+    try:
+        with rows.wait_for(switch.host.plan, switch.host.plan.gate.limit_seconds) as connection:
+            return "active" in rows.import_states(connection, switch.facts.imports.values())
+    except StoreError as error:
+        message = (
+            f"activating the import failed ({why}) and the database does not say whether it did "
+            f"({error}). The service is left stopped; when the database answers: "
+            f"baileys-hostswitch resume"
+        )
+        closing.alarm(switch.host, message)
+        raise LeftStoppedError(message) from None
+
+
+def go_live(switch: Switch, first: Any) -> Result:
+    """Start and gate; then close the switch as switched, put back or left stopped.
+
+    Args:
+        switch: the open switch, all pointers swapped.
+        first: the first attempt: `starting.start_new` or `starting.gate_again`.
+
+    Returns:
+        The record.
+    """
+    progress("start the new version and gate it")
+    verdict = _attempt(switch, first)
+    if not verdict.healthy and switch.facts.imports:
+        progress(f"not healthy ({verdict.problems[0]}): one more try")
+        verdict = _attempt(switch, starting.start_new)
+    if verdict.healthy:
+        starting.keep(switch, verdict)
+        return closing.result_of(closing.close(switch, "switched"))
+    why = "the new version did not become healthy: " + "; ".join(verdict.problems)
+    if not switch.facts.imports:
+        raise undo(switch, why, after_active=False)
+    raise _after_active(switch, why)
+
+
+def _attempt(switch: Switch, start: Any) -> Verdict:
+    try:
+        verdict: Verdict = start(switch)
+    except Exception as error:
+        return Verdict((said(error),))
+    return verdict
+
+
+def _after_active(switch: Switch, why: str) -> HostError:
+    """The database is the truth now: back to files only if nothing in it has moved."""
+    try:
+        starting.take_down(switch.host)
+        switch.host.pm2.save()
+        return undo(switch, why, after_active=True)
+    except Exception as error:
+        message = (
+            f"{why}. The service is left stopped: the keys may have moved in the database, so a "
+            f"version that reads files must not start ({error}). Mend the new version or the "
+            f"database, then: rollout apply {switch.host.plan.environment}"
+        )
+        closing.alarm(switch.host, message)
+        closing.close(switch, LeftStoppedError.outcome, why=why)
+        return LeftStoppedError(message)
+
+
+def said(error: Exception) -> str:
+    """An error's sentence; one that was not foreseen with its kind."""
+    if isinstance(error, HostError | StoreError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def undo(switch: Switch, why: str, *, after_active: bool) -> HostError:
+    """Put the switch back and close it.
+
+    Returns:
+        The error that tells how it ended, for the caller to raise.
+
+    Raises:
+        LeftStoppedError: the old version must not start, or an activated import can't be withdrawn.
+    """
+    progress(f"put back: {why}")
+    try:
+        undone = putback.put_back(switch, after_active=after_active)
+    except TornFilesError as error:
+        closing.alarm(switch.host, str(error))
+        raise
+    except Exception as error:
+        if after_active:
+            raise
+        message = (
+            f"{why}; and putting back failed: {error}. Mend that, then: baileys-hostswitch resume"
+        )
+        closing.alarm(switch.host, message)
+        return LeftStoppedError(message)
+    return end_of_undo(switch, undone, why)
+
+
+def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
+    """Close a switch that was put back, unless the database still has to be tidied."""
+    why = why.rstrip(".")
+    if undone.strays:
+        why += f"; strays were kept aside: {', '.join(undone.strays)}"
+    if undone.verdict is not None and not undone.verdict.healthy:
+        message = f"{why}; the old version was started, but: {'; '.join(undone.verdict.problems)}"
+        closing.alarm(switch.host, message)
+        if undone.pending is None:
+            closing.close(switch, NotHealthyError.outcome, why=why)
+        return NotHealthyError(message)
+    if undone.pending is not None:
+        return PutBackError(
+            f"{why}. The old version runs again, but staged rows could not be withdrawn "
+            f"({undone.pending}); they stay without effect. When the database answers: "
+            f"baileys-hostswitch resume"
+        )
+    switch.journal.mark(journal.UNDONE, "done")
+    closing.close(switch, PutBackError.outcome, why=why)
+    if not switch.facts.ran:
+        return LeftStoppedError(f"{why}. All is as before the switch; the service did not run then")
+    return PutBackError(f"{why}. The old version runs again; nothing was lost")

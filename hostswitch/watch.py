@@ -1,0 +1,198 @@
+"""Watches a started service until it is healthy, or clearly is not. The edge of `gate`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from hostswitch import clock, envfile, gate, processes
+from hostswitch.gate import Expectation, Process
+from hostswitch.host import Host
+
+_EVERY = 0.05
+_SETTLING = 0.25
+_ASK_PM2 = 2.0
+_RESTARTS = 3
+_LOG_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate found. `answered` is the moment of the first good status answer."""
+
+    problems: tuple[str, ...]
+    answered: clock.Moment | None = None
+    companies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    not_checked: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.problems
+
+
+class Watch:
+    """One gate over one start."""
+
+    def __init__(self, host: Host, expected: Expectation, logs: Mapping[str, int]) -> None:
+        """Prepare to watch.
+
+        Args:
+            host: the host.
+            expected: what a healthy service shows.
+            logs: sizes of the log files before the start; what follows is looked through.
+        """
+        self._host = host
+        self._expected = expected
+        self._logs = logs
+        self._url = host.plan.gate.status_url
+        self._restarts: int | None = None
+
+    def run(self) -> Verdict:
+        """Wait for the first good answer, then see whether it stays good.
+
+        Returns:
+            The verdict; it never raises for an unhealthy service.
+        """
+        status, problems = self._first_answer()
+        answered = clock.now()
+        if problems:
+            return Verdict(tuple(problems))
+        first = self._processes()
+        problems = self._process_problems(first, status) or self._settle(first)
+        return Verdict(
+            tuple(problems), answered, gate.companies_of(fetch(self._url)), self._not_checked()
+        )
+
+    def _first_answer(self) -> tuple[Any, list[str]]:
+        end = time.monotonic() + self._host.plan.gate.limit_seconds
+        ask = time.monotonic() + _ASK_PM2
+        while True:
+            status, problems = self._status()
+            if not problems:
+                return status, []
+            hopeless: list[str] = []
+            if time.monotonic() > ask:
+                hopeless = self._hopeless()
+                ask = time.monotonic() + _ASK_PM2
+            if hopeless or time.monotonic() > end:
+                return None, problems + hopeless
+            time.sleep(_EVERY)
+
+    def _status(self) -> tuple[Any, list[str]]:
+        status = fetch(self._url)
+        if not self._expected.status:
+            return status, []
+        if status is None:
+            return None, [f"{self._url} does not answer"]
+        return status, gate.problems(status, self._expected)
+
+    def _hopeless(self) -> list[str]:
+        """Why waiting longer is no use: PM2 gave up, or restarts the app over and over."""
+        app = self._host.pm2.app(self._host.plan.service_app)
+        if app is None:
+            return ["PM2 does not list it"]
+        # An old version comes back with the restarts of its whole life.
+        self._restarts = app.restarts if self._restarts is None else self._restarts
+        restarts = app.restarts - self._restarts
+        if app.status in ("errored", "stopped") or restarts >= _RESTARTS:
+            return [f"PM2 shows it as {app.status} after {app.restarts} restarts"]
+        return []
+
+    def _settle(self, first: Mapping[str, Process]) -> list[str]:
+        end = time.monotonic() + self._host.plan.gate.settle_seconds
+        while time.monotonic() < end:
+            time.sleep(_SETTLING)
+            _, problems = self._status()
+            if problems:
+                return [f"while settling: {problem}" for problem in problems]
+        now = self._processes()
+        problems = [
+            f"{name}: {problem}"
+            for name in self._host.plan.pm2_apps
+            if name in first
+            for problem in gate.process_problems(now.get(name), first[name])
+        ]
+        return problems + self._log_problems()
+
+    def _processes(self) -> dict[str, Process]:
+        wanted = self._host.plan.pm2_apps
+        return {app.name: app.process for app in self._host.pm2.apps() if app.name in wanted}
+
+    def _process_problems(self, found: Mapping[str, Process], status: Any) -> list[str]:
+        process = found.get(self._host.plan.service_app)
+        problems = gate.process_problems(process, None)
+        if process is None or problems:
+            return problems
+        directory = processes.working_directory(process.pid)
+        if self._expected.directory not in (None, directory):
+            problems.append(f"it runs in {directory}, not in {self._expected.directory}")
+        answering = status.get("pid") if isinstance(status, dict) else None
+        if answering not in (None, process.pid):
+            problems.append(f"pid {answering} answers, PM2 started {process.pid}")
+        shadowed = envfile.shadows(processes.environment(process.pid), self._expected.flags)
+        problems += [f"its environment shadows {name} of the .env" for name in shadowed]
+        return problems
+
+    def _log_problems(self) -> list[str]:
+        problems = []
+        apps = [app for app in self._host.pm2.apps() if app.name in self._host.plan.pm2_apps]
+        paths = {path for app in apps for path in app.logs}
+        for path in sorted(paths):
+            offset = self._logs.get(path, 0)
+            count = gate.alarming(_read_from(path, offset))
+            if count:
+                texts = ", ".join(gate.ALARMING)
+                problems.append(f"{path} has {count} new lines of: {texts}")
+        return problems
+
+    def _not_checked(self) -> tuple[str, ...]:
+        found = []
+        if not self._expected.connected:
+            found.append("connected to WhatsApp")
+        if not self._expected.status:
+            found.append("status endpoint")
+        return tuple(found)
+
+
+def fetch(url: str) -> Any:
+    """Ask the status endpoint.
+
+    Args:
+        url: on loopback; proxies are not used.
+
+    Returns:
+        Its JSON, or None if it does not answer with one.
+    """
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=2)
+    try:
+        connection.request("GET", parts.path or "/")
+        response = connection.getresponse()
+        content = response.read()
+        return json.loads(content) if response.status == 200 else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def log_sizes(paths: Iterable[str]) -> dict[str, int]:
+    """Sizes of log files now; a file that appears later counts from 0."""
+    return {path: os.path.getsize(path) if os.path.isfile(path) else 0 for path in paths}
+
+
+def _read_from(path: str, offset: int) -> bytes:
+    try:
+        with open(path, "rb") as log:
+            # A log that is shorter than it was has been rotated: all of it is new.
+            log.seek(offset if os.fstat(log.fileno()).st_size >= offset else 0)
+            return log.read(_LOG_LIMIT)
+    except OSError:
+        return b""

@@ -1,0 +1,1 @@
+"""The lab: disposable Debian hosts that really boot, on this machine, for rehearsals and tests."""

@@ -1,0 +1,154 @@
+"""The images that hosts boot from: a base of Debian, and a layer of packages for each kind of host.
+
+Every image has a key, the hash of all that made it, and is built in a directory of its own that is
+renamed when it is complete; so a half-built one is never used, and a changed recipe builds anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import boot, cgroups, disks, progress, recipes
+from lab.controller import Surroundings
+from lab.locks import flocked
+from lab.place import LabError, Place
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An image or a layer of one, and where it lies."""
+
+    name: str
+    key: str
+    path: Path
+
+    @property
+    def files(self) -> Path:
+        """The directory tree itself."""
+        return self.path / "fs"
+
+
+def layers_for(place: Place, kind: str, around: Surroundings) -> list[Layer]:
+    """The layers of one kind of host, top first, built or not."""
+    base_key = recipes.base_key(around)
+    own_key = recipes.layer_key(recipes.KINDS[kind], base_key)
+    return [_layer(place, kind, own_key), _layer(place, BASE, base_key)]
+
+
+def _layer(place: Place, name: str, key: str) -> Layer:
+    return Layer(name, key, place.cache / "layers" / f"{name}-{key}")
+
+
+def ensure(place: Place, kinds: set[str], around: Surroundings) -> dict[str, list[Path]]:
+    """Build what is missing and return the stack of each kind, top first.
+
+    Raises:
+        LabError: a build failed; the text ends with the last lines of its log.
+    """
+    wanted = {kind: layers_for(place, kind, around) for kind in sorted(kinds)}
+    missing = [layers[0] for layers in wanted.values() if not layers[0].path.exists()]
+    if missing:
+        place.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with flocked(place.cache / "lock", "another lab command builds images"):
+            _clear_half_built(place)
+            base = next(iter(wanted.values()))[-1]
+            if not base.path.exists():
+                _build_base(place, base, around)
+            _build_layers(place, missing, base)
+    return {kind: [layer.files for layer in layers] for kind, layers in wanted.items()}
+
+
+def _build_layers(place: Place, missing: list[Layer], base: Layer) -> None:
+    with ThreadPoolExecutor() as pool:
+        builds = [pool.submit(_build_layer, place, layer, base) for layer in missing]
+        try:
+            for build in builds:
+                build.result()
+        except BaseException:
+            # Leaving the pool waits for the other builds, which nobody wants any more.
+            for work in _half_built(place):
+                cgroups.end(cgroups.build_group(place, work.name))
+            raise
+
+
+def _half_built(place: Place) -> list[Path]:
+    return list((place.cache / "building").glob("*"))
+
+
+def _clear_half_built(place: Place) -> None:
+    for directory in _half_built(place):
+        cgroups.end(cgroups.build_group(place, directory.name))
+        disks.unmount(directory)
+        shutil.rmtree(directory)
+
+
+def _build_base(place: Place, layer: Layer, around: Surroundings) -> None:
+    with progress.step("building the base image, Debian 13 (once a machine)"):
+        work = _workshop(place, layer)
+        files = work / "fs"
+        run_logged(place, work, recipes.mmdebstrap_argv(around, files))
+        disks.put(files, recipes.base_files(around))
+        run_logged(place, work, ["chroot", str(files), "/bin/sh", "-euc", recipes.BASE_SCRIPT])
+        _finish(work, layer, files)
+
+
+def _build_layer(place: Place, layer: Layer, base: Layer) -> None:
+    if layer.path.exists():
+        return
+    with progress.step(f"building the {layer.name} image (once a machine)"):
+        work = _workshop(place, layer)
+        root = disks.mount([base.files], work)
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        script = recipes.install_script(recipes.KINDS[layer.name])
+        try:
+            run_logged(place, work, recipes.install_argv(root, script))
+        finally:
+            disks.unmount(root)
+        (work / "upper").rename(work / "fs")
+        _finish(work, layer, work / "fs")
+
+
+def _workshop(place: Place, layer: Layer) -> Path:
+    work = place.cache / "building" / f"{layer.name}-{uuid.uuid4().hex[:8]}"
+    work.mkdir(parents=True)
+    return work
+
+
+def _finish(work: Path, layer: Layer, files: Path) -> None:
+    disks.strip(files, boot.STRIPPED)
+    for leftover in ("root", "work"):
+        shutil.rmtree(work / leftover, ignore_errors=True)
+    layer.path.parent.mkdir(exist_ok=True)
+    work.rename(layer.path)
+
+
+def run_logged(place: Place, work: Path, argv: list[str]) -> None:
+    """Run a build command in a control group of its own, its output in ``work``/build.log.
+
+    Raises:
+        LabError: it failed; with the end of its log.
+    """
+    group = cgroups.build_group(place, work.name)
+    cgroups.make(group)
+    log = work / "build.log"
+    try:
+        with log.open("ab") as output:
+            done = subprocess.run(
+                cgroups.entering(group, argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+    finally:
+        cgroups.end(group)
+    if done.returncode:
+        last = "\n  ".join(log.read_text(errors="replace").splitlines()[-8:])
+        raise LabError(f"{argv[0]} failed ({done.returncode}), log {log}:\n  {last}")

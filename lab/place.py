@@ -1,0 +1,87 @@
+"""Where a lab lives on this machine, what a host of it is, and the one kind of error it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+# A range for documentation (RFC 5737): it collides with no real network.
+NETWORK = IPv4Network("198.51.100.0/24")
+
+
+class LabError(RuntimeError):
+    """A mistake or a missing capability; its text says what is wrong and what mends it."""
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """One host as the inventory declares it."""
+
+    name: str
+    address: IPv4Address
+    image: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything of a lab that is machine-wide, and the checkout that uses it.
+
+    There is one lab a machine: ``state`` is where a second checkout finds it. The lab's own tests
+    use a second place with other names, so that they can run beside it.
+    """
+
+    checkout: Path
+    name: str = "baileys-rollout-lab"
+    bridge: str = "brlab0"
+    network: IPv4Network = NETWORK
+    table: str = "baileys_lab"
+    state_parent: Path = Path("/var/lib")
+    cache: Path = Path("/var/cache/baileys-rollout-lab")
+
+    @property
+    def state(self) -> Path:
+        """Running hosts, their disks, and who owns the lab."""
+        return self.state_parent / self.name
+
+    @property
+    def secrets(self) -> Path:
+        """Keys and passwords of this checkout's lab; never in git."""
+        return self.checkout / ".lab"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory that defines the hosts."""
+        return self.checkout / "inventory/lab.yml"
+
+    @property
+    def group_vars(self) -> Path:
+        """Where the generated settings and the vault of the lab go."""
+        return self.checkout / "group_vars/lab"
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The controller's own address on the lab's bridge."""
+        return self.network[1]
+
+    def host_dir(self, host: str) -> Path:
+        """Disk, console log and layer stack of one host."""
+        return self.state / "hosts" / host
+
+    def root(self, host: str) -> Path:
+        """Where the disk of one host is mounted."""
+        return self.host_dir(host) / "root"
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A file that is put on a host's disk at every boot, and stripped from snapshots."""
+
+    content: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+Files = Mapping[str, Injected]

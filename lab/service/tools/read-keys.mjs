@@ -1,0 +1,86 @@
+// Reads every key of a company the way Baileys gets it, and prints a digest of each: one JSON
+// object a line, {"type", "id", "digest"}, the credentials as type "creds". Two readings that are
+// equal line for line hold the same keys.
+//
+//   --from postgres  [--company ID]       through the release's own authentication state
+//   --from directory --path DIR --ids FILE   through useMultiFileAuthState; FILE lists the ids as
+//                                         {type: [id, ...]}, because names don't tell them
+//
+// Run in a release's directory.
+import { createHash } from 'node:crypto'
+import fs from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { openService } from './lib/service.mjs'
+import { baileys } from './lib/release.mjs'
+
+const { BufferJSON, useMultiFileAuthState } = baileys
+
+async function fromPostgres({ company }) {
+  const service = await openService('postgres', company)
+  const { rows } = await service.pool.query(
+    'SELECT key_type, key_id FROM whatsapp_keys WHERE company_id = $1',
+    [company]
+  )
+  const ids = {}
+  for (const { key_type: type, key_id: id } of rows) {
+    ;(ids[type] ??= []).push(id)
+  }
+  const lines = await digests(service.state, ids)
+  await service.close()
+  return lines
+}
+
+async function fromDirectory({ path, ids }) {
+  const { state } = await useMultiFileAuthState(path)
+  return digests(state, JSON.parse(await fs.readFile(ids, 'utf8')))
+}
+
+async function digests({ creds, keys }, ids) {
+  const lines = [{ type: 'creds', id: '', digest: digest(creds) }]
+  for (const type of Object.keys(ids).sort()) {
+    const values = await keys.get(type, ids[type])
+    for (const id of ids[type].sort()) {
+      lines.push({ type, id, digest: values[id] ? digest(values[id]) : null })
+    }
+  }
+  return lines
+}
+
+/** Of what Baileys would compute with, not of how it was stored: jsonb orders keys its own way. */
+function digest(value) {
+  const stored = JSON.parse(JSON.stringify(value, BufferJSON.replacer))
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(stored)))
+    .digest('hex')
+}
+
+function sorted(value) {
+  if (value === null || typeof value !== 'object') {
+    return value
+  }
+  return Array.isArray(value)
+    ? value.map(sorted)
+    : Object.fromEntries(
+        Object.keys(value)
+          .sort()
+          .map(key => [key, sorted(value[key])])
+      )
+}
+
+const { values } = parseArgs({
+  options: {
+    from: { type: 'string' },
+    company: { type: 'string', default: '962302' },
+    path: { type: 'string' },
+    ids: { type: 'string' }
+  }
+})
+try {
+  const lines = await (values.from === 'directory' ? fromDirectory(values) : fromPostgres(values))
+  process.stdout.write(lines.map(line => `${JSON.stringify(line)}\n`).join(''), () =>
+    process.exit(0)
+  )
+} catch (error) {
+  console.error(`read-keys: ${error.message}`)
+  process.exit(1)
+}

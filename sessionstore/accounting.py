@@ -1,0 +1,290 @@
+"""Accounting for every file of a directory against the database as it is now.
+
+Reads the database in one snapshot and the files through descriptors; decides nothing by
+itself: the rules are in :mod:`sessionstore.dispositions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from sessionstore.database import (
+    Connection,
+    CredentialsRow,
+    all_credentials,
+    read_credentials,
+    transaction,
+)
+from sessionstore.descriptors import closing
+from sessionstore.dispositions import (
+    ARCHIVED,
+    EQUAL,
+    LIVE,
+    UNEXPLAINED,
+    Company,
+    CompanyFacts,
+    DirectoryDecision,
+    Disposition,
+    File,
+    Row,
+    decide,
+    judge,
+    judge_credentials,
+)
+from sessionstore.errors import Refused
+from sessionstore.grammar import Key
+from sessionstore.lineage import Credentials, Identity, compare, credentials_of
+from sessionstore.reading import BadFile, read_session_file
+from sessionstore.records import find_for_company
+from sessionstore.rows import KeyRow, read_rows, row_digest
+from sessionstore.tree import ARTEFACT, CREDS, CompanyScan, DirectoryScan, FileEntry, Problem
+from sessionstore.values import ValueProblem, digest, parse
+
+#: What forbids removing a directory of any kind: it could not even be archived whole.
+NEVER_REMOVABLE = (
+    "not a regular file",
+    "unreadable",
+    "changed while read",
+    "another file system",
+    "too deep",
+)
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """The outcome for one directory.
+
+    Attributes:
+        decision: whether it may be removed, and why not.
+        dispositions: of every file that does not simply equal its row.
+        companies: the facts for each company directory.
+    """
+
+    decision: DirectoryDecision
+    dispositions: tuple[Disposition, ...]
+    companies: tuple[CompanyFacts, ...]
+
+
+def account(
+    conn: Connection,
+    scan: DirectoryScan,
+    kind: str,
+    *,
+    company_ids: Collection[str] = (),
+    acknowledge: Mapping[str, object] | None = None,
+) -> Accounting:
+    """Account for every file of a directory.
+
+    Args:
+        conn: an open connection, in no transaction.
+        scan: of the directory, contents read.
+        kind: as declared: live, backup or test.
+        company_ids: the companies of the host; the only one of them is taken for files
+            that lie in the directory itself and belong to no other by identity.
+        acknowledge: as declared, or None.
+
+    Returns:
+        The decision with everything that led to it.
+
+    Raises:
+        Refused: the scan did not read contents.
+        DatabaseProblem: the tables can't be read.
+    """
+    if not scan.contents:
+        raise Refused("accounting needs a scan that read the files", scan.label)
+    with transaction(conn, "accounting for files", scan.label, isolation="REPEATABLE READ"):
+        known = _Known(conn, company_ids)
+        companies = tuple(_company(known, scan, company, kind) for company in scan.companies)
+    others = [_without_row(entry, entry.name, kind) for entry in scan.others]
+    every = (*others, *(one for facts in companies for one in facts.dispositions))
+    named = {one.file for one in every if one.outcome == UNEXPLAINED}
+    decision = decide(kind, companies, others, _blocking(scan, kind, named), acknowledge)
+    return Accounting(decision, every, companies)
+
+
+def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
+    problems = [*scan.problems, *(one for company in scan.companies for one in company.problems)]
+    return [
+        f"{problem.where}: {problem.kind} ({problem.detail})"
+        for problem in problems
+        if _forbids(problem, kind) and problem.where not in named
+    ]
+
+
+def _forbids(problem: Problem, kind: str) -> bool:
+    return problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
+
+
+class _Known:
+    """The companies that the database knows, found by name or by identity."""
+
+    def __init__(self, conn: Connection, company_ids: Collection[str]) -> None:
+        self.conn = conn
+        self._only = next(iter(company_ids)) if len(company_ids) == 1 else None
+        self._by_identity: dict[Identity, str] | None = None
+
+    def company_for(self, company: CompanyScan) -> str | None:
+        if company.company_id is not None:
+            return company.company_id
+        if company.credentials is not None:
+            found = self._identities().get(company.credentials.identity)
+            if found is not None:
+                return found
+        return self._only if company.directory == "." else None
+
+    def _identities(self) -> dict[Identity, str]:
+        if self._by_identity is None:
+            self._by_identity = {}
+            for company_id, text in all_credentials(self.conn):
+                credentials = _credentials(text)
+                if credentials is not None:
+                    self._by_identity[credentials.identity] = company_id
+        return self._by_identity
+
+
+def _credentials(text: bytes) -> Credentials | None:
+    try:
+        return credentials_of(parse(text))
+    except ValueProblem:
+        return None
+
+
+def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str) -> CompanyFacts:
+    company_id = known.company_for(company)
+    row = read_credentials(known.conn, company_id) if company_id else None
+    database = _credentials(row.text) if row else None
+    verdict = compare(company.credentials, database) if company.credentials else None
+    unregistered = any(problem.kind == "not registered" for problem in company.problems)
+    if company_id is None or row is None or verdict is None:
+        dispositions = [_without_row(entry, _path(company, entry), kind) for entry in company.files]
+        equal = 0
+    else:
+        comparison = _Comparison(scan, company, kind)
+        comparison.read_database(known.conn, company_id)
+        context = Company(
+            verdict,
+            company.credentials.clocks if company.credentials else None,
+            database.clocks if database else None,
+            _imported_at(known.conn, company_id),
+            comparison.has_session,
+            comparison.lid_of,
+        )
+        dispositions = comparison.judge(context, row)
+        equal = len(company.files) - len(dispositions)
+    return CompanyFacts(
+        company.directory,
+        company_id,
+        verdict,
+        row is not None,
+        len(company.files),
+        unregistered,
+        dispositions,
+        equal,
+    )
+
+
+def _path(company: CompanyScan, entry: FileEntry) -> str:
+    return entry.name if company.directory == "." else f"{company.directory}/{entry.name}"
+
+
+def _without_row(entry: FileEntry, path: str, kind: str) -> Disposition:
+    """A file that no row of the database can stand for."""
+    if entry.kind == ARTEFACT:
+        return Disposition(path, ARCHIVED, "an artefact: Baileys never reads it")
+    if kind != LIVE:
+        return Disposition(path, ARCHIVED, "not in the database")
+    if entry.key is None and entry.kind != CREDS:
+        return Disposition(path, UNEXPLAINED, "the name is no key that Baileys writes")
+    return Disposition(path, UNEXPLAINED, "the database does not have this company")
+
+
+def _imported_at(conn: Connection, company_id: str) -> float | None:
+    record = find_for_company(conn, company_id)
+    return record.created_at.timestamp() if record else None
+
+
+@dataclass
+class _Comparison:
+    """One company's files against its rows; keeps values only where they differ."""
+
+    scan: DirectoryScan
+    company: CompanyScan
+    kind: str
+    _equal: set[Key] = field(default_factory=set)
+    _different: dict[Key, KeyRow] = field(default_factory=dict)
+    _sessions: set[str] = field(default_factory=set)
+    _lids: dict[str, str] = field(default_factory=dict)
+
+    def read_database(self, conn: Connection, company_id: str) -> None:
+        digests = {entry.key: entry.value_sha256 for entry in self.company.files if entry.key}
+        for row in read_rows(conn, company_id):
+            key = row.key
+            if key.key_type == "session":
+                self._sessions.add(key.key_id)
+            elif key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
+                self._note_lid(key.key_id, row.text)
+            if key not in digests:
+                continue
+            mine = digests[key]
+            if mine is not None and row_digest(row) == mine:
+                self._equal.add(key)
+            else:
+                self._different[key] = row
+
+    def _note_lid(self, user: str, text: bytes) -> None:
+        try:
+            value = parse(text)
+        except ValueProblem:
+            return
+        if isinstance(value, str):
+            self._lids[user] = value
+
+    def has_session(self, session_id: str) -> bool:
+        return session_id in self._sessions
+
+    def lid_of(self, user: str) -> str | None:
+        return self._lids.get(user)
+
+    def judge(self, context: Company, creds: CredentialsRow) -> list[Disposition]:
+        found = []
+        with closing(self.scan.open_company(self.company)) as fd:
+            for entry in self.company.files:
+                one = self._judge_file(fd, entry, context, creds)
+                if one.outcome == UNEXPLAINED and self.kind != LIVE:
+                    one = Disposition(one.file, ARCHIVED, one.reason)
+                if one.outcome != EQUAL:
+                    found.append(one)
+        return found
+
+    def _judge_file(
+        self, fd: int, entry: FileEntry, context: Company, creds: CredentialsRow
+    ) -> Disposition:
+        path = _path(self.company, entry)
+        if entry.key in self._equal:
+            return Disposition(path, EQUAL, "")
+        if entry.kind == CREDS:
+            return self._judge_creds(path, entry, context, creds)
+        if entry.key is None:
+            return _without_row(entry, path, self.kind)
+        try:
+            reading = read_session_file(fd, entry.name)
+            there = self._different.get(entry.key)
+            row = Row(parse(there.text), there.updated_at) if there else None
+        except (BadFile, ValueProblem) as trouble:
+            return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
+        if reading.sha256 != entry.sha256:
+            return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
+        return judge(File(path, entry.key, reading.value, entry.mtime_ns / 1e9), row, context)
+
+    def _judge_creds(
+        self, path: str, entry: FileEntry, context: Company, creds: CredentialsRow
+    ) -> Disposition:
+        try:
+            theirs = digest(parse(creds.text))
+        except ValueProblem as trouble:
+            return Disposition(path, UNEXPLAINED, f"the row can't be read exactly: {trouble}")
+        if theirs == entry.value_sha256:
+            return Disposition(path, EQUAL, "")
+        written, updated = entry.mtime_ns / 1e9, creds.updated_at.timestamp()
+        return judge_credentials(path, written, updated, context)

@@ -1,0 +1,294 @@
+"""Connecting to the database, and reading what it holds of a company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+
+from sessionstore.errors import (
+    DatabaseProblem,
+    DatabaseUnreachable,
+    LockHeld,
+    OutcomeUnknown,
+    Refused,
+)
+from sessionstore.grammar import spellings
+
+SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
+CONNECT_SECONDS = 10
+# Keepalives, so that a server that vanished is noticed within a minute, not in two hours.
+_ALWAYS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "baileys-rollout",
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def connect(settings: Mapping[str, object]) -> Connection:
+    """Connect.
+
+    Args:
+        settings: any of :data:`SETTINGS`; libpq's meaning.
+
+    Returns:
+        A connection in autocommit mode; transactions are opened where they are needed.
+
+    Raises:
+        DatabaseUnreachable: with libpq's reason, never with the password.
+    """
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise DatabaseUnreachable(f"unknown connection settings: {', '.join(unknown)}")
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    try:
+        return psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if given.get("password"):
+            reason = reason.replace(given["password"], "***")
+        raise DatabaseUnreachable(
+            f"cannot connect to the database: {reason}",
+            place,
+            "Check address, password and certificate authority, and that the server runs.",
+        ) from None
+
+
+@contextmanager
+def explained(doing: str, where: str = "") -> Iterator[None]:
+    """Turn the driver's errors into sentences.
+
+    Args:
+        doing: what was being done, such as "importing".
+        where: what it concerned.
+
+    Raises:
+        DatabaseUnreachable: the connection broke.
+        DatabaseProblem: the server refused a statement.
+        LockHeld: a lock was not to be had in time.
+    """
+    try:
+        yield
+    except pg.LockNotAvailable:
+        raise LockHeld(
+            f"{doing}: another session holds a lock on the tables",
+            where,
+            "See pg_stat_activity for who; then run again.",
+        ) from None
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
+            raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
+        raise DatabaseUnreachable(
+            f"{doing}: the connection to the database broke: {message_of(error)}",
+            where,
+            "Nothing was committed by this step; run again when the database answers.",
+        ) from None
+    except psycopg.Error as error:
+        raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
+
+
+def message_of(error: psycopg.Error) -> str:
+    """Give the server's main message.
+
+    Args:
+        error: any error of the driver.
+
+    Returns:
+        One line, without DETAIL and CONTEXT: those quote values.
+    """
+    primary = error.diag.message_primary
+    return " ".join((primary or str(error).split("\n")[0]).split())
+
+
+@contextmanager
+def transaction(
+    conn: Connection, doing: str, where: str = "", *, isolation: str = "READ COMMITTED"
+) -> Iterator[None]:
+    """Run a block in one transaction that is durable once this returns.
+
+    Args:
+        conn: a connection that is in no transaction.
+        doing: what is being done, for messages.
+        where: what it concerns.
+        isolation: the isolation level.
+
+    Raises:
+        Refused: the connection is already in a transaction: what the caller believes to be
+            committed would not be.
+        OutcomeUnknown: the connection broke during COMMIT.
+        DatabaseUnreachable: it broke before.
+        DatabaseProblem: the server refused a statement.
+        LockHeld: a table's lock was not to be had in time.
+    """
+    if conn.info.transaction_status != TransactionStatus.IDLE:
+        raise Refused("the connection is already in a transaction, or broken", where)
+    committing = False
+    try:
+        with explained(doing, where), conn.transaction():
+            conn.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}".encode("ascii"))
+            # A managed server may run with it off; a commit that a crash forgets is none.
+            conn.execute("SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '10s'")
+            yield
+            committing = True
+    except DatabaseUnreachable as error:
+        if not committing:
+            raise
+        raise OutcomeUnknown(
+            f"{error.what}, while COMMIT was under way",
+            where,
+            "The next run looks into the database and goes on from there.",
+        ) from None
+
+
+def lock_company(conn: Connection, company_id: str) -> None:
+    """Keep every other run of this program away from a company until the transaction ends.
+
+    Args:
+        conn: a connection in a transaction.
+        company_id: the bare id.
+
+    Raises:
+        LockHeld: another run is at work on it.
+    """
+    row = conn.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('baileys-rollout/' || %s, 0))",
+        [company_id],
+    ).fetchone()
+    if row != (True,):
+        raise LockHeld(
+            "another run is at work on this company",
+            company_id,
+            "Wait for it to end, then run again.",
+        )
+
+
+@dataclass(frozen=True)
+class CompanyState:
+    """What the database holds of a company.
+
+    Attributes:
+        company_id: the bare id.
+        credentials: whether whatsapp_auth has it, in either spelling of the id.
+        keys: rows in whatsapp_keys, both spellings together.
+        staged_import: the id of an import that waits to become active, or None.
+        active_import: the id of the import that became active, or None.
+    """
+
+    company_id: str
+    credentials: bool
+    keys: int
+    staged_import: str | None
+    active_import: str | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at all of this company."""
+        return not (self.credentials or self.keys or self.staged_import or self.active_import)
+
+
+def company_state(conn: Connection, company_id: str) -> CompanyState:
+    """Look what the database holds of a company.
+
+    Args:
+        conn: an open connection.
+        company_id: the bare id.
+
+    Returns:
+        Credentials, keys and imports.
+
+    Raises:
+        DatabaseProblem: the tables are missing or may not be read.
+    """
+    both = list(spellings(company_id))
+    with explained("looking for the company", company_id):
+        row = conn.execute(
+            """
+            SELECT EXISTS (SELECT FROM whatsapp_auth WHERE company_id = ANY(%(both)s)),
+                   (SELECT count(*) FROM whatsapp_keys WHERE company_id = ANY(%(both)s)),
+                   (SELECT min(import_id::text) FROM whatsapp_imports
+                     WHERE company_id = %(id)s AND state = 'staged'),
+                   (SELECT min(import_id::text) FROM whatsapp_imports
+                     WHERE company_id = %(id)s AND state = 'active')
+            """,
+            {"both": both, "id": company_id},
+        ).fetchone()
+    assert row is not None
+    return CompanyState(company_id, *row)  # type: ignore[arg-type]
+
+
+def key_counts(conn: Connection, company_id: str) -> dict[str, int]:
+    """Count the rows of a company by type.
+
+    Args:
+        conn: an open connection.
+        company_id: the bare id.
+
+    Returns:
+        Rows for each key type.
+    """
+    with explained("counting keys", company_id):
+        found = conn.execute(
+            "SELECT key_type, count(*) FROM whatsapp_keys WHERE company_id = %s"
+            " GROUP BY key_type ORDER BY key_type",
+            [company_id],
+        ).fetchall()
+    return {str(key_type): int(str(count)) for key_type, count in found}
+
+
+@dataclass(frozen=True)
+class CredentialsRow:
+    """One row of whatsapp_auth.
+
+    Attributes:
+        text: the credentials as JSON text.
+        updated_at: when the row was last written.
+    """
+
+    text: bytes
+    updated_at: datetime
+
+
+def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None:
+    """Read a company's credentials.
+
+    Args:
+        conn: an open connection.
+        company_id: the bare id.
+
+    Returns:
+        The row, or None.
+    """
+    with explained("reading the credentials", company_id):
+        row = conn.execute(
+            "SELECT creds::text, updated_at::timestamptz FROM whatsapp_auth WHERE company_id = %s",
+            [company_id],
+        ).fetchone()
+    if row is None:
+        return None
+    text, updated_at = row
+    assert isinstance(updated_at, datetime)
+    return CredentialsRow(str(text).encode("utf-8"), updated_at)
+
+
+def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
+    """Read the credentials of every company.
+
+    Args:
+        conn: an open connection.
+
+    Returns:
+        Company ids as they stand there, each with its credentials as JSON text.
+    """
+    with explained("reading all credentials"):
+        rows = conn.execute("SELECT company_id, creds::text FROM whatsapp_auth").fetchall()
+    return [(str(company_id), str(text).encode("utf-8")) for company_id, text in rows]

@@ -1,0 +1,96 @@
+"""What can go wrong, said so that an operator can act on it.
+
+Every error carries what is wrong, where, and what mends it. None carries a value of a
+key, a credential or a password: messages end up in logs and reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class StoreError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Attributes:
+        what: what is wrong, one sentence without its full stop.
+        where: file, table, company or host it concerns; may be empty.
+        remedy: what to do about it, or the command that does it; may be empty.
+        code: the exit code a command should end with.
+    """
+
+    code = 1
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f" ({printable(self.where)})" if self.where else ""
+        mend = f" {self.remedy}" if self.remedy else ""
+        return f"{printable(self.what)}{place}.{mend}"
+
+
+class DirectoryProblem(StoreError):
+    """A directory or file is not what it must be; nothing was touched."""
+
+    code = 3
+
+
+class DatabaseUnreachable(StoreError):
+    """No connection to the database."""
+
+
+class DatabaseProblem(StoreError):
+    """The database refused a statement; the transaction was rolled back."""
+
+
+class OutcomeUnknown(StoreError):
+    """The connection broke while COMMIT was under way: the record in the database tells."""
+
+
+class Refused(StoreError):
+    """The act is not safe now; nothing was changed.
+
+    Attributes:
+        reasons: every reason found, not only the first.
+    """
+
+    code = 3
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", reasons: Sequence[str] = ()
+    ) -> None:
+        super().__init__(what, where, remedy)
+        self.reasons = tuple(reasons) or (what,)
+
+
+class LockHeld(StoreError):
+    """Somebody else is at work on the same thing."""
+
+    code = 6
+
+
+class ArchiveProblem(StoreError):
+    """An archive could not be written, or is not what its manifest says."""
+
+
+class MigrationProblem(StoreError):
+    """A migration was refused or failed; the schema is as it was."""
+
+
+def printable(text: str) -> str:
+    """Make a file name or message safe to print.
+
+    Args:
+        text: may hold surrogates (names that are not UTF-8) and control characters.
+
+    Returns:
+        The text with those written as escapes, so that a hostile file name can neither
+        break a JSON line nor move an operator's cursor.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -1,0 +1,182 @@
+"""File names of Baileys' ``useMultiFileAuthState``, and the keys they stand for.
+
+Baileys writes ``type-id.json`` after replacing ``/`` by ``__`` and ``:`` by ``-``. That does
+not invert in general; with a grammar for each type it does (DOMAIN.md section 2, where the
+table and the expressions come from). A name that the grammar does not know is never guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+CREDENTIALS = "creds.json"
+HIGHEST_PRE_KEY = 16_777_215
+
+_D = r"[0-9]{1,20}"
+_SIG = rf"{_D}(?:_[0-9]{{1,3}})?"
+_DEV = r"[0-9]{1,3}"
+_GROUP = rf"(?:{_D}(?:-{_D})?@g\.us|status@broadcast|{_D}@broadcast)"
+_SERVER = r"(?:s\.whatsapp\.net|c\.us|lid|hosted|hosted\.lid|bot|newsletter)"
+_DEVJID = rf"{_SIG}(?::{_DEV})?@{_SERVER}"
+
+
+class Key(NamedTuple):
+    """One key as Baileys names it and as a row of ``whatsapp_keys`` holds it."""
+
+    key_type: str
+    key_id: str
+
+
+_Decoder = Callable[[str], "str | None"]
+
+
+def _literal(expression: str) -> _Decoder:
+    match = re.compile(expression).fullmatch
+    return lambda text: text if match(text) else None
+
+
+_pre_key_number = re.compile(r"[1-9][0-9]{0,7}").fullmatch
+_sender_key_parts = re.compile(rf"({_GROUP})--({_SIG})--({_DEV})").fullmatch
+_chat = re.compile(rf"{_GROUP}|{_DEVJID}").fullmatch
+_chat_with_device = re.compile(rf"({_SIG})-({_DEV})@({_SERVER})").fullmatch
+
+
+def _pre_key(text: str) -> str | None:
+    if _pre_key_number(text) and int(text) <= HIGHEST_PRE_KEY:
+        return text
+    return None
+
+
+def _sender_key(text: str) -> str | None:
+    found = _sender_key_parts(text)
+    return "::".join(found.groups()) if found else None
+
+
+def _app_state_sync_key(text: str) -> str | None:
+    identifier = text.replace("__", "/")
+    try:
+        decoded = base64.b64decode(identifier, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return identifier if decoded else None
+
+
+def _chat_identifier(text: str) -> str | None:
+    if _chat(text):
+        return text
+    found = _chat_with_device(text)
+    return f"{found[1]}:{found[2]}@{found[3]}" if found else None
+
+
+def _trusted_contact_token(text: str) -> str | None:
+    return text if text == "__index" else _chat_identifier(text)
+
+
+_DECODERS: dict[str, _Decoder] = {
+    "pre-key": _pre_key,
+    "session": _literal(rf"{_SIG}\.{_DEV}"),
+    "sender-key": _sender_key,
+    "sender-key-memory": _chat_identifier,
+    "app-state-sync-key": _app_state_sync_key,
+    "app-state-sync-version": _literal(
+        "critical_block|critical_unblock_low|regular_high|regular_low|regular"
+    ),
+    "lid-mapping": _literal(rf"{_SIG}(?:_reverse)?"),
+    "device-list": _literal(_SIG),
+    "tctoken": _trusted_contact_token,
+    "identity-key": _literal(rf"{_SIG}\.{_DEV}"),
+}
+
+KEY_TYPES: tuple[str, ...] = tuple(_DECODERS)
+
+# A type can only match a name that begins with it, and no two types differ in their first
+# four letters unless both are listed here: the same as trying all of them, ten times faster.
+_BY_BEGINNING: dict[str, tuple[tuple[str, _Decoder], ...]] = {
+    beginning: tuple(
+        (f"{key_type}-", decoder)
+        for key_type, decoder in _DECODERS.items()
+        if key_type[:4] == beginning
+    )
+    for beginning in {key_type[:4] for key_type in _DECODERS}
+}
+
+
+def encode(key: Key) -> str:
+    """Give the file name that Baileys writes for a key.
+
+    Args:
+        key: type and id.
+
+    Returns:
+        ``fixFileName(type + '-' + id + '.json')``.
+    """
+    return f"{key[0]}-{key[1]}.json".replace("/", "__").replace(":", "-")
+
+
+def decode(name: str) -> Key | None:
+    """Find the key that a file name stands for.
+
+    Args:
+        name: the bare file name, ``.json`` included.
+
+    Returns:
+        The key, or None unless exactly one type's grammar matches and encoding the result
+        gives the name back.
+    """
+    if not name.endswith(".json"):
+        return None
+    stem = name[:-5]
+    matches = []
+    for prefix, decoder in _BY_BEGINNING.get(name[:4], ()):
+        if stem.startswith(prefix):
+            key_id = decoder(stem[len(prefix) :])
+            if key_id is not None:
+                matches.append(Key(prefix[:-1], key_id))
+    if len(matches) != 1 or encode(matches[0]) != name:
+        return None
+    return matches[0]
+
+
+_company_directory = re.compile(r"company_([0-9A-Za-z][0-9A-Za-z_-]{0,63})").fullmatch
+_company_id = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}").fullmatch
+
+
+def company_of(directory_name: str) -> str | None:
+    """Find the company that a directory name stands for.
+
+    Args:
+        directory_name: the bare name.
+
+    Returns:
+        The bare id (``company_962302`` gives ``962302``), or None.
+    """
+    found = _company_directory(directory_name)
+    return found[1] if found else None
+
+
+def is_company_id(text: str) -> bool:
+    """Tell whether a text can be a bare company id.
+
+    Args:
+        text: the id.
+
+    Returns:
+        False also for the form with ``company_`` before it: rows use the bare id.
+    """
+    return _company_id(text) is not None and not text.startswith("company_")
+
+
+def spellings(company_id: str) -> tuple[str, str]:
+    """Give both forms in which a company's rows are met in the wild (DOMAIN.md section 2).
+
+    Args:
+        company_id: the bare id.
+
+    Returns:
+        The bare id and the id with ``company_`` before it.
+    """
+    return company_id, f"company_{company_id}"

@@ -1,0 +1,139 @@
+"""Which processes hold anything below a directory: open, as working directory, or mapped.
+
+/proc tells who it is. A process that may not be looked into there (root in a container sees
+such ones) is no reason to give up: the kernel itself grants a write lease on a file only
+while nobody else has it open or mapped, so leases on all files prove the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from sessionstore.descriptors import closing
+from sessionstore.errors import Refused, printable
+from sessionstore.whole import Beneath, Tree, walk
+
+Identity = tuple[int, int]
+
+
+class Holder(NamedTuple):
+    """A process that holds something.
+
+    Attributes:
+        pid: of the process; 0 where it can't be told.
+        command: its short name.
+        how: "open file", "working directory", "root directory" or "mapped file".
+    """
+
+    pid: int
+    command: str
+    how: str
+
+
+def held_open(directory_fd: int) -> tuple[Holder, ...]:
+    """Find the processes that hold a directory or anything in it.
+
+    Args:
+        directory_fd: the directory.
+
+    Returns:
+        One entry for each process, this one left out.
+
+    Raises:
+        Refused: nobody can tell.
+    """
+    return holders_of(directory_fd, walk(directory_fd, hashed=False))
+
+
+def holders_of(directory_fd: int, tree: Tree) -> tuple[Holder, ...]:
+    """Do as :func:`held_open` for a tree that was walked already.
+
+    Args:
+        directory_fd: the directory.
+        tree: all that is in it.
+
+    Returns:
+        One entry for each process.
+
+    Raises:
+        Refused: nobody can tell.
+    """
+    path = os.readlink(f"/proc/self/fd/{directory_fd}")
+    identities = {(node.status.st_dev, node.status.st_ino) for node in tree.nodes}
+    found, closed = [], []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            how = _how(name, path, identities)
+        except PermissionError:
+            closed.append(name)
+            continue
+        if how:
+            found.append(Holder(int(name), _command(name), how))
+    if closed and not found:
+        found.extend(_by_leases(directory_fd, tree, closed))
+    return tuple(sorted(found))
+
+
+def _how(pid: str, path: str, identities: Collection[Identity]) -> str | None:
+    try:
+        for link, how in (("cwd", "working directory"), ("root", "root directory")):
+            if _identity(f"/proc/{pid}/{link}") in identities:
+                return how
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            if _identity(f"/proc/{pid}/fd/{number}") in identities:
+                return "open file"
+        if any(_maps(pid, path, identities)):
+            return "mapped file"
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None
+
+
+def _identity(link: str) -> Identity | None:
+    try:
+        status = os.stat(link)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _maps(pid: str, path: str, identities: Collection[Identity]) -> Iterator[bool]:
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            fields = line.rstrip("\n").split(maxsplit=5)
+            if len(fields) == 6 and fields[5].startswith("/"):
+                major, _, minor = fields[3].partition(":")
+                device = os.makedev(int(major, 16), int(minor, 16))
+                # Overlay file systems show another device there, so the path counts too.
+                yield (device, int(fields[4])) in identities or fields[5].startswith(f"{path}/")
+
+
+def _command(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+            return comm.read().strip()
+    except OSError:
+        return "?"
+
+
+def _by_leases(directory_fd: int, tree: Tree, closed: Collection[str]) -> Iterator[Holder]:
+    with Beneath(directory_fd) as beneath:
+        for node in tree.files:
+            try:
+                with closing(beneath.open_file(node.path)) as fd:
+                    # Closing the descriptor gives the lease back.
+                    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            except BlockingIOError:
+                yield Holder(0, "?", f"open or mapped file {printable(node.path)}")
+            except OSError as error:
+                raise Refused(
+                    f"process {min(closed, key=int)} can't be looked into, and the kernel gives no"
+                    f" lease ({error.strerror}), so nobody can tell who holds files",
+                    node.path,
+                    "Run as root of the machine itself.",
+                ) from None

@@ -1,0 +1,272 @@
+"""Importing session files into a company that the database does not have.
+
+Insert-only, in one transaction: a ratchet that goes back loses messages (DOMAIN.md section
+2, "What a mover must respect"). Each file is recorded with the digest of its bytes and of
+its value, so that everything later (proof, withdrawal, removal) has something to hold on to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sessionstore.database import Connection, company_state, lock_company, transaction
+from sessionstore.descriptors import closing
+from sessionstore.errors import Refused
+from sessionstore.grammar import CREDENTIALS, is_company_id
+from sessionstore.lineage import credentials_of
+from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
+from sessionstore.reading import BadFile, Reading, read_session_file
+from sessionstore.records import (
+    REHEARSED,
+    STAGED,
+    WITHDRAWN,
+    ImportRecord,
+    activate,
+    find,
+    find_for_company,
+    import_id_for,
+    require,
+)
+from sessionstore.tree import KEY, CompanyScan, DirectoryScan, FileEntry, Problem
+from sessionstore.values import ValueProblem
+
+__all__ = [
+    "ImportRecord",
+    "Mismatch",
+    "Proof",
+    "activate",
+    "find",
+    "find_for_company",
+    "import_id_for",
+    "prove",
+    "rehearse",
+    "stage",
+    "unchanged",
+    "withdraw",
+]
+
+#: Keys that are read, sent and recorded at a time: this bounds the memory.
+BATCH = 5000
+
+_KEYS = "COPY whatsapp_keys (company_id, key_type, key_id, value) FROM STDIN"
+_FILES = (
+    "COPY whatsapp_import_files"
+    " (import_id, file_name, key_type, key_id, file_sha256, value_sha256) FROM STDIN"
+)
+
+
+class _RolledBack(Exception):
+    """Leaves the transaction of a rehearsal."""
+
+
+def stage(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None = None,
+) -> ImportRecord:
+    """Import a company's files, recorded as staged.
+
+    Args:
+        conn: an open connection, in no transaction.
+        scan: of the directory; nothing in it may block.
+        company_id: the bare id; the database must have nothing of it, in either spelling.
+        rollout_id: goes into the record.
+        host: goes into the record.
+        import_id: a UUID; by default the one of :func:`import_id_for`.
+
+    Returns:
+        The record.
+
+    Raises:
+        Refused: the files or the database are not fit for it; nothing was written.
+        LockHeld: another run is at work on the company.
+        OutcomeUnknown: the connection broke during COMMIT; :func:`find` tells.
+    """
+    with transaction(conn, "importing", company_id):
+        return _import(conn, scan, company_id, rollout_id, host, import_id=import_id)
+
+
+def rehearse(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None = None,
+) -> ImportRecord:
+    """Do everything that :func:`stage` does, then roll it back.
+
+    Args:
+        conn: as for :func:`stage`, like all others.
+        scan: of the directory.
+        company_id: the bare id.
+        rollout_id: goes into the record.
+        host: goes into the record.
+        import_id: a UUID.
+
+    Returns:
+        The record that would have been made, its state REHEARSED.
+
+    Raises:
+        Refused: as :func:`stage`.
+        LockHeld: as :func:`stage`.
+    """
+    records: list[ImportRecord] = []
+    try:
+        with transaction(conn, "rehearsing the import", company_id):
+            records.append(_import(conn, scan, company_id, rollout_id, host, import_id=import_id))
+            raise _RolledBack
+    except _RolledBack:
+        return replace(records[0], state=REHEARSED)
+
+
+def _import(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None,
+) -> ImportRecord:
+    import_id = import_id or import_id_for(rollout_id, host, company_id)
+    company = _fit_company(scan, company_id)
+    lock_company(conn, company_id)
+    _refuse_unless_absent(conn, company_id)
+    _forget_withdrawn(conn, import_id)
+    keys = [entry for entry in company.files if entry.kind == KEY]
+    with closing(scan.open_company(company)) as fd:
+        creds = _read_credentials(fd, company)
+        source = os.path.normpath(f"{scan.label}/{company.directory}")
+        whose = [import_id, company_id, STAGED, rollout_id, host, source]
+        conn.execute(
+            "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
+            " source, creds_sha256, key_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [*whose, creds.value_sha256, len(keys)],
+        )
+        conn.execute(
+            "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
+            [company_id, creds.canonical],
+        )
+        _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
+        for start in range(0, len(keys), BATCH):
+            _import_batch(conn, fd, company_id, import_id, keys[start : start + BATCH])
+        if set(os.listdir(fd)) != {entry.name for entry in company.files}:
+            raise Refused(
+                "files came or went during the import", source, "Look who writes there; run again."
+            )
+    return require(conn, import_id)
+
+
+def _import_batch(
+    conn: Connection, fd: int, company_id: str, import_id: str, entries: Sequence[FileEntry]
+) -> None:
+    rows, records = [], []
+    for entry in entries:
+        assert entry.key is not None
+        reading = _read(fd, entry)
+        key_type, key_id = entry.key
+        # COPY's text format: of all that canonical JSON holds only the backslash needs care.
+        value = reading.canonical.replace("\\", "\\\\")
+        rows.append(f"{company_id}\t{key_type}\t{key_id}\t{value}\n")
+        records.append(f"{import_id}\t{entry.name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
+    _copy(conn, _KEYS, rows)
+    _copy(conn, _FILES, records)
+
+
+def _digests(reading: Reading) -> str:
+    return f"{reading.sha256}\t{reading.value_sha256}"
+
+
+def _copy(conn: Connection, statement: str, lines: Iterable[str]) -> None:
+    with conn.cursor() as cursor, cursor.copy(statement.encode("ascii")) as copy:
+        copy.write("".join(lines).encode("ascii"))
+
+
+def _read(fd: int, entry: FileEntry) -> Reading:
+    try:
+        reading = read_session_file(fd, entry.name)
+    except BadFile as trouble:
+        raise Refused(f"a file can't be imported: {trouble}", entry.name) from None
+    if entry.sha256 is not None and entry.sha256 != reading.sha256:
+        raise Refused(
+            "a file changed since it was scanned", entry.name, "Look who writes there; run again."
+        )
+    return reading
+
+
+def _read_credentials(fd: int, company: CompanyScan) -> Reading:
+    entry = next(entry for entry in company.files if entry.name == CREDENTIALS)
+    reading = _read(fd, entry)
+    try:
+        credentials_of(reading.value)
+    except ValueProblem as trouble:
+        raise Refused(f"the credentials are no good: {trouble}", CREDENTIALS) from None
+    return reading
+
+
+def _fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
+    if not is_company_id(company_id):
+        raise Refused("not a bare company id", company_id, "Give it without company_.")
+    company = scan.company(company_id)
+    if company is None:
+        raise Refused(
+            f"no single directory of company {company_id}",
+            scan.label,
+            f"Expected: {scan.label}/company_{company_id}.",
+        )
+    blocking = (*scan.blocking, *company.blocking)
+    if blocking:
+        raise Refused(
+            f"{len(blocking)} problem(s) in the files, the first: {_sentence(blocking[0])}",
+            scan.label,
+            "Mend them, or move what does not belong there, then run again.",
+            [_sentence(problem) for problem in blocking],
+        )
+    if not any(entry.name == CREDENTIALS for entry in company.files):
+        raise Refused("nothing to import: there is no creds.json", company.directory)
+    return company
+
+
+def _sentence(problem: Problem) -> str:
+    detail = f" ({problem.detail})" if problem.detail else ""
+    return f"{problem.where}: {problem.kind}{detail}"
+
+
+def _refuse_unless_absent(conn: Connection, company_id: str) -> None:
+    state = company_state(conn, company_id)
+    if state.empty:
+        return
+    there = [
+        words
+        for words, found in (
+            ("credentials", state.credentials),
+            (f"{state.keys} keys", state.keys),
+            (f"a staged import {state.staged_import}", state.staged_import),
+            (f"an active import {state.active_import}", state.active_import),
+        )
+        if found
+    ]
+    raise Refused(
+        f"the database has this company already: {', '.join(there)}",
+        company_id,
+        "Files are evidence then, never input: importing could set keys back.",
+    )
+
+
+def _forget_withdrawn(conn: Connection, import_id: str) -> None:
+    """Let a withdrawn import be tried again under its own id."""
+    gone = [import_id, WITHDRAWN]
+    conn.execute(
+        "DELETE FROM whatsapp_import_files WHERE import_id ="
+        " (SELECT import_id FROM whatsapp_imports WHERE import_id = %s AND state = %s)",
+        gone,
+    )
+    conn.execute("DELETE FROM whatsapp_imports WHERE import_id = %s AND state = %s", gone)

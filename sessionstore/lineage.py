@@ -1,0 +1,143 @@
+"""Which of two copies of a company's credentials descends from the other.
+
+Identity is what a pairing is born with and keeps; clocks are counters in the credentials
+that only grow (DOMAIN.md section 2, "What a mover must respect"). Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sessionstore.values import Value, ValueProblem, canonical
+
+_BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
+
+SAME = "same"
+DESCENDS = "database descends"
+FILE_AHEAD = "file ahead"
+ANOTHER = "another identity"
+ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a pairing this one and no other.
+
+    Attributes:
+        account: ``me.id``, the account's own JID.
+        fingerprint: digests of registrationId, signedIdentityKey, noiseKey and
+            advSecretKey; digests because three of them are secret.
+    """
+
+    account: str
+    fingerprint: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Counters that Baileys only ever raises; one that is missing counts as 0."""
+
+    next_pre_key: int
+    first_unuploaded_pre_key: int
+    account_sync: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth."""
+
+    identity: Identity
+    clocks: Clocks
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The relation of the database's copy to the files' copy.
+
+    Attributes:
+        relation: one of the constants of this module.
+        reason: the evidence in words.
+    """
+
+    relation: str
+    reason: str
+
+
+def credentials_of(value: Value) -> Credentials:
+    """Read identity and clocks from parsed credentials.
+
+    Args:
+        value: the parsed ``creds.json`` or ``whatsapp_auth.creds``.
+
+    Returns:
+        Its identity and clocks.
+
+    Raises:
+        ValueProblem: it is not an object or lacks ``me.id``: Baileys would take it for a
+            new, unregistered identity.
+    """
+    if not isinstance(value, dict):
+        raise ValueProblem("not credentials", "not a JSON object")
+    me = value.get("me")
+    account = me.get("id") if isinstance(me, dict) else None
+    if not isinstance(account, str) or not account:
+        raise ValueProblem("not registered", "the credentials lack me.id")
+    lacking = [name for name in _BORN_WITH if value.get(name) in (None, "", {})]
+    if lacking:
+        raise ValueProblem("not credentials", f"lacks {', '.join(lacking)}")
+    fingerprint = tuple(_digest(value[name]) for name in _BORN_WITH)
+    clocks = Clocks(
+        _clock(value, "nextPreKeyId"),
+        _clock(value, "firstUnuploadedPreKeyId"),
+        _clock(value, "accountSyncCounter"),
+    )
+    return Credentials(Identity(account, fingerprint), clocks)
+
+
+def _digest(value: Value) -> str:
+    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+def _clock(creds: dict[str, Value], name: str) -> int:
+    value = creds.get(name, 0)
+    if value is None:
+        return 0
+    if type(value) is not int or value < 0:
+        raise ValueProblem("not credentials", f"{name} is not a counter")
+    return value
+
+
+def compare(files: Credentials, database: Credentials | None) -> Verdict:
+    """Tell how the database's credentials relate to those in files.
+
+    Args:
+        files: from ``creds.json``.
+        database: from ``whatsapp_auth``, or None where there is no row.
+
+    Returns:
+        The relation; anything but SAME and DESCENDS means that files must stay.
+    """
+    if database is None:
+        return Verdict(ABSENT, "the database has no credentials for this company")
+    different = _different(files.identity, database.identity)
+    if different:
+        return Verdict(ANOTHER, f"another pairing: {', '.join(different)} differ")
+    ahead, behind = [], []
+    for name in Clocks.__dataclass_fields__:
+        mine, theirs = getattr(files.clocks, name), getattr(database.clocks, name)
+        if theirs > mine:
+            ahead.append(f"{name} {mine} -> {theirs}")
+        elif theirs < mine:
+            behind.append(f"{name} {mine} in the file, {theirs} in the database")
+    if behind:
+        return Verdict(FILE_AHEAD, "; ".join(behind))
+    if ahead:
+        return Verdict(DESCENDS, "same identity; " + "; ".join(ahead))
+    return Verdict(SAME, "same identity, same clocks")
+
+
+def _different(one: Identity, other: Identity) -> list[str]:
+    names = ["me.id"] if one.account != other.account else []
+    pairs = zip(_BORN_WITH, one.fingerprint, other.fingerprint, strict=True)
+    return names + [name for name, mine, theirs in pairs if mine != theirs]

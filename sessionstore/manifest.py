@@ -1,0 +1,214 @@
+"""The manifest of an archive: JSON lines, one for each file and directory.
+
+First line: what it is. Then one line for each directory and file. Last line: totals and
+the digests of the plain tar stream and of the archive on disk. A manifest without its last
+line was cut off and counts for nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sessionstore.descriptors import closing
+from sessionstore.errors import ArchiveProblem
+from sessionstore.whole import Node, chunks
+
+FORMAT = "baileys-rollout archive 1"
+
+
+class Entry(NamedTuple):
+    """One file or directory of an archive.
+
+    Attributes:
+        path: below the archived directory; "." for itself.
+        directory: whether it is one.
+        mode: permission bits.
+        uid: owner.
+        gid: group.
+        mtime_ns: last change.
+        size: in bytes; 0 for a directory.
+        sha256: of a file's bytes; "" for a directory.
+    """
+
+    path: str
+    directory: bool
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an archive holds.
+
+    Attributes:
+        name: of the archived directory.
+        created_at: ISO 8601, UTC.
+        entries: by path.
+        bytes: sum of the file sizes.
+        plain_sha256: of the tar stream.
+        archive_sha256: of the encrypted file on disk.
+        archive_bytes: its size.
+        recipients: to whom it is encrypted.
+    """
+
+    name: str
+    created_at: str
+    entries: dict[str, Entry]
+    bytes: int
+    plain_sha256: str
+    archive_sha256: str
+    archive_bytes: int
+    recipients: tuple[str, ...]
+
+    @property
+    def files(self) -> int:
+        """How many files it holds."""
+        return sum(1 for entry in self.entries.values() if not entry.directory)
+
+    @property
+    def directories(self) -> int:
+        """How many directories it holds, the archived one included."""
+        return len(self.entries) - self.files
+
+
+def entry_of(node: Node) -> Entry:
+    """Describe a node of a tree.
+
+    Args:
+        node: from :func:`sessionstore.whole.walk`.
+
+    Returns:
+        Its entry.
+    """
+    status = node.status
+    return Entry(
+        node.path,
+        node.is_directory,
+        stat.S_IMODE(status.st_mode),
+        status.st_uid,
+        status.st_gid,
+        status.st_mtime_ns,
+        0 if node.is_directory else status.st_size,
+        node.sha256,
+    )
+
+
+def dump(manifest: Manifest) -> bytes:
+    """Write a manifest.
+
+    Args:
+        manifest: to write.
+
+    Returns:
+        JSON lines in UTF-8.
+    """
+    head = {"format": FORMAT, "name": manifest.name, "created_at": manifest.created_at}
+    tail = {
+        "totals": {
+            "files": manifest.files,
+            "directories": manifest.directories,
+            "bytes": manifest.bytes,
+        },
+        "plain_sha256": manifest.plain_sha256,
+        "archive_sha256": manifest.archive_sha256,
+        "archive_bytes": manifest.archive_bytes,
+        "recipients": list(manifest.recipients),
+    }
+    lines = [head, *(_line(entry) for entry in manifest.entries.values()), tail]
+    return b"".join(json.dumps(line).encode("ascii") + b"\n" for line in lines)
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    line: dict[str, Any] = {"path": entry.path}
+    try:
+        entry.path.encode("utf-8")
+    except UnicodeEncodeError:
+        line = {"path_base64": base64.b64encode(os.fsencode(entry.path)).decode("ascii")}
+    line["type"] = "directory" if entry.directory else "file"
+    for name in ("mode", "uid", "gid", "mtime_ns"):
+        line[name] = getattr(entry, name)
+    if not entry.directory:
+        line["size"] = entry.size
+        line["sha256"] = entry.sha256
+    return line
+
+
+def read_manifest(path: str) -> Manifest:
+    """Read a manifest file.
+
+    Args:
+        path: of the file; not a symlink.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ArchiveProblem: it can't be read, was cut off, or contradicts itself.
+    """
+    try:
+        with closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as fd:
+            raw = b"".join(chunks(fd))
+    except OSError as error:
+        raise ArchiveProblem(f"cannot read the manifest: {error.strerror}", path) from None
+    try:
+        return _parse(raw)
+    except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
+        raise ArchiveProblem(
+            "the manifest is damaged or was cut off",
+            path,
+            "Do not rely on this archive; make a new one while the directory is there.",
+        ) from None
+
+
+def _parse(raw: bytes) -> Manifest:
+    lines = [json.loads(line) for line in raw.decode("utf-8").splitlines()]
+    head, tail = lines[0], lines[-1]
+    if head["format"] != FORMAT or not raw.endswith(b"\n"):
+        raise ValueError("not a manifest of a known format")
+    entries = {entry.path: entry for entry in _entries(lines[1:-1])}
+    manifest = Manifest(
+        head["name"],
+        head["created_at"],
+        entries,
+        tail["totals"]["bytes"],
+        tail["plain_sha256"],
+        tail["archive_sha256"],
+        tail["archive_bytes"],
+        tuple(tail["recipients"]),
+    )
+    counted = {
+        "files": manifest.files,
+        "directories": manifest.directories,
+        "bytes": sum(entry.size for entry in entries.values()),
+    }
+    if tail["totals"] != counted or len(entries) != len(lines) - 2:
+        raise ValueError("the totals do not fit")
+    return manifest
+
+
+def _entries(lines: list[dict[str, Any]]) -> Iterator[Entry]:
+    for line in lines:
+        encoded = line.get("path_base64")
+        path = os.fsdecode(base64.b64decode(encoded)) if encoded else line["path"]
+        directory = line["type"] == "directory"
+        yield Entry(
+            path,
+            directory,
+            line["mode"],
+            line["uid"],
+            line["gid"],
+            line["mtime_ns"],
+            0 if directory else line["size"],
+            "" if directory else line["sha256"],
+        )

@@ -1,0 +1,225 @@
+"""Migrations as files, and what is to be done with them. Pure but for reading the files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sessionstore.errors import MigrationProblem
+
+KINDS = ("deploy", "verify", "revert")
+
+_name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
+# Everything in SQL that a semicolon or a keyword inside does not count in.
+_opaque = re.compile(
+    r"""
+      --[^\n]*
+    | [eE]'(?:[^'\\]|''|\\.)*'
+    | '(?:[^']|'')*'
+    | "(?:[^"]|"")*"
+    | (?P<tag>\$(?:[A-Za-z_][A-Za-z0-9_]*)?\$).*?(?P=tag)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_transaction_control = re.compile(
+    r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step of the schema: three scripts of the same name.
+
+    Attributes:
+        name: such as ``0001_whatsapp_auth``.
+        deploy: SQL that makes the change.
+        verify: SQL that raises an error unless the change is there.
+        revert: SQL that undoes it.
+        sha256: of the deploy script.
+        chain: SHA-256 over this and every earlier deploy script, in order.
+    """
+
+    name: str
+    deploy: str
+    verify: str
+    revert: str
+    sha256: str
+    chain: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of rollout_migrations: a migration that the database has."""
+
+    name: str
+    sha256: str
+    chain: str
+    adopted: bool
+
+
+def load(directory: str) -> tuple[Migration, ...]:
+    """Read a directory of migrations.
+
+    Args:
+        directory: holds ``deploy/``, ``verify/`` and ``revert/``.
+
+    Returns:
+        All migrations in order.
+
+    Raises:
+        MigrationProblem: a file is missing, misnamed, out of sequence, or controls
+            transactions itself.
+    """
+    names = {kind: _names(Path(directory, kind)) for kind in KINDS}
+    every = sorted(set().union(*names.values()))
+    for number, name in enumerate(every, start=1):
+        lacking = [kind for kind in KINDS if name not in names[kind]]
+        if lacking:
+            raise MigrationProblem(f"{name} lacks its {' and '.join(lacking)} script", directory)
+        if int(name[:4]) != number:
+            raise MigrationProblem(f"{name} should have the number {number:04}", directory)
+    migrations: list[Migration] = []
+    for name in every:
+        scripts = [Path(directory, kind, f"{name}.sql").read_text("utf-8") for kind in KINDS]
+        for kind, script in zip(KINDS, scripts, strict=True):
+            _refuse_transaction_control(f"{kind}/{name}.sql", script)
+        sha256 = hashlib.sha256(scripts[0].encode("utf-8")).hexdigest()
+        before = migrations[-1].chain if migrations else ""
+        chain = hashlib.sha256(f"{before}\n{name}\n{sha256}".encode()).hexdigest()
+        migrations.append(Migration(name, scripts[0], scripts[1], scripts[2], sha256, chain))
+    return tuple(migrations)
+
+
+def _names(directory: Path) -> set[str]:
+    if not directory.is_dir():
+        raise MigrationProblem("not a directory of migrations", str(directory))
+    found = set()
+    for path in directory.iterdir():
+        if path.suffix != ".sql" or not _name(path.stem):
+            raise MigrationProblem("not named like 0001_what_it_does.sql", str(path))
+        found.add(path.stem)
+    return found
+
+
+def _refuse_transaction_control(where: str, script: str) -> None:
+    statement = transaction_statement(script)
+    if statement:
+        raise MigrationProblem(
+            f"the script controls transactions itself: {statement}",
+            where,
+            "Remove the statement: each migration runs in a transaction already.",
+        )
+
+
+def transaction_statement(script: str) -> str | None:
+    """Find a statement that would begin or end a transaction.
+
+    Args:
+        script: SQL.
+
+    Returns:
+        Its first words, or None. Strings, quoted names, comments and function bodies are
+        not looked into: what stands there can't end the surrounding transaction.
+    """
+    bare = _opaque.sub(" '' ", _without_block_comments(script))
+    for statement in bare.split(";"):
+        words = statement.replace("''", " ").strip()
+        found = _transaction_control.match(words)
+        if found:
+            return " ".join(found[0].upper().split())
+    return None
+
+
+def _without_block_comments(script: str) -> str:
+    """Cut /* */ comments, which nest in PostgreSQL, but not those inside strings."""
+    kept: list[str] = []
+    position = depth = 0
+    while position < len(script):
+        if script.startswith("/*", position):
+            depth += 1
+            position += 2
+        elif depth and script.startswith("*/", position):
+            depth -= 1
+            position += 2
+            kept.append(" ")
+        elif depth:
+            position += 1
+        else:
+            quoted = _opaque.match(script, position)
+            end = quoted.end() if quoted else position + 1
+            kept.append(script[position:end])
+            position = end
+    return "".join(kept)
+
+
+def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:
+    """Compare files with what the database has.
+
+    Args:
+        migrations: all files, in order.
+        records: all rows, in order.
+
+    Returns:
+        The migrations that the database lacks.
+
+    Raises:
+        MigrationProblem: an applied file is missing or was edited, or an earlier one was
+            never applied.
+    """
+    by_name = {migration.name: migration for migration in migrations}
+    for position, record in enumerate(records):
+        migration = by_name.get(record.name)
+        if migration is None:
+            raise MigrationProblem(
+                f"the database has {record.name}, but its files are missing",
+                remedy="Use the revision of this project that made it, or a later one.",
+            )
+        if migrations[position].name != record.name:
+            raise MigrationProblem(
+                f"{migrations[position].name} comes before {record.name} but was never applied",
+                remedy="Give new migrations a number after all applied ones.",
+            )
+        if migration.sha256 != record.sha256:
+            raise MigrationProblem(
+                f"deploy/{record.name}.sql was edited after it was applied",
+                remedy="Restore the file; put the change into a new migration.",
+            )
+        if migration.chain != record.chain:
+            raise MigrationProblem(
+                f"the history before {record.name} is not the one that was applied"
+            )
+    return tuple(migrations[len(records) :])
+
+
+def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
+    """Find what must be reverted to get back to a target.
+
+    Args:
+        records: all rows, in order.
+        target: the last migration to keep, or "nothing" to revert all.
+
+    Returns:
+        The records to revert, newest first.
+
+    Raises:
+        MigrationProblem: no such target, or one in the way was adopted.
+    """
+    names = [record.name for record in records]
+    if target != "nothing" and target not in names:
+        known = ", ".join([*names, "nothing"])
+        raise MigrationProblem(
+            f"no applied migration is called {target}", remedy=f"One of: {known}."
+        )
+    keep = 0 if target == "nothing" else names.index(target) + 1
+    undone = tuple(reversed(records[keep:]))
+    for record in undone:
+        if record.adopted:
+            raise MigrationProblem(
+                f"{record.name} was adopted: the table is not this project's to drop",
+                remedy="Choose a later target.",
+            )
+    return undone

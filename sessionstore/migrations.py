@@ -1,0 +1,330 @@
+"""Running migrations: deploy, verify and record in one transaction each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+
+from sessionstore.database import Connection, explained, message_of
+from sessionstore.errors import LockHeld, MigrationProblem
+from sessionstore.migration_plan import Migration, Record, load, pending, to_revert
+
+_TAKE = "SELECT pg_try_advisory_lock(hashtextextended('baileys-rollout/migrations', 0))"
+_FREE = "SELECT pg_advisory_unlock(hashtextextended('baileys-rollout/migrations', 0))"
+_HELD = """
+SELECT count(*) FROM pg_locks
+ WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND (classid::bigint << 32 | objid::bigint)
+       = hashtextextended('baileys-rollout/migrations', 0)
+"""
+_TABLE = """
+CREATE TABLE IF NOT EXISTS rollout_migrations (
+    position   integer     PRIMARY KEY,
+    name       text        NOT NULL UNIQUE,
+    sha256     text        NOT NULL,
+    chain      text        NOT NULL,
+    adopted    boolean     NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    applied_by text        NOT NULL DEFAULT session_user
+)
+"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was done, or would be, with one migration.
+
+    Attributes:
+        name: of the migration.
+        action: "deploy", "adopt", "revert", "verified", "applied" or "adopted".
+        detail: more in words; may be empty.
+        seconds: how long it took; 0 where nothing ran.
+    """
+
+    name: str
+    action: str
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class _RolledBack(Exception):
+    """Leaves a transaction on purpose without committing it."""
+
+
+class Runner:
+    """Runs a directory of migrations against one database.
+
+    Args:
+        conn: a direct connection (no transaction pooler) of the owning role, autocommit.
+        directory: holds ``deploy/``, ``verify/`` and ``revert/``.
+        lock_wait: seconds to wait for another runner.
+        lock_timeout: seconds a statement waits for a table's lock.
+        statement_timeout: seconds a statement may take.
+
+    Raises:
+        MigrationProblem: the files are not in order.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        directory: str,
+        *,
+        lock_wait: float = 30,
+        lock_timeout: float = 5,
+        statement_timeout: float = 60,
+    ) -> None:
+        self._conn = conn
+        self._migrations = load(directory)
+        self._by_name = {migration.name: migration for migration in self._migrations}
+        self._lock_wait = lock_wait
+        self._lock_timeout = lock_timeout
+        self._statement_timeout = statement_timeout
+
+    def status(self) -> tuple[Step, ...]:
+        """Tell what the database has and lacks; reads only.
+
+        Returns:
+            One step a migration: "applied", "adopted" or "deploy" for a pending one.
+
+        Raises:
+            MigrationProblem: files and database do not fit together.
+        """
+        records = self._records()
+        waiting = pending(self._migrations, records)
+        done = [Step(r.name, "adopted" if r.adopted else "applied") for r in records]
+        return (*done, *(Step(migration.name, "deploy") for migration in waiting))
+
+    def plan(self) -> tuple[Step, ...]:
+        """Tell what :meth:`deploy` would do; reads only.
+
+        Returns:
+            One step for each pending migration: "adopt" where its verify script passes on
+            what is there already, else "deploy" with what verify said.
+
+        Raises:
+            MigrationProblem: files and database do not fit together.
+        """
+        steps = []
+        for migration in pending(self._migrations, self._records()):
+            with self._transaction(migration.name, commit=False):
+                missing = self._verify_fails(migration)
+            steps.append(Step(migration.name, "deploy" if missing else "adopt", missing or ""))
+        return tuple(steps)
+
+    def deploy(self, *, dry_run: bool = False) -> tuple[Step, ...]:
+        """Apply every pending migration, each with verify and record in one transaction.
+
+        Args:
+            dry_run: do it all in one transaction and roll that back.
+
+        Returns:
+            One step for each that was applied or adopted.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+            MigrationProblem: one failed; that one left the schema as it was.
+        """
+        with self._locked():
+            if dry_run:
+                steps: list[Step] = []
+                with self._transaction("dry run", commit=False):
+                    self._conn.execute(_TABLE)
+                    for migration in self._pending():
+                        steps.append(self._apply(migration))
+                return tuple(steps)
+            with self._transaction("rollout_migrations"):
+                self._conn.execute(_TABLE)
+            return tuple(self._apply_alone(migration) for migration in self._pending())
+
+    def adopt(self) -> tuple[Step, ...]:
+        """Record pending migrations whose verify script passes already; run nothing else.
+
+        Returns:
+            One step for each that was adopted; stops at the first that is not there.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+        """
+        steps: list[Step] = []
+        with self._locked(), self._transaction("adopt"):
+            self._conn.execute(_TABLE)
+            for migration in self._pending():
+                if self._verify_fails(migration):
+                    break
+                self._record(migration, adopted=True)
+                steps.append(Step(migration.name, "adopt"))
+        return tuple(steps)
+
+    def verify(self) -> tuple[Step, ...]:
+        """Run the verify script of every migration that the database has.
+
+        Returns:
+            One step each.
+
+        Raises:
+            MigrationProblem: with what the scripts said, all in one message.
+        """
+        records = self._records()
+        pending(self._migrations, records)
+        failures = []
+        for record in records:
+            with self._transaction(record.name, commit=False):
+                failure = self._verify_fails(self._by_name[record.name])
+            if failure:
+                failures.append(f"{record.name}: {failure}")
+        if failures:
+            raise MigrationProblem("; ".join(failures))
+        return tuple(Step(record.name, "verified") for record in records)
+
+    def revert(self, *, to: str, dry_run: bool = False) -> tuple[Step, ...]:
+        """Undo migrations, newest first.
+
+        Args:
+            to: the last migration to keep, or "nothing".
+            dry_run: do it in transactions that are rolled back.
+
+        Returns:
+            One step for each reverted migration.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+            MigrationProblem: a revert script refused, for example because of data.
+        """
+        with self._locked(), self._transaction("revert", commit=not dry_run):
+            records = self._records()
+            pending(self._migrations, records)
+            steps = []
+            for record in to_revert(records, to):
+                started = time.monotonic()
+                self._run(record.name, "revert", self._by_name[record.name].revert)
+                self._conn.execute("DELETE FROM rollout_migrations WHERE name = %s", [record.name])
+                steps.append(Step(record.name, "revert", "", time.monotonic() - started))
+            return tuple(steps)
+
+    def _pending(self) -> tuple[Migration, ...]:
+        return pending(self._migrations, self._records())
+
+    def _records(self) -> Sequence[Record]:
+        with explained("reading rollout_migrations"):
+            known = self._conn.execute("SELECT to_regclass('rollout_migrations')").fetchone()
+            if known == (None,):
+                return []
+            rows = self._conn.execute(
+                "SELECT name, sha256, chain, adopted FROM rollout_migrations ORDER BY position"
+            ).fetchall()
+        return [Record(str(n), str(s), str(c), bool(a)) for n, s, c, a in rows]
+
+    def _apply_alone(self, migration: Migration) -> Step:
+        with self._transaction(migration.name):
+            self._still_locked()
+            return self._apply(migration)
+
+    def _apply(self, migration: Migration) -> Step:
+        started = time.monotonic()
+        missing = self._verify_fails(migration)
+        if missing is None:
+            self._record(migration, adopted=True)
+            return Step(migration.name, "adopt", "", time.monotonic() - started)
+        self._run(migration.name, "deploy", migration.deploy, hint=missing)
+        failure = self._verify_fails(migration)
+        if failure is not None:
+            raise MigrationProblem(f"verify failed after deploy: {failure}", migration.name)
+        self._record(migration, adopted=False)
+        return Step(migration.name, "deploy", "", time.monotonic() - started)
+
+    def _record(self, migration: Migration, *, adopted: bool) -> None:
+        self._conn.execute(
+            "INSERT INTO rollout_migrations (position, name, sha256, chain, adopted)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            [int(migration.name[:4]), migration.name, migration.sha256, migration.chain, adopted],
+        )
+
+    def _verify_fails(self, migration: Migration) -> str | None:
+        """Run a verify script without letting it change anything; None when it passes."""
+        failure: str | None = None
+        try:
+            with self._conn.transaction():
+                self._conn.execute("SET LOCAL transaction_read_only = on")
+                self._run(migration.name, "verify", migration.verify)
+                raise _RolledBack
+        except _RolledBack:
+            pass
+        except MigrationProblem as problem:
+            failure = problem.what
+        return failure
+
+    def _run(self, name: str, kind: str, script: str, hint: str = "") -> None:
+        before = self._transaction_id()
+        try:
+            self._conn.execute(script.encode("utf-8"))
+        except (pg.LockNotAvailable, pg.QueryCanceled):
+            raise MigrationProblem(
+                f"{kind}: a statement took too long or waited too long for a table's lock",
+                name,
+                "See pg_stat_activity for who holds it; then run again.",
+            ) from None
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            there = f"; what is there now does not fit: {hint}" if hint else ""
+            raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
+        if self._transaction_id() != before:
+            # A COMMIT inside a script ends the transaction silently (DOMAIN.md section 4).
+            raise MigrationProblem(f"the {kind} script ended its transaction", name)
+
+    def _transaction_id(self) -> object:
+        if self._conn.info.transaction_status != TransactionStatus.INTRANS:
+            return None
+        return self._conn.execute("SELECT now(), pg_backend_pid()").fetchone()
+
+    @contextmanager
+    def _transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
+        try:
+            with explained("migrating", where), self._conn.transaction():
+                for name, seconds in (
+                    ("lock_timeout", self._lock_timeout),
+                    ("statement_timeout", self._statement_timeout),
+                ):
+                    self._conn.execute(
+                        "SELECT set_config(%s, %s, true)", [name, f"{int(seconds * 1000)}ms"]
+                    )
+                yield
+                if not commit:
+                    raise _RolledBack
+        except _RolledBack:
+            pass
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold a session lock; it frees itself when this process dies."""
+        deadline = time.monotonic() + self._lock_wait
+        with explained("waiting for another migration run"):
+            while self._conn.execute(_TAKE).fetchone() != (True,):
+                if time.monotonic() >= deadline:
+                    raise LockHeld(
+                        f"another migration run did not end within {self._lock_wait:g} s",
+                        remedy="See pg_locks (locktype advisory) for who; then run again.",
+                    )
+                time.sleep(0.2)
+        try:
+            yield
+        finally:
+            if not self._conn.closed and not self._conn.broken:
+                self._conn.execute(_FREE)
+
+    def _still_locked(self) -> None:
+        """Notice a transaction pooler, which would have put the lock on another session."""
+        held = self._conn.execute(_HELD).fetchone()
+        if held != (1,):
+            raise MigrationProblem(
+                "the lock is gone: this connection goes through a transaction pooler",
+                remedy="Give the database's direct address.",
+            )

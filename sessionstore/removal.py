@@ -1,0 +1,233 @@
+"""Removing a directory for good: proven again and deleted in one process, on descriptors.
+
+Nothing is deleted before everything has been looked at: one file that is not what the
+archive's manifest says, one open file, one objection of the proof, and all of it stays. The
+act begins with a rename, so that a run which was killed half way is recognised and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sessionstore.descriptors import closing, mount_id, open_beneath, same_file_state
+from sessionstore.errors import DirectoryProblem, Refused
+from sessionstore.grammar import CREDENTIALS
+from sessionstore.holders import Holder, held_open, holders_of
+from sessionstore.manifest import Manifest
+from sessionstore.whole import Beneath, Node, Tree, walk
+
+__all__ = ["HALF_REMOVED", "Holder", "RemovalReport", "held_open", "remove"]
+
+#: The ending that a directory has while it is being removed.
+HALF_REMOVED = ".removing"
+
+
+@dataclass(frozen=True)
+class RemovalReport:
+    """One directory that was removed.
+
+    Attributes:
+        name: of the directory.
+        files: deleted in this run.
+        directories: deleted in this run.
+        bytes: sum of the file sizes.
+        freed: what they took on the disk, in bytes, from their block counts; files that
+            have a further name elsewhere count for nothing.
+        seconds: how long it took, the proof included.
+        resumed: whether an earlier run had begun it.
+    """
+
+    name: str
+    files: int
+    directories: int
+    bytes: int
+    freed: int
+    seconds: float
+    resumed: bool
+
+
+def remove(
+    parent_fd: int,
+    name: str,
+    *,
+    manifest: Manifest,
+    objections: Callable[[int], Sequence[str]],
+    dry_run: bool = False,
+) -> RemovalReport:
+    """Prove that a directory may go, and delete it.
+
+    Args:
+        parent_fd: the directory that holds it.
+        name: its bare name.
+        manifest: of its archive, which the caller has just verified on disk.
+        objections: makes every further proof again (the database above all), given a
+            descriptor of the directory; what it returns forbids the removal.
+        dry_run: prove only; delete nothing.
+
+    Returns:
+        What was deleted, or would be.
+
+    Raises:
+        Refused: with every reason; nothing was deleted then.
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
+    started = time.monotonic()
+    if not name or "/" in name or name in (".", ".."):
+        raise Refused("not the bare name of a directory", name)
+    current, resumed = _find(parent_fd, name)
+    with closing(open_beneath(parent_fd, current)) as fd:
+        tree = walk(fd)
+        reasons = _reasons(parent_fd, fd, tree, manifest, resumed=resumed)
+        reasons.extend(objections(fd))
+        _refuse(name, reasons)
+        if not dry_run:
+            try:
+                _delete(parent_fd, fd, name, current, tree)
+            except OSError as error:
+                raise _stopped(error.strerror or "", str(error.filename or name)) from None
+    return RemovalReport(
+        name,
+        len(tree.files),
+        len(tree.directories),
+        sum(node.status.st_size for node in tree.files),
+        _freed(tree),
+        time.monotonic() - started,
+        resumed,
+    )
+
+
+def _find(parent_fd: int, name: str) -> tuple[str, bool]:
+    half = name + HALF_REMOVED
+    there = {one for one in (name, half) if _exists(parent_fd, one)}
+    if there == {name, half}:
+        raise Refused(
+            f"both {name} and {half} are there",
+            name,
+            "Look into both; move away the one that does not belong there.",
+        )
+    return (half, True) if half in there else (name, False)
+
+
+def _exists(parent_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _reasons(
+    parent_fd: int, fd: int, tree: Tree, manifest: Manifest, *, resumed: bool
+) -> list[str]:
+    reasons = list(tree.objections)
+    if mount_id(fd) != mount_id(parent_fd):
+        reasons.append("it is a mount point")
+    there = {node.path: node for node in tree.nodes}
+    for path, node in there.items():
+        entry = manifest.entries.get(path)
+        if entry is None:
+            reasons.append(f"{path}: not in the archive")
+        elif entry.directory != node.is_directory:
+            reasons.append(f"{path}: not what was archived under this name")
+        elif not node.is_directory and entry.sha256 != node.sha256:
+            reasons.append(f"{path}: changed since it was archived")
+    if not resumed:
+        gone = manifest.entries.keys() - there.keys()
+        reasons.extend(f"{path}: archived, but gone from the directory" for path in sorted(gone))
+    reasons.extend(_holding(fd, tree))
+    return reasons
+
+
+def _holding(fd: int, tree: Tree) -> list[str]:
+    holders = holders_of(fd, tree)
+    return [f"process {one.pid or '?'} ({one.command}) holds it: {one.how}" for one in holders]
+
+
+def _refuse(name: str, reasons: Sequence[str]) -> None:
+    if reasons:
+        raise Refused(
+            f"not removed, {len(reasons)} reason(s), the first: {reasons[0]}",
+            name,
+            "Nothing was deleted.",
+            reasons,
+        )
+
+
+def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> None:
+    half = name + HALF_REMOVED
+    if current != half:
+        os.rename(current, half, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
+        os.fsync(parent_fd)
+    late = [] if _is_same(parent_fd, half, fd) else ["another directory took its place"]
+    # Under its new name nobody can open it by path any more; who did so just before is seen.
+    late.extend(_holding(fd, tree))
+    if late:
+        os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
+        _refuse(name, late)
+    with Beneath(fd) as beneath:
+        # Credentials last: what is left after a power cut can still be accounted for.
+        for node in sorted(tree.files, key=_credentials_last):
+            _unlink(beneath, node)
+        for node in reversed(tree.directories):
+            if node.path != ".":
+                parent, bare = beneath.parent_of(node.path)
+                os.rmdir(bare, dir_fd=parent)
+    if not _is_same(parent_fd, half, fd):
+        raise Refused("another directory took its place", name)
+    os.rmdir(half, dir_fd=parent_fd)
+    os.fsync(parent_fd)
+
+
+def _is_same(parent_fd: int, name: str, fd: int) -> bool:
+    there, opened = os.stat(name, dir_fd=parent_fd, follow_symlinks=False), os.fstat(fd)
+    return (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino)
+
+
+def _credentials_last(node: Node) -> bool:
+    return node.path.rpartition("/")[2] == CREDENTIALS
+
+
+def _unlink(beneath: Beneath, node: Node) -> None:
+    try:
+        parent, bare = beneath.parent_of(node.path)
+        now = os.stat(bare, dir_fd=parent, follow_symlinks=False)
+        if not _unchanged(node.status, now):
+            raise DirectoryProblem("changed while its directory was being removed", node.path)
+        os.unlink(bare, dir_fd=parent)
+    except (OSError, DirectoryProblem) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.what
+        raise _stopped(reason or "", node.path) from None
+
+
+def _stopped(reason: str, where: str) -> Refused:
+    return Refused(
+        f"removal stopped: {reason}",
+        where,
+        f"What is left stays, under the ending {HALF_REMOVED}: look at it, then run again.",
+    )
+
+
+def _unchanged(before: os.stat_result, now: os.stat_result) -> bool:
+    if before.st_nlink > 1:
+        # Deleting another name of the same file moves its ctime.
+        return (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns) == (
+            now.st_dev,
+            now.st_ino,
+            now.st_size,
+            now.st_mtime_ns,
+        )
+    return same_file_state(before, now)
+
+
+def _freed(tree: Tree) -> int:
+    names: dict[int, int] = {}
+    freed = 0
+    for node in tree.nodes:
+        status = node.status
+        names[status.st_ino] = names.get(status.st_ino, 0) + 1
+        if node.is_directory or names[status.st_ino] == status.st_nlink:
+            freed += status.st_blocks * 512
+    return freed

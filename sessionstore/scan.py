@@ -1,0 +1,304 @@
+"""Scanning a directory tree for session files, through descriptors only."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from sessionstore.descriptors import (
+    Unreadable,
+    kind_of_mode,
+    mount_id,
+    open_beneath,
+    open_directory,
+)
+from sessionstore.errors import DirectoryProblem
+from sessionstore.grammar import CREDENTIALS, company_of, decode
+from sessionstore.lineage import Credentials, credentials_of
+from sessionstore.reading import BadFile, hash_file, read_session_file
+from sessionstore.tree import (
+    ARTEFACT,
+    CREDS,
+    DEEPEST_DIRECTORY,
+    KEY,
+    PROBLEMS,
+    UNKNOWN,
+    CompanyScan,
+    DirectoryScan,
+    FileEntry,
+    Problem,
+    refuse_doubles,
+)
+from sessionstore.values import ValueProblem
+
+__all__ = [
+    "ARTEFACT",
+    "CREDS",
+    "KEY",
+    "PROBLEMS",
+    "UNKNOWN",
+    "CompanyScan",
+    "DirectoryScan",
+    "FileEntry",
+    "Problem",
+    "scan_directory",
+]
+
+_artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
+
+
+def scan_directory(
+    directory: int | str,
+    *,
+    label: str = "",
+    contents: bool = True,
+    flat_company: str | None = None,
+) -> DirectoryScan:
+    """List, and normally read, everything in a directory of session files.
+
+    Args:
+        directory: a path, or a descriptor of an open directory.
+        label: how to call it in messages; needed only with a descriptor.
+        contents: False lists names and sizes without reading a file.
+        flat_company: whose files they are when they lie in the directory itself; by default
+            the directory's own name tells (``company_<id>``).
+
+    Returns:
+        All that was found. Trouble with single files is in its problems, never raised.
+
+    Raises:
+        DirectoryProblem: the directory itself can't be opened, or is a symlink.
+    """
+    if isinstance(directory, str):
+        label = label or directory
+        fd = open_directory(directory)
+    else:
+        fd = open_beneath(directory, ".")
+    try:
+        own_name = os.path.basename(label.rstrip("/"))
+        walk = _Walk(contents, flat_company or company_of(own_name), mount_id(fd))
+        walk.directory(fd, "", 0)
+        return walk.result(fd, label)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+@dataclass
+class _Listing:
+    """The entries of one directory, sorted by what they are."""
+
+    files: list[str] = field(default_factory=list)
+    directories: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Walk:
+    contents: bool
+    flat_company: str | None
+    mount: int
+    companies: list[CompanyScan] = field(default_factory=list)
+    others: list[FileEntry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    bytes: int = 0
+    allocated: int = 0
+
+    def directory(self, fd: int, path: str, depth: int) -> None:
+        status = os.fstat(fd)
+        self.allocated += status.st_blocks * 512
+        found: list[Problem] = []
+        listing = self._list(fd, path, found)
+        name = os.path.basename(path)
+        company_id = company_of(name) if path else self.flat_company
+        sessions = _holds_sessions(listing)
+        if sessions or (path and company_id):
+            if depth > 1 or (path and company_id is None):
+                where = "not company_<id> at the top"
+                found.append(Problem("unexpected place", path, where, True))
+            self._company(fd, path, company_id, listing, found)
+        else:
+            self.problems.extend(found)
+            if path:
+                self._problem("unknown directory", path, "not company_<id>")
+            self._other_files(fd, path, listing.files)
+        for child in listing.directories:
+            self._descend(fd, _join(path, child), child, depth + 1, sessions)
+
+    def _list(self, fd: int, path: str, found: list[Problem]) -> _Listing:
+        listing = _Listing()
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    self._sort_entry(entry, path, listing, found)
+        except OSError as error:
+            found.append(Problem("unreadable", path or ".", error.strerror or "", True))
+        listing.files.sort()
+        listing.directories.sort()
+        return listing
+
+    def _sort_entry(
+        self, entry: os.DirEntry[str], path: str, listing: _Listing, found: list[Problem]
+    ) -> None:
+        if not _is_utf8(entry.name):
+            found.append(Problem("name not UTF-8", _join(path, entry.name), "", True))
+        if entry.is_file(follow_symlinks=False):
+            listing.files.append(entry.name)
+        elif entry.is_dir(follow_symlinks=False):
+            listing.directories.append(entry.name)
+        else:
+            kind = _kind_of(entry)
+            found.append(Problem("not a regular file", _join(path, entry.name), kind, True))
+
+    def _descend(self, fd: int, path: str, name: str, depth: int, inside: bool) -> None:
+        if depth > DEEPEST_DIRECTORY:
+            self._problem("too deep", path, "not looked into")
+            return
+        try:
+            child = open_beneath(fd, name)
+        except DirectoryProblem as trouble:
+            self._problem("unreadable", path, trouble.what)
+            return
+        try:
+            if mount_id(child) != self.mount:
+                self._problem("another file system", path, "not looked into")
+                return
+            if inside and company_of(name) is None:
+                self._problem("unknown directory", path, "inside a company's directory")
+            self.directory(child, path, depth)
+        finally:
+            os.close(child)
+
+    def _company(
+        self,
+        fd: int,
+        path: str,
+        company_id: str | None,
+        listing: _Listing,
+        found: list[Problem],
+    ) -> None:
+        files: list[FileEntry] = []
+        credentials: Credentials | None = None
+        for name in listing.files:
+            entry, creds = self._file(fd, name, path, found)
+            files.append(entry)
+            credentials = creds or credentials
+        if CREDENTIALS not in listing.files and listing.files:
+            found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
+        status = os.fstat(fd)
+        self.companies.append(
+            CompanyScan(
+                company_id,
+                path or ".",
+                status.st_dev,
+                status.st_ino,
+                files,
+                credentials,
+                tuple(found),
+            )
+        )
+
+    def _file(
+        self, fd: int, name: str, path: str, found: list[Problem]
+    ) -> tuple[FileEntry, Credentials | None]:
+        key = decode(name)
+        kind = KEY if key else _kind_of_name(name)
+        if kind == UNKNOWN:
+            found.append(Problem("unknown file", _join(path, name), PROBLEMS["unknown file"], True))
+        sha256 = value_sha256 = credentials = None
+        try:
+            if not self.contents:
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            elif kind in (KEY, CREDS):
+                reading = read_session_file(fd, name)
+                status, sha256, value_sha256 = (
+                    reading.status,
+                    reading.sha256,
+                    reading.value_sha256,
+                )
+                credentials = credentials_of(reading.value) if kind == CREDS else None
+            else:
+                sha256, status = hash_file(fd, name)
+        except (BadFile, ValueProblem, OSError) as trouble:
+            found.append(_trouble(trouble, _join(path, name), kind))
+            sha256 = getattr(trouble, "sha256", None) or sha256
+            status = getattr(trouble, "status", None) or _status(fd, name)
+        self.bytes += status.st_size
+        self.allocated += status.st_blocks * 512
+        if status.st_nlink > 1:
+            detail = f"{status.st_nlink} names"
+            found.append(Problem("hard link", _join(path, name), detail, False))
+        return (
+            FileEntry(name, kind, key, status.st_size, status.st_mtime_ns, sha256, value_sha256),
+            credentials,
+        )
+
+    def _other_files(self, fd: int, path: str, names: list[str]) -> None:
+        for name in names:
+            entry, _ = self._file(fd, name, path, self.problems)
+            self.others.append(entry._replace(name=_join(path, name)))
+
+    def _problem(self, kind: str, where: str, detail: str) -> None:
+        self.problems.append(Problem(kind, where, detail, True))
+
+    def result(self, fd: int, label: str) -> DirectoryScan:
+        status = os.fstat(fd)
+        return DirectoryScan(
+            fd,
+            label,
+            status.st_dev,
+            status.st_ino,
+            self.contents,
+            refuse_doubles(self.companies),
+            tuple(self.others),
+            tuple(self.problems),
+            self.bytes,
+            self.allocated,
+        )
+
+
+def _holds_sessions(listing: _Listing) -> bool:
+    return any(name == CREDENTIALS or decode(name) for name in listing.files)
+
+
+def _kind_of_name(name: str) -> str:
+    if name == CREDENTIALS:
+        return CREDS
+    return ARTEFACT if _artefact(name) else UNKNOWN
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    try:
+        return kind_of_mode(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return "vanished"
+
+
+def _trouble(trouble: Exception, where: str, kind: str) -> Problem:
+    if isinstance(trouble, (BadFile, ValueProblem, Unreadable)):
+        # An artefact is never read by Baileys, so what it holds can't block an import.
+        blocks = kind != ARTEFACT or trouble.kind in ("not a regular file", "unreadable")
+        return Problem(trouble.kind, where, trouble.detail, blocks)
+    return Problem("unreadable", where, getattr(trouble, "strerror", None) or "", True)
+
+
+_NOTHING = os.stat_result((0,) * 10 + (0.0,) * 3 + (0,) * 6)
+
+
+def _status(fd: int, name: str) -> os.stat_result:
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return _NOTHING
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name

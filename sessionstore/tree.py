@@ -1,0 +1,246 @@
+"""What a scan of a directory of session files found: plain data."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import NamedTuple
+
+from sessionstore.descriptors import open_beneath
+from sessionstore.errors import DirectoryProblem
+from sessionstore.grammar import Key
+from sessionstore.lineage import Credentials
+
+KEY = "key"
+CREDS = "creds"
+ARTEFACT = "artefact"
+UNKNOWN = "unknown"
+
+DEEPEST_DIRECTORY = 8
+
+#: Every kind of problem a scan reports, with what it means.
+PROBLEMS: dict[str, str] = {
+    "unknown file": "the name is no key that Baileys writes; it is not guessed what it is",
+    "unknown directory": "a directory where none belongs",
+    "unexpected place": "session files where no company's directory belongs",
+    "company twice": "two directories hold files of the same company",
+    "too deep": f"more than {DEEPEST_DIRECTORY} levels down; not looked into",
+    "another file system": "a mount point inside the tree; not looked into",
+    "not a regular file": "a symlink, FIFO, socket or device; never followed or opened",
+    "hard link": "the file has further names elsewhere",
+    "name not UTF-8": "no program of this service writes such names",
+    "unreadable": "it can't be opened or read",
+    "changed while read": "somebody is writing to it",
+    "too large": "no key is that big",
+    "no credentials": "keys without a creds.json",
+    "empty": "a file without content: a write was cut off",
+    "truncated": "the JSON ends too early: a write was cut off",
+    "trailing garbage": "something follows the JSON value",
+    "not JSON": "Baileys would read it as missing",
+    "not UTF-8": "Baileys would read other characters than those written",
+    "byte order mark": "Baileys would read it as missing",
+    "duplicate key": "one JSON object holds a name twice; one of them would be lost",
+    "nested too deep": "no key is nested like that",
+    "number too long": "a number beyond what can be kept",
+    "number too precise": "a number that Node.js would round",
+    "not storable": "jsonb can't hold it",
+    "not registered": "creds.json lacks me.id: Baileys would take it for a new identity",
+    "not credentials": "creds.json lacks what credentials must have",
+}
+
+
+class FileEntry(NamedTuple):
+    """One regular file.
+
+    Attributes:
+        name: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For
+            files outside a company's directory the path below the scanned directory.
+        kind: KEY, CREDS, ARTEFACT or UNKNOWN.
+        key: what the name stands for, for KEY only.
+        size: in bytes.
+        mtime_ns: last change.
+        sha256: of the bytes; None where the contents were not read.
+        value_sha256: of the canonical value; None where there is none that can be kept.
+    """
+
+    name: str
+    kind: str
+    key: Key | None
+    size: int
+    mtime_ns: int
+    sha256: str | None = None
+    value_sha256: str | None = None
+
+
+class Problem(NamedTuple):
+    """Something that is not as it should be.
+
+    Attributes:
+        kind: a key of :data:`PROBLEMS`.
+        where: path below the scanned directory.
+        detail: more, without any part of a file's content.
+        blocks: whether nothing may be imported while it lasts.
+    """
+
+    kind: str
+    where: str
+    detail: str
+    blocks: bool
+
+
+@dataclass(frozen=True)
+class CompanyScan:
+    """One directory of session files of one company.
+
+    Attributes:
+        company_id: the bare id; None where neither the directory's name nor the caller
+            tells it.
+        directory: path below the scanned directory; "." for a flat one.
+        device: of the directory.
+        inode: of the directory.
+        files: every regular file in it.
+        credentials: identity and clocks; None where creds.json is missing, bad or unread.
+        problems: all that concerns this directory.
+    """
+
+    company_id: str | None
+    directory: str
+    device: int
+    inode: int
+    files: Sequence[FileEntry]
+    credentials: Credentials | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def keys(self) -> int:
+        """How many key files there are."""
+        return sum(1 for entry in self.files if entry.kind == KEY)
+
+    @property
+    def by_type(self) -> dict[str, int]:
+        """How many key files there are of each type."""
+        return dict(Counter(entry.key[0] for entry in self.files if entry.key))
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """The problems that forbid an import."""
+        return tuple(problem for problem in self.problems if problem.blocks)
+
+
+@dataclass(frozen=True)
+class DirectoryScan:
+    """A whole directory tree of session files. Close it, or use it in ``with``.
+
+    Attributes:
+        fd: descriptor of the scanned directory; it stays valid when that is renamed.
+        label: how to call the directory in messages.
+        device: of the directory.
+        inode: of the directory.
+        contents: whether files were read, or only listed.
+        companies: every directory in it that holds session files.
+        others: regular files outside those.
+        problems: what concerns no single company.
+        bytes: sum of the sizes of all files.
+        allocated: what files and directories take on the disk, in bytes.
+    """
+
+    fd: int
+    label: str
+    device: int
+    inode: int
+    contents: bool
+    companies: tuple[CompanyScan, ...]
+    others: tuple[FileEntry, ...]
+    problems: tuple[Problem, ...]
+    bytes: int
+    allocated: int
+    _open: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+
+    @property
+    def file_count(self) -> int:
+        """How many regular files there are in all."""
+        return len(self.others) + sum(len(company.files) for company in self.companies)
+
+    @property
+    def company_ids(self) -> tuple[str, ...]:
+        """The bare ids of the companies that are known by name."""
+        return tuple(found.company_id for found in self.companies if found.company_id)
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """The problems outside any company that forbid an import."""
+        return tuple(problem for problem in self.problems if problem.blocks)
+
+    def company(self, company_id: str) -> CompanyScan | None:
+        """Find a company.
+
+        Args:
+            company_id: the bare id.
+
+        Returns:
+            Its scan, or None; None also when it was found twice.
+        """
+        found = [one for one in self.companies if one.company_id == company_id]
+        return found[0] if len(found) == 1 else None
+
+    def open_company(self, company: CompanyScan) -> int:
+        """Open a company's directory again.
+
+        Args:
+            company: one of :attr:`companies`.
+
+        Returns:
+            A descriptor that the caller closes.
+
+        Raises:
+            DirectoryProblem: it is not the directory that was scanned.
+        """
+        fd = open_beneath(self.fd, company.directory)
+        status = os.fstat(fd)
+        if (status.st_dev, status.st_ino) != (company.device, company.inode):
+            os.close(fd)
+            raise DirectoryProblem(
+                "the directory was replaced since it was scanned",
+                f"{self.label}/{company.directory}",
+                "Look who does that, then run again.",
+            )
+        return fd
+
+    def close(self) -> None:
+        """Give the descriptor back; harmless when done twice."""
+        if self._open.pop() if self._open else False:
+            os.close(self.fd)
+
+    def __enter__(self) -> DirectoryScan:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
+    """Mark companies that were found in more than one directory.
+
+    Args:
+        companies: all that were found.
+
+    Returns:
+        The same, those found twice with a problem that blocks them.
+    """
+    times = Counter(company.company_id for company in companies if company.company_id)
+
+    def checked(company: CompanyScan) -> CompanyScan:
+        if company.company_id is None or times[company.company_id] == 1:
+            return company
+        double = Problem("company twice", company.directory, company.company_id, True)
+        return replace(company, problems=(*company.problems, double))
+
+    return tuple(checked(company) for company in companies)

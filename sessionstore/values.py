@@ -1,0 +1,285 @@
+"""Key values: parsing them exactly, and telling whether two of them mean the same.
+
+Baileys has written Buffers in four spellings, and ``jsonb`` reorders keys and rewrites
+numbers, so texts can't be compared. A value is therefore parsed into plain Python, Buffers
+as ``bytes`` and whole numbers as ``int``, and written in one canonical form, which is also
+what goes into the database (DOMAIN.md section 2, "Values"). The standard ``json`` module is
+used because it keeps integers beyond 64 bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from decimal import Decimal
+from typing import NoReturn, Union
+
+Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
+
+LARGEST_FILE = 64 * 1024 * 1024
+DEEPEST = 200
+LONGEST_NUMBER = 4000
+
+_BUFFER_KEYS = (
+    {"type", "data"},
+    {"type", "value"},
+    {"buffer", "data"},
+    {"buffer", "value"},
+    {"type", "buffer", "data"},
+)
+
+
+class ValueProblem(Exception):
+    """Why a text is not a value that can be kept without loss.
+
+    Attributes:
+        kind: a fixed word or two, such as "empty" or "duplicate key".
+        detail: more, without any part of the value.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+        self.detail = detail
+
+
+def parse(raw: bytes) -> Value:
+    """Parse the content of a key file, or a row's value as text.
+
+    Args:
+        raw: UTF-8 bytes of one JSON value.
+
+    Returns:
+        The value; every spelling of a Buffer becomes ``bytes``.
+
+    Raises:
+        ValueProblem: it is not JSON as Node.js reads it, or holds what would be lost:
+            a name twice in one object, a number that no double holds, too deep nesting.
+    """
+    text = _text(raw)
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        _check_depth(text)
+    try:
+        return _DECODER.decode(text)  # type: ignore[no-any-return]
+    except json.JSONDecodeError as error:
+        raise ValueProblem(*_syntax(text, error)) from None
+    except RecursionError:
+        raise ValueProblem("nested too deep", f"more than {DEEPEST} levels") from None
+    except ValueError:
+        # int() itself refuses more than 4,300 digits.
+        raise ValueProblem("number too long", f"more than {LONGEST_NUMBER} digits") from None
+
+
+def _text(raw: bytes) -> str:
+    if not raw.strip(b" \t\r\n"):
+        raise ValueProblem("empty", f"{len(raw)} bytes")
+    if raw.startswith(b"\xef\xbb\xbf"):
+        # JSON.parse in Node.js refuses it, so Baileys reads the key as missing.
+        raise ValueProblem("byte order mark", "Baileys reads such a file as missing")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueProblem("not UTF-8", f"at byte {error.start}") from None
+
+
+def _syntax(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
+    if error.msg == "Extra data":
+        return "trailing garbage", f"after character {error.pos}"
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+        return "truncated", f"ends at character {len(text)}"
+    return "not JSON", f"at character {error.pos}"
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    inside = escaped = False
+    for char in text:
+        if inside:
+            inside = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            inside = True
+        elif char in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                raise ValueProblem("nested too deep", f"more than {DEEPEST} levels")
+        elif char in "]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Value]]) -> Value:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueProblem("duplicate key", "one object holds the same name twice")
+    if "data" in found or "value" in found:
+        data = _named_buffer(found)
+    elif "0" in found:
+        data = _numbered_buffer(found)
+    else:
+        return found
+    return found if data is None else data
+
+
+def _named_buffer(found: dict[str, Value]) -> bytes | None:
+    if found.keys() not in _BUFFER_KEYS:
+        return None
+    if found.get("type", "Buffer") != "Buffer" or found.get("buffer", True) is not True:
+        return None
+    data = found.get("data", found.get("value"))
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str):
+        return _from_base64(data)
+    return _octets(data) if isinstance(data, list) else None
+
+
+def _numbered_buffer(found: dict[str, Value]) -> bytes | None:
+    try:
+        return _octets([found[str(index)] for index in range(len(found))])
+    except KeyError:
+        return None
+
+
+def _octets(numbers: list[Value]) -> bytes | None:
+    for number in numbers:
+        if type(number) is not int or not 0 <= number <= 255:
+            return None
+    return bytes(numbers)  # type: ignore[arg-type]
+
+
+def _from_base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _float(literal: str) -> int | float:
+    """Read 1.0 and 1e3 as whole numbers: jsonb may give them back either way."""
+    exact = Decimal(literal)
+    if exact.is_zero():
+        return 0
+    if abs(exact.adjusted()) > LONGEST_NUMBER or len(literal) > LONGEST_NUMBER:
+        raise ValueProblem("number too long", f"more than {LONGEST_NUMBER} digits")
+    if exact == exact.to_integral_value():
+        return int(exact)
+    nearest = float(exact)
+    if Decimal(repr(nearest)) != exact:
+        raise ValueProblem("number too precise", "no double holds it; Node.js would round it")
+    return nearest
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueProblem("not JSON", f"{name} is not a JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+
+
+def _default(value: object) -> object:
+    if isinstance(value, bytes):
+        return {"data": base64.b64encode(value).decode("ascii"), "type": "Buffer"}
+    raise TypeError(f"not a value: {type(value).__name__}")
+
+
+_CANONICAL = json.JSONEncoder(
+    ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_default
+).encode
+
+
+def canonical(value: Value) -> str:
+    """Write a value in the one form that equal values share.
+
+    Args:
+        value: as :func:`parse` gives it.
+
+    Returns:
+        ASCII JSON: keys sorted, no spaces, Buffers as ``{"data":"<base64>","type":"Buffer"}``.
+    """
+    return _CANONICAL(value)
+
+
+def to_jsonb(value: Value) -> str:
+    """Write a value for a ``jsonb`` column.
+
+    Args:
+        value: as :func:`parse` gives it; :func:`jsonb_problem` must be None for it.
+
+    Returns:
+        JSON text with Buffers in the base64 form, the one that every Baileys revives.
+    """
+    return _CANONICAL(value)
+
+
+def digest(value: Value) -> str:
+    """Give the fingerprint by which values are compared.
+
+    Args:
+        value: as :func:`parse` gives it, from a file or from a row.
+
+    Returns:
+        SHA-256 of the canonical form, 64 hexadecimal digits.
+    """
+    return digest_of_canonical(_CANONICAL(value))
+
+
+def digest_of_canonical(text: str) -> str:
+    """Give the fingerprint of a value that is already in canonical form.
+
+    Args:
+        text: from :func:`canonical`.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def jsonb_problem(value: Value) -> str | None:
+    """Find what a ``jsonb`` column would refuse, before anything is written.
+
+    Args:
+        value: as :func:`parse` gives it.
+
+    Returns:
+        A reason, or None: NUL ends in error 22P05, half a surrogate pair in 22P02, and both
+        load into ``json``, so they do turn up (DOMAIN.md section 2).
+    """
+    return jsonb_problem_of_canonical(_CANONICAL(value))
+
+
+def jsonb_problem_of_canonical(text: str) -> str | None:
+    """Do as :func:`jsonb_problem` for a value that is already in canonical form.
+
+    Args:
+        text: from :func:`canonical`.
+
+    Returns:
+        A reason, or None.
+    """
+    # Only non-ASCII and control characters are written as \u, so most values end here.
+    if "\\u" not in text:
+        return None
+    for string in _strings(json.loads(text)):
+        if "\x00" in string:
+            return "holds a NUL character, which jsonb can't store"
+        if any("\ud800" <= char <= "\udfff" for char in string):
+            return "holds half a surrogate pair (a cut emoji), which jsonb can't store"
+    return None
+
+
+def _strings(value: Value) -> list[str]:
+    found: list[str] = []
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            found.extend(item)
+            waiting.extend(item.values())
+    return found

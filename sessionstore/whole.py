@@ -1,0 +1,216 @@
+"""Walking a whole directory tree, whatever is in it, without leaving it.
+
+Archive and removal share this walk: both must see exactly the same, and both must refuse
+what is not a plain file or directory of one mount.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from types import TracebackType
+from typing import NamedTuple
+
+from sessionstore.descriptors import (
+    closing,
+    kind_of_mode,
+    mount_id,
+    open_beneath,
+    same_file_state,
+)
+from sessionstore.errors import DirectoryProblem
+
+CHUNK = 1024 * 1024
+#: Deeper trees are refused: one descriptor a level, and no service makes them.
+DEEPEST = 64
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Node(NamedTuple):
+    """One file or directory.
+
+    Attributes:
+        path: below the walked directory; "." for itself. Bytes that are not UTF-8 as
+            surrogates (``os.fsdecode``).
+        status: as it was when the walk saw it.
+        sha256: of a file's bytes; "" for a directory.
+    """
+
+    path: str
+    status: os.stat_result
+    sha256: str
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+
+class Tree(NamedTuple):
+    """Everything below a directory, and what is wrong with it.
+
+    Attributes:
+        nodes: directories before what they hold, sorted by name.
+        objections: what forbids handling the tree, in words; empty if nothing does.
+    """
+
+    nodes: tuple[Node, ...]
+    objections: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Node, ...]:
+        """The files only."""
+        return tuple(node for node in self.nodes if not node.is_directory)
+
+    @property
+    def directories(self) -> tuple[Node, ...]:
+        """The directories only, the walked one included."""
+        return tuple(node for node in self.nodes if node.is_directory)
+
+
+def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
+    """See and hash everything below a directory.
+
+    Args:
+        directory_fd: an open directory.
+        hashed: False leaves the contents unread and the digests empty.
+
+    Returns:
+        The tree; trouble is in its objections, never raised.
+    """
+    with closing(open_beneath(directory_fd, ".")) as fd:
+        walker = _Walker(mount_id(fd), hashed=hashed)
+        walker.directory(fd, ".")
+    return Tree(tuple(walker.nodes), tuple(walker.objections))
+
+
+class _Walker:
+    def __init__(self, mount: int, *, hashed: bool) -> None:
+        self._mount = mount
+        self._hashed = hashed
+        self.nodes: list[Node] = []
+        self.objections: list[str] = []
+
+    def directory(self, fd: int, path: str) -> None:
+        self.nodes.append(Node(path, os.fstat(fd), ""))
+        try:
+            names = sorted(os.listdir(fd))
+        except OSError as error:
+            self.objections.append(f"{path}: {error.strerror}")
+            return
+        for name in names:
+            below = name if path == "." else f"{path}/{name}"
+            try:
+                self._entry(fd, name, below)
+            except (OSError, DirectoryProblem) as error:
+                reason = error.strerror if isinstance(error, OSError) else error.what
+                self.objections.append(f"{below}: {reason}")
+
+    def _entry(self, fd: int, name: str, path: str) -> None:
+        status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode):
+            node = Node(path, status, "")
+            self.nodes.append(_hashed(fd, name, path) if self._hashed else node)
+        elif not stat.S_ISDIR(status.st_mode):
+            self.objections.append(f"{path}: a {kind_of_mode(status.st_mode)}, never touched")
+        elif path.count("/") >= DEEPEST:
+            self.objections.append(f"{path}: more than {DEEPEST} levels down")
+        else:
+            with closing(open_beneath(fd, name)) as child:
+                if mount_id(child) == self._mount:
+                    self.directory(child, path)
+                else:
+                    self.objections.append(f"{path}: another file system is mounted there")
+
+
+def _hashed(fd: int, name: str, path: str) -> Node:
+    digest = hashlib.sha256()
+    with closing(os.open(name, _FILE, dir_fd=fd)) as file:
+        before = os.fstat(file)
+        for chunk in chunks(file):
+            digest.update(chunk)
+        after = os.fstat(file)
+    if not same_file_state(before, after):
+        raise DirectoryProblem("changed while it was read", path)
+    return Node(path, after, digest.hexdigest())
+
+
+def chunks(fd: int) -> Iterator[bytes]:
+    """Read a file to its end.
+
+    Args:
+        fd: an open file.
+
+    Yields:
+        Pieces of at most :data:`CHUNK` bytes.
+    """
+    size = min(CHUNK, os.fstat(fd).st_size + 1)
+    while chunk := os.read(fd, size):
+        yield chunk
+
+
+class Beneath:
+    """Opens many paths below one directory, keeping the last parent open. Use in ``with``.
+
+    Args:
+        root_fd: the directory; it stays the caller's.
+    """
+
+    def __init__(self, root_fd: int) -> None:
+        self._root = root_fd
+        self._parent = ""
+        self._fd = -1
+
+    def parent_of(self, path: str) -> tuple[int, str]:
+        """Open the directory that holds a path.
+
+        Args:
+            path: below the root.
+
+        Returns:
+            A descriptor, valid until the next call, and the bare name in it.
+
+        Raises:
+            DirectoryProblem: a component is not a directory any more.
+        """
+        parent, _, name = path.rpartition("/")
+        parent = parent or "."
+        if parent != self._parent:
+            self.close()
+            self._fd = open_beneath(self._root, parent)
+            self._parent = parent
+        return self._fd, name
+
+    def open_file(self, path: str) -> int:
+        """Open a file for reading.
+
+        Args:
+            path: below the root.
+
+        Returns:
+            A descriptor that the caller closes.
+
+        Raises:
+            OSError: it is not there, or a symlink.
+        """
+        parent, name = self.parent_of(path)
+        return os.open(name, _FILE, dir_fd=parent)
+
+    def close(self) -> None:
+        """Give the kept descriptor back."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._parent = -1, ""
+
+    def __enter__(self) -> Beneath:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,139 @@
+"""Read-only SQL, by way of the service's host and with the service's own account.
+
+The connection leaves from the host (a port forwarded over its SSH connection), so it takes the same
+road as the service's; the certificate is verified against the declared authority.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from rollout.ssh import Connections
+
+from .declared import Declared
+
+Row = dict[str, Any]
+# Whatever a check asks by mistake, the server refuses to write and ends what takes too long.
+READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=30000"
+
+
+class Database:
+    """The declared database as seen from one host; connected at the first question.
+
+    Args:
+        declared: the host's settings.
+        connections: the shared SSH connections.
+    """
+
+    def __init__(self, declared: Declared, connections: Connections) -> None:
+        self._declared = declared
+        self._connections = connections
+        self._connection: psycopg.Connection[Row] | None = None
+        self._port: int | None = None
+
+    def rows(self, question: str, **values: Any) -> list[Row]:
+        """The rows that a SELECT gives.
+
+        Args:
+            question: SQL with named placeholders, ``%(name)s``.
+            values: the placeholders' values.
+
+        Raises:
+            AssertionError: the database can't be reached from the host, or refuses the question.
+        """
+        try:
+            return self._connected().execute(question, values).fetchall()
+        except psycopg.Error as error:
+            raise AssertionError(message_of(error)) from None
+
+    def complaint_of(self, script: str) -> str | None:
+        """Run a script that only looks, and raises an error when something is wrong.
+
+        Returns:
+            What it found; None if nothing.
+
+        Raises:
+            AssertionError: the database can't be reached from the host.
+        """
+        try:
+            self._connected().execute(script)
+        except psycopg.Error as error:
+            return message_of(error)
+        return None
+
+    def row(self, question: str, **values: Any) -> Row:
+        """The only row that a SELECT gives.
+
+        Raises:
+            AssertionError: there is not exactly one.
+        """
+        found = self.rows(question, **values)
+        assert len(found) == 1, f"{len(found)} rows instead of one: {question}"
+        return found[0]
+
+    def connect(
+        self, *, authority: str | None = None, host: str | None = None
+    ) -> psycopg.Connection[Row]:
+        """A new connection.
+
+        Args:
+            authority: PEM text to verify the certificate with instead of the declared one.
+            host: name to look for in the certificate instead of the declared one.
+
+        Raises:
+            psycopg.OperationalError: refused, unreachable, or the certificate does not verify.
+        """
+        declared = self._declared
+        if self._port is None:
+            target, port = declared.text("database_host"), declared.number("database_port")
+            self._port = self._connections.forward(declared.host, target, port)
+        with tempfile.TemporaryDirectory(prefix="br-ca-") as directory:
+            file = Path(directory) / "ca.crt"
+            file.write_text(authority or declared.text("database_ca_certificate"))
+            return psycopg.connect(
+                host=host or declared.text("database_host"),
+                hostaddr="127.0.0.1",
+                port=self._port,
+                dbname=declared.text("database_name"),
+                user=declared.text("database_app_user"),
+                password=declared.secret("database_app_password"),
+                sslmode="verify-full",
+                sslrootcert=str(file),
+                connect_timeout=15,
+                application_name="rollout verify",
+                options=READ_ONLY,
+                autocommit=True,
+                row_factory=dict_row,
+            )
+
+    def _connected(self) -> psycopg.Connection[Row]:
+        if self._connection is None:
+            self._connection = self._connect_or_tell()
+        return self._connection
+
+    def _connect_or_tell(self) -> psycopg.Connection[Row]:
+        try:
+            return self.connect()
+        except psycopg.OperationalError as error:
+            where = f"{self._declared.text('database_host')}:{self._declared.text('database_port')}"
+            reason = " ".join(str(error).split())
+            name = self._declared.host.name
+            raise AssertionError(
+                f"{where} can't be used from {name}: {reason} (if sshd on {name} forbids port "
+                "forwarding, allow it for this address: AllowTcpForwarding local)"
+            ) from None
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def message_of(error: psycopg.Error) -> str:
+    """PostgreSQL's message in one line, without the position in the statement."""
+    return error.diag.message_primary or " ".join(str(error).split())

@@ -1,0 +1,41 @@
+"""Runs on the host: where a release's own code mentions some names.
+
+Arguments: the release, then the names. Passed over: installed packages and the archive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+SOURCES = (".js", ".mjs", ".cjs", ".ts")
+PASSED_OVER = ("node_modules", "archive", ".git")
+
+
+def sources(release: str) -> list[Path]:
+    """The release's own source files, and what it depends on."""
+    found = []
+    for folder, folders, files in os.walk(release):
+        folders[:] = [name for name in folders if name not in PASSED_OVER]
+        named = [name for name in files if name.endswith(SOURCES) or name == "package.json"]
+        found += [Path(folder, name) for name in named]
+    return found
+
+
+def main() -> None:
+    """Print how many files were read, and each line that mentions a name."""
+    release, names = sys.argv[1], sys.argv[2:]
+    files = sources(release)
+    mentions = [
+        f"{path.relative_to(release)}:{number}: {name}"
+        for path in files
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        for name in names
+        if name in line
+    ]
+    json.dump({"files": len(files), "mentions": mentions}, sys.stdout)
+
+
+main()

@@ -1,0 +1,101 @@
+"""Runs on the host: PM2's daemon, list and dump of one user, without what is secret in them.
+
+Arguments: PM2_HOME, USER, then the names of environment variables that PM2 should not carry.
+A `pm2` command would start the daemon (DOMAIN.md section 3), so none is run unless it is alive.
+"""
+
+from __future__ import annotations
+
+import json
+import pwd
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SHOWN = (
+    "status",
+    "restart_time",
+    "unstable_restarts",
+    "exec_mode",
+    "instances",
+    "pm_uptime",
+    "pm_exec_path",
+    "pm_cwd",
+    "pm_out_log_path",
+    "pm_err_log_path",
+    "kill_timeout",
+)
+
+
+def daemon(home: str) -> int | None:
+    """The daemon's pid, found without starting one."""
+    try:
+        pid = int(Path(home, "pm2.pid").read_text())
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"God Daemon" in title else None
+
+
+def listed(home: str, user: str) -> list[dict[str, Any]]:
+    """The output of `pm2 jlist`, whatever banner precedes it."""
+    environment = {
+        "HOME": pwd.getpwnam(user).pw_dir,
+        "PM2_HOME": home,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+    }
+    values = [f"{name}={value}" for name, value in environment.items()]
+    done = subprocess.run(
+        ["runuser", "-u", user, "--", "env", "-i", *values, "pm2", "jlist"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    start = done.stdout.index("[")
+    apps: list[dict[str, Any]] = json.JSONDecoder().raw_decode(done.stdout[start:])[0]
+    return apps
+
+
+def app_of(entry: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """What is shown of one app of the list or of the dump."""
+    state = entry.get("pm2_env", entry)
+    shown = {name: state.get(name) for name in SHOWN}
+    # PM2 spreads the exported variables over pm2_env and keeps them under env too.
+    exported = {**state, **(state.get("env") or {})}
+    carried = {name: str(exported[name]) for name in names if name in exported}
+    secret = [name for name in carried if "PASSWORD" in name or "SECRET" in name]
+    carried.update(dict.fromkeys(secret, "(not shown)"))
+    return {"name": entry.get("name"), "pid": entry.get("pid"), **shown, "carries": carried}
+
+
+def dump(home: str, names: list[str]) -> dict[str, Any] | None:
+    """What PM2 starts at boot; None if there is no dump."""
+    try:
+        apps = json.loads(Path(home, "dump.pm2").read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {"problem": "does not parse"}
+    return {"apps": [app_of(app, names) for app in apps]}
+
+
+def modes(home: str) -> dict[str, int]:
+    """Permission bits of PM2's home and its dumps."""
+    paths = [Path(home), Path(home, "dump.pm2"), Path(home, "dump.pm2.bak")]
+    return {str(path): stat.S_IMODE(path.stat().st_mode) for path in paths if path.exists()}
+
+
+def main() -> None:
+    """Print all of it as JSON."""
+    home, user, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+    pid = daemon(home)
+    apps = [app_of(entry, names) for entry in listed(home, user)] if pid else []
+    answer = {"daemon": pid, "apps": apps, "dump": dump(home, names), "modes": modes(home)}
+    json.dump(answer, sys.stdout)
+
+
+main()

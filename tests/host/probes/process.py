@@ -1,0 +1,38 @@
+"""Runs on the host: one process as the kernel sees it.
+
+Arguments: PID, then the names of the environment variables to show; no other is read out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def environment(process: Path, names: list[str]) -> dict[str, str]:
+    """The named variables that the process was started with."""
+    parts = (process / "environ").read_bytes().decode("utf-8", "replace").split("\0")
+    pairs = (part.partition("=") for part in parts)
+    return {name: value for name, _, value in pairs if name in names}
+
+
+def effective_user(process: Path) -> int:
+    """Its effective user id."""
+    lines = (process / "status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Uid:")).split()[2])
+
+
+def main() -> None:
+    """Print all of it as JSON."""
+    process, names = Path("/proc") / sys.argv[1], sys.argv[2:]
+    answer = {
+        "environment": environment(process, names),
+        "cwd": str((process / "cwd").readlink()),
+        "executable": str((process / "exe").readlink()),
+        "uid": effective_user(process),
+    }
+    json.dump(answer, sys.stdout)
+
+
+main()

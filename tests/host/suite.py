@@ -1,0 +1,79 @@
+"""The environment under check: its hosts, connected once each, and what is common to all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rollout.errors import OperatorError
+from rollout.inventory import Environment, Host, load
+from rollout.ssh import Connections
+
+from .declared import Declared
+from .target import Target
+
+
+class Suite:
+    """One run of the checks.
+
+    Args:
+        environment: its name.
+        only_hosts: names of the hosts to look at; empty for all.
+
+    Raises:
+        OperatorError: the environment has mistakes, or has no such host.
+    """
+
+    def __init__(self, environment: str, only_hosts: Sequence[str] = ()) -> None:
+        self.environment: Environment = load(environment)
+        named = tuple(self.environment.host(name) for name in only_hosts)
+        self.hosts: tuple[Host, ...] = named or self.environment.hosts
+        self.connections = Connections()
+        self._targets: dict[str, Target | OperatorError] = {}
+
+    def hosts_in(self, *groups: str) -> list[Host]:
+        """The hosts to look at that are in any of these groups."""
+        return [host for host in self.hosts if set(groups) & set(host.groups)]
+
+    def target(self, host: Host) -> Target:
+        """A host, connected; tried once only, so that a host that is down costs one time-out.
+
+        Raises:
+            OperatorError: it can't be reached.
+        """
+        if host.name not in self._targets:
+            try:
+                self.connections.run(host, "true", sudo=True, timeout=60)
+                found: Target | OperatorError = Target(
+                    Declared(self.environment, host), self.connections
+                )
+            except OperatorError as error:
+                found = error
+            self._targets[host.name] = found
+        known = self._targets[host.name]
+        if isinstance(known, OperatorError):
+            raise known
+        return known
+
+    def known_target(self, name: str) -> Target | None:
+        """A host that was connected before, or None."""
+        known = self._targets.get(name)
+        return known if isinstance(known, Target) else None
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret of the environment, longest first."""
+        declared = [Declared(self.environment, host) for host in self.environment.hosts]
+        return sorted({text for one in declared for text in one.secrets}, key=len, reverse=True)
+
+    @property
+    def commands(self) -> int:
+        """How many remote commands were run."""
+        targets = [one for one in self._targets.values() if isinstance(one, Target)]
+        return self.connections.commands + sum(one.commands for one in targets)
+
+    def close(self) -> None:
+        """End all connections."""
+        for target in self._targets.values():
+            if isinstance(target, Target):
+                target.close()
+        self.connections.close()

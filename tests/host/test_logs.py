@@ -1,0 +1,88 @@
+"""What the service says in its log since its last start."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+from . import service_signals
+from .declared import Declared
+from .reporting import not_checked
+from .target import Target
+from .wording import joined, listed
+
+pytestmark = pytest.mark.on("service")
+
+NEWEST_BYTES = 4 * 2**20
+
+
+def log_files(target: Target) -> list[str]:
+    """The service's logs as PM2 writes them: output and errors, once each."""
+    app = target.app
+    return sorted({str(app["pm_out_log_path"]), str(app["pm_err_log_path"])})
+
+
+def newest(target: Target) -> str:
+    """The newest part of the service's output, earlier files of the rotation first."""
+    path = shlex.quote(str(target.app["pm_out_log_path"]))
+    # copytruncate keeps yesterday's lines in PATH.1, and the last start may stand there.
+    command = f"cat {path}.1 {path} 2>/dev/null | tail -c {NEWEST_BYTES}"
+    return str(target.host.run(command).stdout)
+
+
+def last_start(target: Target) -> str:
+    """The lines since the service's last start; not checked where they were rotated away."""
+    found = service_signals.since_last_start(newest(target))
+    if not found:
+        not_checked(f"the logs do not go back to the last start: {joined(log_files(target))}")
+    return found
+
+
+def test_start_up_lines_are_there(target: Target, declared: Declared) -> None:
+    """The service came up half: without database, pool, or the credentials of a customer."""
+    if not declared.on_postgresql:
+        not_checked("the declared provider is not PostgreSQL")
+    log = last_start(target)
+    lines = service_signals.start_up_lines(declared.companies)
+    missing = [meaning for meaning, pattern in lines.items() if not pattern.search(log)]
+    assert not missing, f"since the last start the log does not say that {'; '.join(missing)}"
+
+
+def test_whatsapp_is_connected(target: Target, declared: Declared) -> None:
+    """Customers write, and nobody answers."""
+    if declared.text("gate_connected") == "not checked":
+        not_checked(f"WhatsApp can't be reached from {declared.environment.name}")
+    shown = service_signals.companies(target.status)
+    offline = [
+        f"{name}: {company.connection}"
+        for name, company in shown.items()
+        if company.connection != service_signals.CONNECTED
+    ]
+    assert not offline, listed(offline)
+
+
+def test_no_ratchet_went_back(target: Target) -> None:
+    """“Bad MAC”, “No session record”: messages are lost because keys are old or missing."""
+    log = last_start(target)
+    now = service_signals.ratchet_errors(log)
+    before = service_signals.ratchet_errors(newest(target)) - now
+    if now and before:
+        not_checked(f"there were such errors before the last start ({before}) and after ({now})")
+    assert not now, f"{now} such errors since the last start, none before it"
+
+
+def test_logs_are_rotated(host: Any, target: Target) -> None:
+    """The log fills the disk, and the service stops in the middle of a write."""
+    # The debug mode reads the configuration and changes nothing; it writes to standard error.
+    plan = host.run("logrotate --debug /etc/logrotate.conf")
+    missing = [path for path in log_files(target) if path not in plan.stdout + plan.stderr]
+    assert not missing, f"logrotate does not know {joined(missing)}"
+
+
+def test_logs_hold_no_password(target: Target, declared: Declared) -> None:
+    """Logs are copied to places where the .env would never go."""
+    password = declared.secret("database_app_password")
+    found = target.files_with(password, [f"{path}*" for path in log_files(target)])
+    assert not found, f"the database's password stands in {joined(found)}"

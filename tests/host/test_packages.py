@@ -1,0 +1,68 @@
+"""Programs that the service and the host program need."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from .declared import HOST_COMMAND, HOST_PROGRAM, Declared
+from .reporting import not_checked
+from .target import Target
+from .wording import joined, listed
+
+pytestmark = pytest.mark.on("service")
+
+BAILEYS = "node_modules/@whiskeysockets/baileys/package.json"
+
+
+def test_packages_are_installed(host: Any, declared: Declared) -> None:
+    """A missing one stops the service's next start, the next switch, or its archive."""
+    wanted = declared.texts("host_packages")
+    shown = host.run("dpkg-query -W -f '${Package} ${db:Status-Status}\\n'").stdout.splitlines()
+    # Debian names a library by its package even where a dependency asked for another provider.
+    installed = {line.split()[0] for line in shown if line.endswith(" installed")}
+    renamed = {name for name in wanted if f"{name}t64" in installed}
+    missing = [name for name in wanted if name not in installed | renamed]
+    assert not missing, f"not installed: {joined(missing)}"
+
+
+def test_node_is_new_enough_for_baileys(target: Target) -> None:
+    """An older Node.js ends the service at the first line of Baileys, at the next restart."""
+    package = json.loads(target.host.file(f"{target.release}/{BAILEYS}").content_string)
+    wanted = re.search(r">=\s*(\d+)", package.get("engines", {}).get("node", ""))
+    if wanted is None:
+        not_checked(f"Baileys {package['version']} does not say which Node.js it needs")
+    running = target.host.check_output("node --version")
+    assert int(running.lstrip("v").split(".")[0]) >= int(wanted[1]), (
+        f"Node.js is {running}, Baileys {package['version']} needs {wanted[1]} or newer"
+    )
+
+
+def test_pm2_has_the_declared_version(host: Any, declared: Declared) -> None:
+    """Everything known of PM2's stops and exit codes was measured with this version."""
+    # `pm2 --version` may start a daemon, so its package is read instead.
+    found = host.run('cat "$(dirname "$(readlink -e "$(command -v pm2)")")/../package.json"')
+    assert found.rc == 0, "pm2 is not on the path"
+    version = json.loads(found.stdout)["version"]
+    assert version == declared.text("pm2_version"), f"pm2 is {version}"
+
+
+def test_host_program_is_roots_alone(host: Any) -> None:
+    """It runs as root: whoever can change it owns the host; without it nothing can be put back."""
+    problems = []
+    for path in (HOST_PROGRAM, HOST_COMMAND):
+        file = host.file(str(path))
+        if not file.exists:
+            problems.append(f"{path} is missing")
+        elif (file.user, file.mode) != ("root", 0o755):
+            problems.append(f"{path} is {file.user}'s with mode {file.mode:04o}")
+    assert not problems, listed(problems)
+
+
+def test_host_program_runs(host: Any) -> None:
+    """A host program that does not start can neither finish nor put back an interrupted switch."""
+    tried = host.run("%s --help", str(HOST_COMMAND))
+    assert tried.rc == 0, f"{HOST_COMMAND} --help: {(tried.stderr.strip() or 'no reason')[-300:]}"

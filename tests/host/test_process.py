@@ -1,0 +1,115 @@
+"""The service's running process: what it really sees, which may differ from every file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from . import service_signals
+from .declared import Declared
+from .target import Target
+from .wording import joined, listed
+
+pytestmark = pytest.mark.on("service")
+
+SECRET_NAMES = ("POSTGRES_PASSWORD",)
+
+
+def process(target: Target) -> dict[str, Any]:
+    """The running service as the kernel sees it."""
+    return dict(target.probe("process", str(target.pid), *target.declared.flags, *SECRET_NAMES))
+
+
+def test_exported_values_do_not_shadow_the_file(target: Target, declared: Declared) -> None:
+    """dotenv does not override what PM2 exported: the old flag would survive every restart."""
+    seen = process(target)["environment"]
+    wrong = [
+        f"{name} is exported as {seen[name]}, declared is {value}"
+        for name, value in declared.flags.items()
+        if seen.get(name, value) != value
+    ]
+    assert not wrong, listed(wrong)
+
+
+def test_process_does_not_carry_the_password(target: Target) -> None:
+    """An exported password stands in PM2's dump, and outlives its change in the .env."""
+    carried = [name for name in SECRET_NAMES if name in process(target)["environment"]]
+    assert not carried, f"exported to the process: {joined(carried)}"
+
+
+def test_service_sees_the_declared_flags(target: Target, declared: Declared) -> None:
+    """The service runs on other flags than declared: whoever toggles one believes it is on."""
+    seen = target.status.get("flags")
+    assert isinstance(seen, dict), "the status endpoint does not show its flags"
+    wrong = [
+        f"{name} is {seen[name]}, declared is {value}"
+        for name, value in declared.flags.items()
+        if name in seen and seen[name] != value
+    ]
+    assert not wrong, listed(wrong)
+
+
+def test_process_runs_in_the_current_release(target: Target) -> None:
+    """Another release than `current` runs: the next restart changes the version by surprise."""
+    directory = process(target)["cwd"]
+    assert directory == target.release, f"it runs in {directory}, `current` is {target.release}"
+
+
+def test_process_was_started_from_the_status_pid(target: Target) -> None:
+    """Another process than PM2's answers on the status port: health is read from the wrong one."""
+    assert target.status.get("pid") == target.pid, (
+        f"process {target.status.get('pid')} answers, PM2 runs {target.pid}"
+    )
+
+
+def test_process_runs_as_the_service_user(target: Target, declared: Declared) -> None:
+    """Running as another user, it writes files that the next start can't read."""
+    expected = int(target.host.check_output("id -u %s", declared.service_user))
+    assert process(target)["uid"] == expected, f"it runs as uid {process(target)['uid']}"
+
+
+def test_program_on_disk_is_the_one_that_runs(target: Target) -> None:
+    """Node.js was replaced under the service: its next restart is on an untried version."""
+    executable = process(target)["executable"]
+    assert not executable.endswith(" (deleted)"), f"{executable}: restart the service"
+
+
+def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> None:
+    """Two sockets on one account throw each other out without end (440 connectionReplaced)."""
+    names = set(declared.texts("pm2_apps"))
+    known = {app["pid"] for app in target.pm2["apps"] if app["name"] in names}
+    held = target.probe("held", str(declared.app_dir))
+    strangers = {
+        f"process {one['pid']} ({one['program']})"
+        for one in held
+        if one["kind"] == "cwd" and one["program"].endswith("/node") and one["pid"] not in known
+    }
+    assert not strangers, f"Node.js also runs there as {joined(sorted(strangers))}"
+
+
+def test_status_is_on_loopback_only(host: Any, declared: Declared) -> None:
+    """The status endpoint shows companies and counts to the whole network."""
+    port = declared.number("service_port")
+    lines = host.check_output(f"ss -Hltn 'sport = :{port}'").splitlines()
+    addresses = [line.split()[3] for line in lines]
+    assert addresses, f"nothing listens on port {port}"
+    others = [one for one in addresses if not one.startswith(("127.", "[::1]"))]
+    assert not others, f"it listens on {joined(others)}"
+
+
+def test_each_company_is_on_postgresql(target: Target, declared: Declared) -> None:
+    """A company on another provider, or without credentials, is cut off from WhatsApp."""
+    shown = service_signals.companies(target.status)
+    problems = []
+    for company_id in declared.companies:
+        company = shown.get(company_id)
+        if company is None:
+            problems.append(f"{company_id} is not open")
+        elif declared.on_postgresql and company.provider != service_signals.PROVIDER:
+            problems.append(f"{company_id} uses the provider {company.provider}")
+        elif not company.credentials:
+            problems.append(f"{company_id} has no credentials")
+    undeclared = [name for name in shown if name not in declared.companies]
+    problems += [f"{name} is open and not declared" for name in undeclared]
+    assert not problems, listed(problems)

@@ -1,0 +1,252 @@
+"""Credentials and keys of each company, as they stand in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sessionstore.grammar import spellings
+from sessionstore.lineage import credentials_of
+from sessionstore.values import ValueProblem, digest, parse
+
+from . import service_signals
+from .absence import Evidence, explanation
+from .database import Row
+from .declared import Declared
+from .reporting import not_checked
+from .target import Target
+from .wording import joined, listed
+
+pytestmark = pytest.mark.on("service")
+
+IMMUTABLE = ("pre-key", "app-state-sync-key", "identity-key")
+# What an importer that split names at the first dash leaves behind (DOMAIN.md section 2).
+SPLIT_AT_THE_FIRST_DASH = ("pre", "app", "lid", "sender", "device", "identity")
+# The file names that Baileys writes, made from the rows: needs no inverse of them.
+FILE_NAME = "replace(replace(key.key_type || '-' || key.key_id || '.json', '/', '__'), ':', '-')"
+
+
+def companies(declared: Declared) -> list[str]:
+    """The host's companies, where they are declared to live in PostgreSQL."""
+    if not declared.on_postgresql:
+        not_checked("the declared provider is not PostgreSQL")
+    return declared.companies
+
+
+def import_of(target: Target, company_id: str) -> Row | None:
+    """The active import by which a company came into the database, if there is a record of one."""
+    rows = target.database.rows(
+        "SELECT import_id, host, key_count, creds_sha256 FROM whatsapp_imports"
+        " WHERE company_id = %(company)s AND state = 'active'",
+        company=company_id,
+    )
+    assert len(rows) <= 1, f"{company_id}: {len(rows)} active imports"
+    return rows[0] if rows else None
+
+
+def recorded(target: Target, declared: Declared) -> dict[str, Row]:
+    """The import of each company that has a record; not checked where there is none."""
+    found = {name: import_of(target, name) for name in companies(declared)}
+    imports = {name: one for name, one in found.items() if one is not None}
+    if not imports:
+        not_checked(f"no import is recorded of {joined(list(found))}: moved there by hand")
+    return imports
+
+
+def credentials_text(target: Target, company_id: str) -> str:
+    """A company's credentials as JSON text; secret."""
+    row = target.database.row(
+        "SELECT creds::text AS creds FROM whatsapp_auth WHERE company_id = %(company)s",
+        company=company_id,
+    )
+    return str(row["creds"])
+
+
+def test_each_company_has_its_credentials(target: Target, declared: Declared) -> None:
+    """The service would make new credentials, and the customer has to pair the phone again."""
+    problems = []
+    for company_id in companies(declared):
+        rows = target.database.rows(
+            "SELECT creds::text AS creds FROM whatsapp_auth WHERE company_id = %(company)s",
+            company=company_id,
+        )
+        try:
+            assert rows, "no credentials"
+            credentials_of(parse(rows[0]["creds"].encode()))
+        except (AssertionError, ValueProblem) as problem:
+            problems.append(f"{company_id}: {problem}")
+    assert not problems, listed(problems)
+
+
+def test_each_company_has_its_keys(target: Target, declared: Declared) -> None:
+    """Credentials without keys: no message of any customer decrypts."""
+    rows = target.database.rows(
+        "SELECT company_id, count(*) AS number FROM whatsapp_keys GROUP BY company_id"
+    )
+    numbers = {row["company_id"]: row["number"] for row in rows}
+    empty = [name for name in companies(declared) if not numbers.get(name)]
+    assert not empty, f"no keys: {joined(empty)}"
+
+
+def test_service_has_loaded_what_is_there(target: Target, declared: Declared) -> None:
+    """The service works on another database, or another company, than the one that was checked."""
+    question = "SELECT count(*) AS number FROM whatsapp_keys WHERE company_id = %(company)s"
+    problems = []
+    for company_id in companies(declared):
+        before = target.database.row(question, company=company_id)["number"]
+        status = target.probe_anew("status", declared.status_url).get("answer", {})
+        after = target.database.row(question, company=company_id)["number"]
+        shown = service_signals.companies(status).get(company_id)
+        if shown is None or not min(before, after) <= shown.keys <= max(before, after):
+            keys = "nothing" if shown is None else shown.keys
+            problems.append(f"{company_id}: the service shows {keys}, the database has {after}")
+    assert not problems, listed(problems)
+
+
+def test_no_company_is_there_in_two_spellings(target: Target, declared: Declared) -> None:
+    """`962302` and `company_962302` are two identities to the service: one of them is forgotten."""
+    doubled = [spellings(name)[1] for name in companies(declared)]
+    rows = target.database.rows(
+        "SELECT company_id FROM whatsapp_auth WHERE company_id = ANY(%(names)s)"
+        " UNION SELECT company_id FROM whatsapp_keys WHERE company_id = ANY(%(names)s)",
+        names=doubled,
+    )
+    assert not rows, f"also there: {joined([row['company_id'] for row in rows])}"
+
+
+def test_key_types_are_whole(target: Target, declared: Declared) -> None:
+    """An importer that split names wrongly stored keys that Baileys never finds."""
+    rows = target.database.rows(
+        "SELECT company_id, key_type, count(*) AS number FROM whatsapp_keys"
+        " WHERE company_id = ANY(%(names)s) AND key_type = ANY(%(types)s) GROUP BY 1, 2",
+        names=companies(declared),
+        types=list(SPLIT_AT_THE_FIRST_DASH),
+    )
+    found = [f"{r['company_id']}: {r['number']} keys of type {r['key_type']!r}" for r in rows]
+    assert not found, listed(found)
+
+
+def test_no_key_expires(target: Target, declared: Declared) -> None:
+    """A clean-up job deletes keys that have an expiry date, app-state-sync-keys included."""
+    rows = target.database.rows(
+        "SELECT company_id, key_type, count(*) AS number FROM whatsapp_keys"
+        " WHERE company_id = ANY(%(names)s) AND expires_at IS NOT NULL GROUP BY 1, 2",
+        names=companies(declared),
+    )
+    found = [f"{r['company_id']}: {r['number']} keys of type {r['key_type']}" for r in rows]
+    assert not found, f"with an expiry date: {listed(found)}"
+
+
+def test_credentials_find_their_app_state_key(target: Target, declared: Declared) -> None:
+    """Without the key that the credentials name, contacts and chats no longer synchronise."""
+    problems = []
+    for company_id in companies(declared):
+        key_id = json.loads(credentials_text(target, company_id)).get("myAppStateKeyId")
+        there = target.database.rows(
+            "SELECT FROM whatsapp_keys WHERE company_id = %(company)s"
+            " AND key_type = 'app-state-sync-key' AND key_id = %(key)s",
+            company=company_id,
+            key=key_id,
+        )
+        if key_id and not there:
+            problems.append(f"{company_id}: app-state-sync-key {key_id} is missing")
+    assert not problems, listed(problems)
+
+
+def test_no_import_is_left_half_done(target: Target, declared: Declared) -> None:
+    """A switch died between staging and activation, and nobody finished or put it back."""
+    rows = target.database.rows(
+        "SELECT company_id, rollout_id FROM whatsapp_imports"
+        " WHERE state = 'staged' AND company_id = ANY(%(names)s)",
+        names=companies(declared),
+    )
+    left = [f"{row['company_id']} is staged by {row['rollout_id']}" for row in rows]
+    assert not left, listed(left)
+
+
+def test_the_record_is_complete(target: Target, declared: Declared) -> None:
+    """A record that lost lines would let files be removed that nobody accounted for."""
+    problems = []
+    for company_id, one in recorded(target, declared).items():
+        lines = target.database.row(
+            "SELECT count(*) FILTER (WHERE key_type IS NOT NULL) AS keys,"
+            " count(*) FILTER (WHERE file_name = 'creds.json'"
+            " AND value_sha256 = %(creds)s) AS creds"
+            " FROM whatsapp_import_files WHERE import_id = %(id)s",
+            id=one["import_id"],
+            creds=one["creds_sha256"],
+        )
+        if (lines["keys"], lines["creds"]) != (one["key_count"], 1):
+            problems.append(
+                f"{company_id}: {lines['keys']} of {one['key_count']} keys and "
+                f"{lines['creds']} of 1 credentials are on record"
+            )
+    assert not problems, listed(problems)
+
+
+def absent(target: Target, one: Row, company_id: str) -> list[Row]:
+    """Imported keys without a row of this type and id that gives back the file's name.
+
+    Both are asked for: the wrongly split ('pre', 'key-1') gives back pre-key-1.json too, and is
+    never found by Baileys.
+    """
+    return target.database.rows(
+        "SELECT file.file_name, file.key_type, file.key_id FROM whatsapp_import_files file"
+        " LEFT JOIN whatsapp_keys key ON key.company_id = %(company)s"
+        f" AND key.key_type = file.key_type AND key.key_id = file.key_id AND {FILE_NAME}"
+        " = file.file_name WHERE file.import_id = %(id)s AND file.key_type IS NOT NULL"
+        " AND key.company_id IS NULL ORDER BY file.file_name",
+        id=one["import_id"],
+        company=company_id,
+    )
+
+
+def evidence_for(target: Target, one: Row, company_id: str) -> Evidence:
+    """What the database shows of a company that may explain what is absent."""
+    value = parse(credentials_text(target, company_id).encode())
+    rows = target.database.rows(
+        "SELECT key_type, key_id, CASE key_type WHEN 'lid-mapping' THEN value #>> '{}' END AS lid"
+        " FROM whatsapp_keys WHERE company_id = %(company)s"
+        " AND key_type IN ('session', 'lid-mapping')",
+        company=company_id,
+    )
+    return Evidence(
+        credentials_moved_on=digest(value) != one["creds_sha256"],
+        first_unuploaded_pre_key=credentials_of(value).clocks.first_unuploaded_pre_key,
+        lid_of={row["key_id"]: row["lid"] for row in rows if row["lid"]},
+        sessions={row["key_id"] for row in rows if row["key_type"] == "session"},
+    )
+
+
+def test_no_imported_key_is_absent_without_reason(target: Target, declared: Declared) -> None:
+    """A key was lost: a conversation, a group or the synchronisation of a customer is broken."""
+    problems = []
+    for company_id, one in recorded(target, declared).items():
+        missing = absent(target, one, company_id)
+        evidence = evidence_for(target, one, company_id) if missing else None
+        problems += [
+            f"{company_id}: {row['file_name']}"
+            for row in missing
+            if evidence and explanation(row["key_type"], row["key_id"], evidence) is None
+        ]
+    assert not problems, f"imported, and absent without explanation:\n{listed(problems)}"
+
+
+def test_immutable_keys_are_as_imported(target: Target, declared: Declared) -> None:
+    """A pre-key or identity that changed is a damaged one: messages to it never decrypt."""
+    problems = []
+    for company_id, one in recorded(target, declared).items():
+        rows = target.database.rows(
+            "SELECT file.file_name, file.value_sha256, key.value::text AS value"
+            " FROM whatsapp_import_files file JOIN whatsapp_keys key"
+            " ON key.company_id = %(company)s AND key.key_type = file.key_type"
+            " AND key.key_id = file.key_id"
+            " WHERE file.import_id = %(id)s AND file.key_type = ANY(%(types)s)",
+            company=company_id,
+            id=one["import_id"],
+            types=list(IMMUTABLE),
+        )
+        changed = [r for r in rows if digest(parse(r["value"].encode())) != r["value_sha256"]]
+        problems += [f"{company_id}: {row['file_name']}" for row in changed]
+    assert not problems, f"not what was imported:\n{listed(problems)}"

@@ -1,0 +1,46 @@
+"""No switch is under way or was left in the middle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .declared import HOST_PROGRAM, STATE, Declared
+from .target import Target
+from .wording import joined
+
+pytestmark = pytest.mark.on("service")
+
+
+def test_no_switch_is_open(host: Any, declared: Declared) -> None:
+    """A switch died half-way: the next boot or rollout changes the host by itself."""
+    left = [name for name in ("journal.jsonl", "plan.json") if host.file(str(STATE / name)).exists]
+    assert not left, (
+        f"{joined(left)} in {STATE}: an interrupted switch; finish it with "
+        f"`rollout apply {declared.environment.name}`"
+    )
+
+
+def test_next_env_file_is_not_waiting(host: Any, declared: Declared) -> None:
+    """Settings were staged and never switched to: the next rollout of code brings them along."""
+    staged = f"{declared.env_file}.next"
+    if not host.file(staged).exists:
+        return
+    same = host.run("cmp -s -- %s %s", staged, str(declared.env_file)).rc == 0
+    assert same, f"{staged} differs from {declared.env_file}"
+
+
+def test_host_program_holds_no_password(target: Target, declared: Declared) -> None:
+    """Plans carry the password; one that stays behind outlives its change."""
+    password = declared.secret("database_app_password")
+    places = [str(STATE), str(HOST_PROGRAM.parent), "/etc/baileys-rollout", "/run/baileys-rollout"]
+    found = target.files_with(password, places)
+    assert not found, f"the database's password stands in {joined(found)}"
+
+
+def test_program_that_switches_is_not_running(target: Target) -> None:
+    """A switch is running now: what was checked may be different in a moment."""
+    found = target.host.run_expect([0, 1], "pgrep -fa %s", f"python3 {HOST_PROGRAM}")
+    others = [line for line in found.stdout.splitlines() if "pgrep" not in line]
+    assert not others, f"the host program is at work: {joined(others)}"

@@ -1,0 +1,299 @@
+"""Migrations on a real PostgreSQL: from nothing, from the service's own tables, and badly."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sessionstore.database import Connection, connect
+from sessionstore.errors import LockHeld, MigrationProblem, StoreError
+from sessionstore.migrations import Runner
+
+from .conftest import MIGRATIONS
+
+NAMES = [
+    "0001_whatsapp_auth",
+    "0002_whatsapp_keys",
+    "0003_whatsapp_imports",
+    "0004_whatsapp_keys_company",
+]
+
+# The service's own migration, as DOMAIN.md section 1 describes it: four further indexes,
+# updated_at triggers, and a clean-up function.
+ORIGINAL = """
+CREATE TABLE whatsapp_auth (
+    company_id text PRIMARY KEY, creds jsonb NOT NULL,
+    created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now());
+CREATE TABLE whatsapp_keys (
+    company_id text NOT NULL, key_type text NOT NULL, key_id text NOT NULL,
+    value jsonb NOT NULL, created_at timestamptz DEFAULT now(),
+    updated_at timestamptz DEFAULT now(), expires_at timestamptz,
+    PRIMARY KEY (company_id, key_type, key_id));
+CREATE INDEX k1 ON whatsapp_keys (company_id);
+CREATE INDEX k2 ON whatsapp_keys (key_type);
+CREATE INDEX k3 ON whatsapp_keys (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX k4 ON whatsapp_keys (company_id, key_type);
+CREATE FUNCTION update_updated_at() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.updated_at = now(); RETURN NEW; END $$;
+CREATE TRIGGER t1 BEFORE UPDATE ON whatsapp_auth
+    FOR EACH ROW EXECUTE FUNCTION update_updated_at();
+CREATE TRIGGER t2 BEFORE UPDATE ON whatsapp_keys
+    FOR EACH ROW EXECUTE FUNCTION update_updated_at();
+CREATE FUNCTION cleanup_expired_whatsapp_keys() RETURNS integer LANGUAGE sql AS
+    $$ WITH gone AS (DELETE FROM whatsapp_keys WHERE expires_at < now() RETURNING 1)
+       SELECT count(*)::integer FROM gone $$;
+INSERT INTO whatsapp_auth VALUES ('1', '{"me":{"id":"1"}}');
+INSERT INTO whatsapp_keys VALUES ('1', 'pre-key', '1', '{}'), ('orphan', 'pre-key', '1', '{}');
+"""
+
+
+@pytest.fixture
+def conn(empty_database: dict[str, str]) -> Iterator[Connection]:
+    """A connection to a database without any table."""
+    with connect(empty_database) as connection:
+        yield connection
+
+
+def write(root: Path, name: str, deploy: str, verify: str = "SELECT 1", revert: str = "") -> str:
+    """Write one migration."""
+    for kind, script in (("deploy", deploy), ("verify", verify), ("revert", revert)):
+        (root / kind).mkdir(exist_ok=True)
+        (root / kind / f"{name}.sql").write_text(script)
+    return str(root)
+
+
+MISSING = "DO $$ BEGIN PERFORM 1 FROM pg_class WHERE relname = '{}'; IF NOT FOUND THEN \
+RAISE EXCEPTION '{} is missing'; END IF; END $$"
+
+
+def table(name: str) -> tuple[str, str, str]:
+    """Scripts that make, check and drop a table."""
+    return f"CREATE TABLE {name} (a int)", MISSING.format(name, name), f"DROP TABLE {name}"
+
+
+def schema(conn: Connection) -> list[tuple[object, ...]]:
+    """Everything there is, to be compared."""
+    return conn.execute(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull"
+        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 ORDER BY 1, 2"
+    ).fetchall()
+
+
+def names(conn: Connection) -> list[str]:
+    """The recorded migrations."""
+    rows = conn.execute("SELECT name FROM rollout_migrations ORDER BY position").fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def test_from_an_empty_database(conn: Connection) -> None:
+    """Plan, dry run, deploy, status, verify; the second time there is nothing to do."""
+    runner = Runner(conn, MIGRATIONS)
+    assert [(step.name, step.action) for step in runner.plan()] == [(n, "deploy") for n in NAMES]
+    assert not schema(conn)
+    assert [step.action for step in runner.deploy(dry_run=True)] == ["deploy"] * 4
+    assert not schema(conn)
+    assert [step.action for step in runner.deploy()] == ["deploy"] * 4
+    assert names(conn) == NAMES
+    assert not runner.plan() and not runner.deploy()
+    assert [step.action for step in runner.status()] == ["applied"] * 4
+    assert [step.action for step in runner.verify()] == ["verified"] * 4
+
+
+def test_the_services_own_tables_are_adopted(conn: Connection) -> None:
+    """A rollout meets them in production; they and their rows stay as they are."""
+    conn.execute(ORIGINAL.encode())
+    before = [row for row in schema(conn) if str(row[0]) in ("whatsapp_auth", "whatsapp_keys")]
+    runner = Runner(conn, MIGRATIONS)
+    expected = ["adopt", "adopt", "deploy", "deploy"]
+    assert [step.action for step in runner.plan()] == expected
+    assert [step.action for step in runner.deploy()] == expected
+    after = [row for row in schema(conn) if str(row[0]) in ("whatsapp_auth", "whatsapp_keys")]
+    assert before == after
+    assert conn.execute("SELECT count(*) FROM whatsapp_keys").fetchone() == (2,)
+    valid = conn.execute(
+        "SELECT convalidated FROM pg_constraint WHERE contype = 'f'"
+        " AND conrelid = 'whatsapp_keys'::regclass"
+    ).fetchall()
+    assert valid == [(False,)]
+    runner.verify()
+    with pytest.raises(MigrationProblem, match="adopted"):
+        runner.revert(to="nothing")
+    assert [step.action for step in runner.revert(to="0002_whatsapp_keys")] == ["revert"] * 2
+
+
+def test_adopting_alone_changes_nothing_else(conn: Connection) -> None:
+    """For an operator who wants to see first."""
+    conn.execute(ORIGINAL.encode())
+    assert [step.name for step in Runner(conn, MIGRATIONS).adopt()] == NAMES[:2]
+    assert names(conn) == NAMES[:2]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("ALTER TABLE whatsapp_auth DROP CONSTRAINT whatsapp_auth_pkey", "must be unique"),
+        ("ALTER TABLE whatsapp_auth ALTER creds TYPE text", "creds must be jsonb, is text"),
+        ("ALTER TABLE whatsapp_auth DROP updated_at", "updated_at must be timestamptz, is missing"),
+        ("ALTER TABLE whatsapp_auth ENABLE ROW LEVEL SECURITY", "row level security"),
+        (
+            "TRUNCATE whatsapp_auth; ALTER TABLE whatsapp_auth ADD tenant text NOT NULL",
+            "refuse an import: tenant",
+        ),
+        (
+            "ALTER TABLE whatsapp_keys ALTER value TYPE json",
+            "value must be jsonb NOT NULL, is json",
+        ),
+        ("ALTER TABLE whatsapp_keys ALTER value DROP NOT NULL", "value must be jsonb NOT NULL"),
+        ("ALTER TABLE whatsapp_keys ALTER key_id TYPE int USING 1", "key_id must be text"),
+        ("ALTER TABLE whatsapp_keys DROP expires_at", "expires_at must be timestamptz"),
+        (
+            "ALTER TABLE whatsapp_keys DROP CONSTRAINT whatsapp_keys_pkey,"
+            " ADD PRIMARY KEY (company_id, key_type, key_id, created_at)",
+            "must be the primary key",
+        ),
+        (
+            "ALTER TABLE whatsapp_keys ALTER expires_at SET DEFAULT now() + '14 days'",
+            "must have no default",
+        ),
+        ("ALTER TABLE whatsapp_keys ENABLE ROW LEVEL SECURITY", "row level security"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_loudly(
+    conn: Connection, change: str, sentence: str
+) -> None:
+    """Each would lose or hide keys; the schema stays as it was."""
+    conn.execute(ORIGINAL.encode())
+    conn.execute(change.encode())
+    before = schema(conn)
+    with pytest.raises(MigrationProblem, match=sentence):
+        Runner(conn, MIGRATIONS).deploy(dry_run=True)
+    assert schema(conn) == before
+
+
+def test_reverting_refuses_to_destroy_data(conn: Connection) -> None:
+    """Down to nothing works when the tables are empty, and only then."""
+    runner = Runner(conn, MIGRATIONS)
+    runner.deploy()
+    conn.execute("INSERT INTO whatsapp_auth (company_id, creds) VALUES ('1', '{}')")
+    with pytest.raises(MigrationProblem, match="holds credentials"):
+        runner.revert(to="nothing")
+    assert names(conn) == NAMES
+    conn.execute("DELETE FROM whatsapp_auth")
+    assert len(runner.revert(to="nothing", dry_run=True)) == 4
+    assert names(conn) == NAMES
+    assert len(runner.revert(to="0001_whatsapp_auth")) == 3
+    assert names(conn) == NAMES[:1]
+    runner.revert(to="nothing")
+    assert {str(row[0]) for row in schema(conn)} <= {
+        "rollout_migrations",
+        "rollout_migrations_pkey",
+        "rollout_migrations_name_key",
+    }
+    runner.deploy()
+    assert names(conn) == NAMES
+
+
+def test_a_failing_deploy_or_verify_leaves_no_trace(conn: Connection, tmp_path: Path) -> None:
+    """The migrations before it stay applied."""
+    root = write(tmp_path, "0001_a", *table("a"))
+    write(tmp_path, "0002_b", "CREATE TABLE b (a int); SELECT 1/0", MISSING.format("b", "b"))
+    with pytest.raises(MigrationProblem, match="division by zero"):
+        Runner(conn, root).deploy()
+    assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
+    write(tmp_path, "0002_b", "CREATE TABLE b (a int)", MISSING.format("c", "c"))
+    with pytest.raises(MigrationProblem, match="verify failed after deploy: .*c is missing"):
+        Runner(conn, root).deploy()
+    assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
+
+
+def test_a_verify_script_can_not_write(conn: Connection, tmp_path: Path) -> None:
+    """It runs in production on every check."""
+    deploy, _, revert = table("a")
+    root = write(tmp_path, "0001_a", deploy, "CREATE TABLE sneaked (a int)", revert)
+    with pytest.raises(MigrationProblem, match="read-only"):
+        Runner(conn, root).deploy()
+    assert "sneaked" not in {row[0] for row in schema(conn)}
+
+
+def test_an_embedded_commit_is_refused(conn: Connection, tmp_path: Path) -> None:
+    """In the text before anything runs; in disguise by what became of the transaction."""
+    with pytest.raises(MigrationProblem, match="controls transactions itself: COMMIT"):
+        Runner(conn, write(tmp_path, "0001_a", "CREATE TABLE a (a int); COMMIT;"))
+    disguised = "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$; CALL p();"
+    root = write(tmp_path, "0001_a", disguised, MISSING.format("a", "a"))
+    with pytest.raises(MigrationProblem, match="invalid transaction termination"):
+        Runner(conn, root).deploy()
+    assert names(conn) == []
+
+
+def test_an_edited_or_missing_file_stops_everything(conn: Connection, tmp_path: Path) -> None:
+    """Also plan and verify: what the database has is not what the files say."""
+    root = write(tmp_path, "0001_a", *table("a"))
+    Runner(conn, root).deploy()
+    write(tmp_path, "0001_a", "CREATE TABLE a (b int)", *table("a")[1:])
+    for act in (Runner(conn, root).plan, Runner(conn, root).deploy, Runner(conn, root).verify):
+        with pytest.raises(MigrationProblem, match="edited"):
+            act()
+
+
+def test_two_runners_at_once_apply_each_migration_once(
+    empty_database: dict[str, str], tmp_path: Path
+) -> None:
+    """dbmate has no lock and the second one dies (DOMAIN.md section 4)."""
+    deploy, verify, revert = table("a")
+    root = write(tmp_path, "0001_a", f"{deploy}; SELECT pg_sleep(0.5)", verify, revert)
+    done: list[int] = []
+
+    def run() -> None:
+        with connect(empty_database) as mine:
+            done.append(len(Runner(mine, root).deploy()))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [0, 0, 1]
+
+
+def test_the_wait_for_the_lock_is_bounded(empty_database: dict[str, str], conn: Connection) -> None:
+    """A session advisory lock; its holder's death frees it."""
+    with connect(empty_database) as other:
+        other.execute("SELECT pg_advisory_lock(hashtextextended('baileys-rollout/migrations', 0))")
+        started = time.monotonic()
+        with pytest.raises(LockHeld, match="did not end within"):
+            Runner(conn, MIGRATIONS, lock_wait=0.5).deploy()
+        assert time.monotonic() - started < 5
+    Runner(conn, MIGRATIONS, lock_wait=5).deploy()
+
+
+def test_a_table_lock_and_a_slow_statement_time_out(
+    empty_database: dict[str, str], conn: Connection, tmp_path: Path
+) -> None:
+    """A migration that waits blocks every writer behind it."""
+    Runner(conn, write(tmp_path, "0001_a", *table("a"))).deploy()
+    alter = "ALTER TABLE a ADD late int"
+    check = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'late') THEN \
+RAISE EXCEPTION 'late is missing'; END IF; END $$"
+    root = write(tmp_path, "0002_b", alter, check)
+    with connect(empty_database) as other, other.transaction():
+        other.execute("LOCK TABLE a IN ACCESS SHARE MODE")
+        with pytest.raises(MigrationProblem, match="waited too long"):
+            Runner(conn, root, lock_timeout=0.3).deploy()
+    write(tmp_path, "0002_b", f"{alter}; SELECT pg_sleep(5)", check)
+    with pytest.raises(MigrationProblem, match="took too long"):
+        Runner(conn, root, statement_timeout=0.3).deploy()
+    assert names(conn) == ["0001_a"]
+
+
+def test_a_dropped_connection_is_one_clear_error(conn: Connection, tmp_path: Path) -> None:
+    """Not a traceback of the driver."""
+    suicide = "SELECT pg_terminate_backend(pg_backend_pid())"
+    root = write(tmp_path, "0001_a", suicide, MISSING.format("a", "a"))
+    with pytest.raises(StoreError, match="connection"):
+        Runner(conn, root).deploy()

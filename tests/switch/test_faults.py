@@ -1,0 +1,60 @@
+"""The switch killed at every line of its journal, with and without a power cut."""
+
+from __future__ import annotations
+
+import pytest
+from test_switch import assert_after, assert_before
+from world import World
+
+from hostswitch.journal import INSTANTS
+
+FORWARD = [one for one in INSTANTS if not one.endswith(":put-back")]
+BACK = [one for one in INSTANTS if one.endswith(":put-back")]
+GONE_FORWARD = FORWARD[FORWARD.index("done:active") :]
+"""From here on the database is the truth."""
+
+
+@pytest.mark.parametrize("instant", FORWARD)
+def test_killed_and_run_again(world: World, instant: str) -> None:
+    """The next rollout ends where an undisturbed one does."""
+    files = world.files()
+    code, _ = world.hostswitch("switch", die_at=instant)
+    assert code == -9
+    code, result = world.hostswitch("switch", plan=world.plan(rollout_id="20261123T140000Z-next"))
+    expected = "nothing to do" if instant in GONE_FORWARD else "switched"
+    assert (code, result["outcome"]) == (0, expected)
+    assert_after(world, files)
+
+
+@pytest.mark.parametrize("instant", FORWARD)
+def test_killed_and_rebooted(world: World, instant: str) -> None:
+    """The boot units bring up the one version that may run, by themselves."""
+    files = world.files()
+    assert world.hostswitch("switch", die_at=instant)[0] == -9
+    world.power_cut()
+    world.boot()
+    if instant in GONE_FORWARD:
+        assert_after(world, files)
+    else:
+        assert_before(world, files)
+
+
+@pytest.mark.parametrize("instant", BACK)
+def test_killed_while_putting_back(world: World, instant: str) -> None:
+    """Half put back is the most dangerous state of all."""
+    files = world.files()
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="fail")
+    assert world.hostswitch("switch", die_at=instant)[0] == -9
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back")
+    assert_before(world, files)
+
+
+@pytest.mark.parametrize("instant", BACK)
+def test_rebooted_while_putting_back(world: World, instant: str) -> None:
+    files = world.files()
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="fail")
+    assert world.hostswitch("switch", die_at=instant)[0] == -9
+    world.power_cut()
+    world.boot()
+    assert_before(world, files)

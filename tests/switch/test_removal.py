@@ -1,0 +1,146 @@
+"""Archive and removal of what a switch set aside: only proven, verified, due."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from world import COMPANY, ROLLOUT, World
+
+LIVE = "baileys_sessions"
+BACKUP = "baileys_sessions_backup"
+
+
+@pytest.fixture
+def plan(world: World) -> dict[str, Any]:
+    """A host after its cut-over, with an archive recipient."""
+    identity = world.place / "identity.txt"
+    subprocess.run(["age-keygen", "-o", str(identity)], check=True, capture_output=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", str(identity)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    archive = {"directory": str(world.place / "archive"), "recipients": [recipient]}
+    acknowledge = {"reason": "a test's backup", "identities": True, "companies": []}
+    directories = [
+        {"path": LIVE, "kind": "live", "acknowledge": None},
+        {"path": BACKUP, "kind": "backup", "acknowledge": acknowledge},
+    ]
+    made = world.plan(archive=archive, legacy_directories=directories)
+    assert world.hostswitch("switch", plan=made)[0] == 0
+    return made
+
+
+def verify(world: World, good: bool = True) -> None:
+    """Record a verification of the rollout."""
+    token = {"rollout_id": ROLLOUT, "verified": good, "passed": 30}
+    assert world.hostswitch("record", plan=token)[0] == 0
+
+
+def aside(world: World) -> list[str]:
+    """The names that are set aside."""
+    return sorted(path.name for path in (world.app_dir / ".set-aside").glob("*/*"))
+
+
+def test_archived_verified_proven_removed(world: World, plan: dict[str, Any]) -> None:
+    assert world.hostswitch("archive", "--check", plan=plan)[0] == 2
+    code, result = world.hostswitch("archive", plan=plan)
+    assert (code, result["outcome"]) == (0, "archived")
+    assert sorted(one["name"] for one in result["archives"]) == [LIVE, BACKUP]
+    assert world.hostswitch("archive", "--check", plan=plan)[0] == 0
+    assert world.hostswitch("remove", "--check", plan=plan)[0] == 2
+    code, result = world.hostswitch("remove", plan=plan)
+    assert (code, result["outcome"]) == (0, "waiting for verification")
+    assert aside(world) == [LIVE, BACKUP]
+    verify(world)
+    code, result = world.hostswitch("remove", plan=plan)
+    assert (code, result["outcome"]) == (0, "removed")
+    assert result["freed"] > 0
+    assert not (world.app_dir / ".set-aside").exists()
+    assert world.hostswitch("remove", "--check", plan=plan)[0] == 0
+    archives = {path.name for path in (world.place / "archive" / ROLLOUT).iterdir()}
+    assert archives == {f"{n}.{e}" for n in (LIVE, BACKUP) for e in ("tar.zst.age", "manifest.jsonl")}
+    history = (world.state / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in history] == [
+        "switch",
+        "archived",
+        "verified",
+        "removed",
+    ]
+
+
+def test_before_its_day_nothing_is_removed(world: World, plan: dict[str, Any]) -> None:
+    """Eleven days on the database: the way back to the files stays open until then."""
+    later = {**plan, "remove_after_days": 11}
+    world.hostswitch("archive", plan=later)
+    verify(world)
+    assert world.hostswitch("remove", "--check", plan=later)[0] == 0
+    code, result = world.hostswitch("remove", plan=later)
+    assert (code, result["outcome"]) == (0, "waiting")
+    assert all(item["why"].startswith("removal due 20") for item in result["waiting"])
+    assert aside(world) == [LIVE, BACKUP]
+
+
+def test_a_failed_verification_removes_nothing(world: World, plan: dict[str, Any]) -> None:
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    verify(world, good=False)
+    assert world.hostswitch("remove", plan=plan)[1]["outcome"] == "waiting for verification"
+    assert aside(world) == [LIVE, BACKUP]
+
+
+def changed_key(_world: World) -> str:
+    return """UPDATE whatsapp_keys SET value = '{"private": 1, "public": 2}'
+               WHERE key_type = 'pre-key' AND key_id = '3'"""
+
+
+def dropped_key(_world: World) -> str:
+    return "DELETE FROM whatsapp_keys WHERE key_type = 'app-state-sync-key'"
+
+
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [(changed_key, "pre-key-3.json"), (dropped_key, "app-state-sync-key-AAAAAFo")],
+)
+def test_a_key_that_is_not_accounted_for_stops_every_removal(
+    world: World, plan: dict[str, Any], harm: Any, named: str
+) -> None:
+    """The file may be the last copy of that key."""
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    world.query(harm(world))
+    code, result = world.hostswitch("remove", plan=plan)
+    assert (code, result["outcome"]) == (3, "refused")
+    assert any(named in refusal for refusal in result["refusals"]), result["refusals"]
+    assert aside(world) == [LIVE, BACKUP]
+
+
+def test_without_an_archive_nothing_is_removed(world: World, plan: dict[str, Any]) -> None:
+    verify(world)
+    code, result = world.hostswitch("remove", plan=plan)
+    assert code == 3
+    assert all("no archive" in refusal for refusal in result["refusals"])
+
+
+def test_a_damaged_archive_stops_removal(world: World, plan: dict[str, Any]) -> None:
+    """An earlier proof is evidence, not permission: the archive is read again."""
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    archive = world.place / "archive" / ROLLOUT / f"{BACKUP}.tar.zst.age"
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    code, _ = world.hostswitch("remove", plan=plan)
+    assert code in (1, 3)
+    assert aside(world) == [LIVE, BACKUP]
+
+
+def test_a_directory_that_appears_again_is_set_aside_again(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """An empty one, as the old version makes at a stray start, is no cut-over."""
+    (world.live / f"company_{COMPANY}").mkdir(parents=True)
+    again = {**plan, "rollout_id": "20261123T140000Z-next"}
+    code, result = world.hostswitch("switch", plan=again)
+    assert (code, result["outcome"]) == (0, "switched")
+    assert result["cut_over"] == []
+    assert not world.live.exists()

@@ -1,0 +1,278 @@
+"""The switch on a real PM2 and a real PostgreSQL: forward, nothing to do, refused, put back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import pytest
+from world import APP, COMPANY, NEW, ROLLOUT, World
+
+ON_FILES = "files"
+ON_POSTGRES = "postgres"
+
+
+def assert_before(world: World, files: dict[str, str]) -> None:
+    """Everything is as before the switch: files, pointers, rows, and the old version runs."""
+    world.wait_for(ON_FILES)
+    assert world.files() == files
+    assert not (world.app_dir / "current").exists()
+    assert "USE_REPOSITORY_PATTERN=false" in (world.app_dir / ".env").read_text()
+    assert world.rows() == (0, 0)
+    assert not (world.app_dir / ".set-aside").exists()
+    assert_closed(world)
+
+
+def assert_after(world: World, files: dict[str, str]) -> None:
+    """The cut-over is done: rows, pointers, files aside, and the new version runs on rows."""
+    world.wait_for(ON_POSTGRES)
+    status = world.status()
+    assert status is not None
+    assert (status["credentials"], status["keys"]) == (True, len(files) - 1)
+    assert os.readlink(world.app_dir / "current") == f"releases/{NEW}"
+    assert world.rows() == (1, len(files) - 1)
+    assert world.query("SELECT state FROM whatsapp_imports WHERE state <> 'withdrawn'") == [
+        ("active",)
+    ]
+    assert not world.live.exists()
+    aside = list((world.app_dir / ".set-aside").glob(f"*/baileys_sessions/company_{COMPANY}"))
+    assert [sorted(path.name for path in one.iterdir()) for one in aside] == [sorted(files)]
+    assert_closed(world)
+
+
+def assert_closed(world: World) -> None:
+    """Nothing of an open switch is left: above all no plan with its password, no copy."""
+    left = {path.name for path in world.state.iterdir()} - {"lock", "history.jsonl", "copies"}
+    assert left == set()
+    copies = world.state / "copies"
+    assert not copies.exists() or not list(copies.iterdir())
+
+
+def test_a_cut_over_and_a_second_run(world: World) -> None:
+    """The whole table at once; the second run must restart nothing."""
+    files = world.files()
+    code, plan = world.hostswitch("preflight")
+    assert code == 2
+    assert {change["kind"] for change in plan["changes"]} == {
+        "release",
+        "flag",
+        "cut-over",
+        "set-aside",
+    }
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (0, "switched")
+    assert_after(world, files)
+    assert result["companies"][COMPANY] == {
+        "keys_before": 12,
+        "keys_imported": 12,
+        "keys_after": 12,
+    }
+    assert 0 < result["seconds_without_service"] < 20
+    assert result["not_checked"] == ["connected to WhatsApp"]
+    pid = world.process()["pid"]
+    assert world.hostswitch("preflight")[0] == 0
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (0, "nothing to do")
+    assert world.process()["pid"] == pid
+    assert (world.pm2_home / "dump.pm2").stat().st_mode & 0o077 == 0
+    assert (world.pm2_home / "dump.pm2.bak").stat().st_mode & 0o077 == 0
+
+
+def test_a_reboot_after_it_brings_the_new_version_back(world: World) -> None:
+    files = world.files()
+    assert world.hostswitch("switch")[0] == 0
+    world.power_cut()
+    assert world.boot()[1]["outcome"] == "nothing to do"
+    assert_after(world, files)
+
+
+def test_a_flags_only_switch_asks_no_files_and_cures_a_shadow(world: World) -> None:
+    """dotenv never overrides what PM2 exported once: an edited .env alone changes nothing."""
+    assert world.hostswitch("switch")[0] == 0
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", LOG_LEVEL="debug")
+    world.pm2_environment(LOG_LEVEL="info")
+    flags = {**world.plan()["flags"], "LOG_LEVEL": "debug"}
+    plan = world.plan(flags=flags, rollout_id="20261123T140000Z-flag")
+    code, result = world.hostswitch("switch", plan=plan)
+    assert (code, result["outcome"]) == (0, "switched")
+    assert result["flags"] == [{"name": "LOG_LEVEL", "from": "info", "to": "debug"}]
+    assert world.seen_flags() == {"LOG_LEVEL": "debug"}
+    assert any("shadows" in change for change in result["changes"])
+
+
+def unknown_file(world: World) -> None:
+    (world.company / "notes.txt").write_text("x")
+
+
+def symlink_out(world: World) -> None:
+    (world.company / "session-1.0.json").symlink_to("/etc/passwd")
+
+
+def torn_creds(world: World) -> None:
+    (world.company / "creds.json").write_text('{"me":')
+
+
+def undeclared_company(world: World) -> None:
+    (world.live / "company_111").mkdir()
+    (world.live / "company_111" / "creds.json").write_text(
+        (world.company / "creds.json").read_text()
+    )
+
+
+def other_baileys(world: World) -> None:
+    lock = {"packages": {"node_modules/@whiskeysockets/baileys": {"version": "6.17.16"}}}
+    (world.release / "package-lock.json").write_text(json.dumps(lock))
+
+
+def syntax_error(world: World) -> None:
+    (world.release / "src" / "server.js").write_text("const = 1")
+
+
+def no_next_env(world: World) -> None:
+    (world.app_dir / ".env.next").unlink()
+
+
+def both_providers(world: World) -> None:
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", USE_LEGACY_SUPABASE="true")
+
+
+def rows_of_unknown_origin(world: World) -> None:
+    world.query("ALTER TABLE whatsapp_keys DROP CONSTRAINT IF EXISTS whatsapp_keys_company")
+    world.query(
+        "INSERT INTO whatsapp_keys (company_id, key_type, key_id, value) "
+        f"VALUES ('{COMPANY}', 'pre-key', '1', '{{}}')"
+    )
+
+
+def no_tables(world: World) -> None:
+    world.query("DROP TABLE whatsapp_import_files, whatsapp_imports")
+
+
+def cluster_mode(world: World) -> None:
+    path = world.place / "ecosystem.config.js"
+    path.write_text(path.read_text().replace('"fork"', '"cluster"'))
+
+
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [
+        (unknown_file, "notes.txt"),
+        (symlink_out, "session-1.0.json"),
+        (torn_creds, "creds.json"),
+        (undeclared_company, "company 111"),
+        (other_baileys, "6.17.16"),
+        (syntax_error, "node --check"),
+        (no_next_env, ".env.next"),
+        (both_providers, "two auth providers"),
+        (rows_of_unknown_origin, "without credentials"),
+        (no_tables, "whatsapp_imports"),
+        (cluster_mode, "fork mode"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_refused_before_the_service_is_touched(
+    world: World, harm: Callable[[World], None], named: str
+) -> None:
+    """What is found out after the stop costs the customers minutes; it must be found before."""
+    harm(world)
+    process, tree = world.process(), world.tree()
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (3, "refused")
+    assert any(named in refusal for refusal in result["refusals"]), result
+    assert world.process() == process
+    assert world.tree() == tree
+    assert not (world.state / "journal.jsonl").exists()
+
+
+def test_refused_without_space_or_database(world: World) -> None:
+    process = world.process()
+    assert world.hostswitch("switch", plan=world.plan(minimum_free_mb=1 << 40))[0] == 3
+    away = {**world.plan()["database"], "host": "/nonexistent"}
+    code, result = world.hostswitch("switch", plan=world.plan(database=away))
+    assert code == 3
+    assert any("cannot connect" in refusal for refusal in result["refusals"])
+    assert world.process() == process
+
+
+def test_a_new_version_that_does_not_start_is_put_back(world: World) -> None:
+    """No key moved, the rows equal the record: the way back to the files is still open."""
+    files = world.files()
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="fail")
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (4, "put back")
+    assert_before(world, files)
+    assert world.query("SELECT state FROM whatsapp_imports") == [("withdrawn",)]
+    world.power_cut()
+    world.boot()
+    assert_before(world, files)
+
+
+def test_once_keys_moved_the_old_version_never_starts_again(world: World) -> None:
+    """Started on its files it would set ratchets back."""
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="touch")
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (5, "left stopped")
+    assert world.status() is None
+    assert world.rows() == (1, 11)
+    assert "left stopped" in world.alarm.read_text()
+    assert_closed(world)
+    world.power_cut()
+    world.boot()
+    assert world.status() is None
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true")
+    plan = world.plan(rollout_id="20261123T140000Z-next")
+    code, result = world.hostswitch("switch", plan=plan)
+    assert (code, result["outcome"]) == (0, "switched")
+    assert world.status() == {
+        "provider": "postgres",
+        "credentials": True,
+        "keys": 11,
+        "connection": "connecting",
+    }
+
+
+def test_a_later_version_that_fails_is_put_back_to_the_one_before(world: World) -> None:
+    """Without a cut-over the version before runs on the same database."""
+    assert world.hostswitch("switch")[0] == 0
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="fail")
+    code, result = world.hostswitch("switch", plan=world.plan(rollout_id="20261123T140000Z-bad"))
+    assert (code, result["outcome"]) == (4, "put back")
+    world.wait_for(ON_POSTGRES)
+    assert "DRILL" not in (world.app_dir / ".env").read_text()
+    assert_closed(world)
+
+
+def test_a_stop_that_tears_credentials_leaves_the_service_stopped(world: World) -> None:
+    """Started on a torn creds.json the old version would make a new identity."""
+    files = world.files()
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false", DRILL_TEAR="1")
+    world.pm2("restart", APP)
+    world.wait_for(ON_FILES)
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (5, "left stopped")
+    assert world.status() is None
+    assert "creds.json" in world.alarm.read_text()
+    assert world.hostswitch("resume")[0] == 5
+    assert world.status() is None
+    copy = world.state / "copies" / ROLLOUT / "baileys_sessions" / f"company_{COMPANY}"
+    (world.company / "creds.json").write_text((copy / "creds.json").read_text())
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back")
+    world.wait_for(ON_FILES)
+    assert world.files() == files
+    assert_closed(world)
+
+
+def test_a_controller_that_hangs_up_changes_nothing(world: World) -> None:
+    """The pipe to the controller is closed as soon as the plan was read."""
+    files = world.files()
+    world.hostswitch_unheard("switch")
+    assert_after(world, files)
+    code, shown = world.hostswitch("status", "--app-dir", str(world.app_dir))
+    assert code == 0
+    assert shown["history"][-1]["outcome"] == "switched"
+    assert [item["name"] for item in shown["set_aside"]] == [
+        "baileys_sessions",
+        "baileys_sessions_backup",
+    ]

@@ -1,0 +1,409 @@
+"""One host in a directory: application, PM2, database, and the host program run against them."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from sessionstore.grammar import Key, encode
+
+SERVICE = Path(__file__).parent / "service" / "server.js"
+COMPANY = "962302"
+OLD = "1" * 40
+NEW = "2" * 40
+APP = "baileys-whatsapp-service"
+ROLLOUT = "20261122T140000Z-test"
+
+# The first process of a pid namespace has to reap those whose parents are gone.
+_INIT = """
+import os, time
+print(flush=True)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        time.sleep(0.02)
+"""
+
+
+class World:
+    """Everything that the tests look at and break."""
+
+    def __init__(self, place: Path, server: Path, tools: Path) -> None:
+        self.place = place
+        self.server = server
+        self.tools = tools
+        self.app_dir = place / "app"
+        self.state = place / "state"
+        self.run_dir = place / "run"
+        self.pm2_home = place / "pm2"
+        self.live = self.app_dir / "baileys_sessions"
+        self.company = self.live / f"company_{COMPANY}"
+        self.release = self.app_dir / "releases" / NEW
+        self.database = f"host_{place.name.replace('-', '_').lower()}"
+        self.port = _free_port()
+        self.alarm = place / "alarm"
+        self._machine: subprocess.Popen[bytes] | None = None
+
+    def build(self) -> None:
+        """The state before: in-place checkout on files, running; the new release staged."""
+        self.power_on()
+        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
+            admin.execute(f'CREATE DATABASE "{self.database}" TEMPLATE prepared')
+        self._version(self.app_dir, OLD)
+        (self.app_dir / ".git").mkdir()
+        (self.app_dir / ".git" / "HEAD").write_text(OLD + "\n")
+        self._version(self.release, NEW)
+        (self.release / "src" / "new").touch()
+        (self.release / ".env").symlink_to("../../.env")
+        self.write_env(".env", USE_REPOSITORY_PATTERN="false")
+        self.write_env(".env.next", USE_REPOSITORY_PATTERN="true")
+        write_sessions(self.company)
+        backup = self.app_dir / "baileys_sessions_backup"
+        backup.mkdir()
+        (backup / "pre-key-7.json").write_text("{}")
+        self._ecosystem()
+        self.pm2(
+            "start",
+            str(self.app_dir / "src" / "server.js"),
+            "--name",
+            APP,
+            "--cwd",
+            str(self.app_dir),
+        )
+        self.pm2("save")
+        self.wait_for("files")
+
+    def tear_down(self) -> None:
+        """End every process, drop the database, remove the files."""
+        self.power_cut()
+        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+        shutil.rmtree(self.place)
+
+    def _version(self, directory: Path, revision: str) -> None:
+        (directory / "src").mkdir(parents=True)
+        shutil.copy(SERVICE, directory / "src")
+        (directory / "node_modules").symlink_to(self.tools / "node_modules")
+        packages = {"node_modules/@whiskeysockets/baileys": {"version": "7.0.0-rc14"}}
+        lock = {"name": revision, "packages": packages}
+        (directory / "package-lock.json").write_text(json.dumps(lock))
+
+    def _ecosystem(self) -> None:
+        app = {
+            "name": APP,
+            "cwd": str(self.app_dir / "current"),
+            "script": str(self.app_dir / "current" / "src" / "server.js"),
+            "exec_mode": "fork",
+            "instances": 1,
+            "max_restarts": 2,
+            "kill_timeout": 5000,
+        }
+        text = f"module.exports = {json.dumps({'apps': [app]})}"
+        (self.place / "ecosystem.config.js").write_text(text)
+
+    def write_env(self, name: str, **values: str) -> None:
+        """Write `.env` or `.env.next` with these values over the usual ones."""
+        usual = {
+            "USE_LEGACY_SUPABASE": "false",
+            "LOG_LEVEL": "info",
+            "POSTGRES_HOST": str(self.server),
+            "POSTGRES_PORT": "5432",
+            "POSTGRES_DATABASE": self.database,
+            "POSTGRES_USER": "postgres",
+            "POSTGRES_PASSWORD": "sécret",
+            "STATUS_PORT": str(self.port),
+            "COMPANIES": COMPANY,
+        }
+        path = self.app_dir / name
+        path.write_text("".join(f"{k}={v}\n" for k, v in {**usual, **values}.items()))
+        path.chmod(0o600)
+
+    def plan(self, **changes: Any) -> dict[str, Any]:
+        """The plan of the cut-over."""
+        return {
+            "version": 1,
+            "rollout_id": ROLLOUT,
+            "environment": "test",
+            "host": "here",
+            "operator": "tester",
+            "reason": "",
+            "app_dir": str(self.app_dir),
+            "service_user": getpass.getuser(),
+            "pm2_home": str(self.pm2_home),
+            "service_app": APP,
+            "pm2_apps": [APP],
+            "ecosystem": str(self.place / "ecosystem.config.js"),
+            "revision": NEW,
+            "release": str(self.release),
+            "entry": "src/server.js",
+            "env_live": str(self.app_dir / ".env"),
+            "env_next": str(self.app_dir / ".env.next"),
+            "flags": {
+                "USE_LEGACY_SUPABASE": "false",
+                "USE_REPOSITORY_PATTERN": "true",
+                "LOG_LEVEL": "info",
+            },
+            "companies": [COMPANY],
+            "legacy_directories": [
+                {"path": "baileys_sessions", "kind": "live", "acknowledge": None},
+                {"path": "baileys_sessions_backup", "kind": "backup", "acknowledge": None},
+            ],
+            "database": {
+                "host": str(self.server),
+                "port": 5432,
+                "dbname": self.database,
+                "user": "postgres",
+                "password": "sécret",
+                "sslmode": "disable",
+                "sslrootcert": None,
+            },
+            "gate": {
+                "status_url": f"http://127.0.0.1:{self.port}/status",
+                "limit_seconds": 8,
+                "settle_seconds": 0.5,
+                "connected": "not checked",
+            },
+            "archive": {"directory": str(self.place / "archive"), "recipients": []},
+            "remove_after_days": 0,
+            "kill_timeout_ms": 5000,
+            "minimum_free_mb": 1,
+            "alarm_command": ["sh", "-c", f"cat >> {self.alarm}"],
+            **changes,
+        }
+
+    def hostswitch(
+        self, *arguments: str, plan: dict[str, Any] | None = None, die_at: str = ""
+    ) -> tuple[int, dict[str, Any]]:
+        """Run the host program as the controller does; exit code and its last line."""
+        if die_at:
+            (self.run_dir / "die-at").write_text(die_at)
+            (self.run_dir / "die-at").chmod(0o600)
+        done = subprocess.run(
+            [
+                *self._inside(),
+                sys.executable,
+                "-m",
+                "hostswitch",
+                "--state",
+                str(self.state),
+                "--run",
+                str(self.run_dir),
+                "--search-path",
+                self.search_path,
+                *arguments,
+            ],
+            input=json.dumps(plan or self.plan()).encode(),
+            capture_output=True,
+            check=False,
+            cwd=SERVICE.parents[3],
+            timeout=120,
+        )
+        assert "sécret".encode() not in done.stdout + done.stderr
+        assert b"Traceback" not in done.stderr, done.stderr.decode()
+        lines = done.stdout.splitlines()
+        print(done.stdout.decode(), done.stderr.decode())
+        return done.returncode, json.loads(lines[-1]) if lines else {}
+
+    def hostswitch_unheard(self, *arguments: str) -> None:
+        """Run the host program for a controller that hangs up when it has sent the plan."""
+        reading, writing = os.pipe()
+        with subprocess.Popen(
+            [
+                *self._inside(),
+                sys.executable,
+                "-m",
+                "hostswitch",
+                "--state",
+                str(self.state),
+                "--search-path",
+                self.search_path,
+                *arguments,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=writing,
+            stderr=writing,
+            cwd=SERVICE.parents[3],
+        ) as running:
+            os.close(writing)
+            os.close(reading)
+            running.communicate(json.dumps(self.plan()).encode(), timeout=120)
+
+    def process(self) -> dict[str, Any]:
+        """Pid and restarts of the service."""
+        (app,) = json.loads(self.pm2("jlist"))
+        return {"pid": app["pid"], "restarts": app["pm2_env"]["restart_time"]}
+
+    def pm2_environment(self, **values: str) -> None:
+        """Restart the service with names that PM2 exports from then on."""
+        self.pm2("restart", APP, "--update-env", environment=values)
+        self.wait_for("postgres")
+
+    def tree(self) -> dict[str, str]:
+        """Every file under the application directory with its content, links as they are."""
+        found = {}
+        for path in sorted(self.app_dir.rglob("*")):
+            if "node_modules" not in path.parts and (path.is_symlink() or path.is_file()):
+                name = str(path.relative_to(self.app_dir))
+                found[name] = os.readlink(path) if path.is_symlink() else path.read_text()
+        return found
+
+    def seen_flags(self) -> dict[str, Any]:
+        """The settings that the service says it sees."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=1) as answer:
+            return dict(json.load(answer)["flags"])
+
+    @property
+    def search_path(self) -> str:
+        """PATH with this test's PM2."""
+        return f"{self.tools}/node_modules/.bin:{os.environ['PATH']}"
+
+    def pm2(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        """Run PM2 in an environment as clean as that of the host program."""
+        clean = {"HOME": str(self.place), "PATH": self.search_path, "PM2_HOME": str(self.pm2_home)}
+        done = subprocess.run(
+            [*self._inside(), "pm2", *arguments],
+            env={**clean, **(environment or {})},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return done.stdout.decode()
+
+    def status(self) -> dict[str, Any] | None:
+        """What the service says of the company; None if it does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self.port}/status"
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                return dict(json.load(answer)["companies"][COMPANY])
+        except OSError:
+            return None
+
+    def wait_for(self, provider: str) -> None:
+        """Wait until the service answers from this provider."""
+        end = time.monotonic() + 10
+        while (self.status() or {}).get("provider") != provider:
+            assert time.monotonic() < end, (
+                f"no answer from {provider}: {self.pm2('logs', '--nostream')}"
+            )
+            time.sleep(0.05)
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        with psycopg.connect(
+            host=str(self.server), user="postgres", dbname=self.database, autocommit=True
+        ) as connection:
+            cursor = connection.execute(text)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self) -> tuple[int, int]:
+        """Credentials and keys in the database."""
+        (auth,), (keys,) = (
+            self.query(f"SELECT count(*) FROM {table}")[0]
+            for table in ("whatsapp_auth", "whatsapp_keys")
+        )
+        return auth, keys
+
+    def files(self) -> dict[str, str]:
+        """Every session file of the live directory, by name."""
+        return {path.name: path.read_text() for path in sorted(self.company.iterdir())}
+
+    def power_on(self) -> None:
+        """Processes of a machine of their own: a pid namespace whose end ends all of them.
+
+        The host program refuses to go on where it can't look into every process.
+        """
+        self.run_dir.mkdir(exist_ok=True)
+        self._machine = subprocess.Popen(
+            [
+                "unshare",
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+                sys.executable,
+                "-c",
+                _INIT,
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert self._machine.stdout
+        self._machine.stdout.readline()
+
+    def power_cut(self) -> None:
+        """Every process is gone at once, and what lies under /run with them."""
+        if self._machine is not None:
+            self._machine.kill()
+            self._machine.wait()
+            shutil.rmtree(self.run_dir)
+
+    def _inside(self) -> list[str]:
+        """The command that runs another one among the machine's processes."""
+        assert self._machine is not None
+        outer = self._machine.pid
+        init = Path(f"/proc/{outer}/task/{outer}/children").read_text().strip()
+        return ["nsenter", "--target", init, "--pid", "--mount", "--"]
+
+    def boot(self) -> tuple[int, dict[str, Any]]:
+        """What the boot units do, PM2's own between them."""
+        self.power_on()
+        self.hostswitch("resume", "--boot", "before-pm2")
+        self.pm2("resurrect")
+        return self.hostswitch("resume", "--boot", "after-pm2")
+
+
+def write_sessions(directory: Path) -> None:
+    """A company's files as Baileys writes them, few and of several types."""
+    directory.mkdir(parents=True)
+    (directory / "creds.json").write_text(json.dumps(_credentials()))
+    for number in range(1, 9):
+        _write(
+            directory,
+            Key("pre-key", str(number)),
+            {"private": _buffer(number), "public": _buffer(number + 1)},
+        )
+    _write(directory, Key("sender-key-memory", "120363041234567890@g.us"), {"1@lid": True})
+    _write(directory, Key("app-state-sync-key", "AAAAAFoo/+8="), {"keyData": "a2V5"})
+    _write(directory, Key("lid-mapping", "15550002222"), "99001133")
+    _write(directory, Key("lid-mapping", "99001133_reverse"), "15550002222")
+
+
+def _write(directory: Path, key: Key, value: Any) -> None:
+    (directory / encode(key)).write_text(json.dumps(value))
+
+
+def _credentials() -> dict[str, Any]:
+    return {
+        "noiseKey": {"private": _buffer(1), "public": _buffer(2)},
+        "signedIdentityKey": {"private": _buffer(3), "public": _buffer(4)},
+        "registrationId": 4711,
+        "advSecretKey": "c2VjcmV0",
+        "nextPreKeyId": 9,
+        "firstUnuploadedPreKeyId": 9,
+        "accountSyncCounter": 1,
+        "registered": True,
+        "me": {"id": "15550001111:7@s.whatsapp.net"},
+        "myAppStateKeyId": "AAAAAFoo/+8=",
+    }
+
+
+def _buffer(number: int) -> dict[str, str]:
+    return {"type": "Buffer", "data": base64.b64encode(bytes([number]) * 32).decode()}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

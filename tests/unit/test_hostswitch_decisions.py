@@ -1,0 +1,173 @@
+"""What a switch does and what it refuses, from what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hostswitch.decisions import InDatabase, LegacySeen, Seen, decide
+from hostswitch.plan import Acknowledgement, Archive, Database, Gate, LegacyDirectory, Plan
+
+NEW, OLD = "2" * 40, "1" * 40
+APP = "/opt/ai-admin"
+LIVE = LegacyDirectory("baileys_sessions", "live", None)
+BACKUP = LegacyDirectory("old", "backup", Acknowledgement("kept", False, ()))
+PROVIDER = {"USE_LEGACY_SUPABASE": "false", "USE_REPOSITORY_PATTERN": "true"}
+FLAGS = {**PROVIDER, "LOG_LEVEL": "info"}
+CONNECTION = {
+    "POSTGRES_HOST": "db",
+    "POSTGRES_PORT": "5432",
+    "POSTGRES_DATABASE": "whatsapp",
+    "POSTGRES_USER": "app",
+    "POSTGRES_PASSWORD": "x",
+}
+NEXT = {**CONNECTION, **FLAGS}
+ON_FILES = {**NEXT, "USE_REPOSITORY_PATTERN": "false"}
+
+PLAN = Plan(
+    rollout_id="one",
+    environment="lab",
+    host="wa",
+    operator="ada",
+    reason="",
+    app_dir=APP,
+    service_user="ai-admin",
+    pm2_home="/home/x/.pm2",
+    service_app="app",
+    pm2_apps=("app",),
+    ecosystem="/etc/e.js",
+    revision=NEW,
+    release=f"{APP}/releases/{NEW}",
+    entry="src/server.js",
+    env_live=f"{APP}/.env",
+    env_next=f"{APP}/.env.next",
+    flags=FLAGS,
+    companies=("962302",),
+    legacy_directories=(LIVE, BACKUP),
+    database=Database("db", 5432, "whatsapp", "app", "x", "verify-full", None),
+    gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked"),
+    archive=Archive("/b", ()),
+    remove_after_days=0,
+    kill_timeout_ms=15000,
+    minimum_free_mb=1,
+    alarm_command=None,
+)
+
+BEFORE = Seen(
+    current=None,
+    running=True,
+    directory=APP,
+    environment={},
+    env_live=ON_FILES,
+    env_next=NEXT,
+    env_same=False,
+    legacy=(LegacySeen(LIVE, True, {"962302": 1313}), LegacySeen(BACKUP, True)),
+    database={"962302": InDatabase(False, 0)},
+)
+AFTER = replace(
+    BEFORE,
+    current=PLAN.release,
+    directory=PLAN.release,
+    env_live=NEXT,
+    env_same=True,
+    legacy=(LegacySeen(LIVE, False), LegacySeen(BACKUP, False)),
+    database={"962302": InDatabase(True, 1313)},
+)
+
+
+def kinds(**changes: Any) -> set[str]:
+    """Kinds of the refusals before the cut-over, with some things seen otherwise."""
+    return {refusal.kind for refusal in decide(PLAN, replace(BEFORE, **changes)).refusals}
+
+
+def test_a_cut_over_imports_and_sets_everything_aside() -> None:
+    decision = decide(PLAN, BEFORE)
+    assert not decision.refusals
+    assert decision.cut_over == {"962302": "baileys_sessions"}
+    assert decision.aside == (LIVE, BACKUP)
+    found = [change.kind for change in decision.changes]
+    assert found == ["release", "flag", "cut-over", "set-aside", "set-aside"]
+
+
+def test_after_it_there_is_nothing_to_do() -> None:
+    """A second rollout must restart nothing."""
+    decision = decide(PLAN, AFTER)
+    assert not decision.changes
+    assert not decision.refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"current": f"{APP}/releases/{OLD}"}, "release"),
+        ({"running": False, "directory": None}, "start"),
+        ({"directory": APP}, "start"),
+        ({"environment": {"LOG_LEVEL": "debug"}}, "shadow"),
+        ({"env_live": {**NEXT, "LOG_LEVEL": "warn"}}, "flag"),
+        ({"env_live": {**NEXT, "SECRET": "old"}}, "setting"),
+        ({"env_same": False}, "env"),
+        ({"legacy": (LegacySeen(LIVE, True), LegacySeen(BACKUP, False))}, "set-aside"),
+    ],
+)
+def test_each_difference_alone_is_a_change(changes: dict[str, Any], kind: str) -> None:
+    """What is overlooked here is never rolled out."""
+    decision = decide(PLAN, replace(AFTER, **changes))
+    assert [change.kind for change in decision.changes] == [kind]
+    assert not decision.refusals
+    assert "old" not in str(decision.changes[0]).replace("old/", "")
+
+
+def test_a_directory_of_a_company_that_the_database_has_is_evidence_only() -> None:
+    """Importing it again would set ratchets back."""
+    seen = replace(AFTER, legacy=(LegacySeen(LIVE, True, {"962302": 3}),))
+    decision = decide(PLAN, seen)
+    assert not decision.cut_over
+    assert decision.to_account == (LIVE,)
+    assert decision.aside == (LIVE,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"env_next": {**NEXT, "USE_REPOSITORY_PATTERN": "false"}}, "providers"),
+        ({"env_next": {**NEXT, "USE_LEGACY_SUPABASE": "true"}}, "providers"),
+        ({"env_next": {**NEXT, "POSTGRES_HOST": "elsewhere"}}, "env"),
+        ({"env_next": {**NEXT, "POSTGRES_PASSWORD": "wrong"}}, "env"),
+        ({"env_next": {**NEXT, "LOG_LEVEL": "debug"}}, "env"),
+        ({"env_live": {"USE_LEGACY_SUPABASE": "true"}}, "providers"),
+        ({"environment": {"USE_REPOSITORY_PATTERN": "true"}}, "providers"),
+        ({"legacy": (LegacySeen(LIVE, True, {"962302": 1, "111": 2}),)}, "company"),
+        ({"legacy": (LegacySeen(LIVE, False),)}, "company"),
+        ({"database": {"962302": InDatabase(False, 5)}}, "database"),
+        ({"database": {"962302": InDatabase(False, 0, staged_import="i")}}, "database"),
+        ({"database": {"962302": InDatabase(False, 0, active_import="i")}}, "database"),
+    ],
+)
+def test_what_could_lose_keys_is_refused(changes: dict[str, Any], kind: str) -> None:
+    """Each of these once started, the service would run on other keys than its own."""
+    assert kind in kinds(**changes)
+
+
+def test_provider_flags_change_data_so_only_a_cut_over_switches_them() -> None:
+    plan = replace(PLAN, flags={"USE_LEGACY_SUPABASE": "true", "USE_REPOSITORY_PATTERN": "false"})
+    seen = replace(AFTER, env_next={**NEXT, **plan.flags})
+    refusals = decide(plan, seen).refusals
+    assert [refusal.kind for refusal in refusals] == ["providers"]
+    assert "only a cut-over switches them" in refusals[0].remedy
+
+
+def test_no_refusal_shows_a_password() -> None:
+    seen = replace(BEFORE, env_next={**NEXT, "POSTGRES_PASSWORD": "hunter2"})
+    decision = decide(PLAN, seen)
+    assert decision.refusals
+    assert "hunter2" not in repr(decision)
+
+
+def test_before_staging_the_next_env_is_foreseen_from_the_declared_flags() -> None:
+    """Preflight on a host where nothing is staged yet must not refuse what staging brings."""
+    decision = decide(PLAN, replace(BEFORE, env_next=None, database=None))
+    assert not decision.refusals
+    assert any("USE_REPOSITORY_PATTERN" in change.what for change in decision.changes)
+    assert any("if the database does not have it" in change.what for change in decision.changes)

@@ -1,0 +1,96 @@
+"""The journal and the history keep what was written, whatever a power cut tears."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from hostswitch.drill import Drill
+from hostswitch.errors import LockedError
+from hostswitch.history import History
+from hostswitch.journal import Journal, JournalError, read
+from hostswitch.lock import held
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.jsonl", Drill(tmp_path / "die-at"))
+
+
+@pytest.mark.parametrize("torn", [b'{"step": "stopped", "ma', b"{\n", b"\x00\x00\x00\n", b"\xff"])
+def test_a_torn_last_line_is_dropped_and_written_over(
+    tmp_path: Path, journal: Journal, torn: bytes
+) -> None:
+    """The act behind a torn intent has not begun; glued to the next line it would ruin both."""
+    journal.mark("ready", "intent")
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes() + torn)
+    assert [entry.instant for entry in read(path)] == ["intent:ready"]
+    again = Journal(path, Drill(tmp_path / "die-at"))
+    again.mark("ready", "done", bytes=3)
+    assert [entry.instant for entry in read(path)] == ["intent:ready", "done:ready"]
+    assert read(path)[-1].data == {"bytes": 3}
+
+
+def test_a_ruined_line_in_the_middle_is_refused(tmp_path: Path, journal: Journal) -> None:
+    """Guessing around it could start the wrong version."""
+    journal.mark("ready", "intent")
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"nonsense\n" + path.read_bytes())
+    with pytest.raises(JournalError, match="no journal line"):
+        read(path)
+
+
+def test_the_journal_is_private(tmp_path: Path, journal: Journal) -> None:
+    journal.mark("ready", "intent")
+    assert (tmp_path / "journal.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_a_drill_kills_right_after_its_line_and_only_once(tmp_path: Path) -> None:
+    """The lab's fault tests rest on it."""
+    drill, path = tmp_path / "die-at", tmp_path / "journal.jsonl"
+    drill.write_text("done:ready\n")
+    drill.chmod(0o600)
+    child = os.fork()
+    if child == 0:
+        journal = Journal(path, Drill(drill))
+        journal.mark("ready", "intent")
+        journal.mark("ready", "done")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert [entry.instant for entry in read(path)] == ["intent:ready", "done:ready"]
+    assert not drill.exists()
+
+
+def test_a_drill_file_that_others_may_write_is_ignored(tmp_path: Path, journal: Journal) -> None:
+    """Else any user could have the switch killed."""
+    drill = tmp_path / "die-at"
+    drill.write_text("intent:ready")
+    drill.chmod(0o666)
+    journal.mark("ready", "intent")
+    assert drill.exists()
+
+
+def test_history_survives_a_torn_line_and_a_repeated_close(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    first = history.add("switch", rollout_id="one")
+    path.write_bytes(path.read_bytes() + b'{"event": "swi')
+    history.add_once(first)
+    second = history.add("switch", rollout_id="two")
+    assert history.lines() == [first, second]
+
+
+def test_a_second_holder_is_told_who_and_what(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with held(path, "ada", "switch one"):
+        with pytest.raises(LockedError, match="switch one by ada since 20") as caught:
+            with held(path, "bob", "switch two"):
+                pass
+        assert caught.value.exit_code == 6
+    with held(path, "bob", "switch two"):
+        pass

@@ -1,0 +1,266 @@
+"""Removal: nothing at all unless everything is proven."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sessionstore import removal
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import DirectoryProblem, Refused
+from sessionstore.manifest import Manifest, entry_of
+from sessionstore.whole import walk
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A set-aside directory."""
+    tree = tmp_path / "aside" / "baileys_sessions"
+    (tree / "company_1").mkdir(parents=True)
+    (tree / "company_1" / "creds.json").write_text("{}")
+    for number in range(20):
+        (tree / "company_1" / f"pre-key-{number}.json").write_text("x" * 5000)
+    (tree / "-rf *\n").write_text("hostile")
+    return tree
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Iterator[Path]:
+    """Something outside that must never be touched."""
+    canary = tmp_path / "canary"
+    canary.mkdir()
+    (canary / "file").write_text("alive")
+    yield canary
+    assert (canary / "file").read_text() == "alive"
+
+
+def manifest_of(tree: Path) -> Manifest:
+    """What an archive's manifest would say."""
+    with closing(open_directory(str(tree))) as fd:
+        entries = {node.path: entry_of(node) for node in walk(fd).nodes}
+    return Manifest(tree.name, "", entries, 0, "", "", 0, ())
+
+
+def remove(
+    tree: Path,
+    manifest: Manifest,
+    objections: Callable[[int], Sequence[str]] = lambda fd: [],
+    *,
+    dry_run: bool = False,
+) -> removal.RemovalReport:
+    """Remove tree."""
+    with closing(open_directory(str(tree.parent))) as parent:
+        return removal.remove(
+            parent, tree.name, manifest=manifest, objections=objections, dry_run=dry_run
+        )
+
+
+def snapshot(tree: Path) -> dict[str, bytes]:
+    """Everything below, with contents."""
+    return {
+        str(path.relative_to(tree)): path.read_bytes() if path.is_file() else b""
+        for path in tree.rglob("*")
+    }
+
+
+def test_a_proven_directory_goes(tree: Path, canary: Path) -> None:
+    """And the bytes that come free are counted from its blocks."""
+    blocks = sum(path.lstat().st_blocks * 512 for path in [tree, *tree.rglob("*")])
+    report = remove(tree, manifest_of(tree))
+    assert not list(tree.parent.iterdir())
+    assert (report.files, report.directories, report.resumed) == (22, 2, False)
+    assert report.freed == blocks
+
+
+def test_a_dry_run_deletes_nothing(tree: Path) -> None:
+    """It proves only."""
+    before = snapshot(tree)
+    assert remove(tree, manifest_of(tree), dry_run=True).files == 22
+    assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda tree: (tree / "company_1" / "creds.json").write_text("{ }"), "changed since"),
+        (lambda tree: (tree / "company_1" / "new.json").write_text(""), "not in the archive"),
+        (lambda tree: (tree / "company_1" / "pre-key-3.json").unlink(), "gone"),
+        (lambda tree: (tree / "sub").mkdir(), "not in the archive"),
+        (lambda tree: (tree / "link").symlink_to("/etc"), "symlink"),
+        (lambda tree: os.mkfifo(tree / "fifo"), "FIFO"),
+    ],
+)
+def test_one_difference_and_nothing_is_removed(
+    tree: Path, canary: Path, change: Callable[[Path], object], word: str
+) -> None:
+    """Fails closed: what the archive does not hold exactly is not deleted."""
+    manifest = manifest_of(tree)
+    change(tree)
+    before = snapshot(tree)
+    with pytest.raises(Refused, match=word):
+        remove(tree, manifest)
+    assert snapshot(tree) == before
+
+
+def test_an_objection_of_the_proof_keeps_everything(tree: Path) -> None:
+    """The database says no; every reason is listed."""
+    before = snapshot(tree)
+    with pytest.raises(Refused) as caught:
+        remove(tree, manifest_of(tree), lambda fd: ["key 1 is missing", "key 2 is missing"])
+    assert caught.value.reasons == ("key 1 is missing", "key 2 is missing")
+    assert snapshot(tree) == before
+
+
+def test_the_proof_is_given_the_directory_itself(tree: Path) -> None:
+    """By descriptor: a path could have been swapped."""
+    seen: list[list[str]] = []
+    remove(tree, manifest_of(tree), lambda fd: seen.append(os.listdir(fd)) or [])
+    assert "company_1" in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("f = open('company_1/pre-key-1.json'); ", "open file"),
+        ("import os; os.chdir('company_1'); ", "working directory"),
+        (
+            "import mmap; f = open('company_1/pre-key-1.json'); "
+            "m = mmap.mmap(f.fileno(), 0, prot=1); f.close(); ",
+            "mapped file",
+        ),
+        ("import os; fd = os.open('company_1', 0); os.chdir('/'); ", "open file"),
+    ],
+)
+def test_what_a_process_holds_stays(tree: Path, code: str, how: str) -> None:
+    """Somebody may still be writing keys."""
+    manifest = manifest_of(tree)
+    script = code + "print(flush=True); input()"
+    if how == "mapped file":
+        script = code + "os.close; print(flush=True); input()"
+        script = "import os; " + script.replace("f.close(); ", "f.close(); os.chdir('/'); ")
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        with pytest.raises(Refused, match=f"{process.pid}"):
+            remove(tree, manifest)
+        with closing(open_directory(str(tree))) as fd:
+            holders = removal.held_open(fd)
+        assert [holder.pid for holder in holders] == [process.pid]
+        process.stdin.write(b"\n")
+    assert remove(tree, manifest).files == 22
+
+
+def test_a_symlink_in_its_place_is_refused(tree: Path, canary: Path) -> None:
+    """The directory was swapped for a link to something else."""
+    manifest = manifest_of(tree)
+    tree.rename(tree.with_name("moved"))
+    tree.symlink_to(canary)
+    with pytest.raises(DirectoryProblem):
+        remove(tree, manifest)
+
+
+@pytest.mark.parametrize("place", [".", "company_1"])
+def test_a_mount_is_not_crossed(tree: Path, canary: Path, place: str) -> None:
+    """A bind mount of the same device has the same st_dev."""
+    manifest = manifest_of(tree)
+    subprocess.run(["mount", "--bind", canary, tree / place], check=True)
+    try:
+        with pytest.raises(Refused, match="mount"):
+            remove(tree, manifest)
+    finally:
+        subprocess.run(["umount", tree / place], check=True)
+
+
+def test_a_removal_that_was_killed_goes_on(tree: Path) -> None:
+    """Renamed, half of it deleted: recognised, proven for what is left, finished."""
+    manifest = manifest_of(tree)
+    half = tree.rename(tree.with_name(tree.name + removal.HALF_REMOVED))
+    for number in range(10):
+        (half / "company_1" / f"pre-key-{number}.json").unlink()
+    report = remove(tree, manifest)
+    assert report.resumed and report.files == 12
+    assert not list(tree.parent.iterdir())
+
+
+def test_credentials_go_last(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them, what a power cut leaves could not be accounted for any more."""
+    order: list[str] = []
+    unlink = os.unlink
+
+    def noted(name: str, *, dir_fd: int) -> None:
+        order.append(name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", noted)
+    remove(tree, manifest_of(tree))
+    assert order[-1] == "creds.json"
+
+
+def test_two_candidates_are_refused(tree: Path) -> None:
+    """Nobody can tell which one was proven."""
+    manifest = manifest_of(tree)
+    tree.with_name(tree.name + removal.HALF_REMOVED).mkdir()
+    with pytest.raises(Refused, match="both"):
+        remove(tree, manifest)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
+def test_only_a_bare_name_is_taken(tmp_path: Path, name: str) -> None:
+    """Nothing outside the parent."""
+    with closing(open_directory(str(tmp_path))) as parent, pytest.raises(Refused):
+        removal.remove(parent, name, manifest=manifest_of(tmp_path), objections=lambda fd: [])
+
+
+def test_hard_links_outside_free_nothing(tree: Path, tmp_path: Path) -> None:
+    """Freed means free on the disk."""
+    for path in list((tree / "company_1").iterdir()):
+        (tmp_path / path.name).hardlink_to(path)
+    report = remove(tree, manifest_of(tree))
+    assert report.files == 22
+    assert report.freed < 20 * 5000
+    assert (tmp_path / "pre-key-3.json").read_text() == "x" * 5000
+
+
+def test_a_race_for_a_subdirectory_never_leads_outside(tmp_path: Path, canary: Path) -> None:
+    """company_1 is swapped for a symlink to the canary over and over while it is removed."""
+    stop = threading.Event()
+
+    def swap(tree: Path) -> None:
+        company, moved = tree / "company_1", tree.parent / "moved"
+        while not stop.is_set():
+            try:
+                company.rename(moved)
+                company.symlink_to(canary)
+                company.unlink()
+                moved.rename(company)
+            except OSError:
+                pass
+
+    for round_ in range(15):
+        tree = tmp_path / f"round{round_}" / "sessions"
+        (tree / "company_1").mkdir(parents=True)
+        for number in range(30):
+            (tree / "company_1" / f"pre-key-{number}.json").write_text("x")
+        (tree / "company_1" / "file").write_text("the canary's name")
+        manifest = manifest_of(tree)
+        stop.clear()
+        thread = threading.Thread(target=swap, args=(tree,))
+        thread.start()
+        try:
+            remove(tree, manifest)
+        except (Refused, DirectoryProblem):
+            pass  # Refusing is right; touching the canary would not be.
+        finally:
+            stop.set()
+            thread.join()
+    assert (canary / "file").read_text() == "alive"

@@ -1,0 +1,214 @@
+"""Scanning directories as they are met in the wild."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionstore.errors import DirectoryProblem
+from sessionstore.grammar import Key
+from sessionstore.scan import PROBLEMS, Problem, scan_directory
+
+CREDS = {
+    "me": {"id": "15550001111:7@s.whatsapp.net"},
+    "registrationId": 1,
+    "signedIdentityKey": {"public": "cA=="},
+    "noiseKey": {"public": "cQ=="},
+    "advSecretKey": "cg==",
+    "nextPreKeyId": 31,
+    "firstUnuploadedPreKeyId": 31,
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A directory of session files with one company of two keys."""
+    root = tmp_path / "baileys_sessions"
+    company(root / "company_962302")
+    return root
+
+
+def company(directory: Path) -> Path:
+    """Write credentials and two keys."""
+    directory.mkdir(parents=True)
+    (directory / "creds.json").write_text(json.dumps(CREDS))
+    (directory / "pre-key-1.json").write_text('{"a":1}')
+    (directory / "session-15550002222.0.json").write_text('{"_sessions":{}}')
+    return directory
+
+
+def problems(root: Path) -> list[Problem]:
+    """Everything a scan of root complains about."""
+    with scan_directory(str(root)) as scan:
+        return [*scan.problems, *(one for found in scan.companies for one in found.problems)]
+
+
+def test_a_clean_directory(root: Path) -> None:
+    """Companies, kinds, sizes and identity, and nothing to complain about."""
+    with scan_directory(str(root)) as scan:
+        found = scan.company("962302")
+        assert found is not None and not scan.blocking and not found.blocking
+        assert found.keys == 2 and found.by_type == {"pre-key": 1, "session": 1}
+        assert found.credentials is not None and found.credentials.clocks.next_pre_key == 31
+        assert {entry.key for entry in found.files} == {
+            None,
+            Key("pre-key", "1"),
+            Key("session", "15550002222.0"),
+        }
+        assert all(entry.sha256 and entry.value_sha256 for entry in found.files)
+        assert scan.file_count == 3 and scan.bytes == sum(e.size for e in found.files)
+        assert scan.allocated >= scan.bytes
+
+
+def test_a_listing_reads_no_file(root: Path) -> None:
+    """Fast, and works where contents may not be read."""
+    (root / "company_962302" / "pre-key-1.json").write_text("broken")
+    with scan_directory(str(root), contents=False) as scan:
+        found = scan.companies[0]
+        assert found.keys == 2 and found.credentials is None and not found.blocking
+        assert all(entry.sha256 is None for entry in found.files)
+
+
+def test_a_flat_directory_is_whose_the_caller_says(tmp_path: Path) -> None:
+    """Single-company services keep their files without a company directory."""
+    company(tmp_path / "auth")
+    with scan_directory(str(tmp_path / "auth"), flat_company="7") as scan:
+        assert scan.company_ids == ("7",) and scan.companies[0].directory == "."
+        assert not scan.companies[0].blocking
+    with scan_directory(str(tmp_path / "auth")) as scan:
+        assert scan.companies[0].company_id is None
+    with scan_directory(str(company(tmp_path / "company_8"))) as scan:
+        assert scan.company_ids == ("8",)
+
+
+def test_a_scan_survives_a_rename(root: Path) -> None:
+    """Setting aside renames the directory between scan and proof."""
+    with scan_directory(str(root)) as scan:
+        root.rename(root.with_name("elsewhere"))
+        fd = scan.open_company(scan.companies[0])
+        assert set(os.listdir(fd)) >= {"creds.json"}
+        os.close(fd)
+
+
+def test_a_replaced_company_directory_is_noticed(root: Path) -> None:
+    """What was scanned is what must be imported."""
+    with scan_directory(str(root)) as scan:
+        (root / "company_962302").rename(root / "old")
+        company(root / "company_962302")
+        with pytest.raises(DirectoryProblem, match="replaced"):
+            scan.open_company(scan.companies[0])
+
+
+@pytest.mark.parametrize("kind", ["symlink", "missing", "file"])
+def test_the_directory_itself_must_be_one(tmp_path: Path, kind: str) -> None:
+    """A link could lead out of the application directory."""
+    path = tmp_path / "sessions"
+    if kind == "symlink":
+        (tmp_path / "real").mkdir()
+        path.symlink_to("real")
+    elif kind == "file":
+        path.write_text("")
+    with pytest.raises(DirectoryProblem, match="symlink" if kind == "symlink" else "cannot open"):
+        scan_directory(str(path))
+
+
+def _file(name: str, content: str | bytes = "{}") -> Callable[[Path], None]:
+    raw = content.encode() if isinstance(content, str) else content
+    return lambda directory: void((directory / name).write_bytes(raw))
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def _socket(directory: Path) -> None:
+    here = Path.cwd()
+    os.chdir(directory)  # The path of a socket is limited to 107 bytes.
+    try:
+        socket.socket(socket.AF_UNIX).bind("s")
+    finally:
+        os.chdir(here)
+
+
+def _hard_link(directory: Path) -> None:
+    (directory / "pre-key-2.json").hardlink_to(directory / "pre-key-1.json")
+
+
+def _creds(**changes: object) -> Callable[[Path], None]:
+    return _file("creds.json", json.dumps({**CREDS, **changes}))
+
+
+def _mixed_depth(directory: Path) -> None:
+    deep = directory
+    for _ in range(9):
+        deep /= "d"
+    deep.mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "blocks"),
+    [
+        (_file("notes.txt"), "unknown file", True),
+        (_file("pre-key-0.json"), "unknown file", True),
+        (_file("pre-key-3.json.bak"), None, False),
+        (_file("creds.json.tmp", ""), None, False),
+        (_file(".hidden"), None, False),
+        (_file("creds.json.backup.2025", "x"), None, False),
+        (_file(os.fsdecode(b"pre-key-\xff.json")), "name not UTF-8", True),
+        (lambda d: (d / "link").symlink_to("/etc/passwd"), "not a regular file", True),
+        (lambda d: (d / "pre-key-5.json").symlink_to("pre-key-1.json"), "not a regular file", True),
+        (lambda d: (d / "dangling").symlink_to("nowhere"), "not a regular file", True),
+        (lambda d: os.mkfifo(d / "pre-key-6.json"), "not a regular file", True),
+        (_socket, "not a regular file", True),
+        (_hard_link, "hard link", False),
+        (lambda d: (d / "sub").mkdir(), "unknown directory", True),
+        (lambda d: void(company(d / "company_5")), "unexpected place", True),
+        (lambda d: void(company(d.parent / "old" / "company_962302")), "company twice", True),
+        (lambda d: void(company(d.parent / "strange")), "unexpected place", True),
+        (lambda d: (d.parent / "README").write_text(""), "unknown file", True),
+        (_mixed_depth, "too deep", True),
+        (lambda d: (d / "creds.json").unlink(), "no credentials", True),
+        (_file("creds.json", ""), "empty", True),
+        (_file("creds.json", '{"me":{"id'), "truncated", True),
+        (_creds(me=None), "not registered", True),
+        (_creds(me={"name": "x"}), "not registered", True),
+        (_creds(noiseKey=None), "not credentials", True),
+        (_creds(nextPreKeyId="31"), "not credentials", True),
+        (_file("creds.json", "[]"), "not credentials", True),
+        (_file("pre-key-1.json", ""), "empty", True),
+        (_file("pre-key-1.json", '{"a":'), "truncated", True),
+        (_file("pre-key-1.json", '{"a":1}x'), "trailing garbage", True),
+        (_file("pre-key-1.json", '{"a":"\\u0000"}'), "not storable", True),
+        (_file("pre-key-1.json", '{"a":"\\ud83e"}'), "not storable", True),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_named(
+    root: Path, change: Callable[[Path], object], kind: str | None, blocks: bool
+) -> None:
+    """A file that is passed over in silence is a key that is lost in silence."""
+    change(root / "company_962302")
+    found = problems(root)
+    assert any(problem.blocks for problem in found) == blocks
+    assert all(problem.kind in PROBLEMS for problem in found)
+    if kind:
+        assert kind in [problem.kind for problem in found]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_blocks(root: Path) -> None:
+    """Nobody can tell what is in it."""
+    (root / "company_962302" / "pre-key-1.json").chmod(0)
+    assert [problem.kind for problem in problems(root)] == ["unreadable"]
+
+
+def test_descriptors_are_given_back(root: Path) -> None:
+    """A long-lived program scans often."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        problems(root)
+    assert len(os.listdir("/proc/self/fd")) == before

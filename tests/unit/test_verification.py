@@ -1,0 +1,199 @@
+"""`rollout verify`: what the checks' lines become, and a real run of pytest under it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollout.errors import MistakesError, OperatorError
+from rollout.verification import Check, collect, pytest_command, run_suite, verify
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK = {
+    "event": "check",
+    "check": "test_it",
+    "concern": "disk",
+    "host": "wa-1",
+    "says": "Everything breaks.",
+    "reason": "",
+    "log": "",
+    "seconds": 0.1,
+}
+PLANNED = {"event": "planned", "count": 2}
+END = {"event": "end", "seconds": 1.5, "commands": 7}
+
+SUITE_CONFTEST = """
+import pytest
+from host.reporting import Reporter
+
+
+class WithoutHosts:
+    secrets = ["hunter2hunter2"]
+    commands = 3
+
+    def known_target(self, name):
+        return None
+
+
+def pytest_addoption(parser):
+    parser.addoption("--report-to", type=int)
+
+
+def pytest_configure(config):
+    reporter = Reporter(WithoutHosts(), config.getoption("--report-to"))
+    config.pluginmanager.register(reporter)
+"""
+SUITE_TESTS = '''
+import pytest
+from host.reporting import not_checked
+
+
+def test_good():
+    """Nothing breaks."""
+
+
+def test_bad():
+    """The service stops."""
+    there = 1
+    assert there == 2, "the password is hunter2hunter2"
+
+
+def test_unknown():
+    """Nobody knows."""
+    not_checked("there is no WhatsApp here")
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError("no such thing")
+
+
+def test_never_begun(broken):
+    """It can't even be looked at."""
+'''
+
+
+def lines(*events: dict[str, Any]) -> list[str]:
+    """Events as the checks' process writes them."""
+    return [json.dumps(event) + "\n" for event in events]
+
+
+def small_suite(folder: Path, tests: str) -> Path:
+    """A folder of checks that need no host, with the project's own reporter."""
+    (folder / "conftest.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT / 'tests')!r})\n{SUITE_CONFTEST}"
+    )
+    (folder / "test_disk.py").write_text(tests)
+    return folder
+
+
+def test_lines_become_a_result() -> None:
+    """Counts are of the checks themselves, and not checked is not passed."""
+    seen: list[tuple[str, int]] = []
+    found = collect(
+        "lab",
+        iter(
+            lines(
+                PLANNED,
+                {**CHECK, "outcome": "passed"},
+                {**CHECK, "outcome": "not checked", "reason": "offline"},
+                END,
+            )
+        ),
+        lambda check, planned: seen.append((check.outcome, planned)),
+    )
+    assert found is not None
+    assert (found.passed, found.failed, found.not_checked) == (1, 0, 1)
+    assert (found.seconds, found.commands, found.exit_code) == (1.5, 7, 0)
+    assert seen == [("passed", 2), ("not checked", 2)]
+    assert found.to_json()["checks"][1]["reason"] == "offline"
+
+
+def test_one_failure_decides() -> None:
+    """A single failed check is exit code 1."""
+    events = (PLANNED, {**CHECK, "outcome": "passed"}, {**CHECK, "outcome": "failed"}, END)
+    found = collect("lab", iter(lines(*events)), None)
+    assert found is not None
+    assert found.exit_code == 1
+    assert [check.outcome for check in found.with_outcome("failed")] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [PLANNED],
+        [PLANNED, {**CHECK, "outcome": "passed"}],
+        [PLANNED, {**CHECK, "outcome": "passed"}, END],
+        [{"event": "planned", "count": 0}, END],
+    ],
+)
+def test_an_unfinished_run_is_no_result(events: list[dict[str, Any]]) -> None:
+    """Checks that were cut off, or none at all, never count as passed."""
+    assert collect("lab", iter(lines(*events)), None) is None
+
+
+def test_a_real_run(tmp_path: Path) -> None:
+    """Passed, failed, not checked and a broken fixture, each as what it is; secrets masked."""
+    seen: list[Check] = []
+    found = run_suite(
+        "lab", small_suite(tmp_path, SUITE_TESTS), [], lambda check, _: seen.append(check)
+    )
+    assert list(found.checks) == seen
+    outcomes = {check.check: check.outcome for check in found.checks}
+    assert outcomes == {
+        "test_good": "passed",
+        "test_bad": "failed",
+        "test_unknown": "not checked",
+        "test_never_begun": "failed",
+    }
+    by_name = {check.check: check for check in found.checks}
+    assert by_name["test_bad"].reason == "the password is ********"
+    assert by_name["test_bad"].says == "The service stops."
+    assert by_name["test_bad"].concern == "disk"
+    assert by_name["test_unknown"].reason == "there is no WhatsApp here"
+    assert by_name["test_never_begun"].reason == "no such thing"
+    assert (found.commands, found.exit_code) == (3, 1)
+
+
+def test_a_run_that_breaks_is_an_error(tmp_path: Path) -> None:
+    """Checks that can't be imported end in an error that shows why, not in a result."""
+    with pytest.raises(OperatorError, match="nothing counts as passed") as caught:
+        run_suite("lab", small_suite(tmp_path, "import no_such_module\n"), [], None)
+    assert "no_such_module" in str(caught.value)
+
+
+def test_mistakes_come_before_any_host() -> None:
+    """An environment that is not filled in is refused with its list of mistakes."""
+    with pytest.raises(MistakesError, match="no host was contacted"):
+        verify("staging")
+
+
+def test_unknown_host_is_named() -> None:
+    """A typing mistake in --host is told before anything runs."""
+    with pytest.raises(OperatorError):
+        verify("no-such-environment", hosts=["wa-1"])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ([], 5, "tests/host: left out, because they look at an environment's hosts"),
+        (["--environment", "staging"], 4, "no host was contacted"),
+    ],
+)
+def test_the_suite_by_itself(options: list[str], code: int, said: str) -> None:
+    """`pytest tests/host` says what it leaves out, or what is wrong with the environment."""
+    done = subprocess.run(
+        pytest_command(ROOT / "tests" / "host", options),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
