@@ -233,12 +233,15 @@ def _archive_verify(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from sessionstore import database, migrations
+    from sessionstore import database, migration_plan, migrations
 
-    plan = _read_plan("directory")
-    limits = plan.get("limits", {})
+    plan = _read_plan()
+    if "migrations" not in plan and "directory" not in plan:
+        raise _UsageError("the plan lacks migrations, or the directory that holds them")
+    inline = plan.get("migrations")
+    source = plan["directory"] if inline is None else migration_plan.from_plan(inline)
     with database.connect(plan["database"]) as conn:
-        runner = migrations.Runner(conn, plan["directory"], **limits)
+        runner = migrations.Runner(conn, source, **plan.get("limits", {}))
         if arguments.action == "revert":
             if not arguments.to:
                 raise _UsageError("revert needs --to MIGRATION, the last one to keep")
@@ -251,7 +254,9 @@ def _migrate(arguments: argparse.Namespace) -> int:
         emit("migration", **asdict(step))
     waiting = [step for step in steps if step.action in ("deploy", "adopt")]
     changes = arguments.action in ("plan", "status") and bool(waiting)
-    emit("result", outcome=_outcome(arguments, bool(steps), changes), steps=len(steps))
+    sentences = [f"{step.action} {step.name}" for step in waiting]
+    outcome = _outcome(arguments, bool(steps), changes)
+    emit("result", outcome=outcome, steps=len(steps), changes=sentences)
     return CHANGES if changes else OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,23 +74,63 @@ def load(directory: str) -> tuple[Migration, ...]:
         MigrationProblem: a file is missing, misnamed, out of sequence, or controls
             transactions itself.
     """
-    names = {kind: _names(Path(directory, kind)) for kind in KINDS}
-    every = sorted(set().union(*names.values()))
-    for number, name in enumerate(every, start=1):
-        lacking = [kind for kind in KINDS if name not in names[kind]]
-        if lacking:
-            raise MigrationProblem(f"{name} lacks its {' and '.join(lacking)} script", directory)
-        if int(name[:4]) != number:
-            raise MigrationProblem(f"{name} should have the number {number:04}", directory)
+    scripts = {
+        kind: {
+            name: Path(directory, kind, f"{name}.sql").read_text("utf-8")
+            for name in _names(Path(directory, kind))
+        }
+        for kind in KINDS
+    }
+    return arrange(scripts, directory)
+
+
+def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
+    """Take migrations from a plan, so that they need not be files on the host.
+
+    Args:
+        entries: one a migration: ``name``, ``deploy``, ``verify`` and ``revert``, SQL each; an
+            empty script counts as missing.
+
+    Returns:
+        All migrations in order.
+
+    Raises:
+        MigrationProblem: as for :func:`load`.
+    """
+    for entry in entries:
+        if not _name(str(entry.get("name"))):
+            raise MigrationProblem("not named like 0001_what_it_does", str(entry.get("name")))
+    scripts = {
+        kind: {entry["name"]: entry[kind] for entry in entries if entry.get(kind)} for kind in KINDS
+    }
+    return arrange(scripts, "the plan's migrations")
+
+
+def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migration, ...]:
+    """Put scripts in order and chain their hashes.
+
+    Args:
+        scripts: kind to name to SQL.
+        where: where they came from, for messages.
+
+    Raises:
+        MigrationProblem: a script is missing, out of sequence, or controls transactions itself.
+    """
+    every = sorted(set().union(*scripts.values()))
     migrations: list[Migration] = []
-    for name in every:
-        scripts = [Path(directory, kind, f"{name}.sql").read_text("utf-8") for kind in KINDS]
-        for kind, script in zip(KINDS, scripts, strict=True):
-            _refuse_transaction_control(f"{kind}/{name}.sql", script)
-        sha256 = hashlib.sha256(scripts[0].encode("utf-8")).hexdigest()
+    for number, name in enumerate(every, start=1):
+        lacking = [kind for kind in KINDS if name not in scripts[kind]]
+        if lacking:
+            raise MigrationProblem(f"{name} lacks its {' and '.join(lacking)} script", where)
+        if int(name[:4]) != number:
+            raise MigrationProblem(f"{name} should have the number {number:04}", where)
+        deploy, verify, revert = (scripts[kind][name] for kind in KINDS)
+        for kind in KINDS:
+            _refuse_transaction_control(f"{kind}/{name}.sql", scripts[kind][name])
+        sha256 = hashlib.sha256(deploy.encode("utf-8")).hexdigest()
         before = migrations[-1].chain if migrations else ""
         chain = hashlib.sha256(f"{before}\n{name}\n{sha256}".encode()).hexdigest()
-        migrations.append(Migration(name, scripts[0], scripts[1], scripts[2], sha256, chain))
+        migrations.append(Migration(name, deploy, verify, revert, sha256, chain))
     return tuple(migrations)
 
 

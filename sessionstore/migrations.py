@@ -63,7 +63,8 @@ class Runner:
 
     Args:
         conn: a direct connection (no transaction pooler) of the owning role, autocommit.
-        directory: holds ``deploy/``, ``verify/`` and ``revert/``.
+        source: a directory that holds ``deploy/``, ``verify/`` and ``revert/``, or what
+            ``migration_plan.from_plan`` made.
         lock_wait: seconds to wait for another runner.
         lock_timeout: seconds a statement waits for a table's lock.
         statement_timeout: seconds a statement may take.
@@ -75,14 +76,14 @@ class Runner:
     def __init__(
         self,
         conn: Connection,
-        directory: str,
+        source: str | tuple[Migration, ...],
         *,
         lock_wait: float = 30,
         lock_timeout: float = 5,
         statement_timeout: float = 60,
     ) -> None:
         self._conn = conn
-        self._migrations = load(directory)
+        self._migrations = load(source) if isinstance(source, str) else source
         self._by_name = {migration.name: migration for migration in self._migrations}
         self._lock_wait = lock_wait
         self._lock_timeout = lock_timeout

@@ -40,7 +40,7 @@ def migration_plan() -> dict[str, Any]:
     return {
         "database": database(data, "owner"),
         "migrations": migrations(),
-        "lock_wait_seconds": data["schema_lock_wait_seconds"],
+        "limits": {"lock_wait": data["schema_lock_wait_seconds"]},
     }
 
 

@@ -15,7 +15,7 @@ if [ -d "$mirror" ]; then
   git -C "$mirror" fetch --quiet --prune --tags origin '+refs/heads/*:refs/heads/*'
 else
   rm -rf "$mirror.new"
-  git clone --quiet --bare "$repository" "$mirror.new"
+  git clone --quiet --bare --no-hardlinks "$repository" "$mirror.new"
   mv "$mirror.new" "$mirror"
 fi
 git -C "$mirror" cat-file -e "$commit^{commit}" 2>/dev/null || fail "not in $repository"

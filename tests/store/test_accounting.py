@@ -1,0 +1,226 @@
+"""Old directories against a database that moved on: what may go, and what may not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from sessionstore import importing
+from sessionstore.accounting import Accounting, account
+from sessionstore.database import Connection
+from sessionstore.errors import Refused
+from sessionstore.grammar import Key, encode
+from sessionstore.scan import scan_directory
+
+from .session_files import (
+    COMPANY,
+    credentials,
+    dump,
+    keys,
+    pair,
+    sender_key,
+    session,
+    write_company,
+)
+
+LID_SESSION = Key("session", "99001133_1.0")
+
+
+@pytest.fixture
+def root(tmp_path: Path, conn: Connection) -> Path:
+    """A live directory that was imported and is active in the database."""
+    write_company(tmp_path / "baileys_sessions")
+    old = tmp_path / "baileys_sessions"
+    for path in old.rglob("*"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    with scan_directory(str(old)) as scan:
+        record = importing.stage(conn, scan, COMPANY, "rollout", "wa-1")
+    importing.activate(conn, record.import_id)
+    return old
+
+
+def look(conn: Connection, root: Path, kind: str = "live", **more: Any) -> Accounting:
+    """Account for root."""
+    with scan_directory(str(root)) as scan:
+        return account(conn, scan, kind, **more)
+
+
+def put(conn: Connection, key: Key, value: Any) -> None:
+    """Write a row as the service does."""
+    conn.execute(
+        "INSERT INTO whatsapp_keys (company_id, key_type, key_id, value) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (company_id, key_type, key_id) DO UPDATE SET value = excluded.value",
+        [COMPANY, key.key_type, key.key_id, Jsonb(value)],
+    )
+
+
+def drop(conn: Connection, key: Key) -> None:
+    """Delete a row as the service does."""
+    conn.execute(
+        "DELETE FROM whatsapp_keys WHERE key_type = %s AND key_id = %s", [key.key_type, key.key_id]
+    )
+
+
+def clocks(conn: Connection, **changes: Any) -> None:
+    """Write credentials as the service does."""
+    conn.execute("UPDATE whatsapp_auth SET creds = %s", [Jsonb(credentials(**changes))])
+
+
+def moved_on(conn: Connection) -> None:
+    """Eleven days: keys consumed, minted and advanced, a session moved to its LID."""
+    clocks(conn, nextPreKeyId=843, firstUnuploadedPreKeyId=843)
+    for number in (3, 4, 5):
+        drop(conn, Key("pre-key", str(number)))
+    for number in (813, 814):
+        put(conn, Key("pre-key", str(number)), pair(number))
+    put(conn, Key("session", "15550002222_1.14"), session(9))
+    drop(conn, Key("session", "15550002222.0"))
+    put(conn, LID_SESSION, session(1))
+    put(conn, Key("sender-key", "120363000000000001@g.us::15550002222::0"), sender_key(4))
+    put(conn, Key("app-state-sync-version", "critical_unblock_low"), {"version": 5, "hash": "x"})
+    put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
+
+
+def test_right_after_the_import_every_file_is_equal(conn: Connection, root: Path) -> None:
+    """Nothing to explain."""
+    answer = look(conn, root)
+    assert answer.decision.removable and not answer.dispositions
+    assert answer.decision.counts == {"equal": len(keys()) + 1}
+
+
+def test_eleven_days_later_every_file_is_explained(conn: Connection, root: Path) -> None:
+    """By evidence of its type, and the reason is said."""
+    moved_on(conn)
+    answer = look(conn, root)
+    assert answer.decision.removable, answer.decision.reasons
+    found = {one.file.rpartition("/")[2]: (one.outcome, one.reason) for one in answer.dispositions}
+    assert answer.decision.counts == {
+        "equal": len(keys()) + 1 - 9,
+        "newer in database": 5,
+        "absent, explained": 4,
+    }
+    assert "nextPreKeyId went from 813 to 843" in found["pre-key-3.json"][1]
+    assert "99001133_1.0" in found["session-15550002222.0.json"][1]
+    assert "from 5 to 9" in found["session-15550002222_1.14.json"][1]
+    assert found["creds.json"][0] == "newer in database"
+
+
+@pytest.mark.parametrize(
+    ("harm", "named"),
+    [
+        (
+            lambda c, r: drop(c, Key("sender-key-memory", "15550002222:3@s.whatsapp.net")),
+            "sender-key-memory-15550002222-3@s.whatsapp.net.json",
+        ),
+        (
+            lambda c, r: drop(c, Key("app-state-sync-key", "AAAAAFoo/+8=")),
+            "app-state-sync-key-AAAAAFoo__+8=.json",
+        ),
+        (lambda c, r: put(c, Key("pre-key", "7"), pair(9999)), "pre-key-7.json"),
+        (
+            lambda c, r: put(c, Key("session", "15550003333_128.99"), session(6)),
+            "session-15550003333_128.99.json",
+        ),
+        (lambda c, r: clocks(c, nextPreKeyId=800), "creds.json"),
+        (lambda c, r: clocks(c, registrationId=9), "creds.json"),
+        (lambda c, r: (r / "unknown.txt").write_text("x"), "unknown.txt"),
+        (lambda c, r: (r / "pre-key-5000.json").write_text("{}"), "pre-key-5000.json"),
+        (lambda c, r: (r / "pre-key-8.json").write_text("{"), "pre-key-8.json"),
+        (lambda c, r: (r / "link").symlink_to("/etc/passwd"), "link"),
+        (lambda c, r: (r / "creds.json").unlink(), "creds.json"),
+        (
+            lambda c, r: c.execute("DELETE FROM whatsapp_keys; DELETE FROM whatsapp_auth"),
+            "pre-key-1.json",
+        ),
+    ],
+)
+def test_one_unexplained_key_blocks_and_is_named(
+    conn: Connection, root: Path, harm: Callable[[Connection, Path], object], named: str
+) -> None:
+    """Lost, altered, gone back, or never seen before."""
+    moved_on(conn)
+    harm(conn, root / f"company_{COMPANY}")
+    answer = look(conn, root)
+    assert not answer.decision.removable
+    assert any(named in reason for reason in answer.decision.reasons), answer.decision.reasons
+
+
+def test_a_misfiled_row_accounts_for_nothing(conn: Connection, root: Path) -> None:
+    """('pre', 'key-7') encodes to the same name, but the service never finds it."""
+    conn.execute("UPDATE whatsapp_keys SET key_type = 'pre', key_id = 'key-7' WHERE key_id = '7'")
+    assert not look(conn, root).decision.removable
+
+
+def backup(root: Path, **changes: Any) -> Path:
+    """An older snapshot in a nested directory, with a file of its own."""
+    directory = write_company(root.parent / "backup" / "2025-11-01", pre_keys=3, **changes)
+    (directory / encode(Key("session", "15559999999.0"))).write_text(dump(session()))
+    (directory / "notes.txt").write_text("before the update")
+    return root.parent / "backup"
+
+
+def test_a_backup_of_a_known_company_goes_with_its_archive(conn: Connection, root: Path) -> None:
+    """What it holds beyond the database is listed."""
+    place = backup(root, nextPreKeyId=700, firstUnuploadedPreKeyId=700)
+    answer = look(conn, place, "backup")
+    assert answer.decision.removable, answer.decision.reasons
+    beyond = [name.rpartition("/")[2] for name in answer.decision.beyond]
+    assert beyond == ["notes.txt", "session-15559999999.0.json"]
+    assert not look(conn, place, "live").decision.removable
+
+
+def test_another_identity_must_be_acknowledged(conn: Connection, root: Path) -> None:
+    """It may be a customer's only copy."""
+    place = backup(root, registrationId=1)
+    refused = look(conn, place, "backup").decision
+    assert not refused.removable and refused.needs_acknowledge
+    given = {"reason": "a former number", "identities": True}
+    accepted = look(conn, place, "backup", acknowledge=given).decision
+    assert accepted.removable and "a former number" in accepted.reasons[0]
+
+
+def test_a_backup_ahead_of_the_database_blocks(conn: Connection, root: Path) -> None:
+    """Then the database is the older one."""
+    place = backup(root, nextPreKeyId=5000)
+    given = {"reason": "whatever", "identities": True}
+    assert not look(conn, place, "backup", acknowledge=given).decision.removable
+
+
+def test_a_flat_test_directory(conn: Connection, root: Path, tmp_path: Path) -> None:
+    """A pairing of its own needs an acknowledgement; one that never paired does not."""
+    write_company(tmp_path / "x", registrationId=77).rename(tmp_path / "baileys_test_auth")
+    place = tmp_path / "baileys_test_auth"
+    assert look(conn, place, "test").decision.needs_acknowledge
+    given = {"reason": "a pairing made for tests", "identities": True}
+    assert look(conn, place, "test", acknowledge=given).decision.removable
+    (place / "creds.json").write_text('{"noiseKey":1}')
+    assert look(conn, place, "test").decision.removable
+
+
+def test_a_flat_directory_is_recognised_by_its_identity(
+    conn: Connection, root: Path, tmp_path: Path
+) -> None:
+    """No name tells whose it is, the credentials do."""
+    write_company(tmp_path / "x").rename(tmp_path / "flat")
+    answer = look(conn, tmp_path / "flat", "backup")
+    assert answer.companies[0].company_id == COMPANY and answer.decision.removable
+
+
+def test_an_empty_live_directory_may_go(conn: Connection, tmp_path: Path) -> None:
+    """baileys_sessions was empty by then."""
+    (tmp_path / "empty").mkdir()
+    assert look(conn, tmp_path / "empty").decision.removable
+
+
+def test_a_listing_accounts_for_nothing(conn: Connection, root: Path) -> None:
+    """Names alone prove nothing."""
+    with (
+        scan_directory(str(root), contents=False) as scan,
+        pytest.raises(Refused, match="read the files"),
+    ):
+        account(conn, scan, "live")

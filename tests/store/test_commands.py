@@ -1,0 +1,147 @@
+"""The commands as an operator runs them: JSON lines, exit codes, and no secrets anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessionstore import archive, importing, removal
+from sessionstore.accounting import account
+from sessionstore.database import Connection, connect
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import Refused
+from sessionstore.scan import scan_directory
+
+from .conftest import MIGRATIONS
+from .session_files import COMPANY, keys, write_company
+
+PROJECT = str(Path(__file__).parents[2])
+
+
+def run(*arguments: str, plan: object = None) -> tuple[int, list[dict[str, Any]], str]:
+    """Run a command; gives exit code, events and what it said to people."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sessionstore", *arguments],
+        input=json.dumps(plan) if plan is not None else "",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A directory of session files."""
+    write_company(tmp_path / "baileys_sessions")
+    return tmp_path / "baileys_sessions"
+
+
+def test_scan(root: Path) -> None:
+    """One line a company, one a problem, one result."""
+    code, events, _ = run("scan", str(root))
+    assert code == 0
+    assert [event["event"] for event in events] == ["company", "result"]
+    assert events[0]["company"] == COMPANY and events[0]["keys"] == len(keys())
+    (root / f"company_{COMPANY}" / os.fsdecode(b"\xff\n")).write_text("")
+    code, events, said = run("scan", str(root))
+    assert code == 2 and events[-1]["outcome"] == "blocked"
+    assert "name not UTF-8" in [event.get("kind") for event in events]
+    assert "Traceback" not in said
+
+
+def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -> None:
+    """From an empty database to a proven import, as separate commands."""
+    schema = {"database": empty_database, "directory": MIGRATIONS}
+    assert run("migrate", "plan", "--plan", "-", plan=schema)[0] == 2
+    code, events, _ = run("migrate", "deploy", "--dry-run", "--plan", "-", plan=schema)
+    assert (code, events[-1]["outcome"]) == (0, "rolled back")
+    code, events, _ = run("migrate", "deploy", "--plan", "-", plan=schema)
+    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 4)
+    code, events, _ = run("migrate", "plan", "--plan", "-", plan=schema)
+    assert (code, events[-1]["outcome"]) == (0, "nothing to do")
+    assert run("migrate", "verify", "--plan", "-", plan=schema)[0] == 0
+    assert run("migrate", "revert", "--plan", "-", plan=schema)[0] == 1
+    with connect(empty_database) as conn, scan_directory(str(root)) as scan:
+        import_id = importing.stage(conn, scan, COMPANY, "r", "h").import_id
+    plan = {
+        "database": empty_database,
+        "directory": str(root),
+        "import_id": import_id,
+        "kind": "live",
+    }
+    code, events, _ = run("prove", "--plan", "-", plan=plan)
+    assert (code, events[-1]["outcome"]) == (0, "proven")
+    assert run("account", "--plan", "-", plan=plan)[0] == 0
+    (root / f"company_{COMPANY}" / "pre-key-1.json").write_text("{}")
+    code, events, _ = run("prove", "--plan", "-", plan=plan)
+    assert (code, events[-1]["outcome"]) == (2, "not proven")
+    code, events, _ = run("account", "--plan", "-", plan=plan)
+    assert code == 2 and "pre-key-1.json" in events[0]["file"]
+
+
+def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
+    """Each ends with its exit code and without a traceback."""
+    unreachable = {"host": "127.0.0.1", "port": 1, "dbname": "x", "password": "hunter2"}
+    plan = {"database": unreachable, "directory": MIGRATIONS}
+    for arguments, given, code in (
+        (("scan", str(tmp_path / "nowhere")), None, 3),
+        (("nonsense",), None, 1),
+        ((), None, 1),
+        (("migrate", "plan", "--plan", "-"), "text", 1),
+        (("migrate", "plan", "--plan", "-"), {"database": {}}, 1),
+        (("migrate", "plan", "--plan", "-"), plan, 1),
+        (("archive", "check", "x", "--manifest", "y", "--identity", "z"), None, 1),
+    ):
+        found, events, said = run(*arguments, plan=given)
+        assert found == code, arguments
+        assert said.startswith("error: ") and "Traceback" not in said
+        assert "hunter2" not in said + json.dumps(events)
+
+
+@pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
+def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Path) -> None:
+    """Imported, proven, archived, checked by whoever holds the identity, removed."""
+    with scan_directory(str(root)) as scan:
+        import_id = importing.stage(conn, scan, COMPANY, "r", "h").import_id
+    importing.activate(conn, import_id)
+    identity = tmp_path / "identity"
+    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    out = tmp_path / "archives"
+    out.mkdir()
+    where = ("--out", str(out), "--name", "sessions", "--recipient", recipient)
+    code, events, _ = run("archive", "create", str(root), *where)
+    assert (code, events[-1]["outcome"]) == (0, "archived")
+    made, listing = events[-1]["archive"], events[-1]["manifest"]
+    assert run("archive", "verify", made, "--manifest", listing)[0] == 0
+    checked = run("archive", "check", made, "--manifest", listing, "--identity", str(identity))
+    assert checked[0] == 0 and checked[1][-1]["files"] == len(keys()) + 1
+
+    def objections(fd: int) -> tuple[str, ...]:
+        with scan_directory(fd, label=root.name) as again:
+            decision = account(conn, again, "live").decision
+        return () if decision.removable else decision.reasons
+
+    manifest = archive.verify_on_disk(made, listing)
+    lost = "DELETE FROM whatsapp_keys WHERE key_type = 'session' AND key_id = '15550003333_128.99'"
+    with closing(open_directory(str(tmp_path))) as parent:
+        conn.execute("CREATE TABLE kept AS SELECT * FROM whatsapp_keys")
+        conn.execute(lost.encode())
+        with pytest.raises(Refused, match=r"session-15550003333_128\.99\.json"):
+            removal.remove(parent, root.name, manifest=manifest, objections=objections)
+        assert len(list(root.rglob("*.json"))) == len(keys()) + 1
+        conn.execute("INSERT INTO whatsapp_keys SELECT * FROM kept ON CONFLICT DO NOTHING")
+        report = removal.remove(parent, root.name, manifest=manifest, objections=objections)
+    assert report.files == len(keys()) + 1 and report.freed > 0 and not root.exists()
