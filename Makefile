@@ -11,7 +11,7 @@ help: ## what there is
 
 rollout: .venv/ready packages ## boot the lab, put it in the state before, roll out, verify, report
 	@$(ROOT_ONLY) || { echo "make rollout boots hosts, which needs root: sudo make rollout"; exit 1; }
-	@$(BIN)/python -m lab up
+	@$(BIN)/python -m lab up on-files
 	@$(BIN)/rollout apply lab --reason "make rollout"
 
 test: .venv/ready packages lint ## every test; without root those that need none, and it says so

@@ -36,6 +36,8 @@ class Facts:
     keys_before: Mapping[str, int]
     status_before: Mapping[str, Any] | None
     """Companies of the status endpoint before: provider and credentials of each."""
+    apps: Sequence[str]
+    """The plan's apps that PM2 listed."""
     logs: Sequence[str]
     """Log files of the apps, as PM2 named them."""
     changes: Sequence[str]

@@ -56,7 +56,7 @@ def put_back(
     if with_pm2 and not started:
         take_down(host)
         log.mark(journal.UNDONE, "stop")
-    pending = _withdraw(switch, after_active, database_seconds)
+    pending = _withdraw(switch, database_seconds)
     if pending and after_active and not back_already:
         raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
     log.mark(journal.UNDONE, "rows", pending=pending)
@@ -80,8 +80,12 @@ def _running(host: Host) -> bool:
     return app is not None and app.running
 
 
-def _withdraw(switch: Switch, after_active: bool, seconds: float) -> str | None:
-    """Delete exactly the rows that this switch staged; say why not where that fails."""
+def _withdraw(switch: Switch, seconds: float) -> str | None:
+    """Delete exactly the rows that this switch staged; say why not where that fails.
+
+    An import whose activation was committed unseen goes as well: the store proves, under its
+    lock, that no row was touched since.
+    """
     if switch.journal.last(journal.IMPORTED, "intent") is None or not switch.facts.imports:
         return None
     from sessionstore import importing
@@ -90,7 +94,7 @@ def _withdraw(switch: Switch, after_active: bool, seconds: float) -> str | None:
         with rows.wait_for(switch.host.plan, seconds) as connection:
             for import_id in switch.facts.imports.values():
                 if importing.find(connection, import_id) is not None:
-                    importing.withdraw(connection, import_id, active=after_active)
+                    importing.withdraw(connection, import_id, active=True)
     except StoreError as error:
         return str(error)
     return None
@@ -99,7 +103,8 @@ def _withdraw(switch: Switch, after_active: bool, seconds: float) -> str | None:
 def _files_back(switch: Switch) -> tuple[str, ...]:
     host, facts = switch.host, switch.facts
     if switch.journal.last(journal.SWAPPED, "intent") is not None:
-        swap.restore_env(host.plan.env_live, facts.env_before, host.owner)
+        plan = host.plan
+        swap.restore_env(plan.env_live, plan.env_next, facts.env_before, host.owner)
         swap.point_current(host.plan.app_dir, facts.current_before, host.owner)
     if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
         return ()

@@ -100,6 +100,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         }
         if shown
         else None,
+        apps=sorted({app.name for app in observed.apps}),
         logs=sorted({path for app in observed.apps for path in app.logs}),
         changes=[change.what for change in decision.changes],
         flags=[

@@ -6,7 +6,7 @@ from typing import Any
 
 from hostswitch import closing, dump, facts, journal, putback, rows, starting, steps, switch
 from hostswitch.drill import Drill
-from hostswitch.errors import HostError, LeftStoppedError, PutBackError
+from hostswitch.errors import LeftStoppedError, PutBackError
 from hostswitch.host import Host
 from hostswitch.journal import Journal, JournalError
 from hostswitch.output import emit, progress

@@ -14,12 +14,23 @@ from hostswitch.watch import Verdict, Watch
 _PM2_SECONDS = 30
 
 
+def start_stopped(switch: Switch) -> Verdict:
+    """Start the new version after this process has stopped the old one, and gate it."""
+    return _start(switch, [name for name in switch.host.plan.pm2_apps if name in switch.facts.apps])
+
+
 def start_new(switch: Switch) -> Verdict:
-    """Start the new version and gate it."""
+    """Start the new version, whatever runs now, and gate it."""
+    take_down(switch.host)
+    return _start(switch, [])
+
+
+def _start(switch: Switch, listed: list[str]) -> Verdict:
+    """Start and gate. `listed` are stopped apps that PM2 still has to forget."""
     host = switch.host
     logs = watch.log_sizes(switch.facts.logs)
     switch.journal.mark(journal.HEALTHY, "intent", logs=logs)
-    take_down(host)
+    host.pm2.delete(listed, _PM2_SECONDS)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
     switch.journal.mark(journal.HEALTHY, "start")
     return Watch(host, _expected(switch), logs).run()

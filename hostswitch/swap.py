@@ -74,21 +74,25 @@ def put_env(env_live: str, env_next: str, owner: Owner) -> None:
     sync_directory(Path(env_live).parent)
 
 
-def restore_env(env_live: str, before: str | None, owner: Owner) -> None:
+def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner) -> None:
     """Bring back the .env of before a switch; harmless if it is there already.
+
+    The one that was live meanwhile is staged again: the next switch still wants it.
 
     Args:
         env_live: the live file.
+        env_next: where a staged one lies.
         before: its SHA-256 before the switch; None: it did not exist.
         owner: uid and gid.
 
     Raises:
         StepFailedError: neither the live nor the kept file is the one from before.
     """
-    if digest(read(env_live)) == before:
+    live = read(env_live)
+    if digest(live) == before:
         return
     if before is None:
-        os.unlink(env_live)
+        os.rename(env_live, env_next)
         sync_directory(Path(env_live).parent)
         return
     kept = read(previous(env_live))
@@ -97,4 +101,6 @@ def restore_env(env_live: str, before: str | None, owner: Owner) -> None:
             f"{previous(env_live)} is not the .env from before the switch; write {env_live} by "
             f"hand, then: baileys-hostswitch resume"
         )
+    if live is not None and read(env_next) is None:
+        replace_file(Path(env_next), live, 0o600, owner)
     replace_file(Path(env_live), kept, 0o600, owner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from hostswitch import closing, journal, putback, ready, rows, starting, steps
@@ -81,7 +82,7 @@ def forward(switch: Switch) -> Result:
         raise undo(switch, said(error), after_active=False) from None
     if switch.facts.imports:
         _activate(switch)
-    return go_live(switch, starting.start_new)
+    return go_live(switch, starting.start_stopped)
 
 
 def _before_active(switch: Switch) -> None:
@@ -122,12 +123,12 @@ def _is_active(switch: Switch, why: str) -> bool:
         raise LeftStoppedError(message) from None
 
 
-def go_live(switch: Switch, first: Any) -> Result:
+def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
     """Start and gate; then close the switch as switched, put back or left stopped.
 
     Args:
         switch: the open switch, all pointers swapped.
-        first: the first attempt: `starting.start_new` or `starting.gate_again`.
+        first: the first attempt, a function of `starting`.
 
     Returns:
         The record.
@@ -146,12 +147,11 @@ def go_live(switch: Switch, first: Any) -> Result:
     raise _after_active(switch, why)
 
 
-def _attempt(switch: Switch, start: Any) -> Verdict:
+def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
     try:
-        verdict: Verdict = start(switch)
+        return start(switch)
     except Exception as error:
         return Verdict((said(error),))
-    return verdict
 
 
 def _after_active(switch: Switch, why: str) -> HostError:

@@ -35,6 +35,12 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_parser
     up = add("up", help="boot every host that is not up; builds the images the first time")
     up.add_argument(
+        "profile",
+        nargs="?",
+        metavar="PROFILE",
+        help=f"bring hosts that are still clean into it: {', '.join(profiles.NAMES)}",
+    )
+    up.add_argument(
         "--no-take-over",
         action="store_true",
         help="refuse instead of ending another checkout's lab",
@@ -91,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "up":
-            hosts.up(take_over=not arguments.no_take_over)
+            _up(arguments.profile, take_over=not arguments.no_take_over)
         case "down":
             hosts.down()
         case "status":
@@ -109,6 +115,13 @@ def _run(arguments: argparse.Namespace) -> int:
         case "reconnect":
             hosts.reconnect(arguments.host)
     return 0
+
+
+def _up(profile: str | None, *, take_over: bool) -> None:
+    if profile is None:
+        hosts.up(take_over=take_over)
+    else:
+        profiles.up(profile, take_over=take_over)
 
 
 def _reset(profile: str | None) -> None:

@@ -6,12 +6,29 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import fleet, hosts, progress, service_build
+from lab import fleet, hosts, owner, progress, service_build
 from lab.place import LabError, Place
 from lab.remote import Host
 
 NAMES = ("on-files",)
 _SERVICE_IMAGE = "service"
+
+
+def up(profile: str, *, take_over: bool = True, place: Place = hosts.HERE) -> None:
+    """Bring every host up, and hosts that are still clean into a profile; others stay as they are.
+
+    Args:
+        profile: a name in ``NAMES``.
+        take_over: end another checkout's lab if nobody is using it.
+        place: which lab.
+
+    Raises:
+        LabError: a host does not boot, or the profile could not be built.
+    """
+    hosts.up(take_over=take_over, place=place)
+    record = owner.read(place)
+    if record is None or record.snapshot is None:
+        reset(profile, place=place)
 
 
 def reset(profile: str, *, place: Place = hosts.HERE) -> None:

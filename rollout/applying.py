@@ -164,7 +164,7 @@ def check(
         environment.name,
         only=only,
         hosts=[host.name],
-        progress=lambda done, _: shown.step(f"{host.name}: verifying: {done.check}"),
+        progress=lambda done, _: shown.detail(f"{host.name}: verifying: {done.check}"),
     )
     outcome.verifications.append(result)
     failed = result.with_outcome(FAILED)

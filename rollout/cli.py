@@ -96,7 +96,7 @@ def verify_command(
             loaded.name,
             only=only or None,
             hosts=[one.name for one in hosts],
-            progress=lambda check, _: shown.step(f"{check.host}: {check.check}"),
+            progress=lambda check, _: shown.detail(f"{check.host}: {check.check}"),
         )
     show(render_verification, loaded, result, as_json=as_json)
     raise typer.Exit(result.exit_code)

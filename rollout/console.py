@@ -32,6 +32,11 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._started = time.monotonic()
 
+    def detail(self, text: str) -> None:
+        """Something short within a step; only a terminal shows it."""
+        if self._live:
+            self.step(text)
+
     def step(self, text: str) -> None:
         """A step begins."""
         seconds = time.monotonic() - self._started

@@ -1,7 +1,7 @@
 """Accounting for every file of a directory against the database as it is now.
 
 Reads the database in one snapshot and the files through descriptors; decides nothing by
-itself: the rules are in :mod:`sessionstore.dispositions`.
+itself: the rules are in :mod:`sessionstore.dispositions` and :mod:`sessionstore.decisions`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,16 @@ from sessionstore.database import (
     read_credentials,
     transaction,
 )
+from sessionstore.decisions import LIVE, CompanyFacts, DirectoryDecision, decide
 from sessionstore.descriptors import closing
 from sessionstore.dispositions import (
     ARCHIVED,
     EQUAL,
-    LIVE,
     UNEXPLAINED,
     Company,
-    CompanyFacts,
-    DirectoryDecision,
     Disposition,
     File,
     Row,
-    decide,
     judge,
     judge_credentials,
 )

@@ -29,6 +29,7 @@ _ALWAYS = {
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
 }
 
 Connection = psycopg.Connection[tuple[object, ...]]

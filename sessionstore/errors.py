@@ -29,7 +29,7 @@ class StoreError(Exception):
 
     def __str__(self) -> str:
         place = f" ({printable(self.where)})" if self.where else ""
-        mend = f" {self.remedy}" if self.remedy else ""
+        mend = f" {printable(self.remedy)}" if self.remedy else ""
         return f"{printable(self.what)}{place}.{mend}"
 
 

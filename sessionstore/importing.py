@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from sessionstore.database import Connection, company_state, lock_company, transaction
 from sessionstore.descriptors import closing
-from sessionstore.errors import Refused
+from sessionstore.errors import Refused, printable
 from sessionstore.grammar import CREDENTIALS, is_company_id
 from sessionstore.lineage import credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
@@ -144,7 +144,7 @@ def _import(
     keys = [entry for entry in company.files if entry.kind == KEY]
     with closing(scan.open_company(company)) as fd:
         creds = _read_credentials(fd, company)
-        source = os.path.normpath(f"{scan.label}/{company.directory}")
+        source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         conn.execute(
             "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"

@@ -12,18 +12,10 @@ from psycopg import errors as pg
 from psycopg.pq import TransactionStatus
 
 from sessionstore.database import Connection, explained, message_of
-from sessionstore.errors import LockHeld, MigrationProblem
+from sessionstore.errors import MigrationProblem
+from sessionstore.migration_lock import demand_lock, locked
 from sessionstore.migration_plan import Migration, Record, load, pending, to_revert
 
-_TAKE = "SELECT pg_try_advisory_lock(hashtextextended('baileys-rollout/migrations', 0))"
-_FREE = "SELECT pg_advisory_unlock(hashtextextended('baileys-rollout/migrations', 0))"
-_HELD = """
-SELECT count(*) FROM pg_locks
- WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
-   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND (classid::bigint << 32 | objid::bigint)
-       = hashtextextended('baileys-rollout/migrations', 0)
-"""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS rollout_migrations (
     position   integer     PRIMARY KEY,
@@ -133,7 +125,7 @@ class Runner:
             LockHeld: another runner did not finish in time.
             MigrationProblem: one failed; that one left the schema as it was.
         """
-        with self._locked():
+        with locked(self._conn, self._lock_wait):
             if dry_run:
                 steps: list[Step] = []
                 with self._transaction("dry run", commit=False):
@@ -155,7 +147,7 @@ class Runner:
             LockHeld: another runner did not finish in time.
         """
         steps: list[Step] = []
-        with self._locked(), self._transaction("adopt"):
+        with locked(self._conn, self._lock_wait), self._transaction("adopt"):
             self._conn.execute(_TABLE)
             for migration in self._pending():
                 if self._verify_fails(migration):
@@ -199,7 +191,7 @@ class Runner:
             LockHeld: another runner did not finish in time.
             MigrationProblem: a revert script refused, for example because of data.
         """
-        with self._locked(), self._transaction("revert", commit=not dry_run):
+        with locked(self._conn, self._lock_wait), self._transaction("revert", commit=not dry_run):
             records = self._records()
             pending(self._migrations, records)
             steps = []
@@ -225,7 +217,7 @@ class Runner:
 
     def _apply_alone(self, migration: Migration) -> Step:
         with self._transaction(migration.name):
-            self._still_locked()
+            demand_lock(self._conn)
             return self._apply(migration)
 
     def _apply(self, migration: Migration) -> Step:
@@ -302,30 +294,3 @@ class Runner:
                     raise _RolledBack
         except _RolledBack:
             pass
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold a session lock; it frees itself when this process dies."""
-        deadline = time.monotonic() + self._lock_wait
-        with explained("waiting for another migration run"):
-            while self._conn.execute(_TAKE).fetchone() != (True,):
-                if time.monotonic() >= deadline:
-                    raise LockHeld(
-                        f"another migration run did not end within {self._lock_wait:g} s",
-                        remedy="See pg_locks (locktype advisory) for who; then run again.",
-                    )
-                time.sleep(0.2)
-        try:
-            yield
-        finally:
-            if not self._conn.closed and not self._conn.broken:
-                self._conn.execute(_FREE)
-
-    def _still_locked(self) -> None:
-        """Notice a transaction pooler, which would have put the lock on another session."""
-        held = self._conn.execute(_HELD).fetchone()
-        if held != (1,):
-            raise MigrationProblem(
-                "the lock is gone: this connection goes through a transaction pooler",
-                remedy="Give the database's direct address.",
-            )

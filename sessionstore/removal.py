@@ -134,6 +134,8 @@ def _reasons(
             reasons.append(f"{path}: not what was archived under this name")
         elif not node.is_directory and entry.sha256 != node.sha256:
             reasons.append(f"{path}: changed since it was archived")
+        if node.fixed:
+            reasons.append(f"{path}: can't be deleted before: chattr -ia")
     if not resumed:
         gone = manifest.entries.keys() - there.keys()
         reasons.extend(f"{path}: archived, but gone from the directory" for path in sorted(gone))
@@ -168,8 +170,7 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
         os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
         _refuse(name, late)
     with Beneath(fd) as beneath:
-        # Credentials last: what is left after a power cut can still be accounted for.
-        for node in sorted(tree.files, key=_credentials_last):
+        for node in sorted(tree.files, key=_order):
             _unlink(beneath, node)
         for node in reversed(tree.directories):
             if node.path != ".":
@@ -186,8 +187,13 @@ def _is_same(parent_fd: int, name: str, fd: int) -> bool:
     return (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino)
 
 
-def _credentials_last(node: Node) -> bool:
-    return node.path.rpartition("/")[2] == CREDENTIALS
+def _order(node: Node) -> tuple[bool, str, int]:
+    """Credentials last: what a power cut leaves can then still be accounted for.
+
+    Within a directory by inode: on ext4 several times faster than by name.
+    """
+    parent, _, name = node.path.rpartition("/")
+    return name == CREDENTIALS, parent, node.status.st_ino
 
 
 def _unlink(beneath: Beneath, node: Node) -> None:

@@ -271,7 +271,7 @@ def _kind_of(entry: os.DirEntry[str]) -> str:
     try:
         return kind_of_mode(entry.stat(follow_symlinks=False).st_mode)
     except OSError:
-        return "vanished"
+        return "gone again"
 
 
 def _trouble(trouble: Exception, where: str, kind: str) -> Problem:

@@ -6,9 +6,11 @@ what is not a plain file or directory of one mount.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
@@ -23,6 +25,8 @@ from sessionstore.descriptors import (
 from sessionstore.errors import DirectoryProblem
 
 CHUNK = 1024 * 1024
+_GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS of linux/fs.h
+_FIXED = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 #: Deeper trees are refused: one descriptor a level, and no service makes them.
 DEEPEST = 64
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -36,11 +40,13 @@ class Node(NamedTuple):
             surrogates (``os.fsdecode``).
         status: as it was when the walk saw it.
         sha256: of a file's bytes; "" for a directory.
+        fixed: whether its attributes (chattr +i, +a) forbid deleting it.
     """
 
     path: str
     status: os.stat_result
-    sha256: str
+    sha256: str = ""
+    fixed: bool = False
 
     @property
     def is_directory(self) -> bool:
@@ -94,7 +100,7 @@ class _Walker:
         self.objections: list[str] = []
 
     def directory(self, fd: int, path: str) -> None:
-        self.nodes.append(Node(path, os.fstat(fd), ""))
+        self.nodes.append(Node(path, os.fstat(fd), "", _is_fixed(fd)))
         try:
             names = sorted(os.listdir(fd))
         except OSError as error:
@@ -111,8 +117,8 @@ class _Walker:
     def _entry(self, fd: int, name: str, path: str) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISREG(status.st_mode):
-            node = Node(path, status, "")
-            self.nodes.append(_hashed(fd, name, path) if self._hashed else node)
+            node = _hashed(fd, name, path) if self._hashed else Node(path, status)
+            self.nodes.append(node)
         elif not stat.S_ISDIR(status.st_mode):
             self.objections.append(f"{path}: a {kind_of_mode(status.st_mode)}, never touched")
         elif path.count("/") >= DEEPEST:
@@ -132,9 +138,18 @@ def _hashed(fd: int, name: str, path: str) -> Node:
         for chunk in chunks(file):
             digest.update(chunk)
         after = os.fstat(file)
+        fixed = _is_fixed(file)
     if not same_file_state(before, after):
         raise DirectoryProblem("changed while it was read", path)
-    return Node(path, after, digest.hexdigest())
+    return Node(path, after, digest.hexdigest(), fixed)
+
+
+def _is_fixed(fd: int) -> bool:
+    try:
+        answer = fcntl.ioctl(fd, _GET_FLAGS, bytes(8))
+    except OSError:
+        return False  # A file system without such attributes.
+    return bool(int.from_bytes(answer[:4], sys.byteorder) & _FIXED)
 
 
 def chunks(fd: int) -> Iterator[bytes]:

@@ -19,7 +19,8 @@ from lab.service_install import APP_DIR, COMPANY, PEER_DIR, PM2_APP, TOOLS_DIR, 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICE_HOST, DATABASE_HOST = "wa-1", "db-1"
 DRILL = "/run/baileys-rollout/die-at"
-GROUP_KEYS = 1313
+FIRST_INSTANT = "intent:ready"
+MESSAGE = "written before the rollout"
 
 # Every file below some roots: type, owner, mode, and the content's hash; times are left out.
 TREE = """
@@ -201,3 +202,8 @@ def wait_for_boot(seconds: float = 90) -> None:
             return
         time.sleep(0.5)
     raise TimeoutError(f"{SERVICE_HOST} did not finish booting within {seconds:.0f} s")
+
+
+def end_state() -> dict[str, Any]:
+    """What a rollout leaves behind: every file's content, the rows, and PM2's view of the service."""
+    return {"files": tree(APP_DIR), "rows": rows(), "pm2": pm2()}

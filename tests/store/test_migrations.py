@@ -206,7 +206,7 @@ def test_a_failing_deploy_or_verify_leaves_no_trace(conn: Connection, tmp_path: 
         Runner(conn, root).deploy()
     assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
     write(tmp_path, "0002_b", "CREATE TABLE b (a int)", MISSING.format("c", "c"))
-    with pytest.raises(MigrationProblem, match="verify failed after deploy: .*c is missing"):
+    with pytest.raises(MigrationProblem, match=r"verify failed after deploy: .*c is missing"):
         Runner(conn, root).deploy()
     assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
 

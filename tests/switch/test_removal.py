@@ -7,7 +7,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from world import COMPANY, ROLLOUT, World
+
+from .world import COMPANY, ROLLOUT, World
 
 LIVE = "baileys_sessions"
 BACKUP = "baileys_sessions_backup"
@@ -27,7 +28,7 @@ def plan(world: World) -> dict[str, Any]:
         {"path": LIVE, "kind": "live", "acknowledge": None},
         {"path": BACKUP, "kind": "backup", "acknowledge": acknowledge},
     ]
-    made = world.plan(archive=archive, legacy_directories=directories)
+    made: dict[str, Any] = world.plan(archive=archive, legacy_directories=directories)
     assert world.hostswitch("switch", plan=made)[0] == 0
     return made
 
@@ -60,7 +61,9 @@ def test_archived_verified_proven_removed(world: World, plan: dict[str, Any]) ->
     assert not (world.app_dir / ".set-aside").exists()
     assert world.hostswitch("remove", "--check", plan=plan)[0] == 0
     archives = {path.name for path in (world.place / "archive" / ROLLOUT).iterdir()}
-    assert archives == {f"{n}.{e}" for n in (LIVE, BACKUP) for e in ("tar.zst.age", "manifest.jsonl")}
+    assert archives == {
+        f"{n}.{e}" for n in (LIVE, BACKUP) for e in ("tar.zst.age", "manifest.jsonl")
+    }
     history = (world.state / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in history] == [
         "switch",

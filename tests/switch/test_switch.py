@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from world import APP, COMPANY, NEW, ROLLOUT, World
+
+from .world import APP, COMPANY, NEW, ROLLOUT, World
 
 ON_FILES = "files"
 ON_POSTGRES = "postgres"
@@ -30,7 +31,7 @@ def assert_after(world: World, files: dict[str, str]) -> None:
     status = world.status()
     assert status is not None
     assert (status["credentials"], status["keys"]) == (True, len(files) - 1)
-    assert os.readlink(world.app_dir / "current") == f"releases/{NEW}"
+    assert (world.app_dir / "current").readlink() == Path("releases", NEW)
     assert world.rows() == (1, len(files) - 1)
     assert world.query("SELECT state FROM whatsapp_imports WHERE state <> 'withdrawn'") == [
         ("active",)

@@ -257,7 +257,7 @@ class World:
         for path in sorted(self.app_dir.rglob("*")):
             if "node_modules" not in path.parts and (path.is_symlink() or path.is_file()):
                 name = str(path.relative_to(self.app_dir))
-                found[name] = os.readlink(path) if path.is_symlink() else path.read_text()
+                found[name] = str(path.readlink()) if path.is_symlink() else path.read_text()
         return found
 
     def seen_flags(self) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class World:
         with psycopg.connect(
             host=str(self.server), user="postgres", dbname=self.database, autocommit=True
         ) as connection:
-            cursor = connection.execute(text)  # type: ignore[arg-type]
+            cursor = connection.execute(text.encode())
             return cursor.fetchall() if cursor.description else []
 
     def rows(self) -> tuple[int, int]:

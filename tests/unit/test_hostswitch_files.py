@@ -94,9 +94,9 @@ def test_the_env_is_swapped_and_restored(app: Path) -> None:
     swap.put_env(str(live), str(staged), US)
     assert (live.read_text(), staged.exists()) == ("A=2", False)
     assert (app / ".env.previous").stat().st_mode & 0o777 == 0o600
-    swap.restore_env(str(live), before, US)
-    swap.restore_env(str(live), before, US)
-    assert live.read_text() == "A=1"
+    swap.restore_env(str(live), str(staged), before, US)
+    swap.restore_env(str(live), str(staged), before, US)
+    assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
 
 
 def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path) -> None:
     live.write_text("A=2")
     swap.previous(str(live)).write_text("A=other")
     with pytest.raises(StepFailedError, match="by hand"):
-        swap.restore_env(str(live), swap.digest(b"A=1"), US)
+        swap.restore_env(str(live), str(app / ".env.next"), swap.digest(b"A=1"), US)
     assert live.read_text() == "A=2"
 
 
@@ -112,8 +112,8 @@ def test_an_env_that_was_not_there_goes_again(app: Path) -> None:
     live, staged = app / ".env", app / ".env.next"
     staged.write_text("A=2")
     swap.put_env(str(live), str(staged), US)
-    swap.restore_env(str(live), None, US)
-    assert not live.exists()
+    swap.restore_env(str(live), str(staged), None, US)
+    assert (live.exists(), staged.read_text()) == (False, "A=2")
 
 
 def test_a_private_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
@@ -193,17 +193,22 @@ def test_the_zipapp_is_reproducible_and_runs_from_memory(tmp_path: Path) -> None
     assert build.build_zipapp(one) == build.build_zipapp(two)
     descriptor = os.memfd_create("hostswitch", 0)
     os.write(descriptor, one.read_bytes())
-    script = "import psycopg, sessionstore.database; print(psycopg.__version__, psycopg.__file__)"
-    environment = {**os.environ, "PYTHONPATH": f"/proc/self/fd/{descriptor}", "PYTHONSAFEPATH": "1"}
-    run = {"pass_fds": [descriptor], "capture_output": True, "check": True, "cwd": tmp_path}
-    shown = subprocess.run(["/usr/bin/env", sys.executable, "-S", "-c", script],
-                           env=environment, **run).stdout.decode()  # type: ignore[call-overload]
-    version, path = shown.split()
+    memory = f"/proc/self/fd/{descriptor}"
+
+    def shown(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-S", *arguments],  # -S: without what is installed here
+            pass_fds=[descriptor],
+            capture_output=True,
+            check=True,
+            cwd=tmp_path,
+        ).stdout.decode()
+
+    script = f"import sys; sys.path.insert(0, '{memory}'); import psycopg, sessionstore.database"
+    version, path = shown("-c", script + "; print(psycopg.__version__, psycopg.__file__)").split()
     assert version[0] == "3"
-    assert path.startswith("/proc/self/fd/")
-    program = [sys.executable, "-S", f"/proc/self/fd/{descriptor}", "--help"]
-    shown = subprocess.run(program, **run).stdout.decode()  # type: ignore[call-overload]
-    assert "exit codes" in shown
+    assert path.startswith(memory)
+    assert "exit codes" in shown(memory, "--help")
 
 
 def test_the_state_directory_is_private(tmp_path: Path) -> None:

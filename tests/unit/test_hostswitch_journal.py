@@ -88,9 +88,9 @@ def test_history_survives_a_torn_line_and_a_repeated_close(tmp_path: Path) -> No
 def test_a_second_holder_is_told_who_and_what(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with held(path, "ada", "switch one"):
+        second = held(path, "bob", "switch two")
         with pytest.raises(LockedError, match="switch one by ada since 20") as caught:
-            with held(path, "bob", "switch two"):
-                pass
+            second.__enter__()
         assert caught.value.exit_code == 6
     with held(path, "bob", "switch two"):
         pass

@@ -221,7 +221,7 @@ def test_a_file_that_changes_meanwhile_stops_it(
     tree: Path, out: Path, identity: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The manifest would describe something else."""
-    seen = archive.walk
+    seen = whole.walk
 
     def walk_then_write(fd: int) -> whole.Tree:
         found = seen(fd)

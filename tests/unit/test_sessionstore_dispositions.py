@@ -6,20 +6,16 @@ from typing import Any
 
 import pytest
 
+from sessionstore.decisions import BACKUP, LIVE, TEST, CompanyFacts, decide
 from sessionstore.dispositions import (
     ARCHIVED,
-    BACKUP,
     EXPLAINED,
-    LIVE,
     NEWER,
-    TEST,
     UNEXPLAINED,
     Company,
-    CompanyFacts,
     Disposition,
     File,
     Row,
-    decide,
     judge,
     judge_credentials,
 )
@@ -120,12 +116,12 @@ def company(relation: str = DESCENDS, **changes: Any) -> Company:
     return Company(**{**facts, **changes})
 
 
-def file(key_type: str, key_id: str, value: Value = None, written_at: float = 50.0) -> File:
+def file(key_type: str, key_id: str, value: Any = None, written_at: float = 50.0) -> File:
     """A file that does not equal its row."""
     return File(f"{key_type}-{key_id}.json", Key(key_type, key_id), value, written_at)
 
 
-def row(value: Value = None, updated_at: float = 200.0) -> Row:
+def row(value: Any = None, updated_at: float = 200.0) -> Row:
     """A row written after the import."""
     return Row(value, updated_at)
 

@@ -121,9 +121,14 @@ def test_an_objection_of_the_proof_keeps_everything(tree: Path) -> None:
 
 def test_the_proof_is_given_the_directory_itself(tree: Path) -> None:
     """By descriptor: a path could have been swapped."""
-    seen: list[list[str]] = []
-    remove(tree, manifest_of(tree), lambda fd: seen.append(os.listdir(fd)) or [])
-    assert "company_1" in seen[0]
+    seen: list[str] = []
+
+    def note(fd: int) -> list[str]:
+        seen.extend(entry.name for entry in os.scandir(fd))
+        return []
+
+    remove(tree, manifest_of(tree), note)
+    assert "company_1" in seen
 
 
 @pytest.mark.parametrize(
@@ -179,6 +184,21 @@ def test_a_mount_is_not_crossed(tree: Path, canary: Path, place: str) -> None:
             remove(tree, manifest)
     finally:
         subprocess.run(["umount", tree / place], check=True)
+
+
+@pytest.mark.parametrize("place", ["company_1/pre-key-9.json", "company_1"])
+def test_an_immutable_file_is_seen_before_anything_is_deleted(tree: Path, place: str) -> None:
+    """It would stop the removal half way."""
+    manifest = manifest_of(tree)
+    done = subprocess.run(["chattr", "+i", tree / place], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("this file system has no attributes")
+    try:
+        with pytest.raises(Refused, match="chattr"):
+            remove(tree, manifest)
+    finally:
+        subprocess.run(["chattr", "-i", tree / place], check=True)
+    assert len(list(tree.rglob("*.json"))) == 21
 
 
 def test_a_removal_that_was_killed_goes_on(tree: Path) -> None:

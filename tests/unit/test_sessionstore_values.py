@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def dump(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-SPELLINGS = [
+SPELLINGS: list[Callable[[bytes], object]] = [
     lambda raw: {"type": "Buffer", "data": base64.b64encode(raw).decode()},
     lambda raw: {"type": "Buffer", "data": list(raw)},
     lambda raw: {"buffer": True, "data": base64.b64encode(raw).decode()},
@@ -53,7 +54,9 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @given(raw=st.binary(min_size=1, max_size=40))
-def test_all_spellings_of_a_buffer_are_equal(spelling: Any, raw: bytes) -> None:
+def test_all_spellings_of_a_buffer_are_equal(
+    spelling: Callable[[bytes], object], raw: bytes
+) -> None:
     """Different Baileys versions wrote different ones; the bytes are what counts."""
     value = parse(dump({"k": spelling(raw)}))
     assert value == {"k": raw}

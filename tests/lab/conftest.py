@@ -1,0 +1,47 @@
+"""The lab for the tests that roll out for real: one lab, held for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import hosts, profiles
+from tests.lab import rig
+
+# The state after staging, before the first switch: every fault below starts from it, so that its
+# minutes of npm and apt are spent once.
+STAGED = "staged"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[None]:
+    """The lab is ours until the tests are over; then it is down, so that the next ``up`` is fresh."""
+    with hosts.hold():
+        hosts.up()
+        yield
+        hosts.down()
+
+
+@pytest.fixture(scope="session")
+def staged(lab: None) -> str:
+    """Profile ``on-files`` with everything staged and nothing switched, as a snapshot."""
+    profiles.reset("on-files")
+    rig.peer_writes(rig.MESSAGE)
+    assert rig.rollout("apply", "lab", "--host", "db-1").returncode == 0
+    # The journal's first line is on the disk, the service is untouched: the next run forgets it.
+    rig.die_at(rig.FIRST_INSTANT)
+    killed = rig.rollout("apply", "lab", "--host", "wa-1")
+    assert killed.returncode == 1, killed.stdout
+    rig.no_drill()
+    rig.sh("baileys-hostswitch resume")
+    hosts.snapshot(STAGED)
+    return STAGED
+
+
+@pytest.fixture
+def at_staged(staged: str) -> None:
+    """The hosts stand at the snapshot ``staged``, the old version running on its files."""
+    hosts.reset(staged)
+    rig.wait_for_boot()
+    assert rig.status()["provider"] == "files"

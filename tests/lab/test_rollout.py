@@ -1,0 +1,164 @@
+"""The whole path on real hosts: plan, roll out, prove, roll out again, lose power."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from lab import hosts, profiles
+from lab.service_install import APP_DIR, COMPANY, PEER_DIR
+from tests.lab import rig
+
+LEGACY = (
+    "baileys_sessions",
+    "baileys_sessions_backup",
+    "baileys_sessions.backup.phase07.20251107_200734",
+    "baileys_test_auth",
+)
+KEYS = 1313
+
+
+@dataclass
+class Story:
+    """What was seen before, during and after the first rollout."""
+
+    before: dict[str, Any] = field(default_factory=dict)
+    plan: CompletedProcess[str] | None = None
+    after_plan: dict[str, Any] = field(default_factory=dict)
+    keys_in_files: list[str] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+    keys_in_database: list[str] = field(default_factory=list)
+    pid: int = 0
+
+    @property
+    def wa(self) -> dict[str, Any]:
+        """The report of the service host."""
+        return next(entry for entry in self.report["hosts"] if entry["host"] == rig.SERVICE_HOST)
+
+
+def untouched_state() -> dict[str, Any]:
+    """Everything that a plan must not change on either host."""
+    places = (APP_DIR, "/etc", "/usr/local", "/var/spool/cron", "/srv")
+    return {
+        "files": rig.tree(*places),
+        "database host": rig.tree("/etc", host=rig.DATABASE_HOST),
+        "databases": rig.sh(
+            "cd / && sudo -u postgres psql -XAtqc 'SELECT datname FROM pg_database ORDER BY 1'",
+            host=rig.DATABASE_HOST,
+        ),
+        "pid": rig.status()["pid"],
+    }
+
+
+@pytest.fixture(scope="module")
+def story(lab: None) -> Iterator[Story]:
+    """The first rollout from profile ``on-files``, as an operator does it."""
+    profiles.reset("on-files")
+    rig.wait_for_boot()
+    told = Story(before=untouched_state())
+    told.plan = rig.rollout("plan", "lab")
+    told.after_plan = untouched_state()
+    told.keys_in_files = rig.read_by_the_real_library(
+        *("--from", "directory", "--path", f"{APP_DIR}/baileys_sessions/company_{COMPANY}"),
+        *("--ids", f"{PEER_DIR}/keys.json"),
+        directory=APP_DIR,
+    )
+    rig.peer_writes(rig.MESSAGE)
+    applied = rig.rollout("apply", "lab", "--reason", "the first", "--json")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    told.report = json.loads(applied.stdout)
+    told.keys_in_database = rig.read_by_the_real_library(
+        "--from", "postgres", directory=f"{APP_DIR}/current"
+    )
+    told.pid = int(rig.status()["pid"])
+    yield told
+
+
+def test_plan_lists_every_change_and_changes_nothing(story: Story) -> None:
+    """A plan that changes something, or hides something, can't be trusted on a production server."""
+    assert story.plan is not None and story.plan.returncode == 2, story.plan
+    text = " ".join(story.plan.stdout.split())
+    for words in (
+        "Create roles and database",
+        "Migrate the schema",
+        "Stage the release v2.0.0",
+        "USE_REPOSITORY_PATTERN false → true",
+        f"import company {COMPANY} (1313 keys)",
+        *(f"set {name}" for name in LEGACY),
+        "Retire the clean-up cron job",
+        "Archive the retired scripts",
+    ):
+        assert words in text, f"{words!r} is not in the plan:\n{story.plan.stdout}"
+    assert story.after_plan == story.before
+
+
+def test_every_key_is_read_back_equal_by_the_real_library(story: Story) -> None:
+    """Counting rows proves nothing: a key that Baileys does not find is a customer without WhatsApp."""
+    assert len(story.keys_in_files) == KEYS + 1
+    assert story.keys_in_database == story.keys_in_files
+
+
+def test_report_holds_what_was_measured(story: Story) -> None:
+    """The report is what the operator shows others; each figure must come from this run."""
+    switch = story.wa["switch"]
+    counts = switch["companies"][COMPANY]
+    assert counts == {"keys_before": KEYS, "keys_imported": KEYS, "keys_after": KEYS}
+    assert switch["dispositions"] == {"equal": KEYS + 1}
+    assert 0 < switch["seconds_without_service"] < 60
+    assert {entry["name"] for entry in story.wa["removed"]} == set(LEGACY)
+    assert sum(entry["files"] for entry in story.wa["removed"]) == sum(
+        entry["files"] for entry in story.wa["archives"]
+    )
+    assert sum(entry["freed"] for entry in story.wa["removed"]) > 4_100_000
+    assert story.wa["checks"]["failed"] == 0 and story.wa["checks"]["passed"] >= 25
+    assert any("WhatsApp" in reason for reason in story.wa["not_checked"])
+
+
+def test_legacy_directories_are_gone_and_archived(story: Story) -> None:
+    """What is deleted must be readable elsewhere, by whoever holds the identity, and by nobody else."""
+    files = rig.tree(APP_DIR)
+    assert not [path for path in files if path.startswith(tuple(f"{APP_DIR}/{x}" for x in LEGACY))]
+    assert f"{APP_DIR}/.set-aside" not in files or not [x for x in files if "/.set-aside/" in x]
+    archives = rig.tree("/var/backups/baileys-rollout")
+    held = [path for path in archives if path.endswith(".tar.zst.age")]
+    assert len(held) == len(LEGACY)
+    assert all(archives[path][2] == "0o600" for path in held)
+
+
+def test_peer_message_decrypts_and_the_reply_too(story: Story) -> None:
+    """The conversation goes on: a ratchet that went back would answer “No session record”."""
+    assert rig.service_reads() == [rig.MESSAGE, rig.MESSAGE]
+    assert rig.peer_reads_reply("and answered after it") == ["and answered after it"]
+
+
+def test_second_rollout_changes_nothing_and_restarts_nothing(story: Story) -> None:
+    """Whoever repeats a rollout at night must not interrupt anybody."""
+    again = rig.rollout("apply", "lab", "--json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [entry["changed"] for entry in json.loads(again.stdout)["hosts"]] == [[], []]
+    assert rig.status()["pid"] == story.pid
+    assert rig.rollout("plan", "lab").returncode == 0
+
+
+def test_status_and_disk_check_answer(story: Story) -> None:
+    """“Is the disk really clean?” must be one command."""
+    disk = rig.rollout("verify", "lab", "--only", "disk")
+    assert disk.returncode == 0, disk.stdout
+    shown = json.loads(rig.rollout("status", "lab", "--json").stdout)
+    assert shown[rig.SERVICE_HOST]["set_aside"] == []
+
+
+def test_power_cut_after_the_rollout_brings_the_service_back(story: Story) -> None:
+    """A server loses power some day; nobody may have to log in for the service to return."""
+    hosts.power_cut(rig.SERVICE_HOST)
+    rig.wait_for_boot()
+    answer = rig.status(60)
+    assert answer["provider"] == "postgres"
+    assert answer["companies"][COMPANY]["keys"] == KEYS
+    verified = rig.rollout("verify", "lab")
+    assert verified.returncode == 0, verified.stdout
