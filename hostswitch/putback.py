@@ -93,8 +93,11 @@ def _withdraw(switch: Switch, seconds: float) -> str | None:
     try:
         with rows.wait_for(switch.host.plan, seconds) as connection:
             for import_id in switch.facts.imports.values():
-                if importing.find(connection, import_id) is not None:
+                record = importing.find(connection, import_id)
+                if record is not None and record.state == "active":
                     importing.withdraw(connection, import_id, active=True)
+                elif record is not None:
+                    importing.withdraw(connection, import_id)
     except StoreError as error:
         return str(error)
     return None

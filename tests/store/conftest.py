@@ -47,8 +47,12 @@ def _reachable(user: str | None, place: Path) -> Path:
     binaries = _binaries()
     if user is None or _run(user, "test", "-x", binaries / "postgres"):
         return binaries
-    shutil.copytree(binaries.parent, place / "server", symlinks=True)
-    return place / "server" / "bin"
+    package = binaries.parents[1]
+    # Its libraries lie beside the package and are found by a relative path.
+    for part in (f"{package.name}/{binaries.parent.name}", f"{package.name}.libs"):
+        if (package.parent / part).is_dir():
+            shutil.copytree(package.parent / part, place / "server" / part, symlinks=True)
+    return place / "server" / package.name / binaries.parent.name / "bin"
 
 
 @pytest.fixture(scope="session")

@@ -354,7 +354,7 @@ class World:
         assert self._machine is not None
         outer = self._machine.pid
         init = Path(f"/proc/{outer}/task/{outer}/children").read_text().strip()
-        return ["nsenter", "--target", init, "--pid", "--mount", "--"]
+        return ["nsenter", "--target", init, "--pid", "--mount", f"--wd={SERVICE.parents[3]}", "--"]
 
     def boot(self) -> tuple[int, dict[str, Any]]:
         """What the boot units do, PM2's own between them."""

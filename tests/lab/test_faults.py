@@ -1,0 +1,68 @@
+"""The switch killed at each row of its table, and the power cut at three: the same end as undisturbed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from hostswitch.journal import INSTANTS
+from lab import hosts
+from tests.lab import rig
+
+# One instant inside each row of DESIGN.md's table; `make soak` takes every line of the journal.
+ROWS = (
+    "copied:ready",
+    "stop:stopped",
+    "rename:set-aside",
+    "staged:imported",
+    "current:swapped",
+    "done:active",
+    "start:healthy",
+)
+SOAK = tuple(instant for instant in INSTANTS if not instant.endswith("put-back"))
+POWER_CUTS = ("rename:set-aside", "staged:imported", "start:healthy")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(staged: str) -> dict[str, Any]:
+    """How the hosts look after a rollout that nothing disturbed."""
+    hosts.reset(staged)
+    rig.wait_for_boot()
+    rig.status()
+    applied = rig.rollout("apply", "lab")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    return rig.end_state()
+
+
+def finish_and_compare(undisturbed: dict[str, Any]) -> None:
+    """The next rollout ends what was begun; then everything is as without the fault."""
+    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert rig.end_state() == undisturbed
+    assert rig.service_reads() == [rig.MESSAGE, rig.MESSAGE]
+
+
+@pytest.mark.parametrize("instant", SOAK if os.environ.get("ROLLOUT_SOAK") else ROWS)
+def test_a_killed_switch_is_finished_by_the_next_rollout(
+    at_staged: None, undisturbed: dict[str, Any], instant: str
+) -> None:
+    """A switch can die anywhere; what it leaves must never cost a key, nor the service."""
+    rig.die_at(instant)
+    assert rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST).returncode == 1
+    finish_and_compare(undisturbed)
+
+
+@pytest.mark.parametrize("instant", POWER_CUTS)
+def test_after_a_power_cut_the_service_runs_and_the_rollout_finishes(
+    at_staged: None, undisturbed: dict[str, Any], instant: str
+) -> None:
+    """Power returns before the operator does: the service must run by itself, on the right keys."""
+    rig.die_at(instant)
+    assert rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST).returncode == 1
+    hosts.power_cut(rig.SERVICE_HOST)
+    rig.wait_for_boot()
+    went_on = instant == "start:healthy"
+    assert rig.status(60)["provider"] == ("postgres" if went_on else "files")
+    finish_and_compare(undisturbed)

@@ -1,0 +1,78 @@
+"""Between import and removal the database may change: removal proves again, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import hosts
+from lab.service_install import APP_DIR, COMPANY
+from tests.lab import rig
+
+SET_ASIDE = f"{APP_DIR}/.set-aside"
+KEY = f"company_id = '{COMPANY}' AND key_type = 'pre-key' AND key_id = '7'"
+
+
+@pytest.fixture(scope="module")
+def switched(staged: str) -> Iterator[None]:
+    """On the database by pyinfra alone, which verifies nothing, so nothing is removed yet."""
+    hosts.reset(staged)
+    rig.wait_for_boot()
+    rig.status()
+    done = rig.pyinfra("--limit", rig.SERVICE_HOST)
+    assert done.returncode == 0, done.stderr
+    assert rig.status()["provider"] == "postgres"
+    yield
+
+
+def aside() -> list[str]:
+    """What is set aside."""
+    return sorted(path for path in rig.tree(APP_DIR) if path.startswith(SET_ASIDE))
+
+
+def test_pyinfra_by_itself_removes_nothing_unverified(switched: None) -> None:
+    """Removal without a verification would be a deletion that nobody proved."""
+    assert len(aside()) > 7000
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [
+        (
+            f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
+            f" DELETE FROM whatsapp_keys WHERE {KEY};",
+            "INSERT INTO whatsapp_keys SELECT * FROM kept; DROP TABLE kept;",
+        ),
+        (
+            f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
+            f" UPDATE whatsapp_keys SET value = jsonb_set(value, '{{public,data}}', '\"AAAA\"') WHERE {KEY};",
+            f"DELETE FROM whatsapp_keys WHERE {KEY};"
+            " INSERT INTO whatsapp_keys SELECT * FROM kept; DROP TABLE kept;",
+        ),
+    ],
+    ids=["dropped", "altered"],
+)
+def test_a_key_that_is_not_safe_stops_the_removal(switched: None, spoil: str, mend: str) -> None:
+    """The file is the only copy left that works; deleting it loses the customer's session."""
+    before = aside()
+    rig.sql(spoil)
+    # The host's own answer, whatever the checks before it would have said.
+    rig.sh(
+        "baileys-hostswitch record",
+        b'{"rollout_id": "drill", "verified": true, "passed": 0, "failed": 0, "not_checked": 0}',
+    )
+    by_hand = rig.pyinfra("--limit", rig.SERVICE_HOST)
+    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
+    rig.sql(mend)
+    assert by_hand.returncode != 0
+    assert "pre-key-7.json" in by_hand.stderr
+    assert applied.returncode == 1
+    assert aside() == before
+
+
+def test_once_it_is_safe_again_the_removal_is_done(switched: None) -> None:
+    """A refusal must not need more than mending its cause."""
+    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert aside() == []
