@@ -1,6 +1,6 @@
 """``baileys-hostswitch env``: stage the next .env beside the live one.
 
-The staged file stays there after a switch, which copies it: the next run compares with it.
+A switch moves it into place; where the live file is as declared already, none is staged.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read_plan(text: str) -> EnvPlan:
 
 
 def stage_env(plan: EnvPlan, check_only: bool) -> int:
-    """Have ``env_next`` hold the live file with the settings in it; say what that changes.
+    """Stage the live file with the settings in it, if that changes it; say what changes.
 
     Args:
         plan: what is declared.
@@ -67,15 +67,18 @@ def stage_env(plan: EnvPlan, check_only: bool) -> int:
     changes = [
         difference.as_json() for difference in differences(parse(live), parse(wanted), plain)
     ]
-    staged = _is_staged(plan, wanted)
+    staged = _is_staged(plan, wanted) if wanted != live else not Path(plan.env_next).exists()
     if not check_only and not staged:
-        _stage(plan, wanted)
+        _stage(plan, live, wanted)
     outcome = "nothing to do" if staged else "would stage" if check_only else "staged"
     emit("result", outcome=outcome, changes=changes)
     return CHANGES if check_only and not staged else OK
 
 
-def _stage(plan: EnvPlan, wanted: bytes) -> None:
+def _stage(plan: EnvPlan, live: bytes, wanted: bytes) -> None:
+    if wanted == live:
+        Path(plan.env_next).unlink()  # staged once, no longer declared
+        return
     user = pwd.getpwnam(plan.service_user)
     # A private name first: the file never exists half-written or readable by others.
     descriptor, temporary = tempfile.mkstemp(prefix=".env.", dir=Path(plan.env_next).parent)

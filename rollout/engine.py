@@ -58,11 +58,15 @@ class EventWriter(BaseStateCallback):
 
     @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
-        """An operation ended, on the one host that this run has."""
-        for operations in state.ops.values():
-            meta = operations[op_hash].operation_meta if op_hash in operations else None
-            if meta is None or not meta.is_complete():
-                continue
+        """An operation ended well; one that failed ends the run before this is called."""
+        emit_ended(state, op_hash)
+
+
+def emit_ended(state: State, op_hash: str) -> None:
+    """Tell how an operation ended on the one host that this run has, if it ran there."""
+    for operations in state.ops.values():
+        meta = operations[op_hash].operation_meta if op_hash in operations else None
+        if meta is not None and meta.is_complete():
             emit(
                 "operation ended",
                 name=operation_name(state, op_hash),
@@ -71,6 +75,30 @@ class EventWriter(BaseStateCallback):
                 stdout=meta.stdout_lines,
                 stderr=meta.stderr_lines,
             )
+
+
+def execute(state: State) -> None:
+    """Run what was prepared; where an operation fails, tell what it said.
+
+    Raises:
+        PyinfraError: an operation failed.
+    """
+    state.set_stage(StateStage.Execute)
+    try:
+        run_ops(state)
+    except PyinfraError:
+        ran = [op_hash for op_hash in state.get_op_order() if is_complete(state, op_hash)]
+        if ran:
+            emit_ended(state, ran[-1])
+        raise
+
+
+def is_complete(state: State, op_hash: str) -> bool:
+    """Whether an operation ran to its end, well or not."""
+    return any(
+        op_hash in operations and operations[op_hash].operation_meta.is_complete()
+        for operations in state.ops.values()
+    )
 
 
 def operation_name(state: State, op_hash: str) -> str:
@@ -126,8 +154,7 @@ def run(host: Host, environment: Environment, overrides: dict[str, Any], dry: bo
     if dry:
         emit_plan(state)
     else:
-        state.set_stage(StateStage.Execute)
-        run_ops(state)
+        execute(state)
     state.set_stage(StateStage.Disconnect)
     disconnect_all(state)
     return not state.failed_hosts

@@ -131,9 +131,8 @@ def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
     if answers:
         outcome.results[name] = json.loads(answers[-1])
     if event["failed"]:
-        said = [line for line in event["stderr"] if line.strip()]
-        outcome.failure = f"{name}: " + "\n".join(
-            said[-12:] or outcome.log[-3:] or ["no reason given"]
-        )
+        error = outcome.results.get(name, {}).get("error")
+        said = [error] if error else [line for line in event["stderr"] if line.strip()][-12:]
+        outcome.failure = f"{name}: " + "\n".join(said or outcome.log[-3:] or ["no reason given"])
     elif event["changed"]:
         outcome.changed.append(name)

@@ -15,7 +15,7 @@ from sessionstore.database import (
 )
 from sessionstore.errors import Refused
 from sessionstore.grammar import CREDENTIALS, decode, encode, spellings
-from sessionstore.records import STAGED, WITHDRAWN, ImportRecord, record_digests, require
+from sessionstore.records import ACTIVE, STAGED, WITHDRAWN, ImportRecord, record_digests, require
 from sessionstore.rows import read_rows, row_digest
 from sessionstore.tree import CREDS, KEY, CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem, digest, parse
@@ -238,18 +238,21 @@ def _moved(conn: Connection, record: ImportRecord) -> _Differences:
     return found
 
 
-def withdraw(conn: Connection, import_id: str) -> int:
-    """Take a staged import back: delete exactly its rows.
+def withdraw(conn: Connection, import_id: str, *, active: bool = False) -> int:
+    """Take an import back: delete exactly its rows.
 
     Args:
         conn: an open connection, in no transaction.
         import_id: a UUID.
+        active: take back an active import too. It is compared in the same transaction, so that
+            one of which a row has moved since is refused like any other.
 
     Returns:
         How many rows were deleted, credentials included; 0 when it was withdrawn before.
 
     Raises:
-        Refused: it is active, or a row no longer equals its record, or one was added.
+        Refused: it is active and ``active`` is not set, or a row no longer equals its record,
+            or one was added.
             Nothing was deleted.
         OutcomeUnknown: the connection broke during COMMIT; call it again.
     """
@@ -260,7 +263,7 @@ def withdraw(conn: Connection, import_id: str) -> int:
         lock_company(conn, record.company_id)
         if record.state == WITHDRAWN:
             return 0
-        if record.state != STAGED:
+        if record.state != STAGED and not (active and record.state == ACTIVE):
             raise Refused(
                 f"the import is {record.state}: the service may have moved its keys",
                 import_id,
@@ -272,7 +275,7 @@ def withdraw(conn: Connection, import_id: str) -> int:
                 f"{moved.count} row(s) no longer equal what was imported, the first:"
                 f" {moved.kept[0].file}: {moved.kept[0].reason}",
                 record.company_id,
-                "Somebody wrote to the company while it was staged; nothing was deleted.",
+                "Somebody wrote to the company since; nothing was deleted.",
                 [f"{one.file}: {one.reason}" for one in moved.kept],
             )
         return _delete(conn, record)

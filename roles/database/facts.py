@@ -65,3 +65,27 @@ class PasswordsAccepted(FactBase[bool]):
     def process(self, output: list[str]) -> bool:
         """Only the positive word counts."""
         return output[-1:] == ["yes"]
+
+
+class ConfigurationInForce(FactBase[bool]):
+    """Whether the cluster runs and was started after its configuration files last changed."""
+
+    def command(self, version: int) -> StringCommand:
+        """Compare the start's time with the files' times."""
+        folder = f"/etc/postgresql/{version}/main"
+        script = (
+            f"started=$(stat -c %Y /run/postgresql/{version}-main.pid 2>/dev/null || echo 0); "
+            f"changed=$(stat -c %Y {folder}/conf.d/* {folder}/pg_hba.conf | sort -n | tail -n 1); "
+            f'[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{version}-main'
+            " && echo yes; true"
+        )
+        return StringCommand("sh", "-c", QuoteString(script))
+
+    @staticmethod
+    def default() -> bool:
+        """Not in force."""
+        return False
+
+    def process(self, output: list[str]) -> bool:
+        """Only the positive word counts."""
+        return output[-1:] == ["yes"]

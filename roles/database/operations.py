@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.database.facts import PasswordsAccepted, PostgresqlObjects
+from roles.database.facts import ConfigurationInForce, PasswordsAccepted, PostgresqlObjects
 from roles.database.sql import database_sql, privileges_sql, role_sql
 from roles.shared.secret_lines import SecretLines
 
@@ -62,14 +62,7 @@ def configuration_in_force(version: int) -> Iterator[StringCommand]:
     Args:
         version: PostgreSQL's major version.
     """
-    script = (
-        f"started=$(stat -c %Y /run/postgresql/{version}-main.pid 2>/dev/null || echo 0); "
-        f"changed=$(stat -c %Y /etc/postgresql/{version}/main/conf.d/* /etc/postgresql/{version}/main/pg_hba.conf"
-        " | sort -n | tail -n 1); "
-        f'[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{version}-main'
-    )
-    status, _ = host.run_shell_command(StringCommand("sh", "-c", QuoteString(script)), _sudo=True)
-    if status:
+    if host.get_fact(ConfigurationInForce, version=version):
         host.noop("PostgreSQL runs with its configuration")
         return
     # The clock of a file's time has whole seconds here: let the start be later than the change.

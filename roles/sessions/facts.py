@@ -13,7 +13,10 @@ class PresentFiles(FactBase[list[str]]):
 
     def command(self, directory: str, names: Sequence[str]) -> StringCommand:
         """Names are relative to the directory."""
-        script = 'cd "$1" 2>/dev/null || exit 0; shift; for name; do [ -e "$name" ] && echo "$name"; done; true'
+        script = (
+            'cd "$1" 2>/dev/null || exit 0; shift; '
+            'for name; do [ -e "$name" ] && echo "$name"; done; true'
+        )
         return StringCommand(
             "sh", "-c", QuoteString(script), "sh", QuoteString(directory), *map(QuoteString, names)
         )

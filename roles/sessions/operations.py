@@ -12,10 +12,9 @@ from roles.sessions.facts import CrontabLines, PresentFiles
 
 # A name that is in the archive already stays there; `mv -n` keeps the newcomer where it is.
 ARCHIVE_SCRIPTS = (
-    'set -eu; cd "$1"; archive=$2; owner=$3; shift 3; mkdir -p "$archive"; '
+    'set -eu; cd "$1"; archive=$2; shift 2; mkdir -p "$archive"; '
     'for name; do mv -n "$name" "$archive/"; chmod a-x "$archive/${name##*/}"; '
-    '[ ! -e "$name" ] || { echo "$name: $archive has another file of that name" >&2; exit 1; }; done; '
-    'chown -R "$owner:" "$archive"'
+    '[ ! -e "$name" ] || { echo "$name: $archive has another file of that name" >&2; exit 1; }; done'
 )
 # The crontab is kept whole beside the archives before its first line goes.
 DROP_CRON_LINES = (
@@ -35,14 +34,15 @@ def scripts_archived(
         app_dir: the application directory.
         scripts: their paths, relative to it.
         archive: where they go, relative to it.
-        owner: who owns the archive.
+        owner: the user who owns the scripts, as whom this runs.
     """
     present = host.get_fact(PresentFiles, directory=app_dir, names=scripts)
     if not present:
         host.noop("no retired script is left")
         return
-    arguments = map(QuoteString, (app_dir, archive, owner, *present))
-    yield StringCommand("sh", "-c", QuoteString(ARCHIVE_SCRIPTS), "sh", *arguments)
+    arguments = map(QuoteString, (app_dir, archive, *present))
+    script = QuoteString(ARCHIVE_SCRIPTS)
+    yield StringCommand("sh", "-c", script, "sh", *arguments, _sudo_user=owner)
 
 
 @operation()

@@ -66,7 +66,11 @@ def test_neither_provider_is_refused_before_any_host_is_contacted(
     ignored = shutil.ignore_patterns(".venv", ".git", ".cache", ".mypy_cache", ".rollout")
     shutil.copytree(rig.ROOT, copy, ignore=ignored)
     flags = copy / "group_vars" / "lab" / "flags.yml"
-    flags.write_text(flags.read_text().replace('USE_REPOSITORY_PATTERN: "true"', 'USE_REPOSITORY_PATTERN: "false"'))
+    flags.write_text(
+        flags.read_text().replace(
+            'USE_REPOSITORY_PATTERN: "true"', 'USE_REPOSITORY_PATTERN: "false"'
+        )
+    )
     logins = "journalctl -u ssh --no-pager | grep -c Accepted"
     before = int(rig.sh(logins))
     applied = subprocess.run(

@@ -11,7 +11,7 @@ from lab.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 
 SET_ASIDE = f"{APP_DIR}/.set-aside"
-KEY = f"company_id = '{COMPANY}' AND key_type = 'pre-key' AND key_id = '7'"
+KEY = f"company_id = '{COMPANY}' AND key_type = 'app-state-sync-version' AND key_id = 'regular'"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_pyinfra_by_itself_removes_nothing_unverified(switched: None) -> None:
         ),
         (
             f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
-            f" UPDATE whatsapp_keys SET value = jsonb_set(value, '{{public,data}}', '\"AAAA\"') WHERE {KEY};",
+            f" UPDATE whatsapp_keys SET value = jsonb_set(value, '{{version}}', '1') WHERE {KEY};",
             f"DELETE FROM whatsapp_keys WHERE {KEY};"
             " INSERT INTO whatsapp_keys SELECT * FROM kept; DROP TABLE kept;",
         ),
@@ -66,7 +66,7 @@ def test_a_key_that_is_not_safe_stops_the_removal(switched: None, spoil: str, me
     applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
     rig.sql(mend)
     assert by_hand.returncode != 0
-    assert "pre-key-7.json" in by_hand.stderr
+    assert "app-state-sync-version-regular.json" in by_hand.stderr
     assert applied.returncode == 1
     assert aside() == before
 

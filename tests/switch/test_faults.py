@@ -8,6 +8,7 @@ import os
 import pytest
 
 from hostswitch.journal import INSTANTS
+
 from .test_switch import assert_after, assert_before
 from .world import World
 

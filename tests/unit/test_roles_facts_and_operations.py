@@ -7,13 +7,18 @@ what runs as root on every server.
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
-from pyinfra_testing.facts import make_fact_tests
-from pyinfra_testing.operations import make_operation_tests
+# pyinfra's command-line package patches every thread of the process on import, and a thread that
+# loops in another test would then never let the others run. Fixtures need no host, so no gevent.
+with patch("gevent.monkey.patch_all"):
+    from pyinfra_testing.facts import make_fact_tests
+    from pyinfra_testing.operations import make_operation_tests
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 FACTS = (
+    "database.facts.ConfigurationInForce",
     "database.facts.PasswordsAccepted",
     "database.facts.PostgresqlObjects",
     "host.facts.EnabledUnits",

@@ -28,7 +28,7 @@ END = {"event": "end", "seconds": 1.5, "commands": 7}
 
 SUITE_CONFTEST = """
 import pytest
-from host.reporting import Reporter
+from tests.host.reporting import Reporter
 
 
 class WithoutHosts:
@@ -49,7 +49,7 @@ def pytest_configure(config):
 """
 SUITE_TESTS = '''
 import pytest
-from host.reporting import not_checked
+from tests.host.reporting import not_checked
 
 
 def test_good():
@@ -85,7 +85,7 @@ def lines(*events: dict[str, Any]) -> list[str]:
 def small_suite(folder: Path, tests: str) -> Path:
     """A folder of checks that need no host, with the project's own reporter."""
     (folder / "conftest.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'tests')!r})\n{SUITE_CONFTEST}"
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{SUITE_CONFTEST}"
     )
     (folder / "test_disk.py").write_text(tests)
     return folder

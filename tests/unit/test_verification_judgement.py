@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from host import dotenv, history, service_signals
-from host.absence import Evidence, explanation
-from host.masking import mask
+from tests.host import dotenv, history, service_signals
+from tests.host.absence import Evidence, explanation
+from tests.host.masking import mask
 
 ROLLOUT = "20261122T140000Z-3fa2"
 SWITCH = {
