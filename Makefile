@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-ROOT_ONLY := [ "$$(id -u)" = 0 ]
+AM_ROOT := [ "$$(id -u)" = 0 ]
 
 .PHONY: help rollout test soak lint bench lab-down packages
 
@@ -10,20 +10,15 @@ help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1 — \2/p' $(MAKEFILE_LIST)
 
 rollout: .venv/ready packages ## boot the lab, put it in the state before, roll out, verify, report
-	@$(ROOT_ONLY) || { echo "make rollout boots hosts, which needs root: sudo make rollout"; exit 1; }
+	@$(AM_ROOT) || { echo "make rollout boots hosts, which needs root: sudo make rollout"; exit 1; }
 	@$(BIN)/python -m lab up on-files
 	@$(BIN)/rollout apply lab --reason "make rollout"
 
 test: .venv/ready packages lint ## every test; without root those that need none, and it says so
-	@if $(ROOT_ONLY); then \
-	  $(BIN)/pytest tests/unit tests/store tests/lab; \
-	else \
-	  $(BIN)/pytest tests/unit tests/store && \
-	  echo "Left out, for they boot hosts and need root: tests/lab (whole rollouts, faults, host checks)."; \
-	fi
+	@$(BIN)/python tests/run.py
 
 soak: .venv/ready packages lint ## the same tests with many more instants and names
-	@ROLLOUT_SOAK=1 $(BIN)/pytest tests/unit tests/store tests/lab
+	@ROLLOUT_SOAK=1 $(BIN)/python tests/run.py
 
 lint: .venv/ready ## ruff and mypy, strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -35,7 +30,7 @@ lab-down: .venv/ready ## end the lab's hosts; what is cached stays
 	@$(BIN)/python -m lab down
 
 packages:
-	@if $(ROOT_ONLY); then lab/install-packages.sh; fi
+	@if $(AM_ROOT); then lab/install-packages.sh; fi
 
 .venv/ready: requirements.txt pyproject.toml
 	@echo "Setting up the Python environment (about a minute, once) …"

@@ -36,6 +36,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+ERROR, EX_USAGE, INTERRUPTED = 1, 64, 130
+# typer carries its own click; the base of all its usage errors has no public name of its own.
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
 EnvironmentName = Annotated[
     str, typer.Argument(help="lab, staging, production: inventory/NAME.yml", show_default=False)
 ]
@@ -147,19 +151,26 @@ def plain(value: Any) -> Any:
 
 
 def main() -> None:
-    """The command's entry point: a mistake of the operator's is a sentence, Ctrl-C a failure."""
+    """The command's entry point: a mistake of the operator's is a sentence, Ctrl-C a failure.
+
+    A mistyped option ends with 64 (EX_USAGE), not click's 2: that means “changes” for a plan.
+    """
     try:
-        app()
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        error.show()
+        code = EX_USAGE
     except OperatorError as error:
         print(error, file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
+        code = ERROR
+    except (KeyboardInterrupt, typer.Abort):
         print(
             "\nInterrupted. What a host's switch had begun goes on by itself;"
             " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
             file=sys.stderr,
         )
-        raise SystemExit(130) from None
+        code = INTERRUPTED
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ def report_of(outcome: Outcome) -> Report:
 
 def host_report(outcome: HostOutcome) -> HostReport:
     """The report of one host."""
-    checks = [check for run in outcome.verifications for check in run.checks]
+    # What could not be checked before the removal may have been checked after it.
+    checks = {check.check: check for run in outcome.verifications for check in run.checks}.values()
     counts = Counter(check.outcome for check in checks)
     reasons = [f"{check.check}: {check.reason}" for check in checks if check.outcome == NOT_CHECKED]
     reasons += [

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pyinfra import host
+from pyinfra import host, state
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
+from pyinfra.api.state import StateStage
 
-from roles.shared.host_program import streamed_command, streamed_stdin
+from roles.shared.host_program import PROGRAM, streamed_command, streamed_stdin
 from roles.shared.release_facts import DeclaredCommit
+from roles.shared.secret_lines import SecretLines
 
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
 LAST_ANSWERS: dict[str, dict[str, Any]] = {}
@@ -27,9 +29,10 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
     and an answer without one is no answer.
     """
 
-    def command(self, arguments: str) -> StringCommand:
-        """The streamed program with these arguments; standard input comes with the call."""
-        return StringCommand(streamed_command(arguments), f"; echo {EXIT_MARK}$?")
+    def command(self, arguments: str, installed: bool) -> StringCommand:
+        """The program with these arguments, installed or streamed; its input comes with the call."""
+        program = StringCommand(PROGRAM, arguments) if installed else streamed_command(arguments)
+        return StringCommand(program, f"; echo {EXIT_MARK}$?")
 
     @staticmethod
     def default() -> dict[str, Any]:
@@ -53,7 +56,10 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
 
 
 def ask(arguments: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the host program, streamed into memory, so that it need not be installed yet.
+    """Ask the host program.
+
+    While a plan is made it is streamed into memory, so that it need not be installed yet; when the
+    rollout comes to it, the host role has installed it.
 
     Args:
         arguments: its command line.
@@ -62,8 +68,10 @@ def ask(arguments: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Its last JSON object, and ``exit``: its exit code, or None where nothing answered.
     """
+    installed = state.current_stage == StateStage.Execute
+    stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
     answer = dict(
-        host.get_fact(HostProgramAnswer, arguments=arguments, _stdin=streamed_stdin(payload))
+        host.get_fact(HostProgramAnswer, arguments=arguments, installed=installed, _stdin=stdin)
     )
     LAST_ANSWERS[arguments.split(" -", maxsplit=1)[0]] = answer
     return answer

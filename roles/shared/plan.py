@@ -69,6 +69,13 @@ def secret_names(data: Mapping[str, Any]) -> list[str]:
     return sorted({"POSTGRES_PASSWORD", *data["service_secrets"]})
 
 
+def plain_settings(data: Mapping[str, Any]) -> dict[str, str]:
+    """What the ``.env`` must hold and anyone may see."""
+    hidden = secret_names(data)
+    declared = environment_settings(data)
+    return {name: value for name, value in declared.items() if name not in hidden}
+
+
 def environment_plan(data: Mapping[str, Any]) -> dict[str, Any]:
     """The plan of ``baileys-hostswitch env``: the next ``.env`` beside the live one."""
     return {
@@ -119,7 +126,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "entry": data["service_entry"],
         "env_live": f"{app_dir}/.env",
         "env_next": f"{app_dir}/.env.next",
-        "flags": {name: spelled(value) for name, value in data["flags"].items()},
+        "flags": plain_settings(data),
         "companies": list(data["companies"]),
         "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
         "database": database(data, "app"),

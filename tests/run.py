@@ -1,0 +1,52 @@
+"""Run the tests: those that boot hosts, and beside them, in a process of their own, all others.
+
+The hosts leave a core idle most of the time, so the two take little longer than the longer one. Run
+by ``make test`` and ``make soak``; ends with 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WITHOUT_ROOT = ("tests/unit", "tests/store")
+# The switch with a real PM2 on this machine: it needs a user to switch to.
+ON_THIS_MACHINE = (*WITHOUT_ROOT, "tests/switch")
+ON_HOSTS = ("tests/lab",)
+
+
+def pytest(folders: tuple[str, ...]) -> list[str]:
+    """The command that runs some folders of tests."""
+    return [sys.executable, "-m", "pytest", *folders]
+
+
+def main() -> int:
+    """Run what can be run as this user, and say what can't."""
+    if os.geteuid() != 0:
+        code = subprocess.run(pytest(WITHOUT_ROOT), cwd=ROOT, check=False).returncode
+        print("Left out, for they need root: tests/lab (whole rollouts, faults, host checks on")
+        print("booted hosts) and tests/switch (the host program with a real PM2).")
+        return code
+    print(
+        f"{' and '.join(ON_HOSTS)} here; beside it {', '.join(ON_THIS_MACHINE)}, shown at the end."
+    )
+    with tempfile.TemporaryFile() as output:
+        beside = subprocess.Popen(
+            pytest(ON_THIS_MACHINE), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
+            on_this_machine = beside.wait()
+        finally:
+            beside.kill()
+        output.seek(0)
+        sys.stdout.write(output.read().decode(errors="replace"))
+    return 1 if on_hosts or on_this_machine else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
