@@ -32,9 +32,9 @@ lab-down: .venv/ready ## end the lab's hosts; what is cached stays
 packages:
 	@if $(AM_ROOT); then lab/install-packages.sh; fi
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt pyproject.toml | packages
 	@echo "Setting up the Python environment (about a minute, once) …"
-	@test -x $(BIN)/python || python3 -m venv .venv
+	@test -x $(BIN)/pip || python3 -m venv --clear .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

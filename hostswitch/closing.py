@@ -107,15 +107,24 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry]) -> dict[str, Any]
                 "keys_before": facts.keys_before.get(company_id),
                 "keys_imported": keys.get(company_id),
                 "keys_after": shown.get(company_id, {}).get("keys"),
+                "credentials_before": _credentials(facts.status_before, company_id),
+                "credentials_after": _credentials(shown, company_id),
             }
             for company_id in host.plan.companies
         },
-        "dispositions": {"equal": sum(keys.values()) + len(keys)} if keys else {},
+        "dispositions": {"equal": imported.data["equal"]} if imported else {},
         "set_aside": [dict(item) for item in facts.aside],
         "steps": step_seconds(lines),
         "not_checked": list(gate.data["not_checked"]) if gate else [],
         **_without_service(facts, lines, gate),
     }
+
+
+def _credentials(companies: Mapping[str, Any] | None, company_id: str) -> int | None:
+    """1 or 0 as the service itself said; None if it was not asked."""
+    if not companies or company_id not in companies:
+        return None
+    return int(bool(companies[company_id].get("credentials")))
 
 
 def step_seconds(entries: Sequence[Entry]) -> dict[str, float]:

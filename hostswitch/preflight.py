@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from hostswitch import journal, ready
-from hostswitch.decisions import decide
+from hostswitch.decisions import Change, Decision, decide
 from hostswitch.errors import CHANGES, OK, REFUSED
 from hostswitch.host import Host
 from hostswitch.observe import Observed, look
@@ -36,11 +36,28 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
     return code, {
         "outcome": outcome,
         "rollout_id": host.plan.rollout_id,
-        "changes": [{"kind": change.kind, "sentence": change.what} for change in decision.changes],
+        "changes": [
+            {"kind": change.kind, "sentence": change.what}
+            for change in [*decision.changes, *_afterwards(host, decision)]
+        ],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
         "not_checked": [*observed.not_checked, *_not_staged(host, observed)],
     }
+
+
+def _afterwards(host: Host, decision: Decision) -> list[Change]:
+    """What becomes of the directories that the switch would set aside."""
+    days = host.plan.remove_after_days
+    when = "after the verification" if not days else f"{days:g} days later"
+    return [
+        Change(kind, sentence)
+        for declared in decision.aside
+        for kind, sentence in (
+            ("archive", f"archive {declared.path}, encrypted"),
+            ("remove", f"remove {declared.path} {when}, proven again"),
+        )
+    ]
 
 
 def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.host import Host
 from hostswitch.output import emit, progress
 from hostswitch.plan import LegacyDirectory, with_names
-from hostswitch.ripeness import WAITING_FOR_VERIFICATION, Ripeness, judge
+from hostswitch.ripeness import WAITING_FOR_VERIFICATION, Ripeness, judge, verification
 from sessionstore import archive, removal
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import StoreError
 
 _HALF_REMOVED = ".removing"
+# "not checked" is the controller's word for an environment without an age identity on it.
+ARCHIVE_ACCEPTED = ("passed", "not checked")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def kept(host: Host) -> list[Kept]:
     declared = with_names(host.plan.legacy_directories)
     found = []
     for rollout_id, names in aside.kept(host.plan.app_dir).items():
-        ripeness = judge(lines, rollout_id, host.plan.remove_after_days, time.time())
+        ripeness = judge(
+            lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
+        )
         for name in sorted({name.removesuffix(_HALF_REMOVED) for name in names}):
             found.append(Kept(rollout_id, name, declared.get(name), ripeness))
     return found
@@ -56,7 +60,7 @@ def kept(host: Host) -> list[Kept]:
 
 def to_archive(host: Host) -> dict[str, Any]:
     """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
-    missing = [item for item in kept(host) if not os.path.exists(item.archive_paths(host)[1])]
+    missing = [item for item in kept(host) if not os.path.exists(item.archive_paths(host)[0])]
     return {
         "outcome": "changes" if missing else "nothing to do",
         "changes": [f"archive {item.shown}" for item in missing],
@@ -140,9 +144,14 @@ def remove_due(host: Host) -> dict[str, Any]:
     _demand_closed(host)
     found = kept(host)
     waiting = [
-        {"name": k.name, "set_aside_by": k.rollout_id, "why": k.ripeness.why}
-        for k in found
-        if not k.ripeness.due
+        {
+            "name": item.name,
+            "set_aside_by": item.rollout_id,
+            "why": item.ripeness.why,
+            **dict(zip(("archive", "manifest"), item.archive_paths(host), strict=True)),
+        }
+        for item in found
+        if not item.ripeness.due
     ]
     due = [item for item in found if item.ripeness.due]
     refusals = [refusal for item in due for refusal in _refusals(host, item)]
@@ -174,8 +183,13 @@ def _refusals(host: Host, item: Kept) -> list[Refusal]:
         remedy = "Declare it again with its kind, or move it away by hand after looking at it"
         return [Refusal("remove", what, where, remedy)]
     if not os.path.exists(item.archive_paths(host)[0]):
-        what = "it has no archive"
-        return [Refusal("remove", what, where, "Make it: baileys-hostswitch archive --plan -")]
+        remedy = f"Make it: rollout apply {host.plan.environment}"
+        return [Refusal("remove", "it has no archive", where, remedy)]
+    checked = _archive_checked(host, item)
+    if checked not in ARCHIVE_ACCEPTED:
+        what = f"the controller's check of its archive says: {checked}"
+        remedy = f"Check it again: rollout apply {host.plan.environment}"
+        return [Refusal("remove", what, item.archive_paths(host)[0], remedy)]
     try:
         _remove(host, item, dry_run=True)
     except StoreError as error:
@@ -183,6 +197,12 @@ def _refusals(host: Host, item: Kept) -> list[Refusal]:
         remedy = error.remedy or "Nothing was removed; look at the file and its row"
         return [Refusal("remove", reason, error.where or where, remedy) for reason in reasons]
     return []
+
+
+def _archive_checked(host: Host, item: Kept) -> str:
+    """What the controller found when it decrypted the archive in this rollout."""
+    token = verification(host.history.lines(), host.plan.rollout_id) or {}
+    return str(token.get("archives", {}).get(item.archive_paths(host)[0], "nothing yet"))
 
 
 def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:

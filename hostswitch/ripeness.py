@@ -22,7 +22,24 @@ class Ripeness:
     """Whether nothing but the verification is missing."""
 
 
-def judge(lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: float) -> Ripeness:
+def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, Any] | None:
+    """What this rollout's own verification, after the latest switch, was recorded as; the last one.
+
+    An earlier rollout's verification is evidence of that day, not permission to delete on this one.
+    """
+    switches = [number for number, line in enumerate(lines) if line.get("event") == "switch"]
+    later = lines[switches[-1] :] if switches else lines
+    own = [
+        line
+        for line in later
+        if line.get("event") == "verified" and line.get("rollout_id") == rollout_id
+    ]
+    return own[-1] if own else None
+
+
+def judge(
+    lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: float, current: str
+) -> Ripeness:
     """Judge the directories that one rollout set aside.
 
     Args:
@@ -30,10 +47,11 @@ def judge(lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: fl
         rollout_id: the rollout that set them aside.
         days: how long the service must have lived without them.
         now: wall clock, seconds since 1970.
+        current: the rollout that asks; only its own verification counts.
 
     Returns:
-        Due only with positive evidence: a healthy switch since, the latest one verified
-        afterwards, and the days gone by.
+        Due only with positive evidence: a healthy switch since, the days gone by, and the host
+        verified in this very rollout.
     """
     own = next((n for n, line in enumerate(lines) if _is_switch(line, rollout_id)), None)
     if own is None:
@@ -45,8 +63,8 @@ def judge(lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: fl
     ripe = clock.seconds(healthy["at"]) + days * DAY
     if now < ripe:
         return Ripeness(False, f"removal due {clock.text(ripe)[:10]}")
-    tokens = [line for line in lines[latest:] if line.get("event") == "verified"]
-    if not tokens or tokens[-1].get("verified") is not True:
+    token = verification(lines, current)
+    if token is None or token.get("verified") is not True:
         return Ripeness(False, WAITING_FOR_VERIFICATION, unverified=True)
     return Ripeness(True, "removal is due")
 

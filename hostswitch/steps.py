@@ -178,6 +178,7 @@ def import_files(switch: Switch) -> dict[str, int]:
 
     host, facts = switch.host, switch.facts
     keys: dict[str, int] = {}
+    equal = 0
     with step(switch, journal.IMPORTED, imports=dict(facts.imports)) as done, ExitStack() as stack:
         connection = stack.enter_context(rows.connect(host.plan))
         for company_id, path in facts.cut_over.items():
@@ -197,7 +198,8 @@ def import_files(switch: Switch) -> dict[str, int]:
                 shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
                 raise StepFailedError(f"the import of company {company_id} is not proven: {shown}")
             keys[company_id] = record.key_count
-        done["keys"] = keys
+            equal += proof.keys + proof.credentials_equal
+        done["keys"], done["equal"] = keys, equal
     return keys
 
 

@@ -7,6 +7,8 @@ missing=""
 for package in $packages; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
+# The tests run the service's own Node.js code here too; a newer Node.js than Debian's may be there.
+command -v npm >/dev/null || missing="$missing nodejs npm"
 [ -n "$missing" ] || exit 0
 echo "Installing Debian packages:$missing …"
 apt-get update -qq

@@ -18,9 +18,9 @@ from rollout.errors import OperatorError
 from rollout.hostrun import HostRun, run_deploy
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.ssh import Connections
+from rollout.status import PROGRAM
 from rollout.verification import FAILED, VerificationResult, verify
 
-PROGRAM = "/usr/local/sbin/baileys-hostswitch"
 SWITCH = "Switch the service"
 ARCHIVE = "Archive the legacy directories"
 REMOVE = "Remove the legacy directories that are due"
@@ -60,6 +60,7 @@ class HostOutcome:
         results: the last answer of each step of the host program, by step.
         verifications: the host checks before removal, and those of the disk after it.
         archive_checks: what checking the archives for real gave.
+        kept: what stays set aside and until when, in sentences.
         failure: what failed, empty if nothing did.
         seconds: wall time on this host.
     """
@@ -69,6 +70,7 @@ class HostOutcome:
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: list[VerificationResult] = field(default_factory=list)
     archive_checks: list[ArchiveCheck] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     failure: str = ""
     seconds: float = 0.0
 
@@ -117,9 +119,11 @@ def apply_host(environment: Environment, host: Host, run: Run, shown: Progress) 
     outcome = HostOutcome(host.name)
     try:
         deploy(environment, host, run, shown, outcome)
-        check(environment, host, shown, outcome)
         if SERVICE in host.groups:
-            finish_sessions(environment, host, run, shown, outcome)
+            prove(environment, host, run, shown, outcome)
+            remove(environment, host, run, shown, outcome)
+        else:
+            check(environment, host, shown, outcome)
     except OperatorError as error:
         outcome.failure = str(error)
     outcome.seconds = time.monotonic() - started
@@ -141,10 +145,18 @@ def deploy(
         dry=False,
         progress=lambda step: shown.step(f"{host.name}: {step}"),
     )
-    outcome.changed += done.changed
     outcome.results.update(done.results)
+    outcome.changed += [
+        name for name in done.changed if not only_waited(done.results.get(name, {}))
+    ]
+    outcome.kept = done.answers.get("remove", {}).get("due", [])
     if not done.succeeded:
         raise OperatorError(f"{host.name}: {done.failure}")
+
+
+def only_waited(result: dict[str, Any]) -> bool:
+    """Whether a step of the host program did nothing but wait."""
+    return str(result.get("outcome", "")).startswith("waiting")
 
 
 def check(
@@ -176,43 +188,72 @@ def check(
         )
 
 
-def finish_sessions(
+def prove(
     environment: Environment, host: Host, run: Run, shown: Progress, outcome: HostOutcome
 ) -> None:
-    """Check the archives for real, tell the host that it was verified, remove what is due."""
+    """Verify the host, check the archives that wait for removal, and record both on the host.
+
+    Raises:
+        OperatorError: a check failed, or an archive is not what was set aside; that is recorded too.
+    """
     with Connections() as connections:
-        archives = archives_of(outcome.results.get(ARCHIVE, {}))
-        if archives:
-            shown.step(f"{host.name}: checking {len(archives)} archives")
-            outcome.archive_checks = check_archives(connections, host, archives)
-        if outcome.changed or archives:
-            record(connections, host, run, outcome)
-    waiting = outcome.results.get(REMOVE, {}).get("waiting", [])
-    if any(entry["why"] == WAITING for entry in waiting):
+        failure: OperatorError | None = None
+        try:
+            check(environment, host, shown, outcome)
+            archives = archives_of(outcome.results.get(REMOVE, {}))
+            if archives:
+                shown.step(f"{host.name}: checking {len(archives)} archives")
+                outcome.archive_checks = check_archives(connections, host, archives)
+        except OperatorError as error:
+            failure = error
+        if outcome.changed or awaits_verification(outcome) or failure:
+            record(connections, host, run, outcome, verified=failure is None)
+    if failure:
+        raise failure
+
+
+def remove(
+    environment: Environment, host: Host, run: Run, shown: Progress, outcome: HostOutcome
+) -> None:
+    """Remove what waited for nothing but its verification, then check the disk.
+
+    Raises:
+        OperatorError: a file is not proven safe, or a check of the disk failed.
+    """
+    if awaits_verification(outcome):
         # The same procedure again: everything else is as declared by now, which this shows too.
         deploy(environment, host, run, shown, outcome)
         check(environment, host, shown, outcome, only="disk")
 
 
+def awaits_verification(outcome: HostOutcome) -> bool:
+    """Whether a directory would be removed now, were the host verified in this rollout."""
+    waiting = outcome.results.get(REMOVE, {}).get("waiting", [])
+    return any(entry["why"] == WAITING for entry in waiting)
+
+
 def archives_of(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """(archive, manifest) paths in the host program's answer to ``archive``."""
-    return [(entry["archive"], entry["manifest"]) for entry in result.get("archives", [])]
+    """(archive, manifest) paths of what waits for its removal."""
+    waiting = [entry for entry in result.get("waiting", []) if entry["why"] == WAITING]
+    return [(entry["archive"], entry["manifest"]) for entry in waiting]
 
 
-def record(connections: Connections, host: Host, run: Run, outcome: HostOutcome) -> None:
-    """Write the verification into the host's history; removal demands it.
+def record(
+    connections: Connections, host: Host, run: Run, outcome: HostOutcome, *, verified: bool
+) -> None:
+    """Write the verification into the host's history; the removal of this rollout demands it.
 
     Raises:
         OperatorError: the host did not take it.
     """
-    result = outcome.verifications[-1]
+    result = outcome.verifications[-1] if outcome.verifications else None
     line = {
         "rollout_id": run.rollout_id,
         "operator": run.operator,
-        "verified": result.failed == 0,
-        "passed": result.passed,
-        "failed": result.failed,
-        "not_checked": result.not_checked,
+        "verified": verified,
+        "passed": result.passed if result else 0,
+        "failed": result.failed if result else 0,
+        "not_checked": result.not_checked if result else 0,
         "archives": {entry.archive: entry.outcome for entry in outcome.archive_checks},
     }
     done = connections.run(host, [PROGRAM, "record"], stdin=json.dumps(line).encode(), sudo=True)

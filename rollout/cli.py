@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-import secrets
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
+from roles.shared.plan import new_rollout_id
 from rollout.applying import Run, apply_environment
 from rollout.console import progress, stdout_console
 from rollout.errors import OperatorError
@@ -108,22 +107,21 @@ def verify_command(
 
 @app.command()
 def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = False) -> None:
-    """Show what runs: release, set-aside directories, an interrupted switch. Read-only."""
+    """Show what runs: release, set-aside directories, an interrupted switch. Read-only.
+
+    Exit codes: 0 every host answered, 1 one did not.
+    """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         answers = status_of(loaded, hosts, shown)
     show(render_status, loaded, answers, as_json=as_json)
+    raise typer.Exit(ERROR if any("error" in answer for answer in answers.values()) else 0)
 
 
 def chosen(environment: str, host: str) -> tuple[Environment, tuple[Host, ...]]:
     """The environment, and its hosts in rollout order or the one that was named."""
     loaded = load(environment)
     return loaded, (loaded.host(host),) if host else loaded.in_rollout_order()
-
-
-def new_rollout_id() -> str:
-    """An id for this run, sortable by time: ``20261122T140000Z-3fa2``."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def show(
@@ -156,6 +154,7 @@ def main() -> None:
     A mistyped option ends with 64 (EX_USAGE), not click's 2: that means “changes” for a plan.
     """
     try:
+        # typer turns Ctrl-C into this code and returns it, like the code of every `typer.Exit`.
         code = app(standalone_mode=False)
     except UsageError as error:
         error.show()
@@ -163,13 +162,14 @@ def main() -> None:
     except OperatorError as error:
         print(error, file=sys.stderr)
         code = ERROR
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         print(
             "\nInterrupted. What a host's switch had begun goes on by itself;"
             " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
             file=sys.stderr,
         )
-        code = INTERRUPTED
     raise SystemExit(code)
 
 

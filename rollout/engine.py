@@ -155,19 +155,24 @@ def run(host: Host, environment: Environment, overrides: dict[str, Any], dry: bo
         emit_plan(state)
     else:
         execute(state)
+    emit_answers()
     state.set_stage(StateStage.Disconnect)
     disconnect_all(state)
     return not state.failed_hosts
 
 
 def emit_plan(state: State) -> None:
-    """What each operation would do, in order, with what the host program answered."""
-    from roles.shared.facts import LAST_ANSWERS
-
+    """What each operation would do, in order."""
     for op_hash in state.get_op_order():
         for operations in state.ops.values():
             meta = operations[op_hash].operation_meta
             emit("planned", name=operation_name(state, op_hash), changes=bool(meta.will_change))
+
+
+def emit_answers() -> None:
+    """What the host program said last, by subcommand."""
+    from roles.shared.facts import LAST_ANSWERS
+
     emit("answers", answers=LAST_ANSWERS)
 
 

@@ -25,7 +25,7 @@ SERVICE = "service"
 DATABASE = "database"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Host:
     """One host of an environment.
 
@@ -105,7 +105,8 @@ class Environment:
         """Databases first, then the host that migrates the schema, then the other service hosts."""
         schema_hosts = {host.settings.get("schema_host") for host in self.in_group(SERVICE)}
         services = sorted(self.in_group(SERVICE), key=lambda host: host.name not in schema_hosts)
-        return (*self.in_group(DATABASE), *services)
+        # A host may be in both groups; it comes once.
+        return tuple(dict.fromkeys((*self.in_group(DATABASE), *services)))
 
 
 def environment_names() -> list[str]:

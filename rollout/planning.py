@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from rollout.hostrun import HostRun, run_deploy
 from rollout.inventory import Environment, Host
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
+# Exit codes with which the host program answers: nothing to do, changes, refused.
+ANSWERED = (0, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,29 @@ def host_plan(run: HostRun) -> HostPlan:
     if not run.succeeded:
         return HostPlan(run.host, failure=run.failure)
     preflight = run.answers.get("preflight", {})
-    changes = [sentence for name in run.planned for sentence in sentences(name, run.answers)]
+    unknown = {step: reason for step in run.planned if (reason := unanswered(step, run.answers))}
+    known = [step for step in run.planned if step not in unknown]
+    if unknown and not known:
+        # Everything else is as declared, so nothing that is still to come would explain it.
+        return HostPlan(run.host, failure="; ".join(f"{s}: {r}" for s, r in unknown.items()))
     return HostPlan(
         run.host,
-        changes=tuple(changes),
-        refusals=tuple(refusal_text(refusal) for refusal in preflight.get("refusals", [])),
-        not_checked=tuple(str(text) for text in preflight.get("not_checked", [])),
-        notes=tuple(str(text) for text in preflight.get("notes", [])),
+        changes=tuple(text for step in run.planned for text in sentences(step, run.answers)),
+        refusals=tuple(preflight.get("refusals", [])),
+        not_checked=(
+            *(f"{step}: {reason}" for step, reason in unknown.items()),
+            *preflight.get("not_checked", []),
+        ),
+        notes=tuple(run.answers.get("remove", {}).get("due", [])),
     )
+
+
+def unanswered(step: str, answers: dict[str, dict[str, Any]]) -> str:
+    """Why the host program could not say what a step would change; empty if it could."""
+    answer = answers.get(SUBCOMMAND_OF_STEP.get(step, ""), {"exit": 0})
+    if answer.get("exit") in ANSWERED:
+        return ""
+    return str(answer.get("error") or answer.get("reason") or "no answer")
 
 
 def sentences(step: str, answers: dict[str, dict[str, Any]]) -> list[str]:
@@ -76,22 +93,19 @@ SUBCOMMAND_OF_STEP = {
     "Migrate the schema": "store migrate plan",
     "Stage the next .env": "env",
     "Switch the service": "preflight",
+    "Archive the legacy directories": "archive",
+    "Remove the legacy directories that are due": "remove",
 }
 
 
 def describe(change: Any) -> str:
     """One change in words: a sentence as it is, a setting as ``NAME old → new``."""
-    if isinstance(change, dict) and "what" in change:
-        return str(change["what"])
+    if isinstance(change, dict) and "sentence" in change:
+        return str(change["sentence"])
     if isinstance(change, dict) and "name" in change:
         before = "unset" if change.get("from") is None else change["from"]
         return f"{change['name']} {before} → {change.get('to')}"
     return str(change)
-
-
-def refusal_text(refusal: Mapping[str, str]) -> str:
-    """What, where and what mends it, in a sentence."""
-    return f"{refusal['what']} ({refusal['where']}). {refusal['remedy']}"
 
 
 def exit_code(plans: Sequence[HostPlan]) -> int:

@@ -55,10 +55,15 @@ def render_host(console: Console, host: HostReport) -> None:
     if host.failure:
         console.print(f"\n{host.host}: FAILED", style="bold red")
         console.print(host.failure, markup=False)
+        if switch_rows(host.switch):
+            console.print("The switch itself was done:")
+            console.print(table("", switch_rows(host.switch)))
         return
     if not host.changed:
         checks = check_text(host.checks)
         console.print(f"\n{host.host}: no changes ({checks}, {host.seconds:.1f} s)", style="bold")
+        for sentence in host.kept:
+            console.print(f"  still set aside: {sentence}", markup=False)
         return
     console.print(f"\n{host.host}", style="bold")
     console.print(table("", report_rows(host)))
@@ -81,7 +86,7 @@ def report_rows(host: HostReport) -> list[tuple[str, str]]:
     if host.removed:
         freed = sum(entry["freed"] for entry in host.removed)
         rows.append(("bytes freed on the disk", f"{size(freed)}"))
-    rows += [(f"kept {entry['name']}", entry["why"]) for entry in host.waiting]
+    rows += [("still set aside", sentence) for sentence in host.kept]
     rows.append(("checks", check_text(host.checks)))
     rows.append(("wall time", f"{host.seconds:.1f} s"))
     return rows
@@ -97,7 +102,7 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     for flag in switch.get("flags", []):
         rows.append(("flag", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
     for company, counts in switch["companies"].items():
-        rows += company_rows(company, counts, company in switch.get("cut_over", []))
+        rows += company_rows(company, counts)
     equal = switch.get("dispositions", {}).get("equal")
     if equal is not None:
         rows.append(("files proven equal, one by one", f"{equal}"))
@@ -107,13 +112,15 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def company_rows(company: str, counts: Mapping[str, Any], cut_over: bool) -> list[tuple[str, str]]:
+def company_rows(company: str, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Keys and credentials of one company, before and after."""
-    before, after = counts.get("keys_before"), counts.get("keys_after")
-    rows = [(f"company {company}: keys", f"{number(before)} → {number(after)}")]
-    if cut_over:
-        rows.append((f"company {company}: credentials", "1 → 1, from files to PostgreSQL"))
-    return rows
+    return [
+        (
+            f"company {company}: {what}",
+            f"{number(counts.get(f'{what}_before'))} → {number(counts.get(f'{what}_after'))}",
+        )
+        for what in ("keys", "credentials")
+    ]
 
 
 def render_verification(

@@ -25,7 +25,7 @@ class HostReport:
         switch: the host program's record of the switch, empty if there was none.
         archives: what was archived: name, files, bytes.
         removed: what was removed: name, kind, files, bytes, freed (allocated bytes).
-        waiting: what stays set aside, and until when.
+        kept: what stays set aside, and until when.
         checks: passed, failed, not_checked.
         not_checked: what could not be checked, with the reason.
         failure: what failed, empty if nothing did.
@@ -37,7 +37,7 @@ class HostReport:
     switch: dict[str, Any]
     archives: list[dict[str, Any]]
     removed: list[dict[str, Any]]
-    waiting: list[dict[str, Any]]
+    kept: list[str]
     checks: dict[str, int]
     not_checked: list[str]
     failure: str
@@ -87,10 +87,10 @@ def host_report(outcome: HostOutcome) -> HostReport:
     return HostReport(
         host=outcome.host,
         changed=list(dict.fromkeys(outcome.changed)),
-        switch=outcome.results.get(SWITCH, {}),
+        switch=switch_record(outcome.results.get(SWITCH, {})),
         archives=outcome.results.get(ARCHIVE, {}).get("archives", []),
         removed=removal.get("removed", []),
-        waiting=removal.get("waiting", []),
+        kept=outcome.kept,
         checks={
             PASSED: counts[PASSED],
             FAILED: counts[FAILED],
@@ -100,6 +100,11 @@ def host_report(outcome: HostOutcome) -> HostReport:
         failure=outcome.failure,
         seconds=round(outcome.seconds, 1),
     )
+
+
+def switch_record(result: dict[str, Any]) -> dict[str, Any]:
+    """The record of the switch; that of the one which this run found cut off and finished, if any."""
+    return result if "companies" in result else result.get("resumed") or {}
 
 
 def save_report(report: Report) -> Path:

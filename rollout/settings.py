@@ -25,6 +25,9 @@ ROLES_OF_GROUP = {
     "database": ("database", "schema"),
     "service": ("host", "schema", "release", "flags", "service", "sessions"),
 }
+# RFC 5737 and RFC 2606: reserved for documentation. TEST-NET-2 is the lab's own.
+EXAMPLE_NETWORKS = ("192.0.2.", "203.0.113.")
+EXAMPLE_DOMAINS = (".example.net", ".example.com", ".example.org")
 FOREIGN_PREFIXES = ("ansible_", "vault_", "lab_")
 
 
@@ -69,6 +72,7 @@ def mistakes_in(
             if name in broken:
                 continue
             found[f"{where(environment, name)}: {problem}"] = None
+    found.update(dict.fromkeys(plaintext_vaults(environment)))
     for problem in across_hosts(hosts):
         found[f"inventory/{environment}.yml: {problem}"] = None
     return list(found)
@@ -82,6 +86,7 @@ def host_mistakes(host: HostLike) -> Iterable[tuple[str, str]]:
     expected = {name: spec for role in roles for name, spec in variables_of_role(role).items()}
     for name, spec in expected.items():
         yield from ((name, problem) for problem in variable_mistakes(name, spec, host.settings))
+    yield from example_addresses(host)
     known = {
         name
         for path in (ROOT / "roles").glob("*/defaults.yml")
@@ -92,6 +97,28 @@ def host_mistakes(host: HostLike) -> Iterable[tuple[str, str]]:
             yield name, f"{name} is not a variable of any role{nearest(name, known)}"
     if "service" in host.groups and isinstance(host.settings.get("flags"), Mapping):
         yield from (("flags", problem) for problem in flag_mistakes(host.settings["flags"]))
+
+
+def example_addresses(host: HostLike) -> Iterable[tuple[str, str]]:
+    """Addresses of the examples, which nobody's server has; the lab's network is another one."""
+    for name in ("ansible_host", "database_host"):
+        value = str(host.settings.get(name, ""))
+        if value.startswith(EXAMPLE_NETWORKS) or value.endswith(EXAMPLE_DOMAINS):
+            yield name, f"{name} is still the example's {value}; fill in your own"
+
+
+def plaintext_vaults(environment: str) -> Iterable[str]:
+    """Files of an environment that define ``vault_`` variables and are not encrypted."""
+    for folder in (f"group_vars/{environment}", "group_vars/all"):
+        for path in sorted((ROOT / folder).glob("*.yml")):
+            text = path.read_text(errors="replace")
+            if text.startswith("$ANSIBLE_VAULT"):
+                continue
+            for number, line in enumerate(text.splitlines(), 1):
+                if line.startswith("vault_") and "!vault" not in line:
+                    where = f"{path.relative_to(ROOT)}:{number}"
+                    yield f"{where}: a secret stands here in plain text; ansible-vault encrypt {path.name}"
+                    break
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -120,7 +147,9 @@ def across_hosts(hosts: Sequence[HostLike]) -> Iterable[str]:
         yield "no host is in the group `service`; a rollout has nothing to do"
     for host in services:
         for company in host.settings.get("companies") or []:
-            owners[company].append(host.name)
+            owners[str(company)].append(host.name)
+        if host.settings.get("service_app") not in (host.settings.get("pm2_apps") or []):
+            yield f"{host.name}: pm2_apps must hold service_app {host.settings.get('service_app')!r}"
         if host.settings.get("schema_host") not in {other.name for other in services}:
             yield f"schema_host {host.settings.get('schema_host')!r} is no host of the group `service`"
     for company, names in owners.items():
@@ -158,9 +187,11 @@ def _name(value: Any, _: Mapping[str, Any]) -> str:
     return "" if ok else f"must be a plain name (letters, digits, - _ .), not {value!r}"
 
 
-def _secret(value: Any, _: Mapping[str, Any]) -> str:
-    if isinstance(value, Secret) or value == "":
+def _secret(value: Any, spec: Mapping[str, Any]) -> str:
+    if isinstance(value, Secret) or (value == "" and spec.get("default") == ""):
         return ""
+    if value in ("", None):
+        return "is empty; put it into the vault as vault_… and refer to it"
     return "stands in plain text; put it into the vault as vault_… and refer to it"
 
 
@@ -187,10 +218,25 @@ def _relative_path(value: Any, _: Mapping[str, Any]) -> str:
     return f"must be a path inside the application directory, not {value!r}" if outside else ""
 
 
+def _company(value: Any, _: Mapping[str, Any]) -> str:
+    if isinstance(value, str) and value.isdigit():
+        return ""
+    return f"must be the bare id, digits in quotes (directories add company_), not {value!r}"
+
+
+def _recipient(value: Any, _: Mapping[str, Any]) -> str:
+    ok = isinstance(value, str) and value.startswith(("age1", "ssh-")) and len(value) > len("age1")
+    return "" if ok else f"must be an age public key (age1…), not {value!r}"
+
+
 def _list_of(check: Check) -> Check:
     def judge(value: Any, spec: Mapping[str, Any]) -> str:
         if not isinstance(value, list):
             return f"must be a list, not {value!r}"
+        if len(value) < spec.get("at least", 0):
+            return "is empty"
+        if len({str(item) for item in value}) < len(value):
+            return "holds an entry twice"
         return next(
             (f"has an entry that {problem}" for item in value if (problem := check(item, spec))), ""
         )
@@ -217,6 +263,8 @@ def _directory(value: Any, spec: Mapping[str, Any]) -> str:
     if value.get("kind") not in ("live", "backup", "test"):
         return f"kind must be live, backup or test, not {value.get('kind')!r}"
     acknowledged = value.get("acknowledge") or {"reason": "none needed"}
+    if not isinstance(acknowledged, Mapping):
+        return f"{value['path']}: acknowledge must be {{reason, identities, companies}}"
     return "" if acknowledged.get("reason") else f"{value['path']}: acknowledge needs a reason"
 
 
@@ -229,6 +277,8 @@ TYPES: dict[str, Check] = {
     "absolute path": _absolute_path,
     "relative path": _relative_path,
     "list of text": _list_of(_text),
+    "list of company ids": _list_of(_company),
+    "list of age recipients": _list_of(_recipient),
     "list of relative paths": _list_of(_relative_path),
     "list of directories": _list_of(_directory),
     "mapping": _mapping,

@@ -248,6 +248,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
             steps = runner.revert(to=arguments.to, dry_run=arguments.dry_run)
         elif arguments.action == "deploy":
             steps = runner.deploy(dry_run=arguments.dry_run)
+            if plan.get("grant_rows_to") and not arguments.dry_run:
+                migrations.grant_rows(conn, str(plan["grant_rows_to"]))
         else:
             steps = getattr(runner, arguments.action)()
     for step in steps:

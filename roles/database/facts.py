@@ -75,7 +75,8 @@ class ConfigurationInForce(FactBase[bool]):
         folder = f"/etc/postgresql/{version}/main"
         script = (
             f"started=$(stat -c %Y /run/postgresql/{version}-main.pid 2>/dev/null || echo 0); "
-            f"changed=$(stat -c %Y {folder}/conf.d/* {folder}/pg_hba.conf | sort -n | tail -n 1); "
+            f"changed=$(stat -c %Y {folder}/conf.d/* {folder}/pg_hba.conf"
+            f" {folder}/server.crt {folder}/server.key | sort -n | tail -n 1); "
             f'[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{version}-main'
             " && echo yes; true"
         )

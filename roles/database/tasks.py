@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.operations import apt, files
+from pyinfra.operations import files
 
 from roles.database.operations import configuration_in_force, database_present
 from roles.shared.files import content_of, put
+from roles.shared.packages import packages_installed
 from roles.shared.plan import text_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,12 +19,9 @@ CA_FILE = "/etc/postgresql/baileys-rollout-ca.crt"
 def provision() -> None:
     """Install, configure, restart only if the configuration changed, and make roles and database."""
     version = host.data.postgresql_version
-    apt.packages(
+    packages_installed(
         name="Install PostgreSQL",
         packages=[f"postgresql-{version}", "python3"],
-        update=True,
-        cache_time=86400,
-        no_recommends=True,
     )
     configuration(version)
     configuration_in_force(name="Run PostgreSQL with its configuration", version=version)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.operations import apt, files, server
+from pyinfra.operations import files, server
 
 from roles.host.operations import enabled_units, global_npm_package, pm2_boot_unit
 from roles.shared.files import content_of, put
 from roles.shared.host_program import PROGRAM, ZIPAPP, zipapp
+from roles.shared.packages import packages_installed
 from roles.shared.plan import CONFIG_DIRECTORY, DATABASE_CA_FILE
 
 FOLDER = Path(__file__).parent
@@ -27,12 +28,9 @@ def provision() -> None:
 
 def packages() -> None:
     """Debian's packages and PM2."""
-    apt.packages(
+    packages_installed(
         name="Install Debian packages",
         packages=host.data.host_packages,
-        update=True,
-        cache_time=86400,
-        no_recommends=True,
     )
     global_npm_package(name="Install PM2", package="pm2", version=host.data.pm2_version)
 

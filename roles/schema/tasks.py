@@ -8,12 +8,13 @@ from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.shared.facts import ask
 from roles.shared.host_program import installed_command
 from roles.shared.plan import database
 
+CHANGES = 2
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -41,6 +42,7 @@ def migration_plan() -> dict[str, Any]:
         "database": database(data, "owner"),
         "migrations": migrations(),
         "limits": {"lock_wait": data["schema_lock_wait_seconds"]},
+        "grant_rows_to": data["database_app_user"],
     }
 
 
@@ -49,15 +51,18 @@ def migrated() -> Iterator[StringCommand]:
     """Bring the schema up to the migrations of this checkout, on the host that is named for it.
 
     ``_run_once`` would pick any host, and skip silently when that one had failed (DOMAIN.md
-    section 5, "Two phases"). On other hosts the schema is only checked.
+    section 5, "Two phases"). Another host fails until the named one has migrated.
     """
     plan = migration_plan()
     answer = ask("store migrate plan --plan -", plan)
     if answer["exit"] == 0:
         host.noop("the schema is up to date")
         return
-    command = "deploy" if host.name == host.data.schema_host else "verify"
-    yield installed_command(f"store migrate {command} --plan -", plan)
+    if host.name != host.data.schema_host and answer["exit"] == CHANGES:
+        remedy = f"rollout apply {host.data.environment} --host {host.data.schema_host}"
+        yield StringCommand("echo", QuoteString(f"the schema is behind → {remedy}"), ">&2; exit 1")
+        return
+    yield installed_command("store migrate deploy --plan -", plan)
 
 
 def migrate() -> None:

@@ -16,7 +16,7 @@ from roles.shared.host_program import detached_command
 from roles.shared.plan import ECOSYSTEM_FILE, host_plan
 
 TEMPLATES = Path(__file__).parent / "templates"
-REMOVAL = "remove"  # a change of preflight that is the sessions role's, not the switch's
+NOTHING_TO_DO = 0
 
 
 @operation()
@@ -40,8 +40,7 @@ def is_needed(answer: Mapping[str, Any]) -> bool:
     Only a positive answer counts as “nothing to do”: a host that did not answer is switched, and
     its own error is shown.
     """
-    changes = [change for change in answer.get("changes", []) if change["kind"] != REMOVAL]
-    return bool(changes) or answer["exit"] not in (0, 2)
+    return answer["exit"] != NOTHING_TO_DO
 
 
 def switch() -> None:

@@ -20,7 +20,8 @@ ARCHIVE_SCRIPTS = (
 DROP_CRON_LINES = (
     "set -eu; umask 077; user=$1; kept=$2/crontab.$user.$(date -u +%Y%m%dT%H%M%SZ); shift 2; "
     'crontab -l -u "$user" > "$kept"; sync "$kept"; '
-    '{ grep -vF "$@" "$kept" || true; } | crontab -u "$user" -'
+    'rest=$(mktemp); trap \'rm -f "$rest"\' EXIT; grep -vF "$@" "$kept" > "$rest" || [ $? -eq 1 ]; '
+    'crontab -u "$user" "$rest"'
 )
 
 

@@ -66,7 +66,9 @@ def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
 
 def secret_names(data: Mapping[str, Any]) -> list[str]:
     """The names in the ``.env`` whose values are never shown."""
-    return sorted({"POSTGRES_PASSWORD", *data["service_secrets"]})
+    given = {**data["service_settings"], **data["flags"]}
+    from_vault = {name for name, value in given.items() if hasattr(value, "reveal")}
+    return sorted({"POSTGRES_PASSWORD", *data["service_secrets"], *from_vault})
 
 
 def plain_settings(data: Mapping[str, Any]) -> dict[str, str]:

@@ -70,8 +70,8 @@ def switch(outcome: str, at: float, rollout_id: str = "one") -> dict[str, Any]:
     return {"event": "switch", "rollout_id": rollout_id, "outcome": outcome, "at": clock.text(at)}
 
 
-def token(good: bool) -> dict[str, Any]:
-    return {"event": "verified", "verified": good}
+def token(good: bool, rollout_id: str = "now") -> dict[str, Any]:
+    return {"event": "verified", "verified": good, "rollout_id": rollout_id}
 
 
 DAY = ripeness.DAY
@@ -84,6 +84,7 @@ DAY = ripeness.DAY
         ([switch("switched", 0)], 99 * DAY, False, "waiting for verification"),
         ([switch("switched", 0), token(True)], 10 * DAY, False, "removal due 1970-01-12"),
         ([switch("switched", 0), token(True)], 11 * DAY, True, "due"),
+        ([switch("switched", 0), token(True, "one")], 99 * DAY, False, "waiting for verification"),
         ([switch("switched", 0), token(True), token(False)], 99 * DAY, False, "verification"),
         (
             [switch("switched", 0), token(True), switch("put back", 5, "two")],
@@ -116,7 +117,7 @@ def test_removal_is_due_only_with_positive_evidence(
     lines: list[dict[str, Any]], now: float, due: bool, why: str
 ) -> None:
     """Deleting on less would leave no way back from a switch that only looked good."""
-    found = ripeness.judge(lines, "one", 11, now)
+    found = ripeness.judge(lines, "one", 11, now, "now")
     assert found.due is due
     assert why in found.why
 

@@ -27,6 +27,7 @@ FACTS = (
     "sessions.facts.PresentFiles",
     "shared.facts.HostProgramAnswer",
     "shared.files.FileDigests",
+    "shared.packages.MissingPackages",
     "shared.release_facts.DeclaredCommit",
 )
 OPERATIONS = (
@@ -36,6 +37,7 @@ OPERATIONS = (
     "sessions.operations.cron_jobs_retired",
     "sessions.operations.scripts_archived",
     "shared.files.put",
+    "shared.packages.packages_installed",
 )
 
 for _path in FACTS:

@@ -1,0 +1,52 @@
+"""Debian packages: installed if they are missing, and otherwise not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+
+class MissingPackages(FactBase[list[str]]):
+    """Which of some Debian packages are not installed, in their order."""
+
+    def command(self, packages: Sequence[str]) -> StringCommand:
+        """``dpkg-query`` says ``installed`` for a package that is whole."""
+        script = (
+            "for name; do dpkg-query -W -f '${db:Status-Status}' \"$name\" 2>/dev/null"
+            ' | grep -qx installed || echo "$name"; done'
+        )
+        return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, packages))
+
+    @staticmethod
+    def default() -> list[str]:
+        """None is missing."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """The missing ones."""
+        return list(output)
+
+
+@operation()
+def packages_installed(packages: Sequence[str]) -> Iterator[StringCommand]:
+    """Install what is missing, package lists brought up to date first.
+
+    pyinfra's ``apt.packages`` with a cache time updates the lists of a host that needs nothing, so
+    a plan would show a change every day.
+
+    Args:
+        packages: Debian package names.
+    """
+    missing = host.get_fact(MissingPackages, packages=packages)
+    if not missing:
+        host.noop("the packages are installed")
+        return
+    yield StringCommand(
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq &&",
+        "apt-get install -y -qq --no-install-recommends",
+        *map(QuoteString, missing),
+    )
