@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,11 +49,12 @@ def test_what_it_cannot_account_for_is_refused(on_files: int, case: str) -> None
     plant, unplant, name = CASES[case]
     rig.sh(plant)
     before = rig.tree(APP_DIR)
+    plan = rig.rollout("plan", "lab", "--host", rig.SERVICE_HOST)
     applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
     after = rig.tree(APP_DIR)
     rig.sh(unplant)
-    assert applied.returncode == 1
-    assert name in applied.stdout
+    assert (plan.returncode, applied.returncode) == (1, 1)
+    assert name in "".join(plan.stdout.split()) and name in "".join(applied.stdout.split())
     assert rig.status()["pid"] == on_files
     assert after == before
     assert rig.rows() == []
@@ -85,3 +87,59 @@ def test_neither_provider_is_refused_before_any_host_is_contacted(
     assert "no host was contacted" in applied.stderr
     # The two looks at the log are the only logins.
     assert int(rig.sh(logins)) == before + 1
+
+
+def test_several_active_hosts_are_refused(on_files: int) -> None:
+    """Plain pyinfra would run each step on all hosts before the next (DOMAIN.md section 5)."""
+    refused = rig.pyinfra()
+    assert refused.returncode == 1
+    assert "rollout apply lab" in refused.stderr
+
+
+def test_ansible_reads_the_same_inventory(on_files: int) -> None:
+    """An operator's own Ansible commands work on the same files, vault included."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "ansible"),
+            "-i",
+            "inventory/lab.yml",
+            "all",
+            "-m",
+            "ping",
+        ],
+        cwd=rig.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SUCCESS") == 2
+
+
+def test_a_failure_stops_the_rollout_and_names_who_is_untouched(on_files: int) -> None:
+    """Ctrl-C or a broken first host must never be followed by the next one."""
+    hosts.cut_off(rig.DATABASE_HOST)
+    applied = rig.rollout("apply", "lab")
+    hosts.reconnect(rig.DATABASE_HOST)
+    assert applied.returncode == 1
+    assert "Untouched: wa-1" in applied.stdout
+    assert rig.status()["pid"] == on_files
+
+
+def test_an_interrupted_rollout_is_a_failure(on_files: int) -> None:
+    """A wrapper that reads 0 after Ctrl-C would take the rollout for done."""
+    with subprocess.Popen(
+        [str(Path(sys.executable).parent / "rollout"), "apply", "lab"],
+        cwd=rig.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if "Install PostgreSQL" in line:
+                break
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+    assert child.returncode == 130
+    assert "Interrupted" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -57,16 +58,33 @@ def test_a_key_that_is_not_safe_stops_the_removal(switched: None, spoil: str, me
     """The file is the only copy left that works; deleting it loses the customer's session."""
     before = aside()
     rig.sql(spoil)
-    # The host's own answer, whatever the checks before it would have said.
-    rig.sh(
-        "baileys-hostswitch record",
-        b'{"rollout_id": "drill", "verified": true, "passed": 0, "failed": 0, "not_checked": 0}',
-    )
-    by_hand = rig.pyinfra("--limit", rig.SERVICE_HOST)
+    # The host's own answer to a rollout that claims to have verified everything.
+    held = json.loads(rig.sh("baileys-hostswitch status"))["set_aside"]
+    archives = {archive_of(entry): "passed" for entry in held}
+    token = {"rollout_id": "drill", "verified": True, "archives": archives}
+    rig.sh("baileys-hostswitch record", json.dumps(token).encode())
+    by_hand = rig.pyinfra("--limit", rig.SERVICE_HOST, "--data", "rollout_id=drill")
     applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
     rig.sql(mend)
     assert by_hand.returncode != 0
     assert "app-state-sync-version-regular.json" in by_hand.stderr
+    assert applied.returncode == 1
+    assert aside() == before
+
+
+def archive_of(entry: dict[str, str]) -> str:
+    """Where a set-aside directory's archive is."""
+    return f"/var/backups/baileys-rollout/{entry['set_aside_by']}/{entry['name']}.tar.zst.age"
+
+
+def test_an_archive_that_is_damaged_stops_the_removal(switched: None) -> None:
+    """For a backup directory the archive is the only other place where its keys are."""
+    before = aside()
+    (backup,) = rig.sh("ls /var/backups/baileys-rollout/*/baileys_test_auth.tar.zst.age").split()
+    flip = f"cp -p {backup} /root/whole && printf X | dd of={backup} bs=1 seek=900 conv=notrunc"
+    rig.sh(flip)
+    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
+    rig.sh(f"cp -p /root/whole {backup}")
     assert applied.returncode == 1
     assert aside() == before
 

@@ -43,7 +43,7 @@ class Story:
 
 def untouched_state() -> dict[str, Any]:
     """Everything that a plan must not change on either host."""
-    places = (APP_DIR, "/etc", "/usr/local", "/var/spool/cron", "/srv")
+    places = (APP_DIR, "/etc", "/home", "/usr/local", "/var/backups", "/var/lib", "/var/spool/cron")
     return {
         "files": rig.tree(*places),
         "database host": rig.tree("/etc", host=rig.DATABASE_HOST),
@@ -90,10 +90,13 @@ def test_plan_lists_every_change_and_changes_nothing(story: Story) -> None:
         "USE_REPOSITORY_PATTERN false → true",
         f"import company {COMPANY} (1313 keys)",
         *(f"set {name}" for name in LEGACY),
+        *(f"archive {name}, encrypted" for name in LEGACY),
+        *(f"remove {name} after the verification" for name in LEGACY),
         "Retire the clean-up cron job",
         "Archive the retired scripts",
     ):
         assert words in text, f"{words!r} is not in the plan:\n{story.plan.stdout}"
+    assert "{'" not in text, "a plan is for people"
     assert story.after_plan == story.before
 
 
@@ -107,7 +110,10 @@ def test_report_holds_what_was_measured(story: Story) -> None:
     """The report is what the operator shows others; each figure must come from this run."""
     switch = story.wa["switch"]
     counts = switch["companies"][COMPANY]
-    assert counts == {"keys_before": KEYS, "keys_imported": KEYS, "keys_after": KEYS}
+    assert counts == {
+        **{"keys_before": KEYS, "keys_imported": KEYS, "keys_after": KEYS},
+        **{"credentials_before": 1, "credentials_after": 1},
+    }
     assert switch["dispositions"] == {"equal": KEYS + 1}
     assert 0 < switch["seconds_without_service"] < 60
     assert {entry["name"] for entry in story.wa["removed"]} == set(LEGACY)
@@ -136,12 +142,24 @@ def test_peer_message_decrypts_and_the_reply_too(story: Story) -> None:
     assert rig.peer_reads_reply("and answered after it") == ["and answered after it"]
 
 
+def test_the_plan_of_a_host_that_does_not_answer_is_an_error(story: Story) -> None:
+    """“Nothing to do” from a database that nobody could ask would be a lie."""
+    rig.sh("systemctl stop postgresql@17-main", host=rig.DATABASE_HOST)
+    plan = rig.rollout("plan", "lab", "--host", rig.SERVICE_HOST)
+    rig.sh("systemctl start postgresql@17-main", host=rig.DATABASE_HOST)
+    assert plan.returncode == 1, plan.stdout
+    assert "connect" in plan.stdout
+    rig.status(60)
+
+
 def test_second_rollout_changes_nothing_and_restarts_nothing(story: Story) -> None:
     """Whoever repeats a rollout at night must not interrupt anybody."""
     again = rig.rollout("apply", "lab", "--json")
     assert again.returncode == 0, again.stdout + again.stderr
     assert [entry["changed"] for entry in json.loads(again.stdout)["hosts"]] == [[], []]
     assert rig.status()["pid"] == story.pid
+    printed = rig.rollout("apply", "lab").stdout
+    assert "wa-1: no changes (" in printed and "db-1: no changes (" in printed, printed
     assert rig.rollout("plan", "lab").returncode == 0
 
 
