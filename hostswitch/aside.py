@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from hostswitch.errors import StepFailedError
 from sessionstore.descriptors import open_beneath, open_directory
 
 PLACE = ".set-aside"
+ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
 STRAY = ".stray"
 
 
@@ -108,7 +110,12 @@ def kept(app_dir: str) -> dict[str, list[str]]:
         rollouts = sorted(os.listdir(place))
     except FileNotFoundError:
         return {}
-    return {rollout: sorted(os.listdir(os.path.join(place, rollout))) for rollout in rollouts}
+    return {
+        rollout: sorted(os.listdir(os.path.join(place, rollout)))
+        for rollout in rollouts
+        # Names go into messages and commands: what is not a rollout's is not ours.
+        if ROLLOUT_ID.fullmatch(rollout)
+    }
 
 
 def exists(parent: int, name: str) -> bool:

@@ -127,8 +127,14 @@ def _sessions(
     return errors.OK
 
 
-def _env(parsed: argparse.Namespace, _places: Places) -> int:
-    return stage_env(read_plan(_text(parsed.plan)), parsed.check)
+def _env(parsed: argparse.Namespace, places: Places) -> int:
+    plan = read_plan(_text(parsed.plan))
+    if parsed.check:
+        return stage_env(plan, check_only=True)
+    places.prepare()
+    # A switch that runs by itself, its controller gone, has judged the staged file that is there.
+    with held(places.lock, _login(), "env"):
+        return stage_env(plan, check_only=False)
 
 
 def _record(_parsed: argparse.Namespace, places: Places) -> int:

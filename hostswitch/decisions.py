@@ -212,9 +212,27 @@ def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
     return [name for name, value in wanted.items() if values.get(name) != value]
 
 
+def _unfound_refusals(plan: Plan, seen: Seen, with_files: set[str]) -> list[Refusal]:
+    """A service on files keeps its keys somewhere: old rows must not take the place of unseen files."""
+    if not seen.running or providers(effective(seen)):
+        return []
+    remedy = "Declare the directory where its files are in legacy_directories, kind: live"
+    return [
+        Refusal(
+            "company",
+            f"the service runs on files, and no declared live directory holds company {company_id}",
+            plan.app_dir,
+            remedy,
+        )
+        for company_id in plan.companies
+        if company_id not in with_files
+    ]
+
+
 def _company_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     with_files = {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}
-    found = [
+    found = _unfound_refusals(plan, seen, with_files)
+    found += [
         Refusal(
             "company",
             f"the live directory holds company {company_id}, which is not declared",

@@ -58,7 +58,7 @@ def look(host: Host, *, staged: bool) -> Observed:
             .env that does not match the plan yet is left out.
     """
     notes = _Notes()
-    apps = _apps(host, notes)
+    apps = _apps(host, notes, staged)
     service = next((app for app in apps if app.name == host.plan.service_app), None)
     running = service is not None and service.running and service.pid > 0
     directory = processes.working_directory(service.pid) if service and running else None
@@ -135,10 +135,12 @@ def _current(host: Host) -> str | None:
     return None if target is None else os.path.normpath(host.path(target))
 
 
-def _apps(host: Host, notes: _Notes) -> tuple[App, ...]:
+def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
     try:
         listed = host.pm2.apps()
     except HostError as error:
+        if staged:
+            raise  # "could not be asked" must never count as "does not run"
         notes.not_checked.append(f"what runs: {error}")
         return ()
     if host.pm2.daemon() is None:

@@ -80,13 +80,11 @@ class Pm2:
         """One app of the list."""
         return next((app for app in self.apps() if app.name == name), None)
 
-    def stop(self, names: Sequence[str], seconds: float) -> None:
-        """Stop apps; the caller checks in /proc that their processes are gone."""
-        if names:
-            self._run("stop", *names, seconds=seconds)
-
     def delete(self, names: Sequence[str], seconds: float) -> None:
-        """Stop apps that PM2 lists, and forget how they were started."""
+        """Stop apps that PM2 lists, and forget how they were started.
+
+        The caller checks in /proc that their processes are gone.
+        """
         if names:
             self._run("delete", *names, seconds=seconds)
 

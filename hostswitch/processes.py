@@ -45,6 +45,26 @@ def tree(pids: Collection[int]) -> set[Identity]:
     return {process for process in found if process is not None}
 
 
+def node_below(directory: str) -> dict[int, str]:
+    """Node.js processes whose working directory is below a directory: pid -> that directory.
+
+    PM2's own daemon is none of them, wherever it was started from.
+    """
+    found = {}
+    for pid in (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()):
+        where = working_directory(pid)
+        if where is None or not f"{where}/".startswith(f"{directory}/"):
+            continue
+        try:
+            program = os.path.basename(os.readlink(_PROC / str(pid) / "exe"))
+            title = (_PROC / str(pid) / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if program.startswith("node") and not title.startswith(b"PM2 "):
+            found[pid] = where
+    return found
+
+
 def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
     """Wait until processes have ended.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 
-from hostswitch import copies, dump, envfile, gate, journal, rows, staged, swap, watch
+from hostswitch import copies, dump, envfile, gate, journal, processes, rows, staged, swap, watch
 from hostswitch.decisions import Decision, effective
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.facts import Facts
@@ -41,6 +41,8 @@ def refusals(
         found += staged.ecosystem_refusals(host)
         if observed.database_error is not None:
             found.append(observed.database_error)
+    if decision.changes:
+        found += stranger_refusals(host, observed)
     if os.path.isdir(host.plan.app_dir):
         found += staged.space_refusals(host, _live_bytes(host, decision))
     if observed.seen.database is not None:
@@ -68,6 +70,23 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
         else:
             found += [Refusal("accounting", reason, path, remedy) for reason in reasons]
     return found
+
+
+def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
+    """Node.js processes of the application that PM2 does not run for us: a second socket, unseen."""
+    ours = processes.tree({app.pid for app in observed.apps if app.pid > 0})
+    known = {process.pid for process in ours}
+    found = processes.node_below(os.path.realpath(host.plan.app_dir))
+    return [
+        Refusal(
+            "process",
+            f"process {pid} runs here outside the declared PM2 apps",
+            where,
+            f"Declare its PM2 app (sibling_apps), or end it: ps -fp {pid}",
+        )
+        for pid, where in sorted(found.items())
+        if pid not in known
+    ]
 
 
 def facts(host: Host, observed: Observed, decision: Decision) -> Facts:

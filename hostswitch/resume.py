@@ -86,6 +86,7 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
             f"the service is left stopped: only the database knows whether the import was "
             f"activated, and it does not answer ({error}). When it does: baileys-hostswitch resume"
         )
+        closing.alarm(opened.host, message)
         raise LeftStoppedError(message) from None
     return settle(recovery, states)
 
@@ -96,7 +97,9 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     opened.host.pm2.ensure_daemon()
     if recovery.action is Action.PUT_BACK:
         why = f"the switch was cut off at row {recovery.row}"
-        raise switch.undo(opened, why, after_active=_after_active(opened))
+        if _after_active(opened):
+            raise switch.after_active(opened, why)
+        raise switch.undo(opened, why, after_active=False)
     if recovery.action is Action.START_NEW:
         if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
             steps.activate(opened)

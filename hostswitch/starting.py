@@ -14,23 +14,17 @@ from hostswitch.watch import Verdict, Watch
 _PM2_SECONDS = 30
 
 
-def start_stopped(switch: Switch) -> Verdict:
-    """Start the new version after this process has stopped the old one, and gate it."""
-    return _start(switch, [name for name in switch.host.plan.pm2_apps if name in switch.facts.apps])
-
-
 def start_new(switch: Switch) -> Verdict:
     """Start the new version, whatever runs now, and gate it."""
     take_down(switch.host)
-    return _start(switch, [])
+    return start_stopped(switch)
 
 
-def _start(switch: Switch, listed: list[str]) -> Verdict:
-    """Start and gate. `listed` are stopped apps that PM2 still has to forget."""
+def start_stopped(switch: Switch) -> Verdict:
+    """Start the new version after this process has taken the old one down, and gate it."""
     host = switch.host
     logs = watch.log_sizes(switch.facts.logs)
     switch.journal.mark(journal.HEALTHY, "intent", logs=logs)
-    host.pm2.delete(listed, _PM2_SECONDS)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
     switch.journal.mark(journal.HEALTHY, "start")
     return Watch(host, _expected(switch), logs).run()
@@ -73,7 +67,7 @@ def take_down(host: Host) -> None:
     apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
     running = processes.tree({app.pid for app in apps if app.pid > 0})
     seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
-    host.pm2.delete([app.name for app in apps], seconds)
+    host.pm2.delete(sorted({app.name for app in apps}), seconds)
     if processes.wait_gone(running, seconds):
         raise StepFailedError("PM2 deleted the service, but its processes run on; end them by hand")
 

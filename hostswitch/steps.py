@@ -53,7 +53,10 @@ def stop(switch: Switch) -> None:
     apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
     running = processes.tree({app.pid for app in apps if app.pid > 0})
     with step(switch, journal.STOPPED):
-        host.pm2.stop([app.name for app in apps], host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS)
+        # Deleted, not only stopped: PM2 starts a stopped app again at the tick of its cron_restart.
+        # The dump that was kept in row 0 has all that bringing it back needs.
+        seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
+        host.pm2.delete(sorted({app.name for app in apps}), seconds)
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
         host.pm2.save()

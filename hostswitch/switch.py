@@ -144,7 +144,7 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
     why = "the new version did not become healthy: " + "; ".join(verdict.problems)
     if not switch.facts.imports:
         raise undo(switch, why, after_active=False)
-    raise _after_active(switch, why)
+    raise after_active(switch, why)
 
 
 def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
@@ -154,13 +154,24 @@ def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
         return Verdict((said(error),))
 
 
-def _after_active(switch: Switch, why: str) -> HostError:
-    """The database is the truth now: back to files only if nothing in it has moved."""
+def after_active(switch: Switch, why: str) -> HostError:
+    """The database is the truth now: back to files only if nothing in it has moved.
+
+    Returns:
+        The error that tells how it ended, for the caller to raise.
+    """
     try:
         starting.take_down(switch.host)
         switch.host.pm2.save()
         return undo(switch, why, after_active=True)
     except Exception as error:
+        if _withdrawn(switch):
+            message = (
+                f"{why}; the import was withdrawn, so the files are the truth again, but putting "
+                f"them back failed: {error}. Mend that, then: baileys-hostswitch resume"
+            )
+            closing.alarm(switch.host, message)
+            return LeftStoppedError(message)
         message = (
             f"{why}. The service is left stopped: the keys may have moved in the database, so a "
             f"version that reads files must not start ({error}). Mend the new version or the "
@@ -169,6 +180,12 @@ def _after_active(switch: Switch, why: str) -> HostError:
         closing.alarm(switch.host, message)
         closing.close(switch, LeftStoppedError.outcome, why=why)
         return LeftStoppedError(message)
+
+
+def _withdrawn(switch: Switch) -> bool:
+    """Whether a put back has taken the imported rows out of the database."""
+    rows_back = switch.journal.last(journal.UNDONE, "rows")
+    return rows_back is not None and rows_back.data.get("pending") is None
 
 
 def said(error: Exception) -> str:

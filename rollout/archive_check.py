@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,7 @@ def check_archives(
 def _check_one(
     connections: Connections, host: Host, archive: str, manifest: str, identity: Path
 ) -> ArchiveCheck:
-    listed = connections.run(host, ["cat", manifest], sudo=True)
+    listed = connections.run(host, ["cat", "--", manifest], sudo=True)
     if listed.returncode != 0:
         raise OperatorError(f"{host.name}: {manifest} can't be read.", f"ls -l {manifest}")
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +67,8 @@ def _check_one(
         local_manifest.write_bytes(listed.stdout)
         # The archive streams through: decrypted keys never reach this machine's disk.
         with subprocess.Popen(
-            connections.argv(host, f"sudo -n cat {archive}"), stdout=subprocess.PIPE
+            connections.argv(host, shlex.join(["sudo", "-n", "cat", "--", archive])),
+            stdout=subprocess.PIPE,
         ) as stream:
             checked = subprocess.run(
                 [*CHECK, "--manifest", str(local_manifest), "--identity", str(identity)],

@@ -148,8 +148,6 @@ def across_hosts(hosts: Sequence[HostLike]) -> Iterable[str]:
     for host in services:
         for company in host.settings.get("companies") or []:
             owners[str(company)].append(host.name)
-        if host.settings.get("service_app") not in (host.settings.get("pm2_apps") or []):
-            yield f"{host.name}: pm2_apps must hold service_app {host.settings.get('service_app')!r}"
         if host.settings.get("schema_host") not in {other.name for other in services}:
             yield f"schema_host {host.settings.get('schema_host')!r} is no host of the group `service`"
     for company, names in owners.items():

@@ -152,7 +152,10 @@ def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str
     row = read_credentials(known.conn, company_id) if company_id else None
     database = _credentials(row.text) if row else None
     verdict = compare(company.credentials, database) if company.credentials else None
-    unregistered = any(problem.kind == "not registered" for problem in company.problems)
+    # Torn credentials leave a fresh identity beside the old, valuable keys: that is no empty shell.
+    unregistered = set(company.by_type) <= {"pre-key"} and any(
+        problem.kind == "not registered" for problem in company.problems
+    )
     if company_id is None or row is None or verdict is None:
         dispositions = [_without_row(entry, _path(company, entry), kind) for entry in company.files]
         equal = 0

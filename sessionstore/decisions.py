@@ -27,7 +27,7 @@ class CompanyFacts:
         verdict: lineage; None where there are no usable credentials.
         known: whether the database has the company.
         files: how many files there are.
-        unregistered: credentials that never became a pairing.
+        unregistered: credentials that never became a pairing, and none but pre-keys beside them.
         dispositions: of every file that is not simply equal.
         equal: how many are.
     """

@@ -157,8 +157,8 @@ def compare_sender_keys(file: Value, database: Value) -> Finding:
         for key_id, state in mine.items():
             progress.extend(_state_advanced(state, theirs.get(key_id)))
         added = theirs.keys() - mine.keys()
-        if mine.keys() - theirs.keys() and not added:
-            raise _Behind("the database lacks a state and has no new one")
+        if mine.keys() - theirs.keys() and not _may_have_dropped(database, len(theirs)):
+            raise _Behind("the database lacks a state that the library would have kept")
     except _Behind as trouble:
         return Finding(False, str(trouble))
     if added:
@@ -166,6 +166,26 @@ def compare_sender_keys(file: Value, database: Value) -> Finding:
     if not progress:
         return Finding(False, "the sender key differs, but nothing in it moved forward")
     return Finding(True, "; ".join(dict.fromkeys(progress)))
+
+
+_STATES_KEPT = 5
+
+
+def _may_have_dropped(database: Value, states: int) -> bool:
+    """Whether libsignal drops states to get to such a record.
+
+    It drops the oldest beyond five, and all of them when it makes a new sender key of its own,
+    which is the one with a private signing key.
+    """
+    if states >= _STATES_KEPT:
+        return True
+    value = parse(database) if isinstance(database, bytes) else database
+    own = [_member(_member(one, "senderSigningKey"), "private") for one in _items(value)]
+    return states == 1 and bool(own and own[0])
+
+
+def _items(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
 
 
 class _State(NamedTuple):
@@ -195,7 +215,7 @@ def _states(value: Value) -> dict[int, _State] | None:
             return None
     if not isinstance(value, list):
         return None
-    found = {}
+    found: dict[int, _State] = {}
     for state in value:
         key_id = _number(state, "senderKeyId")
         iteration = _number(_member(state, "senderChainKey"), "iteration")
@@ -204,7 +224,8 @@ def _states(value: Value) -> dict[int, _State] | None:
             return None
         numbers = {_number(item, "iteration") for item in kept or []}
         kept_keys = frozenset(number for number in numbers if number is not None)
-        found[key_id] = _State(iteration, kept_keys)
+        # The library uses the first state of an id.
+        found.setdefault(key_id, _State(iteration, kept_keys))
     return found
 
 

@@ -45,9 +45,21 @@ def user_and_directories() -> None:
         shell="/bin/bash",
         create_home=True,
     )
+    files.directory(
+        name=f"Create {host.data.app_dir}",
+        path=host.data.app_dir,
+        user=user,
+        group=user,
+        mode="755",
+    )
+    # As the user who owns the directory above it: root would follow a link that it puts there.
+    files.directory(
+        name=f"Create {host.data.app_dir}/releases",
+        path=f"{host.data.app_dir}/releases",
+        mode="755",
+        _sudo_user=user,
+    )
     for path, owner, mode in (
-        (host.data.app_dir, user, "755"),
-        (f"{host.data.app_dir}/releases", user, "755"),
         (CONFIG_DIRECTORY, "root", "755"),
         (str(Path(ZIPAPP).parent), "root", "755"),
         (STATE_DIRECTORY, "root", "700"),

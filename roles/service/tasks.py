@@ -50,9 +50,8 @@ def switch() -> None:
         path=ECOSYSTEM_FILE,
         content=content_of(
             TEMPLATES / "ecosystem.config.js.j2",
-            app=host.data.service_app,
+            apps={host.data.service_app: host.data.service_entry, **host.data.sibling_apps},
             app_dir=host.data.app_dir,
-            entry=host.data.service_entry,
             kill_timeout_ms=host.data.kill_timeout_ms,
         ),
     )

@@ -79,6 +79,11 @@ class Declared:
         return self.text("service_user")
 
     @property
+    def pm2_apps(self) -> list[str]:
+        """The PM2 apps that may hold the session pool."""
+        return [self.service_app, *self.host.settings["sibling_apps"]]
+
+    @property
     def service_app(self) -> str:
         """The service's name in PM2."""
         return self.text("service_app")

@@ -51,7 +51,7 @@ def test_every_app_of_the_pool_is_listed_once(target: Target, declared: Declared
     names = [app["name"] for app in target.pm2["apps"]]
     wrong = [
         f"{name} is listed {names.count(name)} times"
-        for name in declared.texts("pm2_apps")
+        for name in declared.pm2_apps
         if names.count(name) != 1
     ]
     assert not wrong, listed(wrong)

@@ -77,7 +77,7 @@ def test_program_on_disk_is_the_one_that_runs(target: Target) -> None:
 
 def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> None:
     """Two sockets on one account throw each other out without end (440 connectionReplaced)."""
-    names = set(declared.texts("pm2_apps"))
+    names = set(declared.pm2_apps)
     known = {app["pid"] for app in target.pm2["apps"] if app["name"] in names}
     held = target.probe("held", str(declared.app_dir))
     strangers = {

@@ -132,6 +132,9 @@ def state(key_id: int = 1, iteration: int = 5, kept: tuple[int, ...] = ()) -> di
     }
 
 
+OWN = {"senderSigningKey": {"public": b"p", "private": b"s"}}
+
+
 def as_buffer(*states: dict[str, Any]) -> bytes:
     """The form of Baileys 6.7.19 and later."""
 
@@ -147,7 +150,10 @@ SENDER_KEYS = [
     ("buffers", as_buffer(state()), as_buffer(state(iteration=6)), True, "from 5 to 6"),
     ("kept key used", [state(kept=(3,))], [state()], True, "kept message keys"),
     ("new state", [state()], [state(), state(2)], True, "new state"),
-    ("replaced", [state()], [state(2)], True, "new state"),
+    ("own key made anew", [state()], [{**state(2), **OWN}], True, "new state"),
+    ("one of theirs dropped", [state()], [state(2)], False, "lacks a state"),
+    ("oldest of six dropped", [state()], [state(n) for n in (2, 3, 4, 5, 6)], True, "new state"),
+    ("first of one id counts", [state()], [state(iteration=3), state(iteration=9)], False, "3"),
     ("file ahead", [state(iteration=6)], [state()], False, "iteration 6"),
     ("file used a kept key", [state()], [state(kept=(3,))], False, "used up"),
     ("state lost", [state(), state(2)], [state(iteration=9)], False, "lacks a state"),

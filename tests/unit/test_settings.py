@@ -38,7 +38,7 @@ GOOD: dict[str, Any] = {
     "service_settings": {},
     "service_secrets": {},
     "service_app": "baileys-whatsapp-service",
-    "pm2_apps": ["baileys-whatsapp-service"],
+    "sibling_apps": {},
     "companies": ["962302"],
     "service_port": 3010,
     "gate_limit_seconds": 90,
@@ -90,7 +90,6 @@ def test_complete_settings_have_no_mistake() -> None:
         ({"archive_recipients": ["nonsense"]}, "must be an age public key"),
         ({"database_host": "db.example.net"}, "is still the example's"),
         ({"database_app_password": ""}, "is empty"),
-        ({"pm2_apps": ["other"]}, "must hold service_app"),
         (
             {"legacy_directories": [{"path": "a", "kind": "test", "acknowledge": "yes"}]},
             "must be {reason",
