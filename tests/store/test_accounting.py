@@ -198,7 +198,12 @@ def test_a_flat_test_directory(conn: Connection, root: Path, tmp_path: Path) -> 
     assert look(conn, place, "test").decision.needs_acknowledge
     given = {"reason": "a pairing made for tests", "identities": True}
     assert look(conn, place, "test", acknowledge=given).decision.removable
+    # Torn credentials leave a fresh identity beside the old keys: that is no empty shell.
     (place / "creds.json").write_text('{"noiseKey":1}')
+    assert look(conn, place, "test").decision.needs_acknowledge
+    for path in place.iterdir():
+        if not path.name.startswith(("pre-key-", "creds")):
+            path.unlink()
     assert look(conn, place, "test").decision.removable
 
 
