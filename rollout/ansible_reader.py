@@ -19,6 +19,7 @@ from rollout.wire import SECRET_MARK
 
 ROOT = Path(__file__).resolve().parent.parent
 VAULT_PREFIX = "vault_"
+PLACEHOLDER = "FILL IN"
 # Shorter vault values (a port, "true") would mark unrelated texts as secret.
 SHORTEST_EMBEDDED_SECRET = 8
 
@@ -150,7 +151,9 @@ def host_variables(loader: Any, raw: Mapping[str, Any], broken: dict[str, str]) 
             broken[name] = str(error).splitlines()[0]
     in_vault = {name for name in templated if name.startswith(VAULT_PREFIX)}
     in_vault |= {name for name in declared if type(merged[name]).__name__ == "EncryptedString"}
-    secrets = frozenset(text for name in in_vault for text in leaves(templated.get(name)))
+    found = {text for name in in_vault for text in leaves(templated.get(name))}
+    # An example's placeholder is no secret: it stands in plain settings too, and is to be reported.
+    secrets = frozenset(text for text in found if PLACEHOLDER not in text)
     return {name: plain(value, secrets) for name, value in templated.items()}
 
 
