@@ -14,14 +14,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_ROOT = ("tests/unit", "tests/store")
-# The switch with a real PM2 on this machine: it needs a user to switch to.
-ON_THIS_MACHINE = (*WITHOUT_ROOT, "tests/switch")
-ON_HOSTS = ("tests/lab",)
+# With root: the switch with a real PM2 on this machine, and the lab's own tests, which boot hosts
+# of their own beside the lab.
+ON_THIS_MACHINE = (*WITHOUT_ROOT, "tests/switch", "tests/lab/test_lab_hosts.py")
+ON_HOSTS = ("tests/lab", "--ignore=tests/lab/test_lab_hosts.py")
 
 
-def pytest(folders: tuple[str, ...]) -> list[str]:
+def pytest(words: tuple[str, ...]) -> list[str]:
     """The command that runs some folders of tests."""
-    return [sys.executable, "-m", "pytest", *folders]
+    return [sys.executable, "-m", "pytest", *words]
 
 
 def main() -> int:
@@ -31,12 +32,10 @@ def main() -> int:
         print("Left out, for they need root: tests/lab (whole rollouts, faults, host checks on")
         print("booted hosts) and tests/switch (the host program with a real PM2).")
         return code
-    print(
-        f"{' and '.join(ON_HOSTS)} here; beside it {', '.join(ON_THIS_MACHINE)}, shown at the end."
-    )
+    print("Whole rollouts on the lab's hosts here; beside them all other tests, shown at the end.")
     with tempfile.TemporaryFile() as output:
         beside = subprocess.Popen(
-            pytest(ON_THIS_MACHINE), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            ["nice", *pytest(ON_THIS_MACHINE)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
