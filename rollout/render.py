@@ -76,11 +76,11 @@ def report_rows(host: HostReport) -> list[tuple[str, str]]:
     rows = [("steps that changed something", str(len(host.changed)))]
     rows += switch_rows(host.switch)
     rows += [
-        (f"archived {entry['name']}", f"{entry['files']} files, {size(entry['bytes'])}")
+        ("archived", f"{entry['name']}: {number(entry['files'])} files, {size(entry['bytes'])}")
         for entry in host.archives
     ]
     rows += [
-        (f"removed {entry['name']} ({entry['kind']})", f"{entry['files']} files")
+        ("removed", f"{entry['name']} ({entry['kind']}): {number(entry['files'])} files")
         for entry in host.removed
     ]
     if host.removed:
@@ -100,12 +100,12 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     revision = switch.get("revision") or {}
     rows.append(("revision", f"{short(revision.get('from'))} → {short(revision.get('to'))}"))
     for flag in switch.get("flags", []):
-        rows.append(("flag", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
+        rows.append(("setting", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
     for company, counts in switch["companies"].items():
         rows += company_rows(company, counts)
     equal = switch.get("dispositions", {}).get("equal")
     if equal is not None:
-        rows.append(("files proven equal, one by one", f"{equal}"))
+        rows.append(("files proven equal, one by one", number(equal)))
     seconds = switch.get("seconds_without_service")
     shown = "not measured" if seconds is None else f"{seconds:.2f} s"
     rows.append(("without service", shown))

@@ -17,7 +17,7 @@ from tests.lab import rig
 
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 EVERY_LINE = tuple(instant for instant in INSTANTS if not instant.endswith("put-back"))
-KILLS = EVERY_LINE if SOAK else ("rename:set-aside", "staged:imported", "done:active")
+KILLS = EVERY_LINE if SOAK else ("current:swapped", "done:active")
 POWER_CUTS = ("rename:set-aside", "staged:imported", "start:healthy")
 
 

@@ -15,6 +15,13 @@ SET_ASIDE = f"{APP_DIR}/.set-aside"
 KEY = f"company_id = '{COMPANY}' AND key_type = 'app-state-sync-version' AND key_id = 'regular'"
 
 
+SPOIL_BY_DROPPING = (
+    f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
+    f" DELETE FROM whatsapp_keys WHERE {KEY};"
+)
+MEND_DROPPED = "INSERT INTO whatsapp_keys SELECT * FROM kept; DROP TABLE kept;"
+
+
 @pytest.fixture(scope="module")
 def switched(staged: str) -> Iterator[None]:
     """On the database by pyinfra alone, which verifies nothing, so nothing is removed yet."""
@@ -40,11 +47,7 @@ def test_pyinfra_by_itself_removes_nothing_unverified(switched: None) -> None:
 @pytest.mark.parametrize(
     ("spoil", "mend"),
     [
-        (
-            f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
-            f" DELETE FROM whatsapp_keys WHERE {KEY};",
-            "INSERT INTO whatsapp_keys SELECT * FROM kept; DROP TABLE kept;",
-        ),
+        (SPOIL_BY_DROPPING, MEND_DROPPED),
         (
             f"CREATE TABLE kept AS SELECT * FROM whatsapp_keys WHERE {KEY};"
             f" UPDATE whatsapp_keys SET value = jsonb_set(value, '{{version}}', '1') WHERE {KEY};",
@@ -64,17 +67,25 @@ def test_a_key_that_is_not_safe_stops_the_removal(switched: None, spoil: str, me
     token = {"rollout_id": "drill", "verified": True, "archives": archives}
     rig.sh("baileys-hostswitch record", json.dumps(token).encode())
     by_hand = rig.pyinfra("--limit", rig.SERVICE_HOST, "--data", "rollout_id=drill")
-    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
     rig.sql(mend)
     assert by_hand.returncode != 0
     assert "app-state-sync-version-regular.json" in by_hand.stderr
-    assert applied.returncode == 1
     assert aside() == before
 
 
 def archive_of(entry: dict[str, str]) -> str:
     """Where a set-aside directory's archive is."""
     return f"/var/backups/baileys-rollout/{entry['set_aside_by']}/{entry['name']}.tar.zst.age"
+
+
+def test_the_operators_command_stops_as_well(switched: None) -> None:
+    """Its own checks find a missing key first; nothing is removed either way."""
+    before = aside()
+    rig.sql(SPOIL_BY_DROPPING)
+    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
+    rig.sql(MEND_DROPPED)
+    assert applied.returncode == 1
+    assert aside() == before
 
 
 def test_an_archive_that_is_damaged_stops_the_removal(switched: None) -> None:
