@@ -5,7 +5,9 @@ Every act looks first and can be repeated, so that a put back that was itself cu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hostswitch import aside, dump, journal, observe, rows, swap
 from hostswitch.errors import LeftStoppedError
@@ -17,6 +19,10 @@ from hostswitch.steps import Switch, describe, torn_files
 from hostswitch.watch import Verdict, Watch, log_sizes
 from sessionstore.errors import StoreError
 from sessionstore.scan import scan_directory
+
+if TYPE_CHECKING:
+    # Not imported on a host without libpq; there is no import to withdraw there either.
+    from sessionstore.database import Connection
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,10 @@ def _withdraw(switch: Switch, seconds: float) -> str | None:
 
     try:
         with rows.wait_for(switch.host.plan, seconds) as connection:
+            moved = _moved(connection, switch.facts.imports.values())
+            if moved:
+                # Before anything is withdrawn: one company's rows must not go while another's stay.
+                return f"the rows of {', '.join(moved)} are not as they were imported"
             for import_id in switch.facts.imports.values():
                 record = importing.find(connection, import_id)
                 if record is None and switch.journal.last(journal.ACTIVE, "done") is not None:
@@ -106,6 +116,15 @@ def _withdraw(switch: Switch, seconds: float) -> str | None:
     return None
 
 
+def _moved(connection: Connection, imports: Iterable[str]) -> list[str]:
+    """The imports whose rows changed since; those that are withdrawn already have none."""
+    from sessionstore import importing
+
+    found = (importing.find(connection, import_id) for import_id in imports)
+    left = [record for record in found if record is not None and record.state != "withdrawn"]
+    return [one.import_id for one in left if not importing.unchanged(connection, one.import_id)]
+
+
 def _files_back(switch: Switch) -> tuple[str, ...]:
     host, facts = switch.host, switch.facts
     if switch.journal.last(journal.SWAPPED, "intent") is not None:
@@ -117,7 +136,7 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
     with aside.opened(host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
         return tuple(
             item["path"]
-            for item in facts.aside
+            for item in reversed(facts.aside)
             if aside.back(app, place, item["path"], item["name"])
         )
 

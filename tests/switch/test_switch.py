@@ -60,6 +60,8 @@ def test_a_cut_over_and_a_second_run(world: World) -> None:
         "flag",
         "cut-over",
         "set-aside",
+        "archive",
+        "remove",
     }
     code, result = world.hostswitch("switch")
     assert (code, result["outcome"]) == (0, "switched")
@@ -68,6 +70,8 @@ def test_a_cut_over_and_a_second_run(world: World) -> None:
         "keys_before": 12,
         "keys_imported": 12,
         "keys_after": 12,
+        "credentials_before": 1,
+        "credentials_after": 1,
     }
     assert 0 < result["seconds_without_service"] < 20
     assert result["not_checked"] == ["connected to WhatsApp"]
