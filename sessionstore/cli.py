@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
         reasons = list(error.reasons) if isinstance(error, Refused) else [error.what]
         emit(
             "error",
+            error=str(error),
             kind=type(error).__name__,
             what=error.what,
             where=error.where,
