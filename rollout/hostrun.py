@@ -32,6 +32,7 @@ class HostRun:
         answers: what the host program answered in a dry run, by subcommand.
         results: the last JSON object that each step of the host program printed, by step name.
         failure: the step that failed, with what it said.
+        log: pyinfra's own warnings and errors, in order.
     """
 
     host: str
@@ -68,13 +69,6 @@ def run_deploy(
         KeyboardInterrupt: the operator interrupted; the engine is ended, and what the host program
             had begun goes on by itself.
     """
-    request = {
-        "environment": environment.name,
-        "name": host.name,
-        "groups": list(host.groups),
-        "settings": marked(host.settings),
-        "overrides": dict(overrides),
-    }
     outcome = HostRun(host.name)
     arguments = [sys.executable, "-m", "rollout.engine", *(["--dry"] if dry else [])]
     # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
@@ -93,7 +87,7 @@ def run_deploy(
     ):
         assert child.stdin and child.stdout
         try:
-            child.stdin.write(json.dumps(request))
+            child.stdin.write(json.dumps(request_for(environment, host, overrides)))
             child.stdin.close()
             for line in child.stdout:
                 take_event(outcome, json.loads(line), progress)
@@ -107,6 +101,19 @@ def run_deploy(
             outcome.failure = said or "the engine ended without a word"
     outcome.succeeded = child.returncode == 0 and not outcome.failure
     return outcome
+
+
+def request_for(
+    environment: Environment, host: Host, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the engine reads on standard input: the host, its secrets marked."""
+    return {
+        "environment": environment.name,
+        "name": host.name,
+        "groups": list(host.groups),
+        "settings": marked(host.settings),
+        "overrides": dict(overrides),
+    }
 
 
 def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -> None:
