@@ -1,0 +1,62 @@
+"""The command that brings the schema up to its migrations, or tells what is missing."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan, takes_plan
+
+_ACTIONS = ("plan", "deploy", "verify", "revert", "adopt", "status")
+
+
+def add(commands: Any) -> None:
+    """Add this command.
+
+    Args:
+        commands: the parser's commands.
+    """
+    migrate = commands.add_parser("migrate", help="the schema's migrations")
+    migrate.add_argument("action", choices=_ACTIONS)
+    migrate.add_argument("--to", help="revert: the last migration to keep, or nothing")
+    migrate.add_argument("--dry-run", action="store_true", help="do it, then roll it back")
+    takes_plan(migrate, _migrate)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from sessionstore import database, migration_plan, migrations
+
+    plan = read_plan()
+    if "migrations" not in plan and "directory" not in plan:
+        raise UsageError("the plan lacks migrations, or the directory that holds them")
+    inline = plan.get("migrations")
+    source = plan["directory"] if inline is None else migration_plan.from_plan(inline)
+    with database.connect(plan["database"]) as conn:
+        runner = migrations.Runner(conn, source, **plan.get("limits", {}))
+        if arguments.action == "revert":
+            if not arguments.to:
+                raise UsageError("revert needs --to MIGRATION, the last one to keep")
+            steps = runner.revert(to=arguments.to, dry_run=arguments.dry_run)
+        elif arguments.action == "deploy":
+            steps = runner.deploy(dry_run=arguments.dry_run)
+            if plan.get("grant_rows_to") and not arguments.dry_run:
+                migrations.grant_rows(conn, str(plan["grant_rows_to"]))
+        else:
+            steps = getattr(runner, arguments.action)()
+    for step in steps:
+        emit("migration", **asdict(step))
+    waiting = [step for step in steps if step.action in ("deploy", "adopt")]
+    changes = arguments.action in ("plan", "status") and bool(waiting)
+    sentences = [f"{step.action} {step.name}" for step in waiting]
+    outcome = _outcome(arguments, bool(steps), changes)
+    emit("result", outcome=outcome, steps=len(steps), changes=sentences)
+    return CHANGES if changes else OK
+
+
+def _outcome(arguments: argparse.Namespace, any_steps: bool, changes: bool) -> str:
+    if arguments.action in ("plan", "status", "verify"):
+        return "changes needed" if changes else "nothing to do"
+    if not any_steps:
+        return "nothing to do"
+    return "rolled back" if arguments.dry_run else "done"
