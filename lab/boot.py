@@ -29,15 +29,15 @@ def nspawn_argv(place: Place, spec: HostSpec) -> list[str]:
         "--resolv-conf=off",
         "--timezone=off",
         "--settings=no",
-        f"--machine={spec.name}",
+        f"--machine={place.machine(spec.name)}",
         f"--network-bridge={place.bridge}",
         f"--directory={place.root(spec.name)}",
     ]
 
 
-def interface(host: str) -> str:
-    """The controller's end of a host's network cable."""
-    return f"vb-{host}"
+def interface(place: Place, host: str) -> str:
+    """The controller's end of a host's network cable, as nspawn names it."""
+    return f"vb-{place.machine(host)}"
 
 
 def overlay_options(layers: Sequence[Path], disk: Path) -> str:

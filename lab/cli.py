@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from lab import fleet, hosts, profiles
 from lab.place import LabError
+from lab.profile import Profile
 from lab.remote import ssh_argv
 from lab.status import status
 
@@ -20,6 +21,8 @@ exit codes: 0 done · 1 it could not be done (one sentence on standard error) ·
 
 There is one lab a machine, kept in /var/lib/baileys-rollout-lab; images and snapshots are cached in
 /var/cache/baileys-rollout-lab. Keys and passwords of this checkout's lab are in .lab/.
+
+profiles:
 """
 
 
@@ -28,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m lab",
         description="Disposable Debian 13 hosts on this machine, as inventory/lab.yml names them.",
-        epilog=EPILOG,
+        epilog=EPILOG + "".join(map(_described, profiles.PROFILES.values())),
         formatter_class=_help_format,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND [ARG …]")
@@ -38,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         "profile",
         nargs="?",
         metavar="PROFILE",
-        help=f"bring hosts that are still clean into it: {', '.join(profiles.NAMES)}",
+        help=f"bring hosts that are still clean into it: {', '.join(profiles.PROFILES)}",
     )
     up.add_argument(
         "--no-take-over",
@@ -58,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "profile",
         nargs="?",
         metavar="PROFILE",
-        help=f"{', '.join(profiles.NAMES)} (built if need be), or a snapshot's name",
+        help=f"{', '.join(profiles.PROFILES)} (built if need be), or a snapshot's name",
     )
     add("snapshot", help="keep the hosts' disks under a name").add_argument("name")
     for name, text in (
@@ -71,6 +74,10 @@ def parser() -> argparse.ArgumentParser:
         if name == "power-cut":
             fault.add_argument("--no-boot", action="store_true", help="leave it off")
     return top
+
+
+def _described(profile: Profile) -> str:
+    return f"  {profile.name:<16}{profile.summary}\n"
 
 
 def _help_format(prog: str) -> argparse.HelpFormatter:
@@ -125,7 +132,7 @@ def _up(profile: str | None, *, take_over: bool) -> None:
 
 
 def _reset(profile: str | None) -> None:
-    if profile in profiles.NAMES:
+    if profile in profiles.PROFILES:
         profiles.reset(profile)
     else:
         hosts.reset(profile)

@@ -143,7 +143,7 @@ def clean_stacks(place: Place, specs: Sequence[HostSpec]) -> dict[str, list[Path
     """The layers of hosts on which nothing has happened yet, built or not."""
     around = controller.surroundings()
     return {
-        spec.name: [layer.files for layer in images.layers_for(place, spec.image, around)]
+        spec.name: [layer.files for layer in images.layers_for(place, place.image_of(spec), around)]
         for spec in specs
     }
 
@@ -154,15 +154,16 @@ def build_clean(place: Place, specs: Sequence[HostSpec]) -> dict[str, list[Path]
     Raises:
         LabError: a build failed.
     """
-    stacks = images.ensure(place, {spec.image for spec in specs}, controller.surroundings())
-    return {spec.name: stacks[spec.image] for spec in specs}
+    wanted = {place.image_of(spec) for spec in specs}
+    stacks = images.ensure(place, wanted, controller.surroundings())
+    return {spec.name: stacks[place.image_of(spec)] for spec in specs}
 
 
 def healthy(place: Place, spec: HostSpec) -> bool:
     """Whether a host runs and answers to this checkout, its cable plugged in if it was not."""
     if not machine.is_running(place, spec.name):
         return False
-    cable = boot.interface(spec.name)
+    cable = boot.interface(place, spec.name)
     if not network.is_up(cable):
         network.switch_interface(cable, "up")
     return machine.answers_within(place, spec, machine.SETTLE_SECONDS)

@@ -158,7 +158,7 @@ def cut_off(host: str, *, place: Place = HERE) -> None:
     """
     with fleet.mine(place) as specs:
         fleet.running(place, specs, host)
-        network.switch_interface(boot.interface(host), "down")
+        network.switch_interface(boot.interface(place, host), "down")
 
 
 def reconnect(host: str, *, place: Place = HERE) -> None:
@@ -169,7 +169,7 @@ def reconnect(host: str, *, place: Place = HERE) -> None:
     """
     with fleet.mine(place) as specs:
         spec = fleet.running(place, specs, host)
-        network.switch_interface(boot.interface(host), "up")
+        network.switch_interface(boot.interface(place, host), "up")
         machine.wait_ready(place, spec)
 
 

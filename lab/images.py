@@ -19,6 +19,7 @@ from lab.locks import flocked
 from lab.place import LabError, Place
 
 BASE = "base"
+PLAIN = "plain"
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,23 @@ class Layer:
 def layers_for(place: Place, kind: str, around: Surroundings) -> list[Layer]:
     """The layers of one kind of host, top first, built or not."""
     base_key = recipes.base_key(around)
-    own_key = recipes.layer_key(recipes.KINDS[kind], base_key)
-    return [_layer(place, kind, own_key), _layer(place, BASE, base_key)]
+    base = _layer(place, BASE, base_key)
+    if not recipes.KINDS[kind].packages:
+        return [base]
+    return [_layer(place, kind, recipes.layer_key(recipes.KINDS[kind], base_key)), base]
 
 
 def _layer(place: Place, name: str, key: str) -> Layer:
     return Layer(name, key, place.cache / "layers" / f"{name}-{key}")
+
+
+def booted_from(place: Place, host: str) -> str | None:
+    """The image below a host's disk; None for a host that was never booted."""
+    for layer in disks.stack(place.host_dir(host)) or []:
+        if layer.is_relative_to(place.cache / "layers"):
+            name = layer.parent.name.rpartition("-")[0]
+            return PLAIN if name == BASE else name
+    return None
 
 
 def ensure(place: Place, kinds: set[str], around: Surroundings) -> dict[str, list[Path]]:

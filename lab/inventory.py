@@ -88,7 +88,7 @@ def _problems(
     name: str, variables: Mapping[str, Any], place: Place, images: Collection[str]
 ) -> list[str]:
     problems = []
-    if len(name) > LONGEST_NAME:
+    if len(place.machine(name)) > LONGEST_NAME:
         problems.append(f"a name of at most {LONGEST_NAME} characters is needed for its interface")
     if variables.get("lab_image") not in images:
         problems.append(f"lab_image must be one of: {', '.join(sorted(images))}")

@@ -37,7 +37,7 @@ def start(place: Place, spec: HostSpec, specs: Sequence[HostSpec], stack: Sequen
     disk = place.host_dir(spec.name)
     group = cgroups.group_of(place, spec.name)
     cgroups.end(group)
-    network.drop_interface(boot.interface(spec.name))
+    network.drop_interface(boot.interface(place, spec.name))
     disks.record_stack(disk, stack)
     root = disks.mount(stack, disk)
     key = identity.host_key(place, spec.name)
@@ -114,7 +114,7 @@ def cut_power(place: Place, host: str) -> None:
         cgroups.send(group, init, signal.SIGKILL)
         cgroups.wait_empty(group, 5.0)
     cgroups.end(group)
-    network.drop_interface(boot.interface(host))
+    network.drop_interface(boot.interface(place, host))
 
 
 def shut_down(place: Place, host: str) -> None:
@@ -130,7 +130,7 @@ def shut_down(place: Place, host: str) -> None:
         if not cgroups.wait_empty(group, POWEROFF_SECONDS):
             raise LabError(f"{host} did not power off in {POWEROFF_SECONDS:.0f} s; see its console")
     cgroups.end(group)
-    network.drop_interface(boot.interface(host))
+    network.drop_interface(boot.interface(place, host))
 
 
 def forget(place: Place, host: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -17,7 +17,11 @@ class LabError(RuntimeError):
 
 @dataclass(frozen=True)
 class HostSpec:
-    """One host as the inventory declares it."""
+    """One host as the inventory declares it.
+
+    Attributes:
+        image: its ``lab_image``; a profile may boot it from another one (``Place.image_of``).
+    """
 
     name: str
     address: IPv4Address
@@ -30,15 +34,26 @@ class Place:
 
     There is one lab a machine: ``state`` is where a second checkout finds it. The lab's own tests
     use a second place with other names, so that they can run beside it.
+
+    Attributes:
+        tag: ends the names of its hosts' cables: those are the machine's, and two places may have
+            hosts of the same name.
+        images: by an inventory's ``lab_image``, the image that a profile boots instead.
     """
 
     checkout: Path
     name: str = "baileys-rollout-lab"
     bridge: str = "brlab0"
     network: IPv4Network = NETWORK
+    tag: str = ""
     table: str = "baileys_lab"
     state_parent: Path = Path("/var/lib")
     cache: Path = Path("/var/cache/baileys-rollout-lab")
+    images: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def image_of(self, spec: HostSpec) -> str:
+        """The image that a host boots from here: the inventory's, or a profile's instead of it."""
+        return self.images.get(spec.image, spec.image)
 
     @property
     def state(self) -> Path:
@@ -64,6 +79,10 @@ class Place:
     def gateway(self) -> IPv4Address:
         """The controller's own address on the lab's bridge."""
         return self.network[1]
+
+    def machine(self, host: str) -> str:
+        """What a host is called on this machine, where its name alone may be taken."""
+        return f"{host}{self.tag}"
 
     def host_dir(self, host: str) -> Path:
         """Disk, console log and layer stack of one host."""

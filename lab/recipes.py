@@ -51,6 +51,8 @@ KINDS = {
         npm=("pm2@7.0.4",),
     ),
     "database": Recipe(packages=("postgresql-17",)),
+    # A server as it is delivered: the base and nothing on it.
+    "plain": Recipe(packages=()),
 }
 
 _NO_START = "/usr/sbin/policy-rc.d"

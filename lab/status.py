@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lab import boot, capabilities, cgroups, fleet, identity, machine, network, owner
+from lab import boot, capabilities, cgroups, fleet, identity, images, machine, network, owner
 from lab.place import HostSpec, Place
 
 
@@ -70,6 +70,7 @@ def status(place: Place) -> LabStatus:
 
 def _host(place: Place, spec: HostSpec) -> HostStatus:
     pid = cgroups.init_of(cgroups.group_of(place, spec.name))
-    connected = network.is_up(boot.interface(spec.name))
+    connected = network.is_up(boot.interface(place, spec.name))
     answers = pid is not None and connected and machine.answers(place, spec)
-    return HostStatus(spec.name, str(spec.address), spec.image, pid, connected, answers)
+    image = images.booted_from(place, spec.name) or spec.image
+    return HostStatus(spec.name, str(spec.address), image, pid, connected, answers)

@@ -32,7 +32,7 @@ def test_nspawn_boots_the_disk_on_the_bridge() -> None:
     for needed in ("--boot", "--register=no", "--keep-unit", "--network-bridge=brlab0"):
         assert needed in argv
     assert "--directory=/var/lib/baileys-rollout-lab/hosts/wa-1/root" in argv
-    assert len(boot.interface("x" * 12)) <= 15
+    assert len(boot.interface(PLACE, "x" * 12)) <= 15
 
 
 def test_layers_are_stacked_top_first_and_directories_can_be_renamed() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab import cache, capabilities, cli, network, profiles, snapshots
+from lab import cache, capabilities, cli, network, snapshots
 from lab.place import LabError, Place
+from lab.profile import Profile, content_key
 
 ALL = (1 << 41) - 1
 PLACE = Place(checkout=Path("/nowhere"))
@@ -84,21 +86,40 @@ def test_a_snapshot_is_found_by_all_that_made_it(tmp_path: Path) -> None:
         snapshots.check_name("../up")
 
 
-def test_a_profiles_key_follows_the_service_and_nothing_installed(tmp_path: Path) -> None:
-    """An edited service builds the profile anew; node_modules of a developer do not."""
+def test_a_profiles_key_follows_what_makes_it_and_nothing_else(tmp_path: Path) -> None:
+    """An edited service builds the profile anew; another profile's code, or what a developer
+    installed, does not: that would cost every run its minutes."""
     lab = tmp_path / "lab"
     (lab / "service/common").mkdir(parents=True)
-    (lab / "profiles.py").write_text("")
     (lab / "service/common/server.js").write_text("1")
-    key = profiles.content_key(lab)
+    below = Profile("below", "", lambda hosts: None, made_by=("service",))
+    profile = Profile("above", "", lambda hosts: None, made_by=("above.py",), on=below)
+    (lab / "above.py").write_text("")
+
+    def keys() -> tuple[str, str]:
+        return content_key(lab, below, "one"), content_key(lab, profile, "one")
+
+    first = keys()
     (lab / "service/common/node_modules").mkdir()
     (lab / "service/common/node_modules/x.js").write_text("")
     (lab / "status.py").write_text("")
-    assert profiles.content_key(lab) == key
+    assert keys() == first
+    (lab / "above.py").write_text("2")
+    assert keys()[0] == first[0] and keys()[1] != first[1]
+    (lab / "above.py").write_text("")
     (lab / "service/common/server.js").write_text("2")
-    assert profiles.content_key(lab) != key
+    assert keys()[0] != first[0] and keys()[1] != first[1]
+    changed = keys()
     shutil.move(lab / "service/common/server.js", lab / "service/common/index.js")
-    assert profiles.content_key(lab) != key
+    assert keys()[0] != changed[0]
+
+
+def test_a_profile_with_passwords_on_its_disks_is_of_one_checkout(tmp_path: Path) -> None:
+    """Another checkout has other passwords: on these disks its service would not get in."""
+    open_to_all = Profile("a", "", lambda hosts: None, made_by=())
+    secret = replace(open_to_all, holds_secrets=True)
+    assert content_key(tmp_path, open_to_all, "one") == content_key(tmp_path, open_to_all, "two")
+    assert content_key(tmp_path, secret, "one") != content_key(tmp_path, secret, "two")
 
 
 def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
