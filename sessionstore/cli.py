@@ -11,11 +11,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sessionstore.commands import archives, deciding, reading, schema
+from sessionstore.commands import archives, deciding, naming, reading, schema
 from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
 from sessionstore.errors import Refused, StoreError
 
-_GROUPS = (reading, deciding, archives, schema)
+_GROUPS = (reading, deciding, naming, archives, schema)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -145,3 +145,15 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
         conn.execute("INSERT INTO whatsapp_keys SELECT * FROM kept ON CONFLICT DO NOTHING")
         report = removal.remove(parent, root.name, manifest=manifest, objections=objections)
     assert report.files == len(keys()) + 1 and report.freed > 0 and not root.exists()
+
+
+def test_misfiled_rows_are_shown(conn: Connection, database: dict[str, str]) -> None:
+    """With what each should be; none are there is said as plainly."""
+    plan = {"database": database}
+    assert run("misfiled", plan=plan)[0] == 0
+    conn.execute("INSERT INTO whatsapp_auth (company_id, creds) VALUES ('9', '{}')")
+    conn.execute("INSERT INTO whatsapp_keys VALUES ('9', 'pre', 'key-7', '1')")
+    code, events, said = run("misfiled", "--company", "9", plan=plan)
+    assert code == 2 and events[-1]["misfiled"] == 1
+    assert (events[0]["right_type"], events[0]["right_id"]) == ("pre-key", "7")
+    assert "(pre, key-7) which should be (pre-key, 7)" in said
