@@ -1,7 +1,8 @@
-"""``rollout apply``: the rollout of an environment, host after host.
+"""``rollout apply``: the rollout of an environment, the first service host as barrier, then batches.
 
-The order is the procedure: stage and switch, verify, check the archives, remove what is due, verify
-the disk. The first failure stops; hosts that were not begun are listed as untouched.
+On each host the order is the procedure: stage and switch, verify, check the archives, remove what is
+due, verify the disk. The first failure stops: a host that is under way beside it comes to its own
+end, for a switch is not cut off half way; hosts that were not begun are listed as untouched.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rollout.archive_check import ArchiveCheck, check_archives
-from rollout.console import Progress
+from rollout.batches import AT_ONCE, batches
+from rollout.console import HostProgress, Progress
 from rollout.errors import OperatorError
 from rollout.hostrun import HostRun, run_deploy
 from rollout.inventory import SERVICE, Environment, Host
+from rollout.parallel import each
 from rollout.ssh import Connections
 from rollout.status import PROGRAM
 from rollout.verification import FAILED, VerificationResult, verify
@@ -92,28 +95,37 @@ class Outcome:
 
 
 def apply_environment(
-    environment: Environment, hosts: Sequence[Host], run: Run, shown: Progress
+    environment: Environment,
+    hosts: Sequence[Host],
+    run: Run,
+    shown: Progress,
+    at_once: int = AT_ONCE,
 ) -> Outcome:
-    """Roll out to hosts, one after the other; stop at the first failure.
+    """Roll out to hosts, batch after batch; stop at the first that holds a failure.
 
     Args:
         environment: the environment.
         hosts: which of its hosts, in rollout order.
         run: who and why.
         shown: where progress goes.
+        at_once: how many hosts a batch has (``rollout/batches.py``).
     """
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
-    for position, host in enumerate(hosts):
-        outcome.hosts.append(apply_host(environment, host, run, shown))
-        if outcome.hosts[-1].failure:
-            outcome.untouched = [later.name for later in hosts[position + 1 :]]
-            break
+
+    def apply_one(host: Host) -> HostOutcome:
+        return apply_host(environment, host, run, shown.of(host.name))
+
+    for batch in batches(hosts, at_once):
+        if any(done.failure for done in outcome.hosts):
+            outcome.untouched += [host.name for host in batch]
+        else:
+            outcome.hosts += each(batch, apply_one, at_once)
     outcome.seconds = time.monotonic() - started
     return outcome
 
 
-def apply_host(environment: Environment, host: Host, run: Run, shown: Progress) -> HostOutcome:
+def apply_host(environment: Environment, host: Host, run: Run, shown: HostProgress) -> HostOutcome:
     """The whole procedure on one host; a failure ends it and is in the outcome."""
     started = time.monotonic()
     outcome = HostOutcome(host.name)
@@ -127,11 +139,13 @@ def apply_host(environment: Environment, host: Host, run: Run, shown: Progress) 
     except OperatorError as error:
         outcome.failure = str(error)
     outcome.seconds = time.monotonic() - started
+    how = "FAILED" if outcome.failure else "done" if outcome.changed else "no changes"
+    shown.ended(f"{how} in {outcome.seconds:.1f} s")
     return outcome
 
 
 def deploy(
-    environment: Environment, host: Host, run: Run, shown: Progress, outcome: HostOutcome
+    environment: Environment, host: Host, run: Run, shown: HostProgress, outcome: HostOutcome
 ) -> None:
     """Run ``deploy.py`` and take what it did.
 
@@ -143,7 +157,7 @@ def deploy(
         host,
         run.overrides(),
         dry=False,
-        progress=lambda step: shown.step(f"{host.name}: {step}"),
+        progress=shown.step,
     )
     outcome.results.update(done.results)
     outcome.changed += [
@@ -162,7 +176,7 @@ def only_waited(result: dict[str, Any]) -> bool:
 def check(
     environment: Environment,
     host: Host,
-    shown: Progress,
+    shown: HostProgress,
     outcome: HostOutcome,
     only: str | None = None,
 ) -> None:
@@ -171,13 +185,7 @@ def check(
     Raises:
         OperatorError: a check failed.
     """
-    shown.step(f"{host.name}: verifying")
-    result = verify(
-        environment.name,
-        only=only,
-        hosts=[host.name],
-        progress=lambda done, _: shown.detail(f"{host.name}: verifying: {done.check}"),
-    )
+    result = verify(environment.name, only=only, hosts=[host.name], shown=lambda _: shown)
     outcome.verifications.append(result)
     failed = result.with_outcome(FAILED)
     if failed:
@@ -189,7 +197,7 @@ def check(
 
 
 def prove(
-    environment: Environment, host: Host, run: Run, shown: Progress, outcome: HostOutcome
+    environment: Environment, host: Host, run: Run, shown: HostProgress, outcome: HostOutcome
 ) -> None:
     """Verify the host, check the archives that wait for removal, and record both on the host.
 
@@ -202,7 +210,7 @@ def prove(
             check(environment, host, shown, outcome)
             archives = archives_of(outcome.results.get(REMOVE, {}))
             if archives:
-                shown.step(f"{host.name}: checking {len(archives)} archives")
+                shown.step(f"checking {len(archives)} archives")
                 outcome.archive_checks = check_archives(connections, host, archives)
         except OperatorError as error:
             failure = error
@@ -213,7 +221,7 @@ def prove(
 
 
 def remove(
-    environment: Environment, host: Host, run: Run, shown: Progress, outcome: HostOutcome
+    environment: Environment, host: Host, run: Run, shown: HostProgress, outcome: HostOutcome
 ) -> None:
     """Remove what waited for nothing but its verification, then check the disk.
 

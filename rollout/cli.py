@@ -12,6 +12,7 @@ import typer
 
 from roles.shared.plan import new_rollout_id
 from rollout.applying import Run, apply_environment
+from rollout.batches import AT_ONCE
 from rollout.console import progress, stdout_console
 from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host, load
@@ -45,6 +46,9 @@ EnvironmentName = Annotated[
 OnlyHost = Annotated[str, typer.Option("--host", help="This host only.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
+Batch = Annotated[
+    int, typer.Option("--batch", min=1, help="Hosts at once, after the first service host.")
+]
 Only = Annotated[
     str,
     typer.Option(help="Only these checks; `disk`: is the disk really clean?", show_default=False),
@@ -66,17 +70,22 @@ def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
 
 @app.command()
 def apply(
-    environment: EnvironmentName, host: OnlyHost = "", reason: Reason = "", as_json: AsJson = False
+    environment: EnvironmentName,
+    host: OnlyHost = "",
+    reason: Reason = "",
+    batch: Batch = AT_ONCE,
+    as_json: AsJson = False,
 ) -> None:
     """Roll out: stage, switch, verify, remove what is due, record.
 
-    The first host is a barrier for the rest; the first failure stops, and says who is untouched.
-    A second run changes nothing. Exit codes: 0 done, 1 failed (the report says where).
+    Databases come first, then the first service host as a barrier for the rest, which follow in
+    batches. The first failure stops: hosts under way beside it come to their own end, and the report
+    says who is untouched. A second run changes nothing. Exit codes: 0 done, 1 failed (the report says where).
     """
     loaded, hosts = chosen(environment, host)
     run = Run(new_rollout_id(), getpass.getuser(), reason)
     with progress() as shown:
-        outcome = apply_environment(loaded, hosts, run, shown)
+        outcome = apply_environment(loaded, hosts, run, shown, batch)
     report = report_of(outcome)
     path = save_report(report)
     show(render_report, loaded, report, as_json=as_json)
@@ -96,10 +105,7 @@ def verify_command(
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         result = verify(
-            loaded.name,
-            only=only or None,
-            hosts=[one.name for one in hosts],
-            progress=lambda check, _: shown.detail(f"{check.host}: {check.check}"),
+            loaded.name, only=only or None, hosts=[one.name for one in hosts], shown=shown.of
         )
     show(render_verification, loaded, result, as_json=as_json)
     raise typer.Exit(result.exit_code)

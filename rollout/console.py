@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -20,37 +21,82 @@ def stdout_console() -> Console:
     return Console(highlight=False, width=min(console.width, WIDTH))
 
 
-class Progress:
-    """Lines on stderr that say what is being done, with the seconds that it took.
+class HostProgress:
+    """What is being done on one host; other hosts may be at work beside it."""
 
-    On a terminal the current step stands in one line that is replaced; elsewhere each step is a
-    line when it begins.
+    def __init__(self, shown: Progress, host: str) -> None:
+        self._shown = shown
+        self._host = host
+
+    def step(self, text: str) -> None:
+        """A step begins."""
+        self._shown.begin(self._host, text)
+
+    def detail(self, text: str) -> None:
+        """Something short within a step; only a terminal shows it."""
+        self._shown.begin(self._host, text, detail=True)
+
+    def ended(self, text: str = "") -> None:
+        """Nothing more is done on this host.
+
+        Args:
+            text: how it ended, to stay on the screen; empty for nothing to say.
+        """
+        self._shown.end(self._host, text)
+
+
+class Progress:
+    """What is being done, on stderr, with the seconds since the beginning.
+
+    On a terminal each host at work has a line, which its current step replaces, and which goes away
+    when it has ended; elsewhere each step is a line when it begins. May be used by several threads.
     """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._live = sys.stderr.isatty()
         self._started = time.monotonic()
+        self._steps: dict[str, str] = {}
+        self._live: Live | None = None
+        if sys.stderr.isatty():
+            self._live = Live(
+                console=self._console,
+                transient=True,
+                get_renderable=self._lines,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
 
-    def detail(self, text: str) -> None:
-        """Something short within a step; only a terminal shows it."""
-        if self._live:
-            self.step(text)
+    def of(self, host: str) -> HostProgress:
+        """The progress of one host."""
+        return HostProgress(self, host)
 
-    def step(self, text: str) -> None:
-        """A step begins."""
-        seconds = time.monotonic() - self._started
-        line = Text(f"{seconds:6.1f} s  {text}"[: self._console.width - 1])
-        if self._live:
-            self._console.print(Text("\r\x1b[K", end=""), line, end="", sep="")
-        else:
-            self._console.print(line)
+    def begin(self, host: str, text: str, *, detail: bool = False) -> None:
+        """A step, or a detail of one, begins on a host."""
+        self._steps = {**self._steps, host: text}
+        if self._live is None and not detail:
+            self._print(f"{host}: {text}")
+
+    def end(self, host: str, text: str) -> None:
+        """A host has ended."""
+        self._steps = {name: step for name, step in self._steps.items() if name != host}
+        if text:
+            self._print(f"{host}: {text}")
 
     def done(self) -> None:
         """Leave the terminal with a clean line."""
-        if self._live:
-            self._console.file.write("\r\x1b[K")
-            self._console.file.flush()
+        if self._live is not None:
+            self._live.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(self._line(text))
+
+    def _lines(self) -> Group:
+        return Group(*(self._line(f"{host}: {step}") for host, step in self._steps.items()))
+
+    def _line(self, text: str) -> Text:
+        seconds = time.monotonic() - self._started
+        return Text(f"{seconds:6.1f} s  {text}", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

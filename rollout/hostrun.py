@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rollout.children import following
 from rollout.inventory import Environment, Host
 from rollout.wire import marked
 
@@ -84,17 +84,14 @@ def run_deploy(
             text=True,
             start_new_session=True,
         ) as child,
+        following(child),
     ):
         assert child.stdin and child.stdout
-        try:
-            child.stdin.write(json.dumps(request_for(environment, host, overrides)))
-            child.stdin.close()
-            for line in child.stdout:
-                take_event(outcome, json.loads(line), progress)
-            child.wait()
-        except BaseException:
-            child.send_signal(signal.SIGKILL)
-            raise
+        child.stdin.write(json.dumps(request_for(environment, host, overrides)))
+        child.stdin.close()
+        for line in child.stdout:
+            take_event(outcome, json.loads(line), progress)
+        child.wait()
         if child.returncode != 0 and not outcome.failure:
             trouble.seek(0)
             said = "; ".join(outcome.log[-3:]) or trouble.read().strip()[-2000:]

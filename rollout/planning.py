@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollout.batches import AT_ONCE
 from rollout.console import Progress
 from rollout.hostrun import HostRun, run_deploy
 from rollout.inventory import Environment, Host
+from rollout.parallel import each
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
 # Exit codes with which the host program answers: nothing to do, changes, refused.
@@ -44,12 +46,15 @@ def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress)
         hosts: which of its hosts, in rollout order.
         shown: where progress goes.
     """
-    plans = []
-    for host in hosts:
-        shown.step(f"{host.name}: looking at what is there")
-        run = run_deploy(environment, host, {}, dry=True, progress=lambda _: None)
-        plans.append(host_plan(run))
-    return plans
+
+    def plan_one(host: Host) -> HostPlan:
+        progress = shown.of(host.name)
+        progress.step("looking at what is there")
+        run = run_deploy(environment, host, {}, dry=True, progress=progress.detail)
+        progress.ended()
+        return host_plan(run)
+
+    return each(hosts, plan_one, AT_ONCE)
 
 
 def host_plan(run: HostRun) -> HostPlan:

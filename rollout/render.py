@@ -46,8 +46,22 @@ def render_report(console: Console, environment: Environment, report: Report) ->
     )
     for host in report.hosts:
         render_host(console, host)
-    if report.untouched:
-        console.print(f"Untouched: {', '.join(report.untouched)}")
+    for line in stopping_lines(environment.name, report):
+        console.print(line, markup=False)
+
+
+def stopping_lines(environment: str, report: Report) -> list[str]:
+    """Where a rollout of several hosts stopped: who failed, who is done, who is untouched."""
+    failed = [host.host for host in report.hosts if host.failure]
+    if not failed or len(report.hosts) + len(report.untouched) == 1:
+        return []
+    done = [host.host for host in report.hosts if not host.failure]
+    return [
+        f"\nFailed: {', '.join(failed)}",
+        f"Done: {', '.join(done) or 'none'}",
+        f"Untouched: {', '.join(report.untouched) or 'none'}",
+        f"Mend that, then rollout apply {environment}; what is done stays as it is.",
+    ]
 
 
 def render_host(console: Console, host: HostReport) -> None:

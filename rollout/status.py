@@ -6,8 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rollout.batches import AT_ONCE
 from rollout.console import Progress
+from rollout.errors import OperatorError
 from rollout.inventory import SERVICE, Environment, Host
+from rollout.parallel import each
 from rollout.ssh import Connections
 
 PROGRAM = "/usr/local/sbin/baileys-hostswitch"
@@ -26,13 +29,21 @@ def status_of(
     Returns:
         Host name → the program's answer, or ``{"error": sentence}``.
     """
-    answers: dict[str, dict[str, Any]] = {}
+    services = [host for host in hosts if SERVICE in host.groups]
     with Connections() as connections:
-        for host in hosts:
-            if SERVICE in host.groups:
-                shown.step(f"{host.name}: asking")
-                answers[host.name] = host_status(connections, host, environment.name)
-    return answers
+
+        def ask(host: Host) -> dict[str, Any]:
+            progress = shown.of(host.name)
+            progress.step("asking")
+            try:
+                return host_status(connections, host, environment.name)
+            except OperatorError as error:
+                return {"error": str(error)}
+            finally:
+                progress.ended()
+
+        answers = each(services, ask, AT_ONCE)
+    return {host.name: answer for host, answer in zip(services, answers, strict=True)}
 
 
 def host_status(connections: Connections, host: Host, environment: str) -> dict[str, Any]:

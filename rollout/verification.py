@@ -14,22 +14,27 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rollout.batches import AT_ONCE
+from rollout.children import following
+from rollout.console import HostProgress
 from rollout.errors import OperatorError
-from rollout.inventory import load
+from rollout.inventory import Host, load
+from rollout.parallel import each
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ROOT / "tests" / "host"
 PASSED = "passed"
 FAILED = "failed"
 NOT_CHECKED = "not checked"
-# pytest's exit codes for a run that came to its end: all well, or with failed checks.
-CAME_TO_ITS_END = (0, 1)
+# pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
+CAME_TO_ITS_END = (0, 1, 5)
 WORST_OUTPUT_LINES = 12
 
 
@@ -123,29 +128,47 @@ def verify(
     *,
     only: str | None = None,
     hosts: Sequence[str] = (),
-    progress: Progress | None = None,
+    shown: Callable[[str], HostProgress],
 ) -> VerificationResult:
-    """Check an environment's hosts; nothing on them is changed.
+    """Check an environment's hosts, several at once; nothing on them is changed.
 
     Args:
         environment: its name.
         only: one concern, such as ``disk``; None for all.
         hosts: names of the hosts to look at; empty for all.
-        progress: told of each check as it ends.
+        shown: gives the progress of a host by its name.
 
     Returns:
-        What was found.
+        What was found, host by host.
 
     Raises:
         OperatorError: the environment has mistakes, or the checks did not come to their end.
     """
     loaded = load(environment)
-    for name in hosts:
-        loaded.host(name)
-    selection = ["--environment", environment]
-    selection += ["--only", only] if only else []
-    selection += ["--hosts", ",".join(hosts)] if hosts else []
-    return run_suite(environment, SUITE, selection, progress)
+    chosen = [loaded.host(name) for name in hosts] or loaded.hosts
+    began = time.monotonic()
+
+    def verify_one(host: Host) -> VerificationResult:
+        progress = shown(host.name)
+        progress.step("verifying")
+        selection = ["--environment", environment, "--hosts", host.name]
+        selection += ["--only", only] if only else []
+        result = run_suite(
+            environment, SUITE, selection, lambda one, _: progress.detail(f"verifying: {one.check}")
+        )
+        progress.ended()
+        return result
+
+    found = each(chosen, verify_one, AT_ONCE)
+    checks = tuple(check for result in found for check in result.checks)
+    if not checks:
+        names = ", ".join(host.name for host in chosen)
+        raise OperatorError(
+            f"{environment}: there is no check of {only!r} for {names}; nothing counts as passed.",
+            f"rollout verify {environment}",
+        )
+    commands = sum(result.commands for result in found)
+    return VerificationResult(environment, checks, time.monotonic() - began, commands)
 
 
 def run_suite(
@@ -160,7 +183,7 @@ def run_suite(
         progress: told of each check as it ends.
 
     Raises:
-        OperatorError: pytest ended early, or nothing was checked.
+        OperatorError: pytest ended early.
     """
     receiving, sending = os.pipe()
     with tempfile.TemporaryFile() as output, os.fdopen(receiving) as lines:
@@ -173,14 +196,9 @@ def run_suite(
             pass_fds=[sending],
         )
         os.close(sending)
-        try:
+        with following(child):
             result = collect(environment, lines, progress)
             code = child.wait()
-        finally:
-            # On Ctrl-C the child has had it too; it must not outlive this run in any case.
-            if child.poll() is None:
-                child.terminate()
-                child.wait()
         output.seek(0)
         said = output.read().decode(errors="replace")
     if result is None or code not in CAME_TO_ITS_END:
@@ -208,10 +226,10 @@ def collect(
         progress: told of each check.
 
     Returns:
-        The result; None if the lines stop before the end, or hold fewer checks than were planned.
+        The result; None if the lines stop before the end, or hold other than what was planned.
     """
     checks: list[Check] = []
-    planned = 0
+    planned = -1  # until it is told
     for line in lines:
         event = json.loads(line)
         kind = event.pop("event")
@@ -221,7 +239,7 @@ def collect(
             checks.append(Check(**event))
             if progress is not None:
                 progress(checks[-1], planned)
-        elif kind == "end" and checks and len(checks) == planned:
+        elif kind == "end" and len(checks) == planned:
             seconds, commands = event["seconds"], event["commands"]
             return VerificationResult(environment, tuple(checks), seconds, commands)
     return None

@@ -1,0 +1,43 @@
+"""Child processes that several threads wait for: Ctrl-C, which only the main thread sees, ends all."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_lock = threading.Lock()
+_running: set[subprocess.Popen[Any]] = set()
+_interrupted = threading.Event()
+
+
+@contextmanager
+def following(child: subprocess.Popen[Any]) -> Iterator[None]:
+    """Follow a child to its end; it never outlives this.
+
+    Raises:
+        KeyboardInterrupt: ``end_all`` was called meanwhile: what the child said is not its result.
+    """
+    with _lock:
+        _running.add(child)
+    try:
+        if not _interrupted.is_set():
+            yield
+    finally:
+        with _lock:
+            _running.discard(child)
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
+
+
+def end_all() -> None:
+    """End every child that is followed, and each that will be."""
+    _interrupted.set()
+    with _lock:
+        for child in _running:
+            child.kill()
