@@ -81,6 +81,10 @@ class MigrationProblem(StoreError):
     """A migration was refused or failed; the schema is as it was."""
 
 
+class MigrationTimeout(MigrationProblem):
+    """A script waited or ran too long; the schema is as it was, and nothing is known of it."""
+
+
 def printable(text: str) -> str:
     """Make a file name or message safe to print.
 

@@ -15,12 +15,18 @@ from sessionstore.errors import LockHeld, MigrationProblem
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtextextended('baileys-rollout/migrations', 0))"
 _FREE = "SELECT pg_advisory_unlock(hashtextextended('baileys-rollout/migrations', 0))"
-_HELD = """
-SELECT count(*) FROM pg_locks
- WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+# Its 64-bit key is split over two columns of pg_locks.
+_HOLDERS = """
+SELECT pid, pid = pg_backend_pid() FROM pg_locks
+ WHERE locktype = 'advisory' AND granted
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND (classid::bigint << 32 | objid::bigint)
        = hashtextextended('baileys-rollout/migrations', 0)
+"""
+_WHO = """
+SELECT format('held by server process %%s, user %%s, application %%s',
+              pid, usename, application_name)
+  FROM pg_stat_activity WHERE pid = ANY (%s)
 """
 
 
@@ -41,7 +47,8 @@ def locked(conn: Connection, wait: float) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise LockHeld(
                     f"another migration run did not end within {wait:g} s",
-                    remedy="See pg_locks (locktype advisory) for who; then run again.",
+                    _holder(conn),
+                    "Wait for it to end, then run again.",
                 )
             time.sleep(0.2)
     try:
@@ -49,6 +56,12 @@ def locked(conn: Connection, wait: float) -> Iterator[None]:
     finally:
         if not conn.closed and not conn.broken:
             conn.execute(_FREE)
+
+
+def _holder(conn: Connection) -> str:
+    holders = [pid for pid, _ in conn.execute(_HOLDERS).fetchall()]
+    row = conn.execute(_WHO, [holders]).fetchone()
+    return str(row[0]) if row else "its holder has just gone"
 
 
 def demand_lock(conn: Connection) -> None:
@@ -60,7 +73,7 @@ def demand_lock(conn: Connection) -> None:
     Raises:
         MigrationProblem: it is not: a transaction pooler gave another session.
     """
-    if conn.execute(_HELD).fetchone() != (1,):
+    if not any(mine for _, mine in conn.execute(_HOLDERS).fetchall()):
         raise MigrationProblem(
             "the lock is gone: this connection goes through a transaction pooler",
             remedy="Give the database's direct address.",

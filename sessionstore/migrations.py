@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors as pg
-from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from sessionstore.database import Connection, explained, message_of
-from sessionstore.errors import MigrationProblem
+from sessionstore.errors import (
+    DatabaseUnreachable,
+    MigrationProblem,
+    MigrationTimeout,
+    OutcomeUnknown,
+)
 from sessionstore.migration_lock import demand_lock, locked
 from sessionstore.migration_plan import Migration, Record, load, pending, to_revert
 
@@ -28,6 +32,8 @@ CREATE TABLE IF NOT EXISTS rollout_migrations (
     applied_by text        NOT NULL DEFAULT session_user
 )
 """
+
+_NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
 
 
 @dataclass(frozen=True)
@@ -45,39 +51,6 @@ class Step:
     action: str
     detail: str = ""
     seconds: float = 0.0
-
-
-_TABLES_OF_THE_SERVICE = (
-    "whatsapp_auth",
-    "whatsapp_keys",
-    "whatsapp_imports",
-    "whatsapp_import_files",
-)
-
-
-def grant_rows(conn: Connection, role: str) -> None:
-    """Let the service's role use rows of the tables, and read which migrations there are.
-
-    Args:
-        conn: a connection of the owning role.
-        role: the service's role; it gets no right to change a table.
-
-    Raises:
-        MigrationProblem: the role does not exist, or the tables belong to somebody else.
-    """
-    name = sql.Identifier(role)
-    try:
-        with conn.transaction():
-            for table in _TABLES_OF_THE_SERVICE:
-                grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}"
-                conn.execute(sql.SQL(grant).format(sql.Identifier(table), name))
-            conn.execute(sql.SQL("GRANT SELECT ON rollout_migrations TO {}").format(name))
-    except psycopg.Error as error:
-        raise MigrationProblem(
-            f"the service's role can't be given its rights: {message_of(error)}",
-            role,
-            f"CREATE ROLE {role} LOGIN, or let the owner of the tables grant them",
-        ) from None
 
 
 class _RolledBack(Exception):
@@ -163,12 +136,9 @@ class Runner:
             if dry_run:
                 steps: list[Step] = []
                 with self._transaction("dry run", commit=False):
-                    self._conn.execute(_TABLE)
                     for migration in self._pending():
                         steps.append(self._apply(migration))
                 return tuple(steps)
-            with self._transaction("rollout_migrations"):
-                self._conn.execute(_TABLE)
             return tuple(self._apply_alone(migration) for migration in self._pending())
 
     def adopt(self) -> tuple[Step, ...]:
@@ -182,7 +152,7 @@ class Runner:
         """
         steps: list[Step] = []
         with locked(self._conn, self._lock_wait), self._transaction("adopt"):
-            self._conn.execute(_TABLE)
+            demand_lock(self._conn)
             for migration in self._pending():
                 if self._verify_fails(migration):
                     break
@@ -226,6 +196,7 @@ class Runner:
             MigrationProblem: a revert script refused, for example because of data.
         """
         with locked(self._conn, self._lock_wait), self._transaction("revert", commit=not dry_run):
+            demand_lock(self._conn)
             records = self._records()
             pending(self._migrations, records)
             steps = []
@@ -268,6 +239,8 @@ class Runner:
         return Step(migration.name, "deploy", "", time.monotonic() - started)
 
     def _record(self, migration: Migration, *, adopted: bool) -> None:
+        # Here and nowhere earlier, so that a first migration that fails leaves nothing at all.
+        self._conn.execute(_TABLE)
         self._conn.execute(
             "INSERT INTO rollout_migrations (position, name, sha256, chain, adopted)"
             " VALUES (%s, %s, %s, %s, %s)",
@@ -275,7 +248,10 @@ class Runner:
         )
 
     def _verify_fails(self, migration: Migration) -> str | None:
-        """Run a verify script without letting it change anything; None when it passes."""
+        """Run a verify script without letting it change anything; None when it passes.
+
+        A time-out says nothing about the schema: it is passed on.
+        """
         failure: str | None = None
         try:
             with self._conn.transaction():
@@ -284,6 +260,8 @@ class Runner:
                 raise _RolledBack
         except _RolledBack:
             pass
+        except MigrationTimeout:
+            raise
         except MigrationProblem as problem:
             failure = problem.what
         return failure
@@ -292,11 +270,17 @@ class Runner:
         before = self._transaction_id()
         try:
             self._conn.execute(script.encode("utf-8"))
-        except (pg.LockNotAvailable, pg.QueryCanceled):
-            raise MigrationProblem(
-                f"{kind}: a statement took too long or waited too long for a table's lock",
+        except pg.LockNotAvailable:
+            raise MigrationTimeout(
+                f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
                 name,
-                "See pg_stat_activity for who holds it; then run again.",
+                "See pg_locks and pg_stat_activity for who holds it; then run again.",
+            ) from None
+        except pg.QueryCanceled as error:
+            raise MigrationTimeout(
+                f"{kind}: {message_of(error)} (limit {self._statement_timeout:g} s)",
+                name,
+                "Run it in a quiet hour, or raise statement_timeout in the plan's limits.",
             ) from None
         except psycopg.OperationalError:
             raise
@@ -305,26 +289,44 @@ class Runner:
             raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
         if self._transaction_id() != before:
             # A COMMIT inside a script ends the transaction silently (DOMAIN.md section 4).
-            raise MigrationProblem(f"the {kind} script ended its transaction", name)
+            raise MigrationProblem(
+                f"the {kind} script ended its transaction",
+                name,
+                "Look what it left in the schema; take the COMMIT or ROLLBACK out of it.",
+            )
 
     def _transaction_id(self) -> object:
         if self._conn.info.transaction_status != TransactionStatus.INTRANS:
             return None
         return self._conn.execute("SELECT now(), pg_backend_pid()").fetchone()
 
+    def _limits(self) -> dict[str, float]:
+        limits = {"lock_timeout": self._lock_timeout, "statement_timeout": self._statement_timeout}
+        if self._conn.info.server_version >= _NOTICES_DEAD_CLIENTS:
+            # Else a killed runner's script would run on, its lock held, until it is done.
+            limits["client_connection_check_interval"] = 1
+        return limits
+
     @contextmanager
     def _transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
+        committing = False
         try:
             with explained("migrating", where), self._conn.transaction():
-                for name, seconds in (
-                    ("lock_timeout", self._lock_timeout),
-                    ("statement_timeout", self._statement_timeout),
-                ):
+                for name, seconds in self._limits().items():
                     self._conn.execute(
                         "SELECT set_config(%s, %s, true)", [name, f"{int(seconds * 1000)}ms"]
                     )
                 yield
                 if not commit:
                     raise _RolledBack
+                committing = True
         except _RolledBack:
             pass
+        except DatabaseUnreachable as error:
+            if not committing:
+                raise
+            raise OutcomeUnknown(
+                f"{error.what}, while COMMIT was under way",
+                where,
+                "See: migrate status; then run again, it goes on from what is there.",
+            ) from None

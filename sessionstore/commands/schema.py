@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from sessionstore import database, migration_plan, migrations
+    from sessionstore import database, migration_plan, migration_rights, migrations
 
     plan = read_plan()
     if "migrations" not in plan and "directory" not in plan:
@@ -41,7 +41,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
         elif arguments.action == "deploy":
             steps = runner.deploy(dry_run=arguments.dry_run)
             if plan.get("grant_rows_to") and not arguments.dry_run:
-                migrations.grant_rows(conn, str(plan["grant_rows_to"]))
+                migration_rights.grant_rows(conn, str(plan["grant_rows_to"]))
         else:
             steps = getattr(runner, arguments.action)()
     for step in steps:

@@ -26,6 +26,7 @@ TABLES = {
     "whatsapp_import_files": {
         *("import_id", "file_name", "key_type", "key_id", "file_sha256", "value_sha256"),
     },
+    "whatsapp_stats": {"company_id", "taken_on", "key_type", "row_count", "byte_count"},
 }
 ROW_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 

@@ -1,0 +1,90 @@
+"""A TCP proxy in front of the test's PostgreSQL that can be told to cut a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from types import TracebackType
+
+
+class Proxy:
+    """Forwards to the server, until a marker goes by. Use in ``with``.
+
+    Args:
+        settings: connection settings of the server; its host is the directory of its socket.
+    """
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._server = f"{settings['host']}/.s.PGSQL.5432"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._marker: bytes | None = None
+        self._forward = True
+        self._down = False
+        self.settings = {
+            **settings,
+            "host": "127.0.0.1",
+            "port": str(self._listener.getsockname()[1]),
+            "sslmode": "disable",
+        }
+        self.cuts = 0
+
+    def cut_after(self, marker: str) -> None:
+        """Cut once the client has sent this: the server gets it, its answer never arrives."""
+        self._marker, self._forward = marker.encode(), True
+
+    def cut_before(self, marker: str) -> None:
+        """Cut when the client sends this: the server never gets it."""
+        self._marker, self._forward = marker.encode(), False
+
+    def stay_down(self) -> None:
+        """After the next cut, refuse every connection, as a server that is gone does."""
+        self._down = True
+
+    def __enter__(self) -> Proxy:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._down and self.cuts:
+                client.close()
+                continue
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(self._server)
+            with contextlib.suppress(OSError):
+                while self._pass_on(client, server):
+                    pass
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> bool:
+        ready, _, _ = select.select([client, server], [], [])
+        for source in ready:
+            data = source.recv(65536)
+            if not data:
+                return False
+            if source is client and self._marker and self._marker in data:
+                self._marker = None
+                if self._forward:
+                    server.sendall(data)
+                    # Its answer is waited for, so that the server has really done it.
+                    server.recv(65536)
+                self.cuts += 1
+                return False
+            (server if source is client else client).sendall(data)
+        return True
