@@ -5,6 +5,7 @@ A switch moves it into place; where the live file is as declared already, none i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostswitch.envedit import edited
-from hostswitch.envfile import differences, parse
+from hostswitch.envfile import differences, parse, repeated
 from hostswitch.errors import CHANGES, OK, HostError
 from hostswitch.output import emit
 
@@ -61,8 +62,11 @@ def stage_env(plan: EnvPlan, check_only: bool) -> int:
     Returns:
         With ``check_only`` 0 where nothing is to be staged and 2 where something is; else 0.
     """
-    live = _read(plan.env_live)
+    live = read_env(plan.env_live)
+    _demand_once(plan, live)
     wanted = edited(live, plan.settings)
+    if wanted == live:
+        _demand_private(plan)
     plain = {name: value for name, value in plan.settings.items() if name not in plan.secret_names}
     changes = [
         difference.as_json() for difference in differences(parse(live), parse(wanted), plain)
@@ -101,25 +105,66 @@ def _is_staged(plan: EnvPlan, wanted: bytes) -> bool:
     except (FileNotFoundError, KeyError):
         return False
     as_declared = status.st_mode & 0o7777 == 0o600 and status.st_uid == owner
-    return as_declared and _read(plan.env_next) == wanted
+    return as_declared and read_env(plan.env_next) == wanted
 
 
-def _read(path: str) -> bytes:
+def _demand_once(plan: EnvPlan, live: bytes) -> None:
+    """A declared name must not stand twice: whoever edits the first line changes nothing."""
+    twice = {name: lines for name, lines in repeated(live).items() if name in plan.settings}
+    if twice:
+        said = "; ".join(
+            f"{name} in lines {' and '.join(str(line) for line in lines)}"
+            for name, lines in twice.items()
+        )
+        raise HostError(
+            f"{plan.env_live} sets a name more than once, and only the last counts: {said}. "
+            f"Take the others out: nano +{min(min(lines) for lines in twice.values())} {plan.env_live}"
+        )
+
+
+def _demand_private(plan: EnvPlan) -> None:
+    """A file that is to stay as it is must be the service's and private; a new one always is."""
+    try:
+        status = os.stat(plan.env_live, follow_symlinks=False)
+        user = pwd.getpwnam(plan.service_user)
+    except (FileNotFoundError, KeyError):
+        return
+    if (status.st_uid, status.st_mode & 0o7777) != (user.pw_uid, 0o600):
+        raise HostError(
+            f"{plan.env_live} has owner {status.st_uid} and mode {status.st_mode & 0o7777:04o}, and "
+            f"must be {plan.service_user}'s alone. Mend it: chown {plan.service_user}: "
+            f"{plan.env_live} && chmod 600 {plan.env_live}"
+        )
+
+
+def read_env(path: str) -> bytes:
     """A regular file's content, empty where there is none.
 
+    Args:
+        path: an .env file.
+
     Raises:
-        HostError: it is a link, no regular file, or too large to be an .env.
+        HostError: it is a link, no regular file, no text, or too large to be an .env.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise HostError(
+                f"{path} is a symlink to {os.readlink(path)}; a switch would replace the link and "
+                f"leave its target behind. Put the file itself there: "
+                f"cp --remove-destination $(readlink -f {path}) {path}"
+            ) from None
         raise HostError(f"{path} can't be read: {error.strerror}. See: ls -l {path}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise HostError(f"{path} is no regular file. See: ls -ld {path}")
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise HostError(f"{path} is no regular file. See: ls -l {path}")
         content = file.read(LARGEST_ENV_BYTES + 1)
     if len(content) > LARGEST_ENV_BYTES:
         raise HostError(f"{path} is larger than 1 MiB, which is no .env. See: ls -l {path}")
+    if b"\0" in content:
+        raise HostError(f"{path} holds NUL bytes, so it is no text. See: file {path}")
     return content

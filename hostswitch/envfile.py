@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LINE = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=[ \t]*?|:[ \t]+?)
-    ([ \t]*'(?:\\'|[^'])*'|[ \t]*"(?:\\"|[^"])*"|[ \t]*`(?:\\`|[^`])*`|[^\#\r\n]+)?
-    [ \t]*(?:\#.*)?$""",
-    re.MULTILINE | re.VERBOSE,
-)
-"""dotenv's own grammar, its multi-line quotes included."""
+from hostswitch.dotenv import assignments, text_of
 
 
 def parse(content: bytes) -> dict[str, str]:
@@ -24,16 +17,15 @@ def parse(content: bytes) -> dict[str, str]:
     Returns:
         The values as the npm package `dotenv` reads them; a later line wins.
     """
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    return {match[1]: _value(match[2] or "") for match in LINE.finditer(text)}
+    return {one.name: one.value for one in assignments(text_of(content))}
 
 
-def _value(raw: str) -> str:
-    text = raw.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
-        inner = text[1:-1]
-        return inner.replace("\\n", "\n").replace("\\r", "\r") if text[0] == '"' else inner
-    return text
+def repeated(content: bytes) -> dict[str, list[int]]:
+    """Names that a file sets more than once, with the lines in which it does."""
+    lines: dict[str, list[int]] = {}
+    for one in assignments(text_of(content)):
+        lines.setdefault(one.name, []).append(one.line)
+    return {name: found for name, found in lines.items() if len(found) > 1}
 
 
 @dataclass(frozen=True)

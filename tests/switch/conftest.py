@@ -19,19 +19,21 @@ from .world import World
 
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = ROOT / "roles" / "schema" / "migrations" / "deploy"
-NPM = ["pm2@7.0.4", "pg@8.16.3"]
+# dotenv as the lab's service has it (lab/service/common/package.json).
+NPM = {"pm2": "7.0.4", "pg": "8.16.3", "dotenv": "16.6.1"}
 
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """A directory with PM2 and the PostgreSQL client for Node.js, installed once."""
+    """A directory with PM2, dotenv and the PostgreSQL client for Node.js, installed once."""
     if shutil.which("npm") is None:
         pytest.fail("npm is missing: these tests run a real PM2. Install it: apt-get install npm")
     place = ROOT / ".cache" / "switch-tests"
-    if not (place / "node_modules" / "pg").is_dir():
+    if not all((place / "node_modules" / name).is_dir() for name in NPM):
         place.mkdir(parents=True, exist_ok=True)
+        packages = [f"{name}@{version}" for name, version in NPM.items()]
         subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--prefix", place, *NPM],
+            ["npm", "install", "--no-audit", "--no-fund", "--prefix", place, *packages],
             check=True,
             capture_output=True,
         )

@@ -59,6 +59,6 @@ def test_a_file_that_is_as_declared_is_not_touched() -> None:
 def test_a_value_that_dotenv_cannot_hold_is_refused_by_name_only() -> None:
     """A torn value reaches the service silently; its text may be a secret."""
     with pytest.raises(UnwritableValueError) as refused:
-        edited(b"", {"POSTGRES_PASSWORD": "a'b`c\"d"})
+        edited(b"", {"POSTGRES_PASSWORD": "a'b`c\"d#\n"})
     assert "POSTGRES_PASSWORD" in str(refused.value)
     assert "a'b" not in str(refused.value)

@@ -6,10 +6,7 @@ const path = require('path')
 
 const NEW = fs.existsSync(path.join(__dirname, 'new'))
 
-for (const line of fs.readFileSync('.env', 'utf8').split('\n')) {
-  const [name, ...value] = line.split('=')
-  if (name && !(name in process.env)) process.env[name] = value.join('=')
-}
+require('dotenv').config({ quiet: true })
 const env = process.env
 const companies = env.COMPANIES.split(',')
 const provider = env.USE_REPOSITORY_PATTERN === 'true' ? 'postgres' : NEW ? null : 'files'
