@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands.shared import CHANGES, OK, emit, read_plan
-from sessionstore.errors import printable
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan
+from sessionstore.errors import DirectoryProblem, Refused, printable
 from sessionstore.misfiled import CompanyRows, find
+
+if TYPE_CHECKING:
+    from sessionstore.database import Connection
+    from sessionstore.misfiled_plan import CompanyTimes, Window
+
+_ABOUT = """\
+Finds rows that an importer filed under names that the service never asks for, and shows what each
+should be. The database's settings come as JSON on standard input: {"database": {...}}.
+With --plan it writes the correction as SQL for you to review and run; it runs nothing itself."""
 
 
 def add(commands: Any) -> None:
@@ -17,27 +29,99 @@ def add(commands: Any) -> None:
     Args:
         commands: the parser's commands.
     """
-    about = "find rows that an importer filed under wrong names"
     parser = commands.add_parser(
-        "misfiled", help=about, description=f"{about}; the plan is JSON on standard input"
+        "misfiled", help="find rows that an importer filed under wrong names", description=_ABOUT
     )
     parser.add_argument("--company", action="append", help="only this one; may be repeated")
+    parser.add_argument("--plan", metavar="FILE", help="write the correction there, as SQL")
+    for name in ("began", "ended"):
+        parser.add_argument(
+            f"--import-{name}",
+            metavar="TIME",
+            type=_time,
+            help=f"when the importer {name}, ISO 8601 with a time zone; see the refusal",
+        )
     parser.set_defaults(run=_misfiled)
+
+
+def _time(text: str) -> float:
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"not a time such as 2025-11-07T20:07:34Z: {text}"
+        ) from None
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"a time without a time zone: {text}")
+    return at.timestamp()
 
 
 def _misfiled(arguments: argparse.Namespace) -> int:
     from sessionstore import database
+    from sessionstore.misfiled_plan import Window
 
+    if arguments.plan == "-":
+        raise UsageError("--plan names the file that the correction is written to")
     plan = read_plan()
-    with database.connect(plan["database"]) as conn:
+    with (
+        database.connect(plan["database"]) as conn,
+        database.transaction(conn, "looking for misfiled rows", isolation="REPEATABLE READ"),
+    ):
         found = find(conn, arguments.company)
-    for company in found:
-        _show(company)
+        for company in found:
+            _show(company)
+        wrong = [company for company in found if company.misfiled]
+        if arguments.plan and wrong:
+            window = Window(arguments.import_began, arguments.import_ended)
+            return _offer(conn, wrong, window, arguments.plan)
     rows = sum(len(company.misfiled) for company in found)
     unknown = sum(len(company.unknown) for company in found)
     outcome = "misfiled" if rows else "nothing to do"
-    emit("result", outcome=outcome, companies=len(found), misfiled=rows, unknown=unknown)
+    emit("result", outcome=outcome, companies=len(wrong), misfiled=rows, unknown=unknown)
     return CHANGES if rows else OK
+
+
+def _offer(conn: Connection, found: Sequence[CompanyRows], window: Window, file: str) -> int:
+    from sessionstore import misfiled_plan, misfiled_sql
+
+    good: list[CompanyTimes] = []
+    refused: list[str] = []
+    for company in found:
+        times = misfiled_plan.read_facts(conn, company.company_id)
+        reasons = misfiled_plan.objections(times, window)
+        emit("correction", company=company.company_id, offered=not reasons, reasons=reasons)
+        refused.extend(f"company {company.company_id}: {reason}" for reason in reasons)
+        if not reasons:
+            good.append(times)
+    if not good:
+        raise Refused(
+            f"no correction is offered: {refused[0]}",
+            remedy="Nothing was changed. Import the company's newest files into an empty database,"
+            " or pair it anew.",
+            reasons=refused,
+        )
+    now = datetime.now(timezone.utc)
+    backup = f"whatsapp_keys_misfiled_{now:%Y%m%d_%H%M%S}"
+    at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    _write_new(file, misfiled_sql.correction(good, misfiled_plan.columns(conn), backup, at))
+    for reason in refused:
+        print(f"not offered: {printable(reason)}", file=sys.stderr)
+    print(
+        f"Written to {printable(file)}: review it, stop the service, then run it.", file=sys.stderr
+    )
+    rows = sum(len(company.misfiled) for company in good)
+    emit("result", outcome="written", file=file, backup=backup, rows=rows, refused=refused)
+    return CHANGES if refused else OK
+
+
+def _write_new(path: str, text: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with open(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        remedy = "Name a file that is not there yet."
+        raise DirectoryProblem(f"cannot write the file: {error.strerror}", path, remedy) from None
 
 
 def _show(company: CompanyRows) -> None:
