@@ -2,7 +2,7 @@
 
 JSON lines on standard output, progress for people on standard error. Exit codes: 0 done or
 nothing to do, 1 error, 2 changes needed or not proven, 3 refused and nothing changed, 6
-somebody else holds the lock. Secrets come on standard input only, as one JSON document.
+somebody else holds the lock, 7 unusual growth. Secrets come on standard input only, as one JSON document.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sessionstore.commands import archives, deciding, naming, reading, schema
+from sessionstore.commands import archives, deciding, figures, naming, reading, schema
 from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
 from sessionstore.errors import Refused, StoreError
 
-_GROUPS = (reading, deciding, naming, archives, schema)
+_GROUPS = (reading, deciding, naming, archives, schema, figures)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="sessionstore",
         description="Session data of a Baileys service: scan, account, prove, archive, migrate.",
-        epilog="Exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked.",
+        epilog="Exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked, "
+        "7 unusual growth.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for group in _GROUPS:

@@ -1,0 +1,116 @@
+"""The command that tells how large each company is, how it grew, and what expires."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sessionstore.commands.shared import OK, emit, read_plan, takes_plan
+
+if TYPE_CHECKING:
+    from sessionstore.expiry import Deleter
+    from sessionstore.stats import CompanyFigures
+
+#: Exit code: a company grew or shrank unlike its own past.
+UNUSUAL_GROWTH = 7
+
+
+def add(commands: Any) -> None:
+    """Add this command.
+
+    Args:
+        commands: the parser's commands.
+    """
+    about = "rows, bytes, growth, unused pre-keys and expiry of each company"
+    stats = commands.add_parser("stats", help=about)
+    stats.add_argument("--record", action="store_true", help="keep today's figures as a snapshot")
+    stats.add_argument("--table", action="store_true", help="a table for people, not JSON")
+    takes_plan(stats, _stats)
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    from sessionstore import database, expiry, growth, stats
+
+    plan = read_plan()
+    with database.connect(plan["database"]) as conn:
+        companies = stats.measure(conn)
+        deleters = expiry.deleters(conn)
+        recorded = stats.record(conn, companies) if arguments.record else False
+    if arguments.table:
+        print("\n".join(_table(companies, deleters)))
+    else:
+        _events(companies, deleters, recorded)
+    unusual = any(one.growth.verdict == growth.UNUSUAL for one in companies)
+    return UNUSUAL_GROWTH if unusual else OK
+
+
+def _events(
+    companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...], recorded: bool
+) -> None:
+    from sessionstore import growth
+
+    for company in companies:
+        for one in company.types:
+            emit("type", company=company.company_id, **asdict(one))
+        emit(
+            "company",
+            company=company.company_id,
+            rows=company.rows,
+            bytes=company.bytes,
+            growth=asdict(company.growth),
+            unused_pre_keys=company.unused_pre_keys,
+            uploaded_pre_keys=company.uploaded_pre_keys,
+            oldest_update=company.oldest_update,
+            with_expiry=company.with_expiry,
+            expired=company.expired,
+        )
+    for deleter in deleters:
+        emit("deleter", **asdict(deleter))
+    verdicts = {one.growth.verdict for one in companies}
+    worst = [one for one in (growth.UNUSUAL, growth.NOT_KNOWN, growth.USUAL) if one in verdicts]
+    emit(
+        "result",
+        outcome=f"growth {worst[0]}" if worst else "no companies",
+        companies=len(companies),
+        rows=sum(one.rows for one in companies),
+        bytes=sum(one.bytes for one in companies),
+        with_expiry=sum(one.with_expiry for one in companies),
+        recorded=recorded,
+        unusual=[
+            f"{one.company_id}: {one.growth.why}"
+            for one in companies
+            if one.growth.verdict == growth.UNUSUAL
+        ],
+    )
+
+
+def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...]) -> list[str]:
+    lines = []
+    for company in companies:
+        growth = company.growth
+        lines.append(f"company {company.company_id}: growth {growth.verdict} ({growth.why})")
+        lines.append(f"  {'type':<24}{'rows':>9}{'grown':>8}{'bytes':>12}  {'oldest update':<16}")
+        lines.extend(
+            f"  {one.key_type[:23]:<24}{one.rows:>9,}{_signed(one.grown_rows):>8}{one.bytes:>12,}"
+            f"  {one.oldest_update.strftime('%Y-%m-%d %H:%M') if one.oldest_update else ''}"
+            for one in company.types
+        )
+        lines.append(
+            f"  {'all':<24}{company.rows:>9,}{_signed(growth.rows):>8}{company.bytes:>12,}"
+        )
+        lines.append(
+            f"  pre-keys unused: {company.unused_pre_keys:,}, of them uploaded:"
+            f" {company.uploaded_pre_keys:,}"
+        )
+        lines.append(
+            f"  rows with expires_at: {company.with_expiry:,}, of them expired: {company.expired:,}"
+        )
+        lines.append("")
+    for deleter in deleters:
+        lines += [f"deletes keys: {deleter.name}", f"  run by: {deleter.runs}"]
+    return lines or ["no companies"]
+
+
+def _signed(number: int | None) -> str:
+    return "?" if number is None else f"{number:+,}"
