@@ -96,6 +96,8 @@ def drop_empty(app_dir: str, rollout_id: str) -> None:
         for path in (f"{PLACE}/{rollout_id}", PLACE):
             try:
                 os.rmdir(path, dir_fd=app)
+            except FileNotFoundError:
+                continue  # Cut off here before: the place of all may be left.
             except OSError:
                 return
         sync_directory(app)

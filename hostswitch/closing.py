@@ -8,9 +8,11 @@ from typing import Any
 
 from hostswitch import aside, clock, copies, journal
 from hostswitch.facts import Facts
+from hostswitch.history import History
 from hostswitch.host import Host
 from hostswitch.journal import Entry, Journal, find
 from hostswitch.output import progress
+from hostswitch.places import Places
 from hostswitch.steps import Switch
 
 _ALARM_SECONDS = 60
@@ -46,20 +48,25 @@ def result_of(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def finish(host: Host, facts: Facts, log: Journal) -> None:
     """Everything after the last journal line; repeated by the next run if it is cut off."""
-    closed = log.last(journal.CLOSED, "done")
-    if closed is not None:
-        host.history.add_once(dict(closed.data["line"]))
-    copies.forget(host.places.copies, facts.rollout_id)
-    forget(host, log)
     if facts.aside:
         aside.drop_empty(host.plan.app_dir, facts.rollout_id)
+    finish_without_plan(host.places, facts, log)
 
 
-def forget(host: Host, log: Journal) -> None:
-    """Remove plan, dump and journal of a switch; the journal goes last."""
-    host.places.dump_before.unlink(missing_ok=True)
-    host.places.plan.unlink(missing_ok=True)
+def finish_without_plan(places: Places, facts: Facts, log: Journal) -> None:
+    """The part of `finish` that needs no plan, whose file goes in the middle of it."""
+    closed = log.last(journal.CLOSED, "done")
+    if closed is not None:
+        History(places.history).add_once(dict(closed.data["line"]))
+    copies.forget(places.copies, facts.rollout_id)
+    sweep(places)
     log.remove()
+
+
+def sweep(places: Places) -> None:
+    """Remove what only an open switch needs beside its journal: both hold secrets."""
+    places.dump_before.unlink(missing_ok=True)
+    places.plan.unlink(missing_ok=True)
 
 
 def alarm(host: Host, message: str) -> None:

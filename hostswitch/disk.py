@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
@@ -50,14 +51,17 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o600)
     try:
-        _write_all(descriptor, content)
+        write_all(descriptor, content)
         if owner is not None:
             os.fchown(descriptor, *owner)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # it may hold secrets
+        raise
     finally:
         os.close(descriptor)
-    os.rename(temporary, path)
     sync_directory(path.parent)
 
 
@@ -66,14 +70,37 @@ def append_line(path: Path, line: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:
-        _write_all(descriptor, line.encode() + b"\n")
+        write_all(descriptor, line.encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     sync_directory(path.parent)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def reserve(descriptor: int, size: int) -> None:
+    """Set space aside behind a file's end, so that a disk that fills up later can't stop its growth.
+
+    Args:
+        descriptor: the file, open for writing; its length stays as it is.
+        size: bytes from the file's beginning.
+
+    Raises:
+        OSError: there is no room for it. A file system that can't reserve is no error.
+    """
+    keep_size = 1  # FALLOC_FL_KEEP_SIZE
+    if _libc.fallocate(descriptor, keep_size, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EOPNOTSUPP, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte: one `write` may take only a part.
+
+    Raises:
+        OSError: the disk is full or broken; a part may have been written.
+    """
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]

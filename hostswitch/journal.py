@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hostswitch import clock
-from hostswitch.disk import sync_directory
+from hostswitch.disk import reserve, sync_directory, write_all
 from hostswitch.drill import Drill
 from hostswitch.errors import HostError
 
@@ -65,6 +65,10 @@ INSTANTS = (
 """Every instant `mark:step` at which a drill can end the program, in order (see `drill`)."""
 
 
+_RESERVED = 1 << 20
+"""Bytes set aside for a journal when it is opened; one of a hundred companies needs a tenth."""
+
+
 class JournalError(HostError):
     """The journal can't be trusted."""
 
@@ -97,8 +101,16 @@ class Journal:
         self.entries: list[Entry] = read(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, 0o600)
-        os.ftruncate(self._descriptor, _complete_length(os.pread(self._descriptor, 1 << 26, 0)))
-        os.lseek(self._descriptor, 0, os.SEEK_END)
+        self._length = _complete_length(path.read_bytes())
+        os.ftruncate(self._descriptor, self._length)
+        try:
+            reserve(self._descriptor, _RESERVED)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise JournalError(
+                f"{path} can't be given the space that it may need: {error.strerror}. "
+                f"Make room: df -h {path.parent}"
+            ) from None
         sync_directory(path.parent)
 
     def mark(self, step: str, mark: str, **data: Any) -> Entry:
@@ -111,11 +123,24 @@ class Journal:
 
         Returns:
             The line.
+
+        Raises:
+            JournalError: it could not be written, so what it announces must not be done.
         """
         entry = Entry(step, mark, clock.now(), data)
-        line = json.dumps(_as_json(entry)) + "\n"
-        os.write(self._descriptor, line.encode())
-        os.fsync(self._descriptor)
+        line = (json.dumps(_as_json(entry)) + "\n").encode()
+        try:
+            os.lseek(self._descriptor, self._length, os.SEEK_SET)
+            write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            # A part of a line would ruin the next one, such as the put back's.
+            os.ftruncate(self._descriptor, self._length)
+            raise JournalError(
+                f"{self._path} can't be written ({error.strerror}): {entry.instant} was not begun. "
+                f"See: df -h {self._path.parent}"
+            ) from None
+        self._length += len(line)
         self.entries.append(entry)
         self._drill.at(entry.instant)
         return entry

@@ -43,10 +43,13 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
         JournalError: journal or plan can't be used.
     """
     if not is_open(places):
-        places.plan.unlink(missing_ok=True)
+        closing.sweep(places)
         return {"outcome": "nothing to do"}
-    opened = _open(places)
-    recovery = decide(opened.journal.entries)
+    log = Journal(places.journal, Drill(places.drill))
+    recovery = decide(log.entries)
+    if recovery.action in _ONLY_CLOSE and not places.plan.exists():
+        return _close_without_plan(places, log)
+    opened = _open(places, log)
     progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
     emit("recovery", rollout_id=opened.facts.rollout_id, row=recovery.row, **_shown(recovery))
     if boot == BEFORE_PM2:
@@ -54,7 +57,15 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
     return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))
 
 
-def _open(places: Places) -> Switch:
+def _close_without_plan(places: Places, log: Journal) -> dict[str, Any]:
+    """Closing was cut off after the plan had gone: nothing that is left to do needs it."""
+    known = facts.of(log.entries)
+    line = _last_line(log)
+    closing.finish_without_plan(places, known, log)
+    return {**closing.result_of(line), "rollout_id": known.rollout_id}
+
+
+def _open(places: Places, log: Journal) -> Switch:
     try:
         plan = load(places.plan.read_text())
     except FileNotFoundError:
@@ -62,7 +73,6 @@ def _open(places: Places) -> Switch:
             f"{places.journal} is open, but {places.plan} is missing, without which it can't be "
             f"finished. Look at: baileys-hostswitch status"
         ) from None
-    log = Journal(places.journal, Drill(places.drill))
     return Switch(Host(plan, places), facts.of(log.entries), log)
 
 
@@ -109,10 +119,15 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
 
 def _close(opened: Switch) -> dict[str, Any]:
     """Nothing is left to do but to remove the switch's traces."""
-    closed = opened.journal.last(journal.CLOSED, "done")
-    line: dict[str, Any] = dict(closed.data["line"]) if closed else {"outcome": "forgotten"}
+    line = _last_line(opened.journal)
     closing.finish(opened.host, opened.facts, opened.journal)
     return {**closing.result_of(line), "rollout_id": opened.facts.rollout_id}
+
+
+def _last_line(log: Journal) -> dict[str, Any]:
+    """The record of a switch that had ended; of one that never stopped the service, that."""
+    closed = log.last(journal.CLOSED, "done")
+    return dict(closed.data["line"]) if closed else {"outcome": "forgotten"}
 
 
 def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
@@ -171,6 +186,7 @@ def first(places: Places) -> dict[str, Any] | None:
         HostError: it could not be ended; a new one must not begin.
     """
     if not is_open(places):
+        closing.sweep(places)
         return None
     try:
         result = run(places)

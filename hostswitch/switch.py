@@ -66,8 +66,12 @@ def run(host: Host, plan_text: str) -> Result:
 def _open(host: Host, plan_text: str, facts: Facts) -> Switch:
     owner = (os.geteuid(), os.getegid())
     replace_file(host.places.plan, json.dumps(json.loads(plan_text)).encode(), 0o600, owner)
-    log = Journal(host.places.journal, Drill(host.places.drill))
-    log.mark(journal.OPEN, "done", **facts.as_json())
+    try:
+        log = Journal(host.places.journal, Drill(host.places.drill))
+        log.mark(journal.OPEN, "done", **facts.as_json())
+    except HostError:
+        closing.sweep(host.places)
+        raise
     return Switch(host, facts, log)
 
 

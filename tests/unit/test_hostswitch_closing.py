@@ -1,0 +1,122 @@
+"""Closing a switch, killed at each of its steps: the next run ends it, with one record, no secret left."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostswitch import journal, resume
+from hostswitch.drill import Drill
+from hostswitch.facts import Facts
+from hostswitch.journal import Journal, JournalError, read
+from hostswitch.places import Places
+
+from .test_hostswitch_pure import PLAN
+
+ROLLOUT = PLAN["rollout_id"]
+LINE = {"event": "switch", "at": "2026-11-22T14:00:00.000Z", "rollout_id": ROLLOUT}
+ENDED = {**LINE, "outcome": "switched"}
+ACTS = ("open", "os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree")
+"""Audit events of the acts between which a kill can fall."""
+
+
+def facts_before() -> Facts:
+    """What an open journal begins with."""
+    values: dict[str, Any] = dict.fromkeys(Facts.__annotations__)
+    return Facts(**{**values, "rollout_id": ROLLOUT, "aside": [{"path": "a"}], "imports": {}})
+
+
+def open_switch(place: Path, *, closed: bool) -> Places:
+    """A switch that is about to be closed, or one that never stopped the service."""
+    app = place / "app"
+    (app / ".set-aside" / ROLLOUT).mkdir(parents=True)
+    places = Places(place / "state", place / "run")
+    places.prepare()
+    release = f"{app}/releases/{PLAN['revision']}"
+    env = {"env_live": f"{app}/.env", "env_next": f"{app}/.env.next"}
+    plan = {**PLAN, "app_dir": str(app), "release": release, **env}
+    places.plan.write_text(json.dumps(plan))
+    places.dump_before.write_text("[]")
+    copy = places.copies / ROLLOUT / "sessions"
+    copy.mkdir(parents=True)
+    (copy / "creds.json").write_text("{}")
+    log = Journal(places.journal, Drill(places.drill))
+    log.mark(journal.OPEN, "done", **facts_before().as_json())
+    log.mark(journal.READY, "intent")
+    if closed:
+        log.mark(journal.CLOSED, "done", line=ENDED)
+    return places
+
+
+def killed_at(act: int, work: Callable[[], object]) -> bool:
+    """Run something in a process that is killed before its nth act; whether it got that far."""
+    child = os.fork()
+    if child == 0:
+        left = act
+
+        def count(event: str, _arguments: object) -> None:
+            nonlocal left
+            if event in ACTS:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        work()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["ended", "never stopped"])
+def test_closing_can_be_killed_at_every_act(tmp_path: Path, closed: bool) -> None:
+    """An error of the journal here would block every later rollout of a healthy host."""
+    act = 0
+    while True:
+        places = open_switch(tmp_path / str(act), closed=closed)
+        died = killed_at(act, lambda places=places: resume.run(places))  # type: ignore[misc]
+        assert resume.run(places)["outcome"] in ("switched", "forgotten", "nothing to do")
+        assert resume.run(places) == {"outcome": "nothing to do"}
+        left = {path.name for path in places.state.iterdir()} - {"copies"}
+        assert left == ({"history.jsonl"} if closed else set())
+        assert not list(places.copies.iterdir())
+        assert not (tmp_path / str(act) / "app" / ".set-aside").exists()
+        if closed:
+            assert [json.loads(line) for line in places.history.read_text().splitlines()] == [ENDED]
+        if not died:
+            break
+        act += 1
+    assert act > 10
+
+
+def test_a_full_disk_leaves_a_journal_that_can_be_written_on(tmp_path: Path) -> None:
+    """Half a line would be glued to the put back's intent, and ruin the journal for ever."""
+    path = tmp_path / "journal.jsonl"
+    log = Journal(path, Drill(tmp_path / "die-at"))
+    log.mark("ready", "intent")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
+    try:
+        with pytest.raises(JournalError, match="intent:stopped was not begun"):
+            log.mark("stopped", "intent")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [entry.instant for entry in log.entries] == ["intent:ready"]
+    log.mark("put-back", "intent")
+    assert [entry.instant for entry in read(path)] == ["intent:ready", "intent:put-back"]
+
+
+def test_a_journal_is_opened_only_with_room_to_end(tmp_path: Path) -> None:
+    """Found full after the stop, it would leave the service down."""
+    path = tmp_path / "journal.jsonl"
+    log = Journal(path, Drill(tmp_path / "die-at"))
+    log.mark("ready", "intent")
+    assert path.stat().st_size < 1000
+    assert path.stat().st_blocks * 512 >= 1 << 20
