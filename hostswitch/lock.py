@@ -51,6 +51,6 @@ def _message(content: bytes, path: Path) -> str:
     except (ValueError, KeyError, TypeError):
         whose = "another run that is just starting"
     return (
-        f"the lock {path} is held by {whose}. Wait for it, or follow it with: "
-        "journalctl --follow --unit='baileys-hostswitch-*'"
+        f"{whose} is at work on this host (lock {path}); nothing was begun. Wait until it has ended, "
+        "then run this again. How far it is: baileys-hostswitch status"
     )

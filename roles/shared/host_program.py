@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -74,9 +75,12 @@ def detached_command(arguments: str, payload: Mapping[str, Any]) -> StringComman
     """Run the installed program as a systemd unit of its own, and wait for it.
 
     A controller or a network that dies takes the waiting ``systemd-run`` with it, not the unit.
+    Each run has a unit of its own: of two at once the second is told by the program's lock who holds
+    it; systemd would only say that the unit is there already.
     """
+    unit = f"baileys-hostswitch-{payload['rollout_id']}-{secrets.token_hex(2)}"
     return StringCommand(
-        "systemd-run --quiet --collect --wait --pipe --unit=baileys-hostswitch",
+        f"systemd-run --quiet --collect --wait --pipe --unit={unit}",
         "--description='baileys-rollout: switch'",
         PROGRAM,
         arguments,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hostswitch.lock import held
+
 from .world import APP, COMPANY, NEW, ROLLOUT, World
 
 ON_FILES = "files"
@@ -235,6 +237,18 @@ def test_once_keys_moved_the_old_version_never_starts_again(world: World) -> Non
         "keys": 11,
         "connection": "connecting",
     }
+
+
+def test_a_second_switch_is_told_who_is_at_work(world: World) -> None:
+    """Two switches at once would start the service twice: the second socket ends the first."""
+    process = world.process()
+    world.state.mkdir(mode=0o700, exist_ok=True)
+    with held(world.state / "lock", "ada", "switch one"):
+        code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (6, "locked")
+    for part in ("switch one by ada since 20", "run this again", "baileys-hostswitch status"):
+        assert part in result["error"]
+    assert world.process() == process
 
 
 def test_a_later_version_that_fails_is_put_back_to_the_one_before(world: World) -> None:
