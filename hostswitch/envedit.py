@@ -55,7 +55,11 @@ def _with_setting(text: str, name: str, value: str) -> str:
 
 
 def _candidates(text: str, last: Assignment | None, name: str, value: str) -> Iterator[str]:
-    """Ways to write it, the least change first: in its place (a later line wins), else at the end."""
+    """Ways to write it, the least change first.
+
+    In its place (a later line wins), else as a line at the end, or at the beginning where a line
+    after the last one would change what that says (``x:`` sets nothing unless a blank follows).
+    """
     spellings = list(_spellings(value))
     if last is not None:
         for spelled in spellings:
@@ -65,6 +69,8 @@ def _candidates(text: str, last: Assignment | None, name: str, value: str) -> It
     separator = "" if not text or text.endswith(("\n", "\r")) else newline
     for spelled in spellings:
         yield f"{text}{separator}{name}={spelled}{newline}"
+    for spelled in spellings:
+        yield f"{name}={spelled}{newline}{text}"
 
 
 def _spellings(value: str) -> Iterator[str]:

@@ -11,12 +11,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rollout.errors import MistakesError, OperatorError
+from rollout.flag_catalogue import catalogue
 from rollout.settings import mistakes_in
 from rollout.wire import unmarked
 
@@ -129,14 +130,43 @@ def load(name: str) -> Environment:
         MistakesError: it has mistakes; all of them are in the one error.
     """
     found = _read(name)
-    hosts = tuple(
-        Host(entry["name"], tuple(entry["groups"]), unmarked(entry["variables"]))
-        for entry in found["hosts"]
-    )
+    hosts = _declared(found)
     mistakes = mistakes_in(name, hosts, found["broken"])
     if mistakes:
         raise MistakesError(name, mistakes)
-    return Environment(name, hosts)
+    return Environment(name, tuple(_with_every_flag(host) for host in hosts))
+
+
+def load_unchecked(name: str) -> Environment:
+    """One environment as it is declared, mistakes included: to show and judge parts of it.
+
+    Raises:
+        OperatorError: there is no such environment, or Ansible can't read it.
+    """
+    return Environment(name, _declared(_read(name)))
+
+
+def _declared(found: Mapping[str, Any]) -> tuple[Host, ...]:
+    return tuple(
+        Host(entry["name"], tuple(entry["groups"]), _overridden(unmarked(entry["variables"])))
+        for entry in found["hosts"]
+    )
+
+
+def _overridden(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings whose ``flags`` are those of the host: its own or its group's over the environment's."""
+    flags, overrides = settings.get("flags"), settings.get("flag_overrides")
+    if not isinstance(flags, Mapping) or not isinstance(overrides, Mapping):
+        return settings
+    return {**settings, "flags": {**flags, **overrides}}
+
+
+def _with_every_flag(host: Host) -> Host:
+    """A valid host, its flags as the ``.env`` spells them, defaults included."""
+    if SERVICE not in host.groups:
+        return host
+    flags = catalogue().completed(host.settings["flags"])
+    return replace(host, settings={**host.settings, "flags": flags})
 
 
 def _read(name: str) -> dict[str, Any]:

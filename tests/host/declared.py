@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from rollout.flag_catalogue import declared_values
+from rollout.flag_catalogue import revealed
 from rollout.inventory import Environment, Host
 from rollout.secret import Secret
 
@@ -96,7 +96,7 @@ class Declared:
     @property
     def flags(self) -> dict[str, str]:
         """The declared flags as a `.env` spells them."""
-        return declared_values(self.host.settings["flags"])
+        return {name: str(revealed(one)) for name, one in self.host.settings["flags"].items()}
 
     @property
     def on_postgresql(self) -> bool:

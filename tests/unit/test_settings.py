@@ -35,6 +35,7 @@ GOOD: dict[str, Any] = {
     "service_revision": "v2.0.0",
     "service_entry": "src/server.js",
     "flags": {"USE_LEGACY_SUPABASE": "false", "USE_REPOSITORY_PATTERN": "true"},
+    "flag_overrides": {},
     "service_settings": {},
     "service_secrets": {},
     "service_app": "baileys-whatsapp-service",
@@ -141,7 +142,7 @@ def test_one_company_on_two_hosts_is_refused() -> None:
         ({"USE_LEGACY_SUPABASE": False, "USE_REPOSITORY_PATTERN": False}, "No auth state provider"),
         ({"USE_REPOSITORY_PATERN": True}, "did you mean USE_REPOSITORY_PATTERN?"),
         ({"LOG_LEVEL": "loud"}, "must be one of trace"),
-        ({"MESSAGE_ECHO": "yes"}, "must be one of true, false"),
+        ({"MESSAGE_ECHO": "ja"}, "must be true or false"),
     ],
 )
 def test_a_flag_that_the_service_would_choke_on_is_refused(
