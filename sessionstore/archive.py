@@ -7,10 +7,8 @@ through the directory's descriptor.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,16 @@ from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError
 from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.pipeline import Encryption
+from sessionstore.sealed import (
+    exclusive,
+    forget,
+    hash_on_disk,
+    partial_of,
+    publish,
+    refuse_arguments,
+    seal,
+    write_file,
+)
 from sessionstore.whole import Beneath, Tree, chunks, walk
 
 __all__ = [
@@ -34,9 +42,6 @@ __all__ = [
     "read_manifest",
     "verify_on_disk",
 ]
-
-_recipient = re.compile(r"(?:age1[0-9a-z]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)").fullmatch
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,10 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
 
     Raises:
         ArchiveProblem: it could not be made, or another one of this name is there.
+        LockHeld: another process is writing archives there.
     """
     started = time.monotonic()
-    _refuse_arguments(name, recipients)
+    refuse_arguments(name, recipients)
     tree = walk(directory_fd)
     if tree.objections:
         raise ArchiveProblem(
@@ -95,7 +101,7 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
         )
     archive, manifest = (f"{out_dir}/{name}{end}" for end in (".tar.zst.age", ".manifest.jsonl"))
     try:
-        with closing(open_directory(out_dir)) as out_fd:
+        with exclusive(out_dir) as out_fd:
             made = _existing(out_fd, archive, manifest, tree)
             reused = made is not None
             if made is None:
@@ -116,23 +122,12 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
     )
 
 
-def _refuse_arguments(name: str, recipients: Sequence[str]) -> None:
-    if not name or "/" in name or name in (".", "..") or "\0" in name:
-        raise ArchiveProblem("not the name of an archive", name)
-    wrong = [one for one in recipients if not _recipient(one)]
-    if wrong or not recipients:
-        raise ArchiveProblem(
-            f"not an age recipient: {wrong[0]}" if wrong else "no age recipient is given",
-            remedy="Set archive recipients to public keys (age1...), made with age-keygen.",
-        )
-
-
 def _existing(out_fd: int, archive: str, manifest: str, tree: Tree) -> Manifest | None:
     """Use an archive that is there; clear away what an interrupted run left."""
     name = os.path.basename(archive)
     if name not in os.listdir(out_fd):
-        for left in (f".{name}.partial", f".{os.path.basename(manifest)}.partial"):
-            _forget(out_fd, left)
+        for left in map(partial_of, (name, os.path.basename(manifest))):
+            forget(out_fd, left)
         return None
     found = verify_on_disk(archive, manifest)
     if found.entries != _entries(tree):
@@ -144,11 +139,6 @@ def _existing(out_fd: int, archive: str, manifest: str, tree: Tree) -> Manifest 
     return found
 
 
-def _forget(out_fd: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=out_fd)
-
-
 def _entries(tree: Tree) -> dict[str, Entry]:
     return {node.path: entry_of(node) for node in tree.nodes}
 
@@ -157,45 +147,32 @@ def _make(
     directory_fd: int, out_fd: int, name: str, tree: Tree, recipients: Sequence[str]
 ) -> Manifest:
     archive, listing = f"{name}.tar.zst.age", f"{name}.manifest.jsonl"
-    partial = f".{archive}.partial"
     entries = _entries(tree)
+    plain: list[str] = []
     try:
-        with closing(os.open(partial, _NEW, 0o600, dir_fd=out_fd)) as fd:
-            with Encryption(fd, recipients) as encryption:
-                plain = _stream(directory_fd, entries, name, encryption)
-                streamed, size = encryption.finish()
-            os.fsync(fd)
-        on_disk, size_on_disk = _hash_on_disk(partial, out_fd)
-        if (on_disk, size_on_disk) != (streamed, size):
-            raise ArchiveProblem("the archive on the disk is not what was written", archive)
+        on_disk, size_on_disk = seal(
+            out_fd,
+            archive,
+            recipients,
+            lambda encryption: plain.append(_stream(directory_fd, entries, name, encryption)),
+        )
         manifest = Manifest(
             name,
             datetime.now(timezone.utc).isoformat(timespec="seconds"),
             entries,
             sum(entry.size for entry in entries.values()),
-            plain,
+            plain[0],
             on_disk,
             size_on_disk,
             tuple(recipients),
         )
         # The manifest first: an archive under its final name always has one.
-        _write_file(out_fd, listing, dump(manifest))
-        os.rename(partial, archive, src_dir_fd=out_fd, dst_dir_fd=out_fd)
-        os.fsync(out_fd)
+        write_file(out_fd, listing, dump(manifest))
+        publish(out_fd, archive)
     except BaseException:
-        _forget(out_fd, partial)
+        forget(out_fd, partial_of(archive))
         raise
     return manifest
-
-
-def _write_file(out_fd: int, name: str, content: bytes) -> None:
-    partial = f".{name}.partial"
-    _forget(out_fd, partial)
-    with open(os.open(partial, _NEW, 0o600, dir_fd=out_fd), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(partial, name, src_dir_fd=out_fd, dst_dir_fd=out_fd)
 
 
 def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption: Encryption) -> str:
@@ -253,7 +230,7 @@ def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
     manifest = read_manifest(manifest_path)
     try:
         with _directory_of(archive_path) as fd:
-            found = _hash_on_disk(os.path.basename(archive_path), fd)
+            found = hash_on_disk(os.path.basename(archive_path), fd)
     except (OSError, StoreError) as error:
         raise ArchiveProblem(f"cannot read the archive: {error}", archive_path) from None
     if found != (manifest.archive_sha256, manifest.archive_bytes):
@@ -269,16 +246,3 @@ def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
 def _directory_of(path: str) -> Iterator[int]:
     with closing(open_directory(os.path.dirname(path) or ".")) as fd:
         yield fd
-
-
-def _hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    size = 0
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    with closing(os.open(name, flags, dir_fd=directory_fd)) as fd:
-        # Drop the cached pages, so that what is hashed comes from the disk.
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        for chunk in chunks(fd):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size

@@ -7,13 +7,14 @@ act begins with a rename, so that a run which was killed half way is recognised 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sessionstore.descriptors import closing, mount_id, open_beneath, same_file_state
-from sessionstore.errors import DirectoryProblem, Refused
+from sessionstore.errors import DirectoryProblem, LockHeld, Refused
 from sessionstore.grammar import CREDENTIALS
 from sessionstore.holders import Holder, held_open, holders_of
 from sessionstore.manifest import Manifest
@@ -73,12 +74,14 @@ def remove(
     Raises:
         Refused: with every reason; nothing was deleted then.
         DirectoryProblem: the directory is not there, or is a symlink.
+        LockHeld: another run is removing it.
     """
     started = time.monotonic()
     if not name or "/" in name or name in (".", ".."):
         raise Refused("not the bare name of a directory", name)
     current, resumed = _find(parent_fd, name)
     with closing(open_beneath(parent_fd, current)) as fd:
+        _lock(fd, name)
         tree = walk(fd)
         reasons = _reasons(parent_fd, fd, tree, manifest, resumed=resumed)
         reasons.extend(objections(fd))
@@ -97,6 +100,15 @@ def remove(
         time.monotonic() - started,
         resumed,
     )
+
+
+def _lock(fd: int, name: str) -> None:
+    """Keep another removal of the same directory away; the lock ends with the descriptor."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        remedy = "Wait for it to end, then run again."
+        raise LockHeld("another run is removing this directory", name, remedy) from None
 
 
 def _find(parent_fd: int, name: str) -> tuple[str, bool]:
