@@ -13,7 +13,9 @@ from sessionstore.database import (
     Connection,
     CredentialsRow,
     all_credentials,
+    clock,
     read_credentials,
+    read_value,
     transaction,
 )
 from sessionstore.decisions import LIVE, CompanyFacts, DirectoryDecision, decide
@@ -22,21 +24,20 @@ from sessionstore.dispositions import (
     ARCHIVED,
     EQUAL,
     UNEXPLAINED,
-    Company,
     Disposition,
-    File,
-    Row,
     judge,
     judge_credentials,
+    told_by_time,
 )
 from sessionstore.errors import Refused
+from sessionstore.facts import Company, File, Row
 from sessionstore.grammar import Key
 from sessionstore.lineage import Credentials, Identity, compare, credentials_of
 from sessionstore.reading import BadFile, read_session_file
-from sessionstore.records import find_for_company
+from sessionstore.records import ImportRecord, find_for_company, imported_file
 from sessionstore.rows import KeyRow, read_rows, row_digest
 from sessionstore.tree import ARTEFACT, CREDS, CompanyScan, DirectoryScan, FileEntry, Problem
-from sessionstore.values import ValueProblem, digest, parse
+from sessionstore.values import Value, ValueProblem, digest, parse
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
 NEVER_REMOVABLE = (
@@ -160,15 +161,17 @@ def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str
         dispositions = [_without_row(entry, _path(company, entry), kind) for entry in company.files]
         equal = 0
     else:
-        comparison = _Comparison(scan, company, kind)
-        comparison.read_database(known.conn, company_id)
+        record = find_for_company(known.conn, company_id)
+        comparison = _Comparison(known.conn, company_id, scan, company, kind, record)
+        comparison.read_database()
         context = Company(
             verdict,
             company.credentials.clocks if company.credentials else None,
             database.clocks if database else None,
-            _imported_at(known.conn, company_id),
-            comparison.has_session,
+            record.created_at.timestamp() if record else None,
+            clock(known.conn),
             comparison.lid_of,
+            comparison.value_of,
         )
         dispositions = comparison.judge(context, row)
         equal = len(company.files) - len(dispositions)
@@ -199,30 +202,25 @@ def _without_row(entry: FileEntry, path: str, kind: str) -> Disposition:
     return Disposition(path, UNEXPLAINED, "the database does not have this company")
 
 
-def _imported_at(conn: Connection, company_id: str) -> float | None:
-    record = find_for_company(conn, company_id)
-    return record.created_at.timestamp() if record else None
-
-
 @dataclass
 class _Comparison:
     """One company's files against its rows; keeps values only where they differ."""
 
+    conn: Connection
+    company_id: str
     scan: DirectoryScan
     company: CompanyScan
     kind: str
+    record: ImportRecord | None
     _equal: set[Key] = field(default_factory=set)
     _different: dict[Key, KeyRow] = field(default_factory=dict)
-    _sessions: set[str] = field(default_factory=set)
     _lids: dict[str, str] = field(default_factory=dict)
 
-    def read_database(self, conn: Connection, company_id: str) -> None:
+    def read_database(self) -> None:
         digests = {entry.key: entry.value_sha256 for entry in self.company.files if entry.key}
-        for row in read_rows(conn, company_id):
+        for row in read_rows(self.conn, self.company_id):
             key = row.key
-            if key.key_type == "session":
-                self._sessions.add(key.key_id)
-            elif key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
+            if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
                 self._note_lid(key.key_id, row.text)
             if key not in digests:
                 continue
@@ -240,8 +238,12 @@ class _Comparison:
         if isinstance(value, str):
             self._lids[user] = value
 
-    def has_session(self, session_id: str) -> bool:
-        return session_id in self._sessions
+    def value_of(self, key: Key) -> Value | None:
+        text = read_value(self.conn, self.company_id, key)
+        try:
+            return None if text is None else parse(text)
+        except ValueProblem:
+            return None
 
     def lid_of(self, user: str) -> str | None:
         return self._lids.get(user)
@@ -275,16 +277,26 @@ class _Comparison:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
-        return judge(File(path, entry.key, reading.value, entry.mtime_ns / 1e9), row, context)
+        imported = self._imported(entry) if told_by_time(entry.key) else None
+        file = File(path, entry.key, reading.value, entry.mtime_ns / 1e9, imported)
+        return judge(file, row, context)
+
+    def _imported(self, entry: FileEntry) -> bool | None:
+        """Whether a live file is what was imported; a backup's was never meant to be."""
+        if self.kind != LIVE or self.record is None:
+            return None
+        recorded = imported_file(self.conn, self.record.import_id, entry.name)
+        return None if recorded is None else recorded == entry.sha256
 
     def _judge_creds(
         self, path: str, entry: FileEntry, context: Company, creds: CredentialsRow
     ) -> Disposition:
         try:
-            theirs = digest(parse(creds.text))
+            theirs = parse(creds.text)
         except ValueProblem as trouble:
             return Disposition(path, UNEXPLAINED, f"the row can't be read exactly: {trouble}")
-        if theirs == entry.value_sha256:
+        if digest(theirs) == entry.value_sha256:
             return Disposition(path, EQUAL, "")
-        written, updated = entry.mtime_ns / 1e9, creds.updated_at.timestamp()
-        return judge_credentials(path, written, updated, context)
+        name = Key(CREDS, "")
+        file = File(path, name, None, entry.mtime_ns / 1e9, self._imported(entry))
+        return judge_credentials(file, Row(theirs, creds.updated_at), context)

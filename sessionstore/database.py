@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 from psycopg import errors as pg
@@ -18,7 +17,7 @@ from sessionstore.errors import (
     OutcomeUnknown,
     Refused,
 )
-from sessionstore.grammar import spellings
+from sessionstore.grammar import Key, spellings
 
 SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
 CONNECT_SECONDS = 10
@@ -252,11 +251,12 @@ class CredentialsRow:
 
     Attributes:
         text: the credentials as JSON text.
-        updated_at: when the row was last written.
+        updated_at: when the row was last written, seconds since 1970; None where the column is
+            empty or has no time zone.
     """
 
     text: bytes
-    updated_at: datetime
+    updated_at: float | None
 
 
 def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None:
@@ -271,14 +271,16 @@ def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None
     """
     with explained("reading the credentials", company_id):
         row = conn.execute(
-            "SELECT creds::text, updated_at::timestamptz FROM whatsapp_auth WHERE company_id = %s",
+            "SELECT creds::text, CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype"
+            " THEN extract(epoch FROM updated_at::timestamptz)::float8 END"
+            "  FROM whatsapp_auth WHERE company_id = %s",
             [company_id],
         ).fetchone()
     if row is None:
         return None
     text, updated_at = row
-    assert isinstance(updated_at, datetime)
-    return CredentialsRow(str(text).encode("utf-8"), updated_at)
+    changed = updated_at if isinstance(updated_at, float) else None
+    return CredentialsRow(str(text).encode("utf-8"), changed)
 
 
 def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
@@ -293,3 +295,38 @@ def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
     with explained("reading all credentials"):
         rows = conn.execute("SELECT company_id, creds::text FROM whatsapp_auth").fetchall()
     return [(str(company_id), str(text).encode("utf-8")) for company_id, text in rows]
+
+
+def read_value(conn: Connection, company_id: str, key: Key) -> bytes | None:
+    """Read one key's value.
+
+    Args:
+        conn: an open connection.
+        company_id: the bare id.
+        key: type and id.
+
+    Returns:
+        JSON text, or None without such a row.
+    """
+    with explained("reading a key", company_id):
+        row = conn.execute(
+            "SELECT value::text FROM whatsapp_keys"
+            " WHERE (company_id, key_type, key_id) = (%s, %s, %s)",
+            [company_id, key.key_type, key.key_id],
+        ).fetchone()
+    return None if row is None else str(row[0]).encode("utf-8")
+
+
+def clock(conn: Connection) -> float:
+    """Read the database's clock.
+
+    Args:
+        conn: an open connection.
+
+    Returns:
+        Seconds since 1970; within a transaction the time of its beginning.
+    """
+    with explained("reading the clock"):
+        row = conn.execute("SELECT extract(epoch FROM now())::float8").fetchone()
+    assert row is not None
+    return float(str(row[0]))

@@ -10,28 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sessionstore import absence
+from sessionstore.contacts import lid_address, opened_with
 from sessionstore.evidence import (
     Finding,
     compare_sender_keys,
     compare_sessions,
     compare_versions,
 )
+from sessionstore.facts import Company, File, Row
 from sessionstore.grammar import Key
-from sessionstore.lineage import DESCENDS, SAME, Clocks, Verdict
-from sessionstore.values import Value
+from sessionstore.lineage import DESCENDS, SAME
+from sessionstore.tokens import compare_tokens
 
 EQUAL = "equal"
 NEWER = "newer in database"
 EXPLAINED = "absent, explained"
 ARCHIVED = "archived only"
 UNEXPLAINED = "unexplained"
-OUTCOMES = (EQUAL, NEWER, EXPLAINED, ARCHIVED, UNEXPLAINED)
 
-IMMUTABLE = ("pre-key", "app-state-sync-key", "identity-key")
-_ORDERED: dict[str, Callable[[Value, Value], Finding]] = {
-    "session": compare_sessions,
-    "sender-key": compare_sender_keys,
-    "app-state-sync-version": compare_versions,
+#: Every outcome, with what it means.
+OUTCOMES: dict[str, str] = {
+    EQUAL: "the row holds the same value",
+    NEWER: "the row holds a later value, shown by evidence of its type",
+    EXPLAINED: "the row is gone because Baileys itself deleted it, shown by evidence",
+    ARCHIVED: "only the archive will hold it: an artefact, or a backup's or test's own content",
+    UNEXPLAINED: "nothing shows that the key is safe elsewhere: it blocks a live directory",
 }
 
 
@@ -50,57 +54,6 @@ class Disposition:
     reason: str
 
 
-@dataclass(frozen=True)
-class File:
-    """A key file that does not equal its row.
-
-    Attributes:
-        path: below the scanned directory.
-        key: what its name stands for.
-        value: what it holds.
-        written_at: its mtime, seconds since 1970.
-    """
-
-    path: str
-    key: Key
-    value: Value
-    written_at: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row that differs from its file.
-
-    Attributes:
-        value: the parsed value.
-        updated_at: when the row was last written, seconds since 1970.
-    """
-
-    value: Value
-    updated_at: float
-
-
-@dataclass(frozen=True)
-class Company:
-    """What is known of a company when one of its files is judged.
-
-    Attributes:
-        verdict: the database's credentials against creds.json.
-        file_clocks: of creds.json; None without it.
-        database_clocks: of whatsapp_auth; None without it.
-        imported_at: when an import of the company was staged, seconds; None without one.
-        has_session: tells whether the database has a session of an id.
-        lid_of: gives the LID user that the database maps a phone-number user to.
-    """
-
-    verdict: Verdict
-    file_clocks: Clocks | None
-    database_clocks: Clocks | None
-    imported_at: float | None
-    has_session: Callable[[str], bool]
-    lid_of: Callable[[str], str | None]
-
-
 def judge(file: File, row: Row | None, company: Company) -> Disposition:
     """Judge a key file that does not equal its row.
 
@@ -115,22 +68,18 @@ def judge(file: File, row: Row | None, company: Company) -> Disposition:
     if company.verdict.relation not in (SAME, DESCENDS):
         return Disposition(file.path, UNEXPLAINED, company.verdict.reason)
     if row is None:
-        reason = _absence(file.key, company)
-        outcome = EXPLAINED if reason else UNEXPLAINED
-        return Disposition(file.path, outcome, reason or _no_reason(file.key))
-    finding = _difference(file, row, company)
+        explained, reason = absence.explain(file, company)
+        return Disposition(file.path, EXPLAINED if explained else UNEXPLAINED, reason)
+    finding = _DIFFERENCES.get(file.key.key_type, _no_counter)(file, row, company)
     return Disposition(file.path, NEWER if finding.newer else UNEXPLAINED, finding.reason)
 
 
-def judge_credentials(
-    file: str, written_at: float, updated_at: float, company: Company
-) -> Disposition:
+def judge_credentials(file: File, row: Row, company: Company) -> Disposition:
     """Judge a creds.json that does not equal the database's credentials.
 
     Args:
-        file: path for the disposition.
-        written_at: its mtime, seconds since 1970.
-        updated_at: when the row was last written.
+        file: the file; its key says nothing.
+        row: the database's.
         company: what is known of the company.
 
     Returns:
@@ -139,61 +88,77 @@ def judge_credentials(
     """
     verdict = company.verdict
     if verdict.relation == DESCENDS:
-        return Disposition(file, NEWER, verdict.reason)
-    if verdict.relation == SAME and _written_later(written_at, updated_at, company):
-        return Disposition(file, NEWER, f"{verdict.reason}; written later")
-    return Disposition(file, UNEXPLAINED, verdict.reason)
+        return Disposition(file.path, NEWER, verdict.reason)
+    if verdict.relation != SAME:
+        return Disposition(file.path, UNEXPLAINED, verdict.reason)
+    later = _written_later(file, row, company)
+    outcome = NEWER if later.newer else UNEXPLAINED
+    return Disposition(file.path, outcome, f"{verdict.reason}; {later.reason}")
 
 
-def _difference(file: File, row: Row, company: Company) -> Finding:
-    key_type = file.key.key_type
-    if key_type in IMMUTABLE:
-        return Finding(False, f"a {key_type} never changes, but it differs in the database")
-    ordered = _ORDERED.get(key_type)
-    if ordered:
-        return ordered(file.value, row.value)
-    # lid-mapping, device-list, tctoken and sender-key-memory carry no counter.
-    if _written_later(file.written_at, row.updated_at, company):
-        return Finding(True, f"no counter in a {key_type}; the row was written later")
-    return Finding(False, f"the {key_type} differs, and the row was not written later")
+def told_by_time(key: Key) -> bool:
+    """Tell whether nothing in the values of a key says which is the later one.
+
+    Args:
+        key: type and id.
+
+    Returns:
+        True where only times and the record of the import can.
+    """
+    return key.key_type not in _DIFFERENCES or key == _TOKEN_INDEX
 
 
-def _written_later(written_at: float, updated_at: float, company: Company) -> bool:
-    return updated_at > max(written_at, company.imported_at or 0.0)
+_TOKEN_INDEX = Key("tctoken", "__index")
 
 
-def _absence(key: Key, company: Company) -> str | None:
-    """Say why Baileys itself deleted a key, or None."""
-    if key.key_type == "pre-key":
-        return _consumed(int(key.key_id), company.file_clocks, company.database_clocks)
-    if key.key_type == "session":
-        return _moved_to_lid(key.key_id, company)
-    return None
+def _immutable(file: File, _row: Row, _company: Company) -> Finding:
+    return Finding(False, f"a {file.key.key_type} never changes, but it differs in the database")
 
 
-def _consumed(number: int, file: Clocks | None, database: Clocks | None) -> str | None:
-    if file is None or database is None:
-        return None
-    if database.next_pre_key <= file.next_pre_key:
-        return None
-    # A pre-key that was never uploaded can't have been used by anyone.
-    if number >= database.first_unuploaded_pre_key:
-        return None
-    return f"consumed: nextPreKeyId went from {file.next_pre_key} to {database.next_pre_key}"
+def _identity(file: File, row: Row, company: Company) -> Finding:
+    """An identity stays, unless the contact has a new one, and a session with it since then."""
+    address = file.key.key_id
+    for place in (address, lid_address(address, company)):
+        session = company.value_of(Key("session", place)) if place else None
+        if session is not None and isinstance(row.value, bytes):
+            since = opened_with(session, row.value)
+            if since is not None and since > file.written_at:
+                return Finding(True, "the contact has a new identity, and since then a session")
+    return _immutable(file, row, company)
 
 
-def _moved_to_lid(session_id: str, company: Company) -> str | None:
-    user, _, device = session_id.rpartition(".")
-    lid = company.lid_of(user)
-    # Baileys writes a LID user's address with _1 for its domain (DOMAIN.md section 2).
-    if lid is not None and company.has_session(f"{lid}_1.{device}"):
-        return f"moved to its LID session {lid}_1.{device}"
-    return None
+def _token(file: File, row: Row, company: Company) -> Finding:
+    if file.key == _TOKEN_INDEX:
+        return _no_counter(file, row, company)
+    return compare_tokens(file.value, row.value, company.now)
 
 
-def _no_reason(key: Key) -> str:
-    if key.key_type == "pre-key":
-        return "not in the database, and the clocks do not show that it was consumed"
-    if key.key_type == "session":
-        return "not in the database, and no LID session took its place"
-    return f"not in the database; nothing explains a missing {key.key_type}"
+def _no_counter(file: File, row: Row, company: Company) -> Finding:
+    """lid-mapping, device-list, sender-key-memory and a token's index: only times can tell."""
+    later = _written_later(file, row, company)
+    return Finding(later.newer, f"no counter in a {file.key.key_type}; {later.reason}")
+
+
+def _written_later(file: File, row: Row, company: Company) -> Finding:
+    if row.updated_at is None:
+        return Finding(False, "the row does not tell when it changed, or not in which time zone")
+    imported_at = company.imported_at or 0.0
+    if file.imported and row.updated_at > imported_at:
+        # Both times are the database's own: no clock of the host has a say.
+        return Finding(True, "the file is what was imported, and the row was written since")
+    if file.imported is False:
+        return Finding(False, "the file is not what was imported: somebody wrote it since")
+    if not file.imported and row.updated_at > max(file.written_at, imported_at):
+        return Finding(True, "the row was written later")
+    return Finding(False, "the row was not written later")
+
+
+_DIFFERENCES: dict[str, Callable[[File, Row, Company], Finding]] = {
+    "pre-key": _immutable,
+    "app-state-sync-key": _immutable,
+    "identity-key": _identity,
+    "session": lambda file, row, _: compare_sessions(file.value, row.value),
+    "sender-key": lambda file, row, _: compare_sender_keys(file.value, row.value),
+    "app-state-sync-version": lambda file, row, _: compare_versions(file.value, row.value),
+    "tctoken": _token,
+}

@@ -41,14 +41,22 @@ class Clocks:
     next_pre_key: int
     first_unuploaded_pre_key: int
     account_sync: int
+    signed_pre_key: int = 0
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth."""
+    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth.
+
+    Attributes:
+        identity: what the pairing was born with.
+        clocks: how far it has come.
+        signed_pre_key: digest of the signed pre-key's pair; its number is among the clocks.
+    """
 
     identity: Identity
     clocks: Clocks
+    signed_pre_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,24 +95,28 @@ def credentials_of(value: Value) -> Credentials:
     if lacking:
         raise ValueProblem("not credentials", f"lacks {', '.join(lacking)}")
     fingerprint = tuple(_digest(value[name]) for name in _BORN_WITH)
+    signed = value.get("signedPreKey")
+    if not isinstance(signed, dict):
+        signed = {}
     clocks = Clocks(
         _clock(value, "nextPreKeyId"),
         _clock(value, "firstUnuploadedPreKeyId"),
         _clock(value, "accountSyncCounter"),
+        _clock(signed, "keyId", "signedPreKey.keyId"),
     )
-    return Credentials(Identity(account, fingerprint), clocks)
+    return Credentials(Identity(account, fingerprint), clocks, _digest(signed.get("keyPair")))
 
 
 def _digest(value: Value) -> str:
     return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
 
 
-def _clock(creds: dict[str, Value], name: str) -> int:
-    value = creds.get(name, 0)
+def _clock(place: dict[str, Value], name: str, shown: str = "") -> int:
+    value = place.get(name, 0)
     if value is None:
         return 0
     if type(value) is not int or value < 0:
-        raise ValueProblem("not credentials", f"{name} is not a counter")
+        raise ValueProblem("not credentials", f"{shown or name} is not a counter")
     return value
 
 
@@ -130,6 +142,11 @@ def compare(files: Credentials, database: Credentials | None) -> Verdict:
             ahead.append(f"{name} {mine} -> {theirs}")
         elif theirs < mine:
             behind.append(f"{name} {mine} in the file, {theirs} in the database")
+    if files.clocks.signed_pre_key == database.clocks.signed_pre_key and (
+        files.signed_pre_key != database.signed_pre_key
+    ):
+        # Each side has made its own since they parted: neither descends from the other.
+        behind.append(f"signed pre-key {files.clocks.signed_pre_key} is another one in each")
     if behind:
         return Verdict(FILE_AHEAD, "; ".join(behind))
     if ahead:

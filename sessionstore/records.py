@@ -129,6 +129,25 @@ def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
     return ImportRecord(*row, by_type)  # type: ignore[arg-type, call-arg]
 
 
+def imported_file(conn: Connection, import_id: str, file_name: str) -> str | None:
+    """Tell which bytes were imported from a file.
+
+    Args:
+        conn: an open connection.
+        import_id: a UUID.
+        file_name: the bare name.
+
+    Returns:
+        Their SHA-256, or None where the record has no such file.
+    """
+    with explained("reading the import record", file_name):
+        row = conn.execute(
+            "SELECT file_sha256 FROM whatsapp_import_files WHERE import_id = %s AND file_name = %s",
+            [import_id, file_name],
+        ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def require(conn: Connection, import_id: str) -> ImportRecord:
     """Read a record that must be there.
 

@@ -17,7 +17,9 @@ _KEYS = r"""
 COPY (
     SELECT string_agg(concat_ws(E'\x1f', translate(key_type, E'\x1e\x1f', '??'),
                                 translate(key_id, E'\x1e\x1f', '??'), value::text,
-                                extract(epoch FROM updated_at::timestamptz)), E'\x1e')
+                                CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype
+                                     THEN coalesce(extract(epoch FROM updated_at::timestamptz)
+                                                   ::text, '') ELSE '' END), E'\x1e')
       FROM (SELECT *, (row_number() OVER ()) / 500 AS block
               FROM whatsapp_keys WHERE company_id = %s) AS numbered
      GROUP BY block
@@ -31,12 +33,13 @@ class KeyRow(NamedTuple):
     Attributes:
         key: type and id as they stand in the row, whatever they are.
         text: the value as JSON text.
-        updated_at: seconds since 1970.
+        updated_at: seconds since 1970; None where the column is empty or has no time zone, as
+            a table that the service's own migration made may have it.
     """
 
     key: Key
     text: bytes
-    updated_at: float
+    updated_at: float | None
 
 
 def read_rows(conn: Connection, company_id: str) -> Iterator[KeyRow]:
@@ -68,7 +71,7 @@ def _unpack(block: bytes) -> Iterator[KeyRow]:
     for record in block.rstrip(b"\n").split(_RECORD):
         key_type, key_id, text, updated_at = record.split(_FIELD)
         key = Key(key_type.decode("utf-8"), key_id.decode("utf-8"))
-        yield KeyRow(key, text, float(updated_at))
+        yield KeyRow(key, text, float(updated_at) if updated_at else None)
 
 
 def row_digest(row: KeyRow) -> str | None:

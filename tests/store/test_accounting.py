@@ -80,7 +80,7 @@ def moved_on(conn: Connection) -> None:
         put(conn, Key("pre-key", str(number)), pair(number))
     put(conn, Key("session", "15550002222_1.14"), session(9))
     drop(conn, Key("session", "15550002222.0"))
-    put(conn, LID_SESSION, session(1))
+    put(conn, LID_SESSION, session(4))
     put(conn, Key("sender-key", "120363000000000001@g.us::15550002222::0"), sender_key(4))
     put(conn, Key("app-state-sync-version", "critical_unblock_low"), {"version": 5, "hash": "x"})
     put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
