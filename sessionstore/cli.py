@@ -11,11 +11,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sessionstore.commands import archives, deciding, figures, naming, reading, schema
+from sessionstore.commands import archives, backups, deciding, figures, naming, reading, schema
 from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
 from sessionstore.errors import Refused, StoreError
 
-_GROUPS = (reading, deciding, naming, archives, schema, figures)
+_GROUPS = (reading, deciding, naming, archives, backups, schema, figures)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -77,6 +77,10 @@ class ArchiveProblem(StoreError):
     """An archive could not be written, or is not what its manifest says."""
 
 
+class BackupProblem(StoreError):
+    """A backup of the tables could not be made, or does not restore to what it was made of."""
+
+
 class MigrationProblem(StoreError):
     """A migration was refused or failed; the schema is as it was."""
 

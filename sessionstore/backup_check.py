@@ -1,0 +1,159 @@
+"""Proving that a backup is one: restored into a database of its own, and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from sessionstore import pg_programs
+from sessionstore.backup_manifest import BackupManifest, digest_of, verify_on_disk
+from sessionstore.database import Connection, connect, message_of
+from sessionstore.descriptors import closing
+from sessionstore.errors import BackupProblem
+from sessionstore.pipeline import Decryption
+from sessionstore.whole import CHUNK
+
+# pg_dump 17 sets it for every restore, and servers before 17 do not know it; it changes nothing.
+_HARMLESS = 'unrecognized configuration parameter "transaction_timeout"'
+
+
+@dataclass(frozen=True)
+class BackupCheck:
+    """A backup that was restored and is what its manifest says.
+
+    Attributes:
+        tables: compared.
+        rows: compared.
+        seconds: how long it took.
+    """
+
+    tables: int
+    rows: int
+    seconds: float
+
+
+def check(
+    backup: str,
+    manifest: str,
+    identity_file: str,
+    settings: Mapping[str, object],
+    *,
+    programs: str | None = None,
+) -> BackupCheck:
+    """Restore a backup into a scratch database, compare every table, drop that database.
+
+    Args:
+        backup: path of the encrypted dump.
+        manifest: path of its manifest.
+        identity_file: path of a file with an age identity.
+        settings: a server and a role that may create databases; any server will do.
+        programs: directory of PostgreSQL's client programs; found when not given.
+
+    Returns:
+        What was compared.
+
+    Raises:
+        BackupProblem: it does not restore, or differs.
+        ArchiveProblem: it can't be decrypted.
+        DatabaseUnreachable: the server can't be reached.
+    """
+    started = time.monotonic()
+    expected = verify_on_disk(backup, manifest)
+    if not os.path.isfile(identity_file):
+        raise BackupProblem("no such identity file", identity_file)
+    with connect(settings) as admin:
+        at_least = max(expected.program, admin.info.server_version // 10000)
+        program = pg_programs.find("pg_restore", at_least, programs)
+        with _scratch(admin) as name:
+            scratch = {**settings, "dbname": name}
+            with connect(scratch) as conn:
+                _create_functions(conn, expected)
+                _restore(program, backup, identity_file, scratch, expected)
+                _compare(conn, expected)
+    rows = sum(table.rows for table in expected.tables)
+    return BackupCheck(len(expected.tables), rows, time.monotonic() - started)
+
+
+@contextmanager
+def _scratch(admin: Connection) -> Iterator[str]:
+    name = f"rollout_check_{secrets.token_hex(6)}"
+    create = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+    try:
+        admin.execute(sql.SQL(create).format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        remedy = "Give a server and a role that may create databases: ALTER ROLE … CREATEDB."
+        problem = f"no scratch database can be created: {message_of(error)}"
+        raise BackupProblem(problem, name, remedy) from None
+    try:
+        yield name
+    finally:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _create_functions(conn: Connection, expected: BackupManifest) -> None:
+    schemas = {table.name.partition(".")[0] for table in expected.tables}
+    try:
+        for schema in sorted(schemas):
+            conn.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        for function in expected.functions:
+            conn.execute(function.encode())
+    except psycopg.Error as error:
+        raise BackupProblem(f"a trigger's function can't be made: {message_of(error)}") from None
+
+
+def _restore(
+    program: str,
+    backup: str,
+    identity_file: str,
+    scratch: Mapping[str, object],
+    expected: BackupManifest,
+) -> None:
+    plain = hashlib.sha256()
+    command = [program, "--no-owner", "--no-privileges", f"--dbname={scratch['dbname']}"]
+    with (
+        closing(os.open(backup, os.O_RDONLY | os.O_CLOEXEC)) as fd,
+        Decryption(fd, identity_file) as decryption,
+        pg_programs.running(command, scratch, stdin=subprocess.PIPE) as process,
+    ):
+        assert process.stdin is not None and process.stderr is not None
+        complaints = pg_programs.Complaints(process.stderr)
+        feeding = True
+        while chunk := decryption.output.read(CHUNK):
+            plain.update(chunk)
+            if feeding:
+                try:
+                    process.stdin.write(chunk)
+                except BrokenPipeError:
+                    feeding = False  # its own complaint says more
+        decryption.finish()
+        if feeding:
+            process.stdin.close()
+        process.wait()
+        errors = [line for line in complaints.errors() if _HARMLESS not in line]
+    if errors or not feeding:
+        raise BackupProblem(f"it does not restore: {(errors or ['no message'])[0]}", backup)
+    if plain.hexdigest() != expected.plain_sha256:
+        raise BackupProblem("the dump is not the one of the manifest", backup)
+
+
+def _compare(conn: Connection, expected: BackupManifest) -> None:
+    for table in expected.tables:
+        with conn.transaction():
+            found = digest_of(conn, table.name)
+        if found != table:
+            raise BackupProblem(
+                f"{table.name} was restored with {found.rows} rows, {table.rows} were dumped"
+                if found.rows != table.rows
+                else f"{table.name} was restored with other rows than were dumped",
+                table.name,
+                "Do not rely on this backup; make a new one.",
+            )

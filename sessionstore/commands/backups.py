@@ -1,0 +1,76 @@
+"""Commands about encrypted backups of the tables."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from sessionstore.commands.shared import OK, actions_of, emit, read_plan, takes_plan
+
+
+def add(commands: Any) -> None:
+    """Add these commands.
+
+    Args:
+        commands: the parser's commands.
+    """
+    backups = commands.add_parser("backup", help="encrypted backups of the tables")
+    actions = actions_of(backups)
+    create = actions.add_parser("create", help="dump the tables, encrypted")
+    create.add_argument("--out", required=True, help="an existing directory")
+    create.add_argument("--name", required=True, help="of the backup")
+    create.add_argument("--recipient", action="append", required=True, help="age recipient")
+    takes_plan(create, _create)
+    check = actions.add_parser("check", help="restore it into a scratch database and compare")
+    check.add_argument("backup")
+    check.add_argument("--manifest", required=True)
+    check.add_argument("--identity", required=True, help="file with an age identity")
+    takes_plan(check, _check)
+    for parser in (create, check):
+        parser.add_argument("--programs", help="directory of pg_dump and pg_restore")
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    from sessionstore import backup, database
+
+    settings = read_plan()["database"]
+    with database.connect(settings) as conn:
+        report = backup.take(
+            conn,
+            settings,
+            arguments.out,
+            arguments.name,
+            arguments.recipient,
+            programs=arguments.programs,
+        )
+    emit("result", outcome=outcome(report), **asdict(report))
+    return OK
+
+
+def outcome(report: Any) -> str:
+    """What became of a backup, in two words.
+
+    Args:
+        report: a ``BackupReport``.
+
+    Returns:
+        "backed up", "reused", or that there was nothing.
+    """
+    if not report.backup:
+        return "nothing to back up"
+    return "reused" if report.reused else "backed up"
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from sessionstore import backup_check
+
+    report = backup_check.check(
+        arguments.backup,
+        arguments.manifest,
+        arguments.identity,
+        read_plan()["database"],
+        programs=arguments.programs,
+    )
+    emit("result", outcome="restored and equal", **asdict(report))
+    return OK

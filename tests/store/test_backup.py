@@ -1,0 +1,263 @@
+"""Backups of the tables: made with the real pg_dump, restored for real, compared row by row."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from sessionstore import backup, backup_check, pg_programs
+from sessionstore.backup_manifest import verify_on_disk
+from sessionstore.database import Connection, connect
+from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
+from sessionstore.sealed import exclusive
+from tests.postgres import client_programs
+
+from .service_tables import ORIGINAL
+from .test_commands import run
+
+pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+PASSWORD = r"pass:w\ord 'quoted' é"
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """An age identity: path of its file, and its recipient."""
+    path = tmp_path_factory.mktemp("age") / "identity"
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
+    return str(path), made.stdout.strip()
+
+
+@dataclass(frozen=True)
+class Backups:
+    """Makes and checks backups of one database with the server's own programs."""
+
+    settings: dict[str, str]
+    out: Path
+    identity: str
+    recipient: str
+    programs: str
+
+    def take(self, conn: Connection) -> backup.BackupReport:
+        """Make the backup."""
+        recipients = [self.recipient]
+        out = str(self.out)
+        return backup.take(conn, self.settings, out, "b", recipients, programs=self.programs)
+
+    def check(self, made: backup.BackupReport) -> backup_check.BackupCheck:
+        """Restore it and compare."""
+        files = (made.backup, made.manifest, self.identity)
+        return backup_check.check(*files, self.settings, programs=self.programs)
+
+
+@pytest.fixture
+def backups(empty_database: dict[str, str], tmp_path: Path, identity: tuple[str, str]) -> Backups:
+    """Backups of the test's database."""
+    (tmp_path / "backups").mkdir()
+    return Backups(empty_database, tmp_path / "backups", *identity, str(client_programs()))
+
+
+def fill(conn: Connection) -> None:
+    """Rows whose text is awkward, and enough of them that order matters."""
+    conn.execute(
+        """
+        INSERT INTO whatsapp_auth VALUES ('1', '{"me": {"name": "Zoë 🦊\\n\\t\\\\"}}');
+        INSERT INTO whatsapp_keys SELECT '1', 'pre-key', n::text, jsonb_build_object('n', n / 7.0)
+          FROM generate_series(1, 500) n;
+        UPDATE whatsapp_keys SET expires_at = now() WHERE key_id = '7';
+        """
+    )
+
+
+def test_a_backup_restores_to_what_was_dumped(conn: Connection, backups: Backups) -> None:
+    """Triggers, foreign key and all; the second time it is there already."""
+    fill(conn)
+    made = backups.take(conn)
+    assert (made.tables, made.rows, made.reused) == (6, 506, False)
+    assert sorted(path.name for path in backups.out.iterdir()) == [
+        "b.backup.json",
+        "b.dump.zst.age",
+    ]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in backups.out.iterdir())
+    conn.execute("DELETE FROM whatsapp_keys")
+    checked = backups.check(made)
+    assert (checked.tables, checked.rows) == (6, 506)
+    again = backups.take(conn)
+    assert again.reused and again.rows == 506
+    left = conn.execute("SELECT count(*) FROM pg_database WHERE datname ~ 'rollout_check'")
+    assert left.fetchone() == (0,)
+
+
+def test_the_services_own_tables_restore_too(
+    empty_database: dict[str, str], backups: Backups
+) -> None:
+    """Before the first migration: its four indexes, its triggers and their function."""
+    with connect(empty_database) as conn:
+        conn.execute(ORIGINAL.encode())
+        made = backups.take(conn)
+    assert (made.tables, made.rows) == (2, 3)
+    backups.check(made)
+
+
+def test_without_tables_there_is_nothing_to_back_up(
+    empty_database: dict[str, str], backups: Backups
+) -> None:
+    """Said, and no empty file that looks like a backup."""
+    with connect(empty_database) as conn:
+        made = backups.take(conn)
+    assert (made.backup, made.tables) == ("", 0)
+    assert not list(backups.out.iterdir())
+
+
+def test_a_write_during_the_dump_is_in_neither(
+    conn: Connection, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dump and digests are of one snapshot: the service writes all the time."""
+    fill(conn)
+    running = pg_programs.running
+
+    def write_first(
+        *arguments: Any, **more: Any
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        with connect(backups.settings) as service:
+            service.execute("DELETE FROM whatsapp_keys WHERE key_id::int > 100")
+        return running(*arguments, **more)
+
+    monkeypatch.setattr(pg_programs, "running", write_first)
+    made = backups.take(conn)
+    monkeypatch.undo()
+    assert made.rows == 506
+    backups.check(made)
+
+
+def test_one_changed_row_or_bit_is_found(conn: Connection, backups: Backups) -> None:
+    """In the manifest's digest, and in the file."""
+    fill(conn)
+    made = backups.take(conn)
+    manifest = Path(made.manifest)
+    good = manifest.read_text()
+    says = json.loads(good)
+    for table in says["tables"]:
+        if table["name"].endswith("whatsapp_keys"):
+            table["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(says))
+    with pytest.raises(BackupProblem, match="restored with other rows"):
+        backups.check(made)
+    manifest.write_text(good)
+    content = bytearray(Path(made.backup).read_bytes())
+    content[len(content) // 2] ^= 1
+    Path(made.backup).write_bytes(content)
+    with pytest.raises(BackupProblem, match="not what its manifest says"):
+        verify_on_disk(made.backup, made.manifest)
+    with pytest.raises(BackupProblem, match="not what its manifest says"):
+        backups.take(conn)
+    manifest.write_text(good[: len(good) // 2])
+    with pytest.raises(BackupProblem, match="cut off"):
+        verify_on_disk(made.backup, made.manifest)
+
+
+def test_programs_that_are_missing_or_too_old_are_told_before_anything_is_done(
+    conn: Connection, backups: Backups, tmp_path: Path
+) -> None:
+    """Debian 12 has version 15, Debian 13 version 17; a managed server may be newer."""
+    old = tmp_path / "bin"
+    old.mkdir()
+    with pytest.raises(BackupProblem, match="pg_dump is not installed"):
+        replace(backups, programs=str(old)).take(conn)
+    (old / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.18 (Debian)'\n")
+    (old / "pg_dump").chmod(0o755)
+    with pytest.raises(
+        BackupProblem, match=r"15 is too old for this server, .* version 18"
+    ) as told:
+        replace(backups, programs=str(old)).take(conn)
+    assert "postgresql-client-18" in str(told.value)
+    assert not list(backups.out.iterdir())
+
+
+def test_a_table_that_may_not_be_read_is_told(conn: Connection, backups: Backups) -> None:
+    """By pg_dump, in its own words; nothing is left behind."""
+    conn.execute("CREATE ROLE blind LOGIN")
+    try:
+        blind = {**backups.settings, "user": "blind"}
+        with connect(blind) as mine, pytest.raises(BackupProblem, match="permission denied"):
+            replace(backups, settings=blind).take(mine)
+    finally:
+        conn.execute("DROP ROLE blind")
+    assert not list(backups.out.iterdir())
+
+
+def test_no_right_to_create_a_database_is_told(conn: Connection, backups: Backups) -> None:
+    """Checking needs one of its own: nothing is restored into a database that is in use."""
+    made = backups.take(conn)
+    conn.execute("CREATE ROLE small LOGIN")
+    try:
+        small = {**backups.settings, "user": "small"}
+        with pytest.raises(BackupProblem, match="permission denied to create database"):
+            replace(backups, settings=small).check(made)
+    finally:
+        conn.execute("DROP ROLE small")
+
+
+def test_two_at_once_and_a_wrong_identity(
+    conn: Connection, backups: Backups, tmp_path: Path
+) -> None:
+    """Each its own error."""
+    with exclusive(str(backups.out)), pytest.raises(LockHeld):
+        backups.take(conn)
+    made = backups.take(conn)
+    other = tmp_path / "other"
+    subprocess.run(["age-keygen", "-o", other], check=True, capture_output=True)
+    with pytest.raises((ArchiveProblem, BackupProblem)):
+        replace(backups, identity=str(other)).check(made)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the server's rules")
+def test_the_password_is_used_and_seen_nowhere(
+    server: dict[str, str], conn: Connection, backups: Backups
+) -> None:
+    """Arguments are for everybody to read, a file on the disk outlives a kill."""
+    create = sql.SQL("CREATE ROLE secretive LOGIN SUPERUSER PASSWORD {}")
+    conn.execute(create.format(sql.Literal(PASSWORD)))
+    rules = Path(server["host"]) / "data" / "pg_hba.conf"
+    before = rules.read_text()
+    try:
+        rules.write_text("local all secretive scram-sha-256\n" + before)
+        conn.execute("SELECT pg_reload_conf()")
+        settings = {**backups.settings, "user": "secretive", "password": PASSWORD}
+        with pytest.raises(DatabaseUnreachable):
+            connect({**settings, "password": "wrong"})
+        with connect(settings) as mine:
+            made = replace(backups, settings=settings).take(mine)
+        replace(backups, settings=settings).check(made)
+        show = ["/bin/sh", "-c", "tr '\\0' '\\n' < /proc/self/cmdline; env"]
+        with pg_programs.running(show, settings, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            seen = process.stdout.read().decode()
+        assert "PGUSER=secretive" in seen and PASSWORD not in seen and "w\\ord" not in seen
+    finally:
+        rules.write_text(before)
+        conn.execute("SELECT pg_reload_conf()")
+        conn.execute("DROP ROLE secretive")
+
+
+def test_the_commands(conn: Connection, backups: Backups) -> None:
+    """Made on the host, checked by whoever holds the identity."""
+    fill(conn)
+    plan = {"database": backups.settings}
+    programs = ("--programs", backups.programs)
+    where = ("--out", str(backups.out), "--name", "b", "--recipient", backups.recipient, *programs)
+    code, events, _ = run("backup", "create", *where, "--plan", "-", plan=plan)
+    assert (code, events[-1]["outcome"], events[-1]["rows"]) == (0, "backed up", 506)
+    files = (events[-1]["backup"], "--manifest", events[-1]["manifest"])
+    how = ("--identity", backups.identity, *programs)
+    code, events, said = run("backup", "check", *files, *how, "--plan", "-", plan=plan)
+    assert (code, events[-1]["outcome"]) == (0, "restored and equal"), said
