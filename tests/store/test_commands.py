@@ -157,3 +157,31 @@ def test_misfiled_rows_are_shown(conn: Connection, database: dict[str, str]) -> 
     assert code == 2 and events[-1]["misfiled"] == 1
     assert (events[0]["right_type"], events[0]["right_id"]) == ("pre-key", "7")
     assert "(pre, key-7) which should be (pre-key, 7)" in said
+
+
+def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None:
+    """One file, one directory: found, decided, why, and what would change it."""
+    with scan_directory(str(root)) as scan:
+        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
+    conn.execute("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7'")
+    directory, plan = root / f"company_{COMPANY}", {"database": database}
+    code, (event,), said = run("explain", str(directory / "pre-key-7.json"), plan=plan)
+    assert code == 2 and event["outcome"] == "unexplained" and not event["in_database"]
+    assert (event["company"], event["key_type"], event["key_id"]) == (COMPANY, "pre-key", "7")
+    assert "nextPreKeyId" in event["would_change"] and "would change it" in said
+    assert all(len(line) <= 80 for line in said.splitlines()[1:])
+    code, (event,), _ = run("explain", str(directory / "pre-key-8.json"), plan=plan)
+    assert (code, event["outcome"], event["in_database"]) == (0, "equal", True)
+    code, (event,), _ = run("explain", str(directory / "creds.json"), plan=plan)
+    assert (code, event["outcome"], event["in_database"]) == (0, "equal", True)
+    code, (event,), said = run("explain", str(root), plan=plan)
+    assert code == 2 and event["outcome"] == "blocked"
+    assert "pre-key-7.json" in event["reasons"][0] and "pre-key-7.json" in said
+    (directory / "odd.txt").write_text("x")
+    code, (event,), _ = run("explain", str(directory / "odd.txt"), plan=plan)
+    assert code == 2 and "moving it out" in event["would_change"]
+    assert run("explain", str(root / "nowhere"), plan=plan)[0] == 3
+    (directory / "odd.txt").unlink()
+    (directory / "pre-key-7.json").unlink()
+    code, (event,), _ = run("explain", str(root), plan=plan)
+    assert (code, event["outcome"]) == (0, "removable")

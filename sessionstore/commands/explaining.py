@@ -1,0 +1,195 @@
+"""The command that explains what becomes of one file or directory, and why."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan
+from sessionstore.decisions import KINDS, LIVE
+from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
+from sessionstore.errors import DirectoryProblem, printable
+from sessionstore.explaining import FoundFile, of_directory, of_file
+from sessionstore.scan import scan_directory
+from sessionstore.tree import CREDS, DirectoryScan, FileEntry
+
+if TYPE_CHECKING:
+    from sessionstore.accounting import Accounting
+    from sessionstore.database import Connection
+
+_ABOUT = """\
+Says of one file or directory what was found, what is decided, why, and what would change it.
+Changes nothing. On standard input as JSON: {"database": {...}, "kind": "live"|"backup"|"test",
+"companies": [...], "acknowledge": {...}}; all but the database may be left out."""
+_MOST_NAMED = 10
+
+
+def add(commands: Any) -> None:
+    """Add this command.
+
+    Args:
+        commands: the parser's commands.
+    """
+    parser = commands.add_parser(
+        "explain", help="what becomes of one file or directory, and why", description=_ABOUT
+    )
+    parser.add_argument("path", help="the file or directory; not a symlink")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from sessionstore import accounting, database
+
+    plan = read_plan()
+    if plan.get("kind", LIVE) not in KINDS:
+        raise UsageError(f"kind must be one of {', '.join(KINDS)}")
+    path = os.path.abspath(arguments.path)
+    if not os.path.lexists(path):
+        raise DirectoryProblem("there is no such file or directory", path)
+    whole = os.path.isdir(path) and not os.path.islink(path)
+    directory, name = (path, None) if whole else os.path.split(path)
+    with database.connect(plan["database"]) as conn, scan_directory(directory) as scan:
+        answer = accounting.account(
+            conn,
+            scan,
+            plan.get("kind", LIVE),
+            company_ids=plan.get("companies", []),
+            acknowledge=plan.get("acknowledge"),
+        )
+        if name is None:
+            return _directory(path, answer)
+        return _file(conn, path, scan, answer, name)
+
+
+def _directory(path: str, answer: Accounting) -> int:
+    decision = answer.decision
+    change = of_directory(decision)
+    outcome = "removable" if decision.removable else "blocked"
+    companies = [
+        {
+            "directory": one.directory,
+            "company": one.company_id,
+            "files": one.files,
+            "lineage": one.verdict.relation if one.verdict else None,
+            "evidence": one.verdict.reason if one.verdict else None,
+        }
+        for one in answer.companies
+    ]
+    fields = {**asdict(decision), "companies": companies, "would_change": change}
+    emit("result", path=path, outcome=outcome, **fields)
+    counts = ", ".join(f"{count:,} {name}" for name, count in decision.counts.items())
+    lineages = [
+        f"company {one['company'] or '?'}: {one['files']:,} files; {one['evidence'] or 'no creds'}"
+        for one in companies
+    ]
+    why = list(decision.reasons[:_MOST_NAMED])
+    if len(decision.reasons) > _MOST_NAMED:
+        why.append(f"… and {len(decision.reasons) - _MOST_NAMED:,} more reasons")
+    _tell(
+        path,
+        {
+            "found": [f"a {decision.kind} directory: {counts or 'empty'}", *lineages],
+            "decided": [outcome],
+            "why": why or ["every file is accounted for"],
+            "would change it": [change],
+        },
+    )
+    return OK if decision.removable else CHANGES
+
+
+def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, name: str) -> int:
+    entry = _entry(scan, name)
+    problem = next((one for one in _problems(scan) if one.where == name), None)
+    if entry is None:
+        detail = f"{problem.kind}: {problem.detail}" if problem else "not a regular file"
+        raise DirectoryProblem(f"not a file that can be judged ({detail})", path)
+    company = next((one for one in answer.companies if one.directory == "."), None)
+    there = _in_database(conn, company.company_id if company else None, entry)
+    own = next((one for one in answer.dispositions if one.file == name), None)
+    own = own or Disposition(name, EQUAL, OUTCOMES[EQUAL])
+    verdict = company.verdict if company else None
+    found = FoundFile(
+        entry.kind,
+        entry.key,
+        problem.kind if problem else None,
+        verdict.relation if verdict else None,
+        there,
+        own.outcome,
+    )
+    facts = {
+        "company": company.company_id if company else None,
+        "kind": entry.kind,
+        "key_type": entry.key.key_type if entry.key else None,
+        "key_id": entry.key.key_id if entry.key else None,
+        "bytes": entry.size,
+        "modified": _time(entry),
+        "sha256": entry.sha256,
+        "problem": f"{problem.kind}: {problem.detail}" if problem else None,
+        "in_database": there,
+        "lineage": found.relation,
+        "evidence": verdict.reason if verdict else None,
+        "outcome": own.outcome,
+        "reason": own.reason,
+        "would_change": of_file(found),
+    }
+    emit("result", path=path, **facts)
+    _tell(path, _sentences(facts))
+    return CHANGES if own.outcome == UNEXPLAINED else OK
+
+
+def _sentences(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What was found and decided of a file, for people."""
+    what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else facts["kind"]
+    found = f"{what} of company {facts['company'] or '?'}, {facts['bytes']:,} bytes, written"
+    return {
+        "found": [f"{found} {facts['modified']}", *filter(None, [facts["problem"]])],
+        "database": [
+            "has a row of it" if facts["in_database"] else "has no row of it",
+            *filter(None, [facts["evidence"]]),
+        ],
+        "decided": [f"{facts['outcome']}: {OUTCOMES[facts['outcome']]}"],
+        "why": [facts["reason"]],
+        "would change it": [facts["would_change"]],
+    }
+
+
+def _in_database(conn: Connection, company_id: str | None, entry: FileEntry) -> bool:
+    from sessionstore.database import read_credentials, read_value
+
+    if company_id is None:
+        return False
+    if entry.key is not None:
+        return read_value(conn, company_id, entry.key) is not None
+    return entry.kind == CREDS and read_credentials(conn, company_id) is not None
+
+
+def _time(entry: FileEntry) -> str:
+    at = datetime.fromtimestamp(entry.mtime_ns / 1e9, timezone.utc)
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _entry(scan: DirectoryScan, name: str) -> FileEntry | None:
+    here = [one for company in scan.companies if company.directory == "." for one in company.files]
+    return next((one for one in [*here, *scan.others] if one.name == name), None)
+
+
+def _problems(scan: DirectoryScan) -> list[Any]:
+    return [*scan.problems, *(one for company in scan.companies for one in company.problems)]
+
+
+def _tell(path: str, parts: Mapping[str, Sequence[str]]) -> None:
+    print(printable(path), file=sys.stderr)
+    for title, lines in parts.items():
+        head = f"  {title}"
+        for line in lines:
+            text = textwrap.fill(
+                printable(line), 78, initial_indent=f"{head:<18}", subsequent_indent=" " * 18
+            )
+            print(text, file=sys.stderr)
+            head = ""

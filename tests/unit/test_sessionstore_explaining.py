@@ -1,0 +1,49 @@
+"""What would change a decision is said for every file that blocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessionstore.decisions import BACKUP, LIVE, DirectoryDecision
+from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED
+from sessionstore.explaining import FoundFile, of_directory, of_file
+from sessionstore.grammar import KEY_TYPES, Key
+from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD
+from sessionstore.tree import CREDS, KEY, UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, False, UNEXPLAINED), "nextPreKeyId"),
+        (FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, True, UNEXPLAINED), "never changes"),
+        (FoundFile(KEY, Key("session", "1.0"), None, DESCENDS, True, UNEXPLAINED), "counter"),
+        (FoundFile(KEY, Key("session", "1.0"), None, ANOTHER, True, UNEXPLAINED), "which pairing"),
+        (FoundFile(KEY, Key("session", "1.0"), None, FILE_AHEAD, True, UNEXPLAINED), "who wrote"),
+        (FoundFile(KEY, Key("session", "1.0"), None, ABSENT, False, UNEXPLAINED), "importing"),
+        (FoundFile(KEY, Key("session", "1.0"), None, None, False, UNEXPLAINED), "creds.json"),
+        (FoundFile(KEY, Key("session", "1.0"), "empty", DESCENDS, True, UNEXPLAINED), "(empty)"),
+        (FoundFile(UNKNOWN, None, "unknown file", DESCENDS, False, UNEXPLAINED), "moving it out"),
+        (FoundFile(CREDS, None, None, DESCENDS, True, UNEXPLAINED), "saving its credentials"),
+        (FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, True, EQUAL), "nothing needs to"),
+    ],
+)
+def test_the_words_fit_the_case(found: FoundFile, words: str) -> None:
+    """An operator who is told the wrong remedy loses a key by following it."""
+    assert words in of_file(found)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("key_type", KEY_TYPES)
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_there_are_words_for_every_case(outcome: str, key_type: str, there: bool) -> None:
+    """No type and no outcome is left without."""
+    assert of_file(FoundFile(KEY, Key(key_type, "1"), None, DESCENDS, there, outcome))
+
+
+def test_a_directory() -> None:
+    """Acknowledging is offered only where it helps."""
+    blocked = DirectoryDecision(BACKUP, False, ("x",), True, {}, ())
+    assert "acknowledge" in of_directory(blocked)
+    assert "acknowledge" not in of_directory(DirectoryDecision(LIVE, False, ("x",), False, {}, ()))
+    assert "proven again" in of_directory(DirectoryDecision(LIVE, True, (), False, {}, ()))
