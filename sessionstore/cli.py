@@ -11,19 +11,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-<<<<<<< HEAD
-from sessionstore.commands import archives, backups, deciding, figures, naming, reading, schema
+from sessionstore.commands import (
+    archives,
+    backups,
+    deciding,
+    explaining,
+    figures,
+    naming,
+    reading,
+    schema,
+)
 from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
 from sessionstore.errors import Refused, StoreError
 
-_GROUPS = (reading, deciding, naming, archives, backups, schema, figures)
-=======
-from sessionstore.commands import archives, deciding, explaining, figures, naming, reading, schema
-from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
-from sessionstore.errors import Refused, StoreError
-
-_GROUPS = (reading, deciding, explaining, naming, archives, schema, figures)
->>>>>>> 4d8d2ec (explain: what becomes of one file or directory, why, and what would change it)
+_GROUPS = (reading, deciding, explaining, naming, archives, backups, schema, figures)
 
 
 def main(argv: Sequence[str]) -> int:
