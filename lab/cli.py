@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar, which is also its help."""
     top = argparse.ArgumentParser(
         prog="python -m lab",
-        description="Disposable Debian 13 hosts on this machine, as inventory/lab.yml names them.",
+        description="Disposable Debian hosts on this machine, as inventory/lab.yml names them.",
         epilog=EPILOG + "".join(map(_described, profiles.PROFILES.values())),
         formatter_class=_help_format,
     )
@@ -114,19 +114,20 @@ def _run(arguments: argparse.Namespace) -> int:
         case "reset":
             _reset(arguments.profile)
         case "snapshot":
-            hosts.snapshot(arguments.name)
+            hosts.snapshot(arguments.name, place=hosts.current())
         case "power-cut":
-            hosts.power_cut(arguments.host, boot_again=not arguments.no_boot)
+            boot_again = not arguments.no_boot
+            hosts.power_cut(arguments.host, boot_again=boot_again, place=hosts.current())
         case "cut-off":
-            hosts.cut_off(arguments.host)
+            hosts.cut_off(arguments.host, place=hosts.current())
         case "reconnect":
-            hosts.reconnect(arguments.host)
+            hosts.reconnect(arguments.host, place=hosts.current())
     return 0
 
 
 def _up(profile: str | None, *, take_over: bool) -> None:
     if profile is None:
-        hosts.up(take_over=take_over)
+        hosts.up(take_over=take_over, place=hosts.current())
     else:
         profiles.up(profile, take_over=take_over)
 
@@ -135,17 +136,18 @@ def _reset(profile: str | None) -> None:
     if profile in profiles.PROFILES:
         profiles.reset(profile)
     else:
-        hosts.reset(profile)
+        hosts.reset(profile, place=hosts.current())
 
 
 def _ssh(host: str, words: list[str]) -> None:
-    spec = fleet.spec_of(fleet.declared(hosts.HERE), host)
-    command = ssh_argv(hosts.HERE, spec, " ".join(words) or None)
+    place = hosts.current()
+    spec = fleet.spec_of(fleet.declared(place), host)
+    command = ssh_argv(place, spec, " ".join(words) or None)
     os.execvp(command[0], command)
 
 
 def _status(*, as_json: bool) -> int:
-    now = status(hosts.HERE)
+    now = status(hosts.current())
     if as_json:
         print(json.dumps(now.as_json(), indent=1))
     else:

@@ -17,7 +17,8 @@ from pathlib import Path
 from lab.place import LabError
 from lab.tools import run
 
-SUITE = "trixie"
+SUITE = "{suite}"
+"""Stands for the Debian release in a package source: hosts run several."""
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -61,7 +62,7 @@ def apt_lines(dump: str) -> tuple[str, ...]:
 
 
 def sources(targets: str) -> tuple[str, ...]:
-    """Package sources for the hosts: the controller's own mirror with the release that hosts run.
+    """Package sources for the hosts: the controller's own mirror, the release left open (``SUITE``).
 
     None where the controller has no Debian sources: mmdebstrap knows Debian's mirror by itself.
 

@@ -111,13 +111,14 @@ def claim(place: Place, specs: Sequence[HostSpec], *, take_over: bool) -> None:
         user = None if unused else locks.holder_of(use_lock(place))
         verdict = owner.decide(record, lab_id, user, take_over=take_over)
         if verdict == "mine":
+            owner.set_environment(place)
             return
         if record is not None:
             if verdict == "refuse":
                 raise owner.refusal(record, user)
             progress.say(owner.why_taken(record, alive(place)))
         end(place, names(place))
-        owner.write(place, owner.Record(str(place.checkout), lab_id))
+        owner.write(place, owner.Record(str(place.checkout), lab_id, environment=place.environment))
 
 
 def names(place: Place) -> list[str]:

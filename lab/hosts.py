@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lab import boot, disks, fleet, identity, locks, machine, network, owner, progress, snapshots
@@ -16,7 +17,13 @@ from lab.place import HostSpec, LabError, Place
 from lab.remote import Host
 
 HERE = Place(checkout=Path(__file__).resolve().parent.parent)
-"""The lab of this checkout."""
+"""The lab of this checkout, with the hosts of its first environment."""
+
+
+def current(place: Place = HERE) -> Place:
+    """The lab with the hosts that it has now: those of the environment that it was brought up with."""
+    record = owner.read(place)
+    return replace(place, environment=record.environment) if record else place
 
 
 def up(*, take_over: bool = True, place: Place = HERE) -> None:

@@ -38,11 +38,12 @@ class Layer:
 
 def layers_for(place: Place, kind: str, around: Surroundings) -> list[Layer]:
     """The layers of one kind of host, top first, built or not."""
-    base_key = recipes.base_key(around)
+    recipe = recipes.KINDS[kind]
+    base_key = recipes.base_key(around, recipe.suite)
     base = _layer(place, BASE, base_key)
-    if not recipes.KINDS[kind].packages:
+    if not recipe.packages:
         return [base]
-    return [_layer(place, kind, recipes.layer_key(recipes.KINDS[kind], base_key)), base]
+    return [_layer(place, kind, recipes.layer_key(recipe, base_key)), base]
 
 
 def _layer(place: Place, name: str, key: str) -> Layer:
@@ -70,16 +71,16 @@ def ensure(place: Place, kinds: set[str], around: Surroundings) -> dict[str, lis
         place.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         with flocked(place.cache / "lock", "another lab command builds images"):
             _clear_half_built(place)
-            base = next(iter(wanted.values()))[-1]
-            if not base.path.exists():
-                _build_base(place, base, around)
-            _build_layers(place, missing, base)
+            for kind, layers in wanted.items():
+                if not layers[-1].path.exists():
+                    _build_base(place, layers[-1], around, recipes.KINDS[kind].suite)
+            _build_layers(place, [layers for layers in wanted.values() if layers[0] in missing])
     return {kind: [layer.files for layer in layers] for kind, layers in wanted.items()}
 
 
-def _build_layers(place: Place, missing: list[Layer], base: Layer) -> None:
+def _build_layers(place: Place, missing: list[list[Layer]]) -> None:
     with ThreadPoolExecutor() as pool:
-        builds = [pool.submit(_build_layer, place, layer, base) for layer in missing]
+        builds = [pool.submit(_build_layer, place, layers[0], layers[-1]) for layers in missing]
         try:
             for build in builds:
                 build.result()
@@ -101,11 +102,11 @@ def _clear_half_built(place: Place) -> None:
         shutil.rmtree(directory)
 
 
-def _build_base(place: Place, layer: Layer, around: Surroundings) -> None:
-    with progress.step("building the base image, Debian 13 (once a machine)"):
+def _build_base(place: Place, layer: Layer, around: Surroundings, suite: str) -> None:
+    with progress.step(f"building the base image, Debian {suite} (once a machine)"):
         work = _workshop(place, layer)
         files = work / "fs"
-        run_logged(place, work, recipes.mmdebstrap_argv(around, files))
+        run_logged(place, work, recipes.mmdebstrap_argv(around, suite, files))
         disks.put(files, recipes.base_files(around))
         run_logged(place, work, ["chroot", str(files), "/bin/sh", "-euc", recipes.BASE_SCRIPT])
         _finish(work, layer, files)

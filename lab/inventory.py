@@ -1,7 +1,8 @@
-"""The lab's hosts, read from ``inventory/lab.yml`` with a YAML parser alone.
+"""The lab's hosts, read from an inventory (``inventory/lab.yml``) with a YAML parser alone.
 
 The lab must be able to start before ansible-core can load anything, so only literal values are
-understood here: ``ansible_host`` and ``lab_image`` stand beside each host or in a group's ``vars``.
+understood here: ``ansible_host``, ``lab_image`` and ``companies`` stand beside each host or in a
+group's ``vars``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def parse(tree: Any, place: Place, images: Collection[str]) -> tuple[list[HostSp
         mistakes += [f"{name}: {problem}" for problem in problems]
         if not problems:
             address = IPv4Address(variables["ansible_host"])
-            specs.append(HostSpec(name, address, variables["lab_image"]))
+            companies = tuple(map(str, variables.get("companies") or ()))
+            specs.append(HostSpec(name, address, variables["lab_image"], companies))
     addresses = [spec.address for spec in specs]
     mistakes += [
         f"{spec.name}: another host has {spec.address} too"

@@ -20,6 +20,7 @@ class Record:
     checkout: str
     lab_id: str
     snapshot: str | None = None
+    environment: str = "lab"
 
 
 def read(place: Place) -> Record | None:
@@ -46,6 +47,13 @@ def set_snapshot(place: Place, snapshot: Path | None) -> None:
     record = read(place)
     if record is not None:
         write(place, replace(record, snapshot=snapshot.name if snapshot else None))
+
+
+def set_environment(place: Place) -> None:
+    """Note whose inventory names the hosts."""
+    record = read(place)
+    if record is not None and record.environment != place.environment:
+        write(place, replace(record, environment=place.environment))
 
 
 def forget(place: Place) -> None:

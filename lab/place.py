@@ -21,11 +21,13 @@ class HostSpec:
 
     Attributes:
         image: its ``lab_image``; a profile may boot it from another one (``Place.image_of``).
+        companies: whose session files it gets, where a profile has any.
     """
 
     name: str
     address: IPv4Address
     image: str
+    companies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Place:
     Attributes:
         tag: ends the names of its hosts' cables: those are the machine's, and two places may have
             hosts of the same name.
+        environment: whose inventory names its hosts.
         images: by an inventory's ``lab_image``, the image that a profile boots instead.
     """
 
@@ -50,6 +53,7 @@ class Place:
     state_parent: Path = Path("/var/lib")
     cache: Path = Path("/var/cache/baileys-rollout-lab")
     images: Mapping[str, str] = field(default_factory=dict, hash=False)
+    environment: str = "lab"
 
     def image_of(self, spec: HostSpec) -> str:
         """The image that a host boots from here: the inventory's, or a profile's instead of it."""
@@ -68,7 +72,7 @@ class Place:
     @property
     def inventory(self) -> Path:
         """The inventory that defines the hosts."""
-        return self.checkout / "inventory/lab.yml"
+        return self.checkout / f"inventory/{self.environment}.yml"
 
     @property
     def group_vars(self) -> Path:

@@ -22,6 +22,7 @@ class Profile:
         build: puts the running hosts into the state; they are clean, or in the profile ``on``.
         made_by: the files and directories, below ``lab/``, that the state is made from. A change
             elsewhere does not build the profile anew.
+        environment: whose inventory names the hosts.
         images: by the inventory's ``lab_image``, the image that those hosts boot from instead.
         on: the profile that this one is built on; both boot from the same images.
         holds_secrets: whether passwords of this checkout's lab are on its disks; then no other
@@ -32,6 +33,7 @@ class Profile:
     summary: str
     build: Callable[[Sequence[Host]], object]
     made_by: tuple[str, ...]
+    environment: str = "lab"
     images: Mapping[str, str] = field(default_factory=dict)
     on: Profile | None = None
     holds_secrets: bool = False

@@ -20,7 +20,15 @@ ON_FILES = Profile(
     made_by=_SERVICE,
 )
 
-PROFILES = {profile.name: profile for profile in (ON_FILES,)}
+SEVERAL = Profile(
+    name="several",
+    summary="the same on two service hosts, Debian 13 and 12, a company each (lab-several)",
+    build=service_build.build,
+    made_by=_SERVICE,
+    environment="lab-several",
+)
+
+PROFILES = {profile.name: profile for profile in (ON_FILES, SEVERAL)}
 
 
 def named(name: str) -> Profile:
@@ -45,9 +53,13 @@ def up(name: str, *, take_over: bool = True, place: Place = hosts.HERE) -> None:
     Raises:
         LabError: a host does not boot, or the profile could not be built.
     """
-    hosts.up(take_over=take_over, place=replace(place, images=named(name).images))
+    profile = named(name)
+    before = owner.read(place)
+    place = _place_of(profile, place)
+    hosts.up(take_over=take_over, place=place)
     record = owner.read(place)
-    if record is None or record.snapshot is None:
+    moved = before is not None and before.environment != profile.environment
+    if record is None or record.snapshot is None or moved:
         reset(name, place=place)
 
 
@@ -62,7 +74,7 @@ def reset(name: str, *, place: Place = hosts.HERE) -> None:
         LabError: unknown profile, or it could not be built.
     """
     profile = named(name)
-    place = replace(place, images=profile.images)
+    place = _place_of(profile, place)
     if hosts.has_snapshot(profile.name, _key(profile, place), place=place):
         hosts.reset(profile.name, _key(profile, place), place=place)
         return
@@ -76,4 +88,9 @@ def reset(name: str, *, place: Place = hosts.HERE) -> None:
 
 
 def _key(profile: Profile, place: Place) -> str:
-    return content_key(_LAB, profile, identity.lab_id(place))
+    seeded = [f"{spec.name} {' '.join(spec.companies)}" for spec in fleet.declared(place)]
+    return ", ".join([content_key(_LAB, profile, identity.lab_id(place)), *seeded])
+
+
+def _place_of(profile: Profile, place: Place) -> Place:
+    return replace(place, images=profile.images, environment=profile.environment)

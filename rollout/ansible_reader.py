@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from rollout.variable_folders import variable_folders
 from rollout.wire import SECRET_MARK
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,22 +68,24 @@ def leaves(value: Any) -> Iterable[str]:
         yield "".join(value)
 
 
-def vault_files(environment: str) -> list[Path]:
-    """The group_vars files of an environment that Ansible Vault encrypted as a whole."""
-    folders = (ROOT / "group_vars" / "all", ROOT / "group_vars" / environment)
-    files = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
-    return [path for path in files if path.read_bytes().startswith(b"$ANSIBLE_VAULT")]
+def vault_ids(environment: str) -> list[str]:
+    """Whose vault passwords are needed, as Ansible wants to be told.
+
+    Each folder of ``group_vars`` has its own, called as the folder; what is encrypted for all of
+    them, or in the inventory, has that of the environment's most special folder.
+    """
+    *own, common = variable_folders(environment)
+    encrypted = [folder.name for folder in own if any(map(is_encrypted, folder.glob("*.yml")))]
+    beside = [*common.glob("*.yml"), ROOT / "inventory" / f"{environment}.yml"]
+    if not encrypted and any(map(is_encrypted, beside)):
+        encrypted = [own[0].name]
+    return [f"{name}@{ROOT / 'inventory' / 'vault-password-client.py'}" for name in encrypted]
 
 
-def uses_vault(environment: str) -> bool:
-    """Whether anything of the environment is encrypted, as a file or as an inline ``!vault`` value."""
-    texts = [*(ROOT / "group_vars").rglob("*.yml"), ROOT / "inventory" / f"{environment}.yml"]
-    inline = any(
-        b"!vault" in path.read_bytes()
-        for path in texts
-        if path.parent.name in {"all", "inventory", environment}
-    )
-    return inline or bool(vault_files(environment))
+def is_encrypted(path: Path) -> bool:
+    """Whether a file is encrypted as a whole, or holds an inline ``!vault`` value."""
+    content = path.read_bytes()
+    return content.startswith(b"$ANSIBLE_VAULT") or b"!vault" in content
 
 
 def role_defaults() -> dict[str, Any]:
@@ -99,7 +102,7 @@ def read(environment: str) -> dict[str, Any]:
     """Load, template and decrypt one environment.
 
     Args:
-        environment: its name: ``inventory/NAME.yml`` and ``group_vars/NAME/``.
+        environment: its name: ``inventory/NAME.yml``.
 
     Returns:
         ``{"hosts": [{"name", "groups", "variables"}], "broken": {variable: reason}}``, hosts in the
@@ -112,11 +115,8 @@ def read(environment: str) -> dict[str, Any]:
 
     loader = DataLoader()
     loader.set_basedir(str(ROOT))
-    vault_ids = []
-    if uses_vault(environment):
-        vault_ids = [f"{environment}@{ROOT / 'inventory' / 'vault-password-client.py'}"]
     # This also fills the context in which 2.19 looks for the secrets of inline `!vault` values.
-    secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids, auto_prompt=False)
+    secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids(environment), auto_prompt=False)
     loader.set_vault_secrets(secrets)
     inventory = InventoryManager(
         loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]

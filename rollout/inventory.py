@@ -195,7 +195,7 @@ def _read(name: str) -> dict[str, Any]:
 
 def _reading_remedy(name: str, reason: str) -> str:
     if "vault" in reason.lower() or "decrypt" in reason.lower():
-        if name == "lab":
+        if name.startswith("lab"):
             return "python -m lab up generates the lab's vault and its password"
         return f"put the vault password into ~/.config/baileys-rollout/{name}.vault-password"
     return f"ansible-inventory -i inventory/{name}.yml --list"

@@ -17,6 +17,7 @@ import yaml
 
 from rollout.flag_catalogue import flag_mistakes
 from rollout.secret import Secret
+from rollout.variable_folders import variable_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "FILL IN"
@@ -64,7 +65,9 @@ def mistakes_in(
     found: dict[str, None] = {}
     for name, reason in broken.items():
         hint = (
-            f"put it into group_vars/{environment}/vault.yml" if "vault_" in reason else "mend it"
+            f"put it into {variable_folders(environment)[0].relative_to(ROOT)}/vault.yml"
+            if "vault_" in reason
+            else "mend it"
         )
         found[f"{where(environment, name)}: {name} can't be worked out: {reason}; {hint}"] = None
     for host in hosts:
@@ -109,8 +112,8 @@ def example_addresses(host: HostLike) -> Iterable[tuple[str, str]]:
 
 def plaintext_vaults(environment: str) -> Iterable[str]:
     """Files of an environment that define ``vault_`` variables and are not encrypted."""
-    for folder in (f"group_vars/{environment}", "group_vars/all"):
-        for path in sorted((ROOT / folder).glob("*.yml")):
+    for folder in variable_folders(environment):
+        for path in sorted(folder.glob("*.yml")):
             text = path.read_text(errors="replace")
             if text.startswith("$ANSIBLE_VAULT"):
                 continue
@@ -161,13 +164,13 @@ def across_hosts(hosts: Sequence[HostLike]) -> Iterable[str]:
 
 def where(environment: str, name: str) -> str:
     """The file and line in which a variable is set, or the folder where it should be."""
-    folders = (f"group_vars/{environment}", "group_vars/all")
-    files = [path for folder in folders for path in sorted((ROOT / folder).glob("*.yml"))]
+    folders = variable_folders(environment)
+    files = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
     for path in [*files, ROOT / f"inventory/{environment}.yml"]:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if line.strip().startswith(f"{name}:"):
                 return f"{path.relative_to(ROOT)}:{number}"
-    return f"group_vars/{environment}/"
+    return f"{folders[0].relative_to(ROOT)}/"
 
 
 Check = Callable[[Any, Mapping[str, Any]], str]

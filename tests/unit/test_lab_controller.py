@@ -12,7 +12,7 @@ from lab.controller import Surroundings
 PLAIN = Surroundings(apt=(), sources=(), npm=(), authorities=())
 OWN = Surroundings(
     apt=('Acquire::http::Proxy "http://proxy.example:3128";',),
-    sources=("deb http://mirror.example/debian trixie main",),
+    sources=(f"deb http://mirror.example/debian {controller.SUITE} main",),
     npm=("registry=https://npm.example/",),
     authorities=(("own.crt", "PEM"),),
 )
@@ -47,7 +47,7 @@ def test_without_debian_sources_the_mirror_is_left_to_mmdebstrap() -> None:
 
 
 def test_a_mirror_of_the_controllers_own_serves_the_hosts_too() -> None:
-    """With the release that hosts run, and its security updates if it has them."""
+    """The release that a host runs is put in later; security updates if there are any."""
     lines = controller.sources(
         "Other main x http://other.example/\n"
         "Debian contrib bookworm http://mirror.example/contrib/\n"
@@ -55,9 +55,9 @@ def test_a_mirror_of_the_controllers_own_serves_the_hosts_too() -> None:
         "Debian main bookworm http://mirror.example/debian/\n"
     )
     assert lines == (
-        "deb http://mirror.example/debian/ trixie main",
-        "deb http://mirror.example/debian/ trixie-updates main",
-        "deb http://mirror.example/security/ trixie-security main",
+        "deb http://mirror.example/debian/ {suite} main",
+        "deb http://mirror.example/debian/ {suite}-updates main",
+        "deb http://mirror.example/security/ {suite}-security main",
     )
 
 
@@ -85,22 +85,24 @@ def test_name_servers_on_loopback_do_not_count() -> None:
 
 def test_keys_follow_everything_that_makes_an_image() -> None:
     """A changed recipe, setting or authority builds anew; the same does not."""
-    base = recipes.base_key(PLAIN)
-    assert base == recipes.base_key(Surroundings((), (), (), ()))
-    assert base != recipes.base_key(OWN)
+    suite = recipes.DEBIAN_13
+    base = recipes.base_key(PLAIN, suite)
+    assert base == recipes.base_key(Surroundings((), (), (), ()), suite)
+    assert base != recipes.base_key(OWN, suite)
+    assert base != recipes.base_key(PLAIN, recipes.DEBIAN_12)
     service, database = (recipes.layer_key(recipes.KINDS[k], base) for k in ("service", "database"))
     assert service != database
-    assert service != recipes.layer_key(recipes.KINDS["service"], recipes.base_key(OWN))
+    assert service != recipes.layer_key(recipes.KINDS["service"], recipes.base_key(OWN, suite))
     more = recipes.Recipe(packages=(*recipes.KINDS["service"].packages, "jq"))
     assert recipes.layer_key(more, base) != service
 
 
 def test_the_controllers_settings_reach_the_hosts() -> None:
     """Proxy, mirror, npm's registry, authorities, and Node.js told of these."""
-    argv = recipes.mmdebstrap_argv(OWN, Path("target"))
-    assert argv[-1] == OWN.sources[0]
+    argv = recipes.mmdebstrap_argv(OWN, "bookworm", Path("target"))
+    assert argv[-1] == "deb http://mirror.example/debian bookworm main"
     assert f"--aptopt={OWN.apt[0]}" in argv
-    assert recipes.mmdebstrap_argv(PLAIN, Path("target"))[-2:] == ["trixie", "target"]
+    assert recipes.mmdebstrap_argv(PLAIN, "trixie", Path("target"))[-2:] == ["trixie", "target"]
     files = recipes.base_files(OWN)
     assert OWN.apt[0] in files["etc/apt/apt.conf.d/90lab"].content
     assert files["etc/npmrc"].content == "registry=https://npm.example/\n"

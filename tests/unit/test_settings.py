@@ -13,6 +13,7 @@ from rollout.flag_catalogue import flag_mistakes
 from rollout.inventory import load
 from rollout.secret import Secret
 from rollout.settings import mistakes_in
+from rollout.variable_folders import variable_folders
 
 GOOD: dict[str, Any] = {
     "app_dir": "/opt/ai-admin",
@@ -165,7 +166,7 @@ def test_the_examples_say_what_to_fill_in(name: str) -> None:
 
 def test_an_unknown_environment_is_a_sentence() -> None:
     """Typing `prodution` at night must not end in a traceback."""
-    with pytest.raises(OperatorError, match="there are lab, production, staging"):
+    with pytest.raises(OperatorError, match="there are lab, lab-several, production, staging"):
         load("prodution")
 
 
@@ -174,3 +175,18 @@ def test_a_secret_does_not_show_itself() -> None:
     secret = Secret("correct horse")
     assert "horse" not in f"{secret} {secret!r} {[secret]} {secret.to_json()}"
     assert secret.reveal() == "correct horse"
+
+
+@pytest.mark.parametrize(
+    ("environment", "folders"),
+    [
+        ("lab", ["lab", "all"]),
+        ("lab-several", ["lab", "all"]),
+        ("production", ["production", "all"]),
+    ],
+)
+def test_settings_are_looked_for_where_ansible_takes_them_from(
+    environment: str, folders: list[str]
+) -> None:
+    """A vault in a folder that nobody looked into would stay locked, its plain text unnoticed."""
+    assert [folder.name for folder in variable_folders(environment)] == folders

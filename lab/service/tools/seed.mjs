@@ -1,6 +1,6 @@
 // Puts the old version's files in place, by that version itself: run in the in-place checkout, as
 // the service's user, with the service stopped.
-// Usage: node seed.mjs PEER_DIRECTORY
+// Usage: [LAB_COMPANY=962302] node seed.mjs PEER_DIRECTORY
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { Account, pair } from './lib/account.mjs'
@@ -9,7 +9,6 @@ import { bundle, createContact, openParty, send } from './lib/party.mjs'
 import { peerOf } from './lib/peer.mjs'
 import { baileys, fromRelease } from './lib/release.mjs'
 
-const COMPANY = '962302'
 const TYPES = [
   'pre-key',
   'session',
@@ -60,7 +59,7 @@ async function seedCompany(peerFile) {
   const silent = { info() {} }
   const pool = new SessionPool({}, { announce: silent, log: silent })
   await pool.ensureBaseDirectory()
-  const auth = await pool.openFileAuthState(COMPANY)
+  const auth = await pool.openFileAuthState(ids.COMPANY)
   pair(
     auth.state.creds,
     { ...ids.ME, name: 'Ассистент “ai-admin” 🚀' },
@@ -75,7 +74,7 @@ async function seedCompany(peerFile) {
     await account.advance()
     auth.state.creds.accountSyncCounter += 1
     await auth.saveCreds()
-    await snapshot(pool.authPaths.get(COMPANY), stage)
+    await snapshot(pool.authPaths.get(ids.COMPANY), stage)
   }
   await peer.save()
   return { account, counts: await auth.countKeys() }
@@ -176,5 +175,5 @@ const { account, counts: files } = await seedCompany(path.join(peerDirectory, 'p
 await seedTestAccount()
 await writeKeyList(account, path.join(peerDirectory, 'keys.json'))
 const keys = Object.values(files).reduce((sum, n) => sum + n, 0)
-console.log(JSON.stringify({ company: COMPANY, keys, keysByType: files }))
+console.log(JSON.stringify({ company: ids.COMPANY, keys, keysByType: files }))
 process.exit(0)

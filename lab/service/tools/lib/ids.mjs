@@ -5,7 +5,10 @@ const phone = n => `1555010${String(n).padStart(4, '0')}`
 const lid = n => `2000000${String(n).padStart(8, '0')}`
 const pick = (list, i) => list[i % list.length]
 
-export const ME = { id: `${phone(0)}:12@s.whatsapp.net`, lid: `${lid(1)}:12@lid` }
+/** Whose files are made; each company has an account, so an own number, of its own. */
+export const COMPANY = process.env.LAB_COMPANY ?? '962302'
+const own = COMPANY === '962302' ? 0 : 100 + (Number(COMPANY) % 900)
+export const ME = { id: `${phone(own)}:12@s.whatsapp.net`, lid: `${lid(own + 1)}:12@lid` }
 export const PEER = { pn: `${phone(9001)}@s.whatsapp.net`, lid: `${lid(90000001)}@lid` }
 export const PEER_GROUP = '120363000000000000@g.us'
 

@@ -1,0 +1,47 @@
+"""Which folders of ``group_vars`` an environment's settings stand in. Reads files only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIABLES = ROOT / "group_vars"
+
+
+def variable_folders(environment: str) -> list[Path]:
+    """The folders that hold an environment's settings, the most special first.
+
+    Args:
+        environment: its name: ``inventory/NAME.yml``.
+
+    Returns:
+        Those of the groups in its inventory, so that two inventories (a lab of two hosts and one of
+        five) can share one group's settings; the folder of its own name if no group has one; then
+        that of all environments.
+    """
+    groups = [name for name in _groups(environment) if name != "all"]
+    own = [VARIABLES / name for name in groups if (VARIABLES / name).is_dir()]
+    return [*(reversed(own) if own else [VARIABLES / environment]), VARIABLES / "all"]
+
+
+def _groups(environment: str) -> Iterator[str]:
+    """Every group of an inventory, a group before those that it holds."""
+    try:
+        # The round-trip loader reads past Ansible's own tags, such as `!vault`.
+        tree = YAML().load(ROOT / f"inventory/{environment}.yml")
+    except (OSError, YAMLError):
+        return  # What is wrong with it, Ansible says better.
+    yield from _groups_below(tree)
+
+
+def _groups_below(tree: Any) -> Iterator[str]:
+    if isinstance(tree, Mapping):
+        for name, group in tree.items():
+            yield str(name)
+            if isinstance(group, Mapping):
+                yield from _groups_below(group.get("children"))
