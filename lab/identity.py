@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from lab import certificates, progress
 from lab.place import HostSpec, LabError, Place
 from lab.tools import run
@@ -99,6 +101,18 @@ def _generated(recipient: str, certificate: str, authority: str) -> str:
     )
 
 
+def settings(place: Place) -> dict[str, str]:
+    """The settings of this checkout's lab, those of the vault among them.
+
+    Raises:
+        LabError: there is no lab yet, or the vault does not open.
+    """
+    vault = _ansible_vault(place, "view", str(place.group_vars / "vault.yml"))
+    generated = (place.group_vars / "generated.yml").read_text()
+    yaml = YAML(typ="safe")
+    return {**yaml.load(generated), **yaml.load(vault)}
+
+
 def _yaml(name: str, value: str) -> str:
     if "\n" not in value:
         return f'{name}: "{value}"\n'
@@ -106,16 +120,20 @@ def _yaml(name: str, value: str) -> str:
 
 
 def _encrypted(place: Place, text: str) -> str:
+    return _ansible_vault(
+        place, "encrypt", "--encrypt-vault-id", "lab", "--output", "-", "-", text=text
+    )
+
+
+def _ansible_vault(place: Place, command: str, *arguments: str, text: str = "") -> str:
     beside = Path(sys.executable).parent / "ansible-vault"
     program = str(beside) if beside.exists() else shutil.which("ansible-vault")
     if program is None:
         raise LabError("ansible-vault is missing: install the project's requirements (make does)")
     password = f"lab@{place.secrets / 'vault-password'}"
-    argv = [program, "encrypt", "--vault-id", password, "--encrypt-vault-id", "lab"]
+    argv = [program, command, "--vault-id", password, *arguments]
     # Away from ansible.cfg, which would ask the vault client for the lab's password as well.
-    return run(
-        [*argv, "--output", "-", "-"], text, directory=place.secrets, without=["ANSIBLE_CONFIG"]
-    )
+    return run(argv, text, directory=place.secrets, without=["ANSIBLE_CONFIG"])
 
 
 def _ssh_key(path: Path, comment: str) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lab import fleet, hosts, identity, owner, progress, service_build
+from lab import fleet, hosts, identity, on_database, owner, progress, service_build
 from lab.place import LabError, Place
 from lab.profile import Profile, content_key
 from lab.remote import Host
 
 _LAB = Path(__file__).resolve().parent
-_SERVICE = ("service", "service_build.py", "service_install.py", "service_repository.py")
+_SERVICE = (
+    *(f"service/{part}" for part in ("common", "new", "old", "scripts", "tools")),
+    *("service_build.py", "service_install.py", "service_repository.py"),
+)
 
 ON_FILES = Profile(
     name="on-files",
@@ -28,7 +31,16 @@ SEVERAL = Profile(
     environment="lab-several",
 )
 
-PROFILES = {profile.name: profile for profile in (ON_FILES, SEVERAL)}
+ON_DATABASE = Profile(
+    name="on-database",
+    summary="the old version in its checkout, eleven days on PostgreSQL, old directories left",
+    build=on_database.build,
+    made_by=("service/aged", "database_by_hand.py", "on_database.py"),
+    on=ON_FILES,
+    holds_secrets=True,
+)
+
+PROFILES = {profile.name: profile for profile in (ON_FILES, SEVERAL, ON_DATABASE)}
 
 
 def named(name: str) -> Profile:

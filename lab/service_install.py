@@ -131,7 +131,7 @@ def _put_repository(host: Runner) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / "ai-admin.git"
         revisions = build_repository(local)
-        _unpack(host, local, REPOSITORY)
+        unpack(host, local, REPOSITORY)
     # Its reader must own it: git refuses repositories of other users as "dubious".
     host.run(f"chown -R {USER}:{USER} {REPOSITORY}")
     return revisions
@@ -148,7 +148,7 @@ def _write_env(host: Runner, company: str) -> None:
 
 
 def _seed(host: Runner, company: str) -> None:
-    _unpack(host, SOURCES / "tools", TOOLS_DIR)
+    unpack(host, SOURCES / "tools", TOOLS_DIR)
     as_user(host, f"LAB_COMPANY={company} node {TOOLS_DIR}/seed.mjs {PEER_DIR}")
 
 
@@ -169,7 +169,8 @@ def _check(status: dict[str, object], revision: str, company: str) -> None:
         raise LabError(f"the old service should run on {KEYS} keys from files, but: {status}")
 
 
-def _unpack(host: Runner, source: Path, target: str) -> None:
+def unpack(host: Runner, source: Path, target: str) -> None:
+    """Put a directory's content on the host, root's and readable by all, in place of what is there."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.add(source, arcname=".", filter=_readable)

@@ -7,30 +7,32 @@ from typing import Any
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+from roles.database.sql import held_sql
+
 # A password's verifier tells nothing; whether it still fits is tried by connecting, never read.
 SCRIPT = """
 cd /
 psql -XAtq -d postgres -c "SELECT 'role=' || rolname FROM pg_roles" \
   -c "SELECT 'database=' || datname FROM pg_database" 2>/dev/null
 psql -XAtq -d "$1" -c "SELECT 'grants=yes' FROM pg_default_acl a
-  JOIN pg_roles r ON r.oid = a.defaclrole WHERE r.rolname = '$2' LIMIT 1" 2>/dev/null
+  JOIN pg_roles r ON r.oid = a.defaclrole WHERE r.rolname = '$2' LIMIT 1" \
+  -c "SELECT 'held=' || held FROM ($3) AS ours" 2>/dev/null
 true
 """
 
 
 class PostgresqlObjects(FactBase[dict[str, Any]]):
-    """Roles and databases, and whether the owner's default privileges are set."""
+    """Roles and databases, the owner's default privileges, and what the service's role owns."""
 
-    def command(self, database: str, owner: str) -> StringCommand:
+    def command(self, database: str, owner: str, app: str) -> StringCommand:
         """Run as the ``postgres`` user."""
-        return StringCommand(
-            "sh", "-c", QuoteString(SCRIPT), "sh", QuoteString(database), QuoteString(owner)
-        )
+        arguments = map(QuoteString, (database, owner, held_sql(database, app)))
+        return StringCommand("sh", "-c", QuoteString(SCRIPT), "sh", *arguments)
 
     @staticmethod
     def default() -> dict[str, Any]:
         """Nothing is there."""
-        return {"roles": [], "databases": [], "grants": False}
+        return {"roles": [], "databases": [], "grants": False, "held": []}
 
     def process(self, output: list[str]) -> dict[str, Any]:
         """Names by kind."""
@@ -38,6 +40,7 @@ class PostgresqlObjects(FactBase[dict[str, Any]]):
         return {
             "roles": sorted(value for kind, value in found if kind == "role"),
             "databases": sorted(value for kind, value in found if kind == "database"),
+            "held": sorted(value for kind, value in found if kind == "held"),
             "grants": any(kind == "grants" for kind, _ in found),
         }
 

@@ -28,7 +28,9 @@ def database_present(
         passwords: role name → password; they travel on standard input.
         ca_file: certificate authority on the host, to try the passwords over TLS.
     """
-    found = host.get_fact(PostgresqlObjects, database=database, owner=owner, _sudo_user="postgres")
+    found = host.get_fact(
+        PostgresqlObjects, database=database, owner=owner, app=app, _sudo_user="postgres"
+    )
     lines = [line for role, password in passwords.items() for line in (role, password)]
     accepted = host.get_fact(
         PasswordsAccepted,
@@ -37,12 +39,12 @@ def database_present(
         ca_file=ca_file,
         _stdin=SecretLines(lines),
     )
-    if accepted and database in found["databases"] and found["grants"]:
+    if accepted and database in found["databases"] and found["grants"] and not found["held"]:
         host.noop("roles, database and privileges are as declared")
         return
     roles = "".join(role_sql(role, password) for role, password in passwords.items())
     yield _psql("postgres", roles + database_sql(database, owner))
-    yield _psql(database, privileges_sql(owner, app))
+    yield _psql(database, privileges_sql(database, owner, app))
 
 
 def _psql(database: str, sql: str) -> StringCommand:

@@ -30,12 +30,47 @@ def database_sql(database: str, owner: str) -> str:
     )
 
 
-def privileges_sql(owner: str, app: str) -> str:
-    """What the service may do with what the owner makes: rows, and no more than rows."""
+TABLES = ("whatsapp_auth", "whatsapp_keys")
+"""The tables that the service's own migration made where it ran before any rollout."""
+
+
+def held_sql(database: str, app: str) -> str:
+    """Lists what the service's role owns and the owner should: the database, or our tables."""
+    names = ", ".join(map(literal, TABLES))
+    return (
+        f"SELECT 'DATABASE ' || quote_ident(datname) AS held FROM pg_database"
+        f" WHERE datname = {literal(database)} AND pg_get_userbyid(datdba) = {literal(app)}"
+        " UNION ALL SELECT 'TABLE ' || oid::regclass FROM pg_class"
+        f" WHERE oid IN (SELECT to_regclass(name) FROM unnest(ARRAY[{names}]) AS name)"
+        f" AND pg_get_userbyid(relowner) = {literal(app)}"
+    )
+
+
+def handover_sql(database: str, owner: str, app: str) -> str:
+    """Give the owner what the service's role owns from a time when there was only that role.
+
+    It waits for no lock for long: whoever asks next would wait behind it, the service first.
+    """
+    return (
+        "SET LOCAL lock_timeout = '5s';\n"
+        f"DO $do$ DECLARE held text; BEGIN FOR held IN {held_sql(database, app)} LOOP"
+        f" EXECUTE 'ALTER ' || held || {literal(f' OWNER TO {identifier(owner)}')};"
+        " END LOOP; END $do$;\n"
+    )
+
+
+def privileges_sql(database: str, owner: str, app: str) -> str:
+    """What the service may do with what the owner makes: rows, and no more than rows.
+
+    In one transaction: a service that runs meanwhile must not lose its rows for an instant.
+    """
     default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {identifier(owner)} IN SCHEMA public GRANT"
     return (
-        f"GRANT ALL ON SCHEMA public TO {identifier(owner)};\n"
+        "BEGIN;\n"
+        + handover_sql(database, owner, app)
+        + f"GRANT ALL ON SCHEMA public TO {identifier(owner)};\n"
         f"GRANT USAGE ON SCHEMA public TO {identifier(app)};\n"
         f"{default} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {identifier(app)};\n"
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {identifier(app)};\n"
+        "COMMIT;\n"
     )
