@@ -13,6 +13,8 @@ from hostswitch.reader import Reader
 
 KINDS = ("live", "backup", "test")
 CONNECTED = ("required", "not checked")
+PG_DUMP, PROVIDER = "pg_dump", "provider"
+BACKUP_METHODS = (PG_DUMP, PROVIDER)
 PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
 
 
@@ -88,6 +90,14 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """What there is to fall back on: a dump that is made, or the provider's, for a reason."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """One switch of one host, as the controller wants it."""
 
@@ -113,6 +123,7 @@ class Plan:
     database: Database
     gate: Gate
     archive: Archive
+    backup: Backup | None
     remove_after_days: float
     kill_timeout_ms: int
     minimum_free_mb: int
@@ -175,6 +186,7 @@ def _plan(reader: Reader) -> Plan:
         database=_database(reader.child("database")),
         gate=_gate(reader.child("gate")),
         archive=_archive(reader.child("archive")),
+        backup=_backup(reader.child("backup")) if reader.present("backup") else None,
         remove_after_days=reader.number("remove_after_days"),
         kill_timeout_ms=int(reader.number("kill_timeout_ms")),
         minimum_free_mb=int(reader.number("minimum_free_mb")),
@@ -219,11 +231,17 @@ def _archive(reader: Reader) -> Archive:
     return Archive(reader.path("directory"), reader.texts("recipients"))
 
 
+def _backup(reader: Reader) -> Backup:
+    return Backup(reader.choice("method", BACKUP_METHODS), reader.text("reason", "(?s:.*)"))
+
+
 def _inconsistencies(plan: Plan) -> list[str]:
     """Mistakes between settings that are each well formed."""
     problems = []
     if plan.service_app not in plan.pm2_apps:
         problems.append("plan.pm2_apps must contain plan.service_app")
+    if plan.backup and plan.backup.method == PROVIDER and not plan.backup.reason.strip():
+        problems.append("plan.backup.reason must say why the provider's backups are enough")
     names = [item.name for item in plan.legacy_directories]
     if len(set(names)) != len(names):
         problems.append("plan.legacy_directories names a directory twice")

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 
-from hostswitch import copies, dump, envfile, gate, journal, processes, rows, staged, swap, watch
+from hostswitch import (
+    backups,
+    copies,
+    dump,
+    envfile,
+    gate,
+    journal,
+    processes,
+    rows,
+    staged,
+    swap,
+    watch,
+)
 from hostswitch.decisions import Decision, effective
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.facts import Facts
@@ -132,7 +144,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
 
 
 def prepare(switch: Switch, decision: Decision) -> None:
-    """Measure, rehearse, copy, and keep how the apps run now.
+    """Measure, rehearse, back up, copy, and keep how the apps run now.
 
     Raises:
         RefusedError: the rehearsal or the database says no; the service was not touched.
@@ -143,6 +155,7 @@ def prepare(switch: Switch, decision: Decision) -> None:
         figures = _figures(host)
         if decision.cut_over:
             _rehearse(host, decision)
+            backups.before(host, "import")
         copied = sum(_copy(switch, path) for path in _live(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
         _keep_dump(host)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hostswitch import aside, resume, rows
+from hostswitch import aside, backups, resume, rows
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.host import Host
 from hostswitch.output import emit, progress
@@ -157,6 +157,8 @@ def remove_due(host: Host) -> dict[str, Any]:
     refusals = [refusal for item in due for refusal in _refusals(host, item)]
     if refusals:
         raise RefusedError(refusals)
+    if due:
+        backups.before(host, "removal")
     removed = [_remove(host, item, dry_run=False) for item in due]
     for rollout_id in aside.kept(host.plan.app_dir):
         aside.drop_empty(host.plan.app_dir, rollout_id)

@@ -55,7 +55,7 @@ BASE_PACKAGES = (
 
 # In the lab's images the roles find their packages already there, as on a server that has been
 # rolled out to before; what they would install is the same, from the same sources.
-_SERVICE = ("nodejs", "npm", "git", "zstd", "age", "libpq5", "python3")
+_SERVICE = ("nodejs", "npm", "git", "zstd", "age", "libpq5", "postgresql-client", "python3")
 KINDS = {
     "service": Recipe(packages=_SERVICE, npm=("pm2@7.0.4",)),
     # Its own Node.js is 18; Baileys 7 wants 20 (DOMAIN section 6).

@@ -90,6 +90,11 @@ def host_mistakes(host: HostLike) -> Iterable[tuple[str, str]]:
     for name, spec in expected.items():
         yield from ((name, problem) for problem in variable_mistakes(name, spec, host.settings))
     yield from example_addresses(host)
+    if host.settings.get("database_backup") == "provider" and not str(
+        host.settings.get("database_backup_reason", "")
+    ):
+        why = "must say which backups the provider keeps, how long, and when one was last tried"
+        yield "database_backup_reason", f"database_backup_reason {why}"
     known = {
         name
         for path in (ROOT / "roles").glob("*/defaults.yml")

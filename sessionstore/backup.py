@@ -69,6 +69,13 @@ class BackupReport:
     reused: bool
     seconds: float
 
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words."""
+        if not self.backup:
+            return "nothing to back up"
+        return "reused" if self.reused else "backed up"
+
 
 def take(
     conn: Connection,

@@ -47,7 +47,8 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
     Raises:
         BackupProblem: there is none, or all are too old.
     """
-    places = [directory] if directory else [*map(str, _DEBIAN.glob("*/bin")), *_on_path()]
+    on_path = os.environ.get("PATH", _SEARCH_PATH).split(":")
+    places = [directory] if directory else [*map(str, _DEBIAN.glob("*/bin")), *on_path]
     there = {path: major_of(path) for place in places if os.access(path := f"{place}/{name}", 1)}
     fitting = sorted((major, path) for path, major in there.items() if major >= at_least)
     if fitting:
@@ -64,10 +65,6 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
         ", ".join(there),
         remedy,
     )
-
-
-def _on_path() -> list[str]:
-    return _SEARCH_PATH.split(":")
 
 
 def major_of(path: str) -> int:

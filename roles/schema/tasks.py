@@ -12,7 +12,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.shared.facts import ask
 from roles.shared.host_program import installed_command
-from roles.shared.plan import database
+from roles.shared.plan import backup_plan, database, new_rollout_id
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -42,6 +42,11 @@ def migration_plan() -> dict[str, Any]:
         "migrations": migrations(),
         "limits": {"lock_wait": data["schema_lock_wait_seconds"]},
         "grant_rows_to": data["database_app_user"],
+        "backup": {
+            **backup_plan(data),
+            "directory": f"{data['archive_directory']}/{data.get('rollout_id') or new_rollout_id()}",
+            "recipients": list(data["archive_recipients"]),
+        },
     }
 
 

@@ -98,6 +98,11 @@ def directory_plan(declared: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def backup_plan(data: Mapping[str, Any]) -> dict[str, str]:
+    """What there is to fall back on before the database or the files are changed."""
+    return {"method": data["database_backup"], "reason": data["database_backup_reason"]}
+
+
 def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
     """The plan of ``preflight``, ``switch``, ``archive`` and ``remove``.
 
@@ -142,6 +147,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
             "directory": data["archive_directory"],
             "recipients": list(data["archive_recipients"]),
         },
+        "backup": backup_plan(data),
         "remove_after_days": data["remove_after_days"],
         "kill_timeout_ms": data["kill_timeout_ms"],
         "minimum_free_mb": data["minimum_free_mb"],

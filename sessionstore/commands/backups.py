@@ -44,22 +44,8 @@ def _create(arguments: argparse.Namespace) -> int:
             arguments.recipient,
             programs=arguments.programs,
         )
-    emit("result", outcome=outcome(report), **asdict(report))
+    emit("result", outcome=report.outcome, **asdict(report))
     return OK
-
-
-def outcome(report: Any) -> str:
-    """What became of a backup, in two words.
-
-    Args:
-        report: a ``BackupReport``.
-
-    Returns:
-        "backed up", "reused", or that there was nothing.
-    """
-    if not report.backup:
-        return "nothing to back up"
-    return "reused" if report.reused else "backed up"
 
 
 def _check(arguments: argparse.Namespace) -> int:

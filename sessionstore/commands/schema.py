@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan, takes_plan
+
+if TYPE_CHECKING:
+    from sessionstore.database import Connection
+    from sessionstore.migrations import Runner
 
 _ACTIONS = ("plan", "deploy", "verify", "revert", "adopt", "status")
 
@@ -34,6 +39,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
     source = plan["directory"] if inline is None else migration_plan.from_plan(inline)
     with database.connect(plan["database"]) as conn:
         runner = migrations.Runner(conn, source, **plan.get("limits", {}))
+        if arguments.action in ("deploy", "adopt", "revert") and not arguments.dry_run:
+            _back_up(conn, plan, runner, arguments.action)
         if arguments.action == "revert":
             if not arguments.to:
                 raise UsageError("revert needs --to MIGRATION, the last one to keep")
@@ -52,6 +59,22 @@ def _migrate(arguments: argparse.Namespace) -> int:
     outcome = _outcome(arguments, bool(steps), changes)
     emit("result", outcome=outcome, steps=len(steps), changes=sentences)
     return CHANGES if changes else OK
+
+
+def _back_up(conn: Connection, plan: dict[str, Any], runner: Runner, action: str) -> None:
+    """Make the backup that the plan asks for, unless nothing is going to change."""
+    from sessionstore import backup
+
+    wanted = plan.get("backup")
+    if not wanted or (action != "revert" and not runner.plan()):
+        return
+    if wanted["method"] == "provider":
+        emit("backup", outcome="provider", reason=wanted["reason"])
+        return
+    os.makedirs(wanted["directory"], mode=0o700, exist_ok=True)
+    where = (wanted["directory"], f"database-before-{action}", wanted["recipients"])
+    report = backup.take(conn, plan["database"], *where)
+    emit("backup", outcome=report.outcome, **asdict(report))
 
 
 def _outcome(arguments: argparse.Namespace, any_steps: bool, changes: bool) -> str:

@@ -21,6 +21,7 @@ from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachab
 from sessionstore.sealed import exclusive
 from tests.postgres import client_programs
 
+from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL
 from .test_commands import run
 
@@ -261,3 +262,31 @@ def test_the_commands(conn: Connection, backups: Backups) -> None:
     how = ("--identity", backups.identity, *programs)
     code, events, said = run("backup", "check", *files, *how, "--plan", "-", plan=plan)
     assert (code, events[-1]["outcome"]) == (0, "restored and equal"), said
+
+
+def test_a_migration_is_preceded_by_a_backup_and_stopped_without_one(
+    empty_database: dict[str, str], backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the tables as they were; nothing to do means nothing to back up."""
+    monkeypatch.setenv("PATH", f"{backups.programs}:{os.environ['PATH']}")
+    with connect(empty_database) as conn:
+        conn.execute(ORIGINAL.encode())
+    wanted: dict[str, Any] = {
+        "method": "pg_dump",
+        "reason": "",
+        "directory": str(backups.out / "r"),
+        "recipients": [],
+    }
+    plan = {"database": empty_database, "directory": MIGRATIONS, "backup": wanted}
+    deploy = ("migrate", "deploy", "--plan", "-")
+    assert run(*deploy, plan=plan)[0] == 1
+    assert run("migrate", "status", "--plan", "-", plan=plan)[1][0]["action"] == "deploy"
+    wanted["recipients"] = [backups.recipient]
+    code, events, said = run(*deploy, plan=plan)
+    assert (code, events[0]["outcome"], events[0]["rows"]) == (0, "backed up", 3), said
+    code, events, _ = run(*deploy, plan=plan)
+    assert (code, [event["event"] for event in events]) == (0, ["result"])
+    plan["backup"] = {"method": "provider", "reason": "daily, kept 7 days"}
+    back = ("migrate", "revert", "--to", "0004_whatsapp_keys_company", "--plan", "-")
+    code, events, _ = run(*back, plan=plan)
+    assert (code, events[0]["outcome"]) == (0, "provider")

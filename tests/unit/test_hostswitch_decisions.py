@@ -49,6 +49,7 @@ PLAN = Plan(
     database=Database("db", 5432, "whatsapp", "app", "x", "verify-full", None),
     gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked"),
     archive=Archive("/b", ()),
+    backup=None,
     remove_after_days=0,
     kill_timeout_ms=15000,
     minimum_free_mb=1,
