@@ -16,7 +16,8 @@ from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
 from sessionstore.errors import StoreError
-from sessionstore.scan import DirectoryScan, Problem, scan_directory
+from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan, Problem
 
 _SCANS = 5
 _PAUSE = 0.3

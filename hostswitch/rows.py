@@ -12,7 +12,8 @@ from hostswitch.decisions import InDatabase
 from hostswitch.errors import HostError
 from hostswitch.plan import LegacyDirectory, Plan
 from sessionstore.errors import DatabaseUnreachable
-from sessionstore.scan import DirectoryScan, scan_directory
+from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan
 
 if TYPE_CHECKING:
     from psycopg import Connection

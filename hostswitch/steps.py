@@ -17,7 +17,8 @@ from hostswitch.journal import Journal
 from sessionstore import removal
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.lineage import DESCENDS, SAME, compare
-from sessionstore.scan import DirectoryScan, Problem, scan_directory
+from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan, Problem
 
 _PM2_SECONDS = 30
 _KILL_GRACE = 5

@@ -31,12 +31,13 @@ from sessionstore.dispositions import (
 )
 from sessionstore.errors import Refused
 from sessionstore.facts import Company, File, Row
+from sessionstore.files import ARTEFACT, CREDS, FileEntry
 from sessionstore.grammar import Key
 from sessionstore.lineage import Credentials, Identity, compare, credentials_of
 from sessionstore.reading import BadFile, read_session_file
 from sessionstore.records import ImportRecord, find_for_company, imported_file
 from sessionstore.rows import KeyRow, read_rows, row_digest
-from sessionstore.tree import ARTEFACT, CREDS, CompanyScan, DirectoryScan, FileEntry, Problem
+from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 from sessionstore.values import Value, ValueProblem, digest, parse
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
@@ -182,7 +183,7 @@ def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str
         row is not None,
         len(company.files),
         unregistered,
-        dispositions,
+        sorted(dispositions, key=lambda one: one.file),
         equal,
     )
 

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sessionstore.errors import DirectoryProblem
 
@@ -83,8 +83,7 @@ def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
     return DirectoryProblem(f"cannot open the directory: {error.strerror}", path)
 
 
-@dataclass(frozen=True)
-class FileContent:
+class FileContent(NamedTuple):
     """One file as read: its bytes and the status they belong to."""
 
     raw: bytes

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sessionstore.decisions import LIVE, DirectoryDecision
 from sessionstore.dispositions import ARCHIVED, EQUAL, EXPLAINED, NEWER
+from sessionstore.files import ARTEFACT, CREDS, UNKNOWN
 from sessionstore.grammar import Key
 from sessionstore.lineage import ABSENT, ANOTHER, FILE_AHEAD
-from sessionstore.tree import ARTEFACT, CREDS, UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ its value, so that everything later (proof, withdrawal, removal) has something t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from sessionstore.database import Connection, company_state, lock_company, transaction
 from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
+from sessionstore.files import CREDS, KEY, FileEntry
 from sessionstore.grammar import CREDENTIALS, is_company_id
 from sessionstore.lineage import credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
@@ -29,7 +31,7 @@ from sessionstore.records import (
     import_id_for,
     require,
 )
-from sessionstore.tree import KEY, CompanyScan, DirectoryScan, FileEntry, Problem
+from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 from sessionstore.values import ValueProblem
 
 __all__ = [
@@ -48,7 +50,9 @@ __all__ = [
 ]
 
 #: Keys that are read, sent and recorded at a time: this bounds the memory.
-BATCH = 5000
+BATCH = 2000
+#: A batch also ends here, whatever the size of the values.
+BATCH_BYTES = 4 * 1024 * 1024
 
 _KEYS = "COPY whatsapp_keys (company_id, key_type, key_id, value) FROM STDIN"
 _FILES = (
@@ -141,7 +145,7 @@ def _import(
     lock_company(conn, company_id)
     _refuse_unless_absent(conn, company_id)
     _forget_withdrawn(conn, import_id)
-    keys = [entry for entry in company.files if entry.kind == KEY]
+    keys = company.files.count_of(KEY)
     with closing(scan.open_company(company)) as fd:
         creds = _read_credentials(fd, company)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
@@ -149,36 +153,75 @@ def _import(
         conn.execute(
             "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
             " source, creds_sha256, key_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [*whose, creds.value_sha256, len(keys)],
+            [*whose, creds.value_sha256, keys],
         )
         conn.execute(
             "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
             [company_id, creds.canonical],
         )
         _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
-        for start in range(0, len(keys), BATCH):
-            _import_batch(conn, fd, company_id, import_id, keys[start : start + BATCH])
-        if set(os.listdir(fd)) != {entry.name for entry in company.files}:
+        _import_keys(conn, fd, company, import_id)
+        if _names_in(fd) != _fingerprint(company.files.names):
             raise Refused(
                 "files came or went during the import", source, "Look who writes there; run again."
             )
     return require(conn, import_id)
 
 
-def _import_batch(
-    conn: Connection, fd: int, company_id: str, import_id: str, entries: Sequence[FileEntry]
-) -> None:
-    rows, records = [], []
-    for entry in entries:
-        assert entry.key is not None
+def _import_keys(conn: Connection, fd: int, company: CompanyScan, import_id: str) -> None:
+    """Read the files of a batch while the server takes in the one before it."""
+    with ThreadPoolExecutor(max_workers=1) as sender:
+        under_way: Future[None] | None = None
+        for rows, records in _batches(fd, company, import_id):
+            if under_way:
+                under_way.result()
+            under_way = sender.submit(_send, conn, rows, records)
+        if under_way:
+            under_way.result()
+
+
+def _batches(
+    fd: int, company: CompanyScan, import_id: str
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Make the lines of both tables, in COPY's text format."""
+    rows: list[str] = []
+    records: list[str] = []
+    size = 0
+    for entry in company.files:
+        key = entry.key
+        if key is None:
+            continue
+        key_type, key_id = key
         reading = _read(fd, entry)
-        key_type, key_id = entry.key
-        # COPY's text format: of all that canonical JSON holds only the backslash needs care.
+        # Of all that canonical JSON holds only the backslash needs care.
         value = reading.canonical.replace("\\", "\\\\")
-        rows.append(f"{company_id}\t{key_type}\t{key_id}\t{value}\n")
+        rows.append(f"{company.company_id}\t{key_type}\t{key_id}\t{value}\n")
         records.append(f"{import_id}\t{entry.name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
+        size += len(value)
+        if len(rows) == BATCH or size >= BATCH_BYTES:
+            yield rows, records
+            rows, records, size = [], [], 0
+    if rows:
+        yield rows, records
+
+
+def _send(conn: Connection, rows: list[str], records: list[str]) -> None:
     _copy(conn, _KEYS, rows)
     _copy(conn, _FILES, records)
+
+
+def _names_in(fd: int) -> tuple[int, int]:
+    with os.scandir(fd) as entries:
+        return _fingerprint(entry.name for entry in entries)
+
+
+def _fingerprint(names: Iterable[str]) -> tuple[int, int]:
+    """Tell sets of names apart without holding a million of them twice."""
+    count = total = 0
+    for name in names:
+        count += 1
+        total += hash(name)
+    return count, total
 
 
 def _digests(reading: Reading) -> str:
@@ -203,7 +246,8 @@ def _read(fd: int, entry: FileEntry) -> Reading:
 
 
 def _read_credentials(fd: int, company: CompanyScan) -> Reading:
-    entry = next(entry for entry in company.files if entry.name == CREDENTIALS)
+    entry = company.files.first_of(CREDS)
+    assert entry is not None
     reading = _read(fd, entry)
     try:
         credentials_of(reading.value)
@@ -230,7 +274,7 @@ def _fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
             "Mend them, or move what does not belong there, then run again.",
             [_sentence(problem) for problem in blocking],
         )
-    if not any(entry.name == CREDENTIALS for entry in company.files):
+    if not company.files.count_of(CREDS):
         raise Refused("nothing to import: there is no creds.json", company.directory)
     return company
 

@@ -14,10 +14,11 @@ from sessionstore.database import (
     transaction,
 )
 from sessionstore.errors import Refused
+from sessionstore.files import CREDS, KEY
 from sessionstore.grammar import CREDENTIALS, decode, encode, spellings
 from sessionstore.records import ACTIVE, STAGED, WITHDRAWN, ImportRecord, record_digests, require
 from sessionstore.rows import read_rows, row_digest
-from sessionstore.tree import CREDS, KEY, CompanyScan, DirectoryScan
+from sessionstore.tree import CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem, digest, parse
 
 #: A proof lists this many mismatches; it counts all.

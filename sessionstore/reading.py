@@ -6,12 +6,12 @@ import hashlib
 import os
 from typing import NamedTuple
 
+from sessionstore.canonical import canonical_of
 from sessionstore.descriptors import Unreadable, read_whole
 from sessionstore.values import (
     LARGEST_FILE,
     Value,
     ValueProblem,
-    canonical,
     digest_of_canonical,
     jsonb_problem_of_canonical,
     parse,
@@ -22,18 +22,21 @@ class Reading(NamedTuple):
     """A session file that was read as a whole, parsed, and can be stored.
 
     Attributes:
-        value: the parsed value.
-        canonical: its canonical form, which is also what goes into ``jsonb``.
+        canonical: the value's canonical form, which is also what goes into ``jsonb``.
         sha256: of the file's bytes.
         value_sha256: of the canonical form.
         status: of the file, taken after reading.
     """
 
-    value: Value
     canonical: str
     sha256: str
     value_sha256: str
     status: os.stat_result
+
+    @property
+    def value(self) -> Value:
+        """The value itself."""
+        return parse(self.canonical.encode("ascii"))
 
 
 class BadFile(Exception):
@@ -79,14 +82,13 @@ def read_session_file(directory_fd: int, name: str) -> Reading:
         raise BadFile(trouble.kind, trouble.detail) from None
     sha256 = hashlib.sha256(content.raw).hexdigest()
     try:
-        value = parse(content.raw)
+        text = canonical_of(content.raw)
     except ValueProblem as trouble:
         raise BadFile(trouble.kind, trouble.detail, sha256, content.status) from None
-    text = canonical(value)
     unstorable = jsonb_problem_of_canonical(text)
     if unstorable:
         raise BadFile("not storable", unstorable, sha256, content.status)
-    return Reading(value, text, sha256, digest_of_canonical(text), content.status)
+    return Reading(text, sha256, digest_of_canonical(text), content.status)
 
 
 def hash_file(directory_fd: int, name: str) -> tuple[str, os.stat_result]:

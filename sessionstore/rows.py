@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sessionstore.canonical import canonical_of
 from sessionstore.database import Connection, explained
 from sessionstore.grammar import Key
-from sessionstore.values import ValueProblem, digest, parse
+from sessionstore.values import ValueProblem, digest_of_canonical
 
 _RECORD = b"\x1e"
 _FIELD = b"\x1f"
@@ -84,6 +85,6 @@ def row_digest(row: KeyRow) -> str | None:
         The digest, or None where the value can't be read exactly; None equals no file.
     """
     try:
-        return digest(parse(row.text))
+        return digest_of_canonical(canonical_of(row.text, from_jsonb=True))
     except ValueProblem:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sessionstore.descriptors import (
@@ -14,36 +15,27 @@ from sessionstore.descriptors import (
     open_directory,
 )
 from sessionstore.errors import DirectoryProblem
+from sessionstore.files import (
+    ARTEFACT,
+    CREDS,
+    KEY,
+    UNKNOWN,
+    FileEntry,
+    FileTable,
+    PackedNames,
+)
 from sessionstore.grammar import CREDENTIALS, company_of, decode
 from sessionstore.lineage import Credentials, credentials_of
 from sessionstore.reading import BadFile, hash_file, read_session_file
 from sessionstore.tree import (
-    ARTEFACT,
-    CREDS,
     DEEPEST_DIRECTORY,
-    KEY,
     PROBLEMS,
-    UNKNOWN,
     CompanyScan,
     DirectoryScan,
-    FileEntry,
     Problem,
     refuse_doubles,
 )
 from sessionstore.values import ValueProblem
-
-__all__ = [
-    "ARTEFACT",
-    "CREDS",
-    "KEY",
-    "PROBLEMS",
-    "UNKNOWN",
-    "CompanyScan",
-    "DirectoryScan",
-    "FileEntry",
-    "Problem",
-    "scan_directory",
-]
 
 _artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
 
@@ -60,7 +52,7 @@ def scan_directory(
     Args:
         directory: a path, or a descriptor of an open directory.
         label: how to call it in messages; needed only with a descriptor.
-        contents: False lists names and sizes without reading a file.
+        contents: False lists names only: no file is looked at, so sizes and times are 0.
         flat_company: whose files they are when they lie in the directory itself; by default
             the directory's own name tells (``company_<id>``).
 
@@ -89,7 +81,7 @@ def scan_directory(
 class _Listing:
     """The entries of one directory, sorted by what they are."""
 
-    files: list[str] = field(default_factory=list)
+    files: PackedNames = field(default_factory=PackedNames)
     directories: list[str] = field(default_factory=list)
 
 
@@ -133,7 +125,6 @@ class _Walk:
                     self._sort_entry(entry, path, listing, found)
         except OSError as error:
             found.append(Problem("unreadable", path or ".", error.strerror or "", True))
-        listing.files.sort()
         listing.directories.sort()
         return listing
 
@@ -177,13 +168,13 @@ class _Walk:
         listing: _Listing,
         found: list[Problem],
     ) -> None:
-        files: list[FileEntry] = []
+        files = FileTable(listing.files)
         credentials: Credentials | None = None
         for name in listing.files:
             entry, creds = self._file(fd, name, path, found)
             files.append(entry)
             credentials = creds or credentials
-        if CREDENTIALS not in listing.files and listing.files:
+        if listing.files and not files.count_of(CREDS):
             found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
         status = os.fstat(fd)
         self.companies.append(
@@ -194,22 +185,21 @@ class _Walk:
                 status.st_ino,
                 files,
                 credentials,
-                tuple(found),
+                tuple(sorted(found, key=_place)),
             )
         )
 
     def _file(
         self, fd: int, name: str, path: str, found: list[Problem]
     ) -> tuple[FileEntry, Credentials | None]:
-        key = decode(name)
-        kind = KEY if key else _kind_of_name(name)
+        kind = KEY if decode(name) else _kind_of_name(name)
         if kind == UNKNOWN:
             found.append(Problem("unknown file", _join(path, name), PROBLEMS["unknown file"], True))
+        if not self.contents:
+            return FileEntry(name, kind, 0, 0), None
         sha256 = value_sha256 = credentials = None
         try:
-            if not self.contents:
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            elif kind in (KEY, CREDS):
+            if kind in (KEY, CREDS):
                 reading = read_session_file(fd, name)
                 status, sha256, value_sha256 = (
                     reading.status,
@@ -229,11 +219,11 @@ class _Walk:
             detail = f"{status.st_nlink} names"
             found.append(Problem("hard link", _join(path, name), detail, False))
         return (
-            FileEntry(name, kind, key, status.st_size, status.st_mtime_ns, sha256, value_sha256),
+            FileEntry(name, kind, status.st_size, status.st_mtime_ns, sha256, value_sha256),
             credentials,
         )
 
-    def _other_files(self, fd: int, path: str, names: list[str]) -> None:
+    def _other_files(self, fd: int, path: str, names: Iterable[str]) -> None:
         for name in names:
             entry, _ = self._file(fd, name, path, self.problems)
             self.others.append(entry._replace(name=_join(path, name)))
@@ -250,8 +240,8 @@ class _Walk:
             status.st_ino,
             self.contents,
             refuse_doubles(self.companies),
-            tuple(self.others),
-            tuple(self.problems),
+            tuple(sorted(self.others, key=_name_of)),
+            tuple(sorted(self.problems, key=_place)),
             self.bytes,
             self.allocated,
         )
@@ -292,7 +282,17 @@ def _status(fd: int, name: str) -> os.stat_result:
         return _NOTHING
 
 
+def _place(problem: Problem) -> tuple[str, str]:
+    return problem.where, problem.kind
+
+
+def _name_of(entry: FileEntry) -> str:
+    return entry.name
+
+
 def _is_utf8(name: str) -> bool:
+    if name.isascii():
+        return True
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

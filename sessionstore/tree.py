@@ -11,13 +11,8 @@ from typing import NamedTuple
 
 from sessionstore.descriptors import open_beneath
 from sessionstore.errors import DirectoryProblem
-from sessionstore.grammar import Key
+from sessionstore.files import KEY, FileEntry, FileTable
 from sessionstore.lineage import Credentials
-
-KEY = "key"
-CREDS = "creds"
-ARTEFACT = "artefact"
-UNKNOWN = "unknown"
 
 DEEPEST_DIRECTORY = 8
 
@@ -50,29 +45,6 @@ PROBLEMS: dict[str, str] = {
     "not registered": "creds.json lacks me.id: Baileys would take it for a new identity",
     "not credentials": "creds.json lacks what credentials must have",
 }
-
-
-class FileEntry(NamedTuple):
-    """One regular file.
-
-    Attributes:
-        name: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For
-            files outside a company's directory the path below the scanned directory.
-        kind: KEY, CREDS, ARTEFACT or UNKNOWN.
-        key: what the name stands for, for KEY only.
-        size: in bytes.
-        mtime_ns: last change.
-        sha256: of the bytes; None where the contents were not read.
-        value_sha256: of the canonical value; None where there is none that can be kept.
-    """
-
-    name: str
-    kind: str
-    key: Key | None
-    size: int
-    mtime_ns: int
-    sha256: str | None = None
-    value_sha256: str | None = None
 
 
 class Problem(NamedTuple):
@@ -110,19 +82,19 @@ class CompanyScan:
     directory: str
     device: int
     inode: int
-    files: Sequence[FileEntry]
+    files: FileTable
     credentials: Credentials | None
     problems: tuple[Problem, ...]
 
     @property
     def keys(self) -> int:
         """How many key files there are."""
-        return sum(1 for entry in self.files if entry.kind == KEY)
+        return self.files.count_of(KEY)
 
     @property
     def by_type(self) -> dict[str, int]:
         """How many key files there are of each type."""
-        return dict(Counter(entry.key[0] for entry in self.files if entry.key))
+        return dict(Counter(key[0] for entry in self.files if (key := entry.key)))
 
     @property
     def blocking(self) -> tuple[Problem, ...]:

@@ -16,8 +16,9 @@ from sessionstore.decisions import KINDS, LIVE
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.explaining import FoundFile, of_directory, of_file
+from sessionstore.files import CREDS, FileEntry
 from sessionstore.scan import scan_directory
-from sessionstore.tree import CREDS, DirectoryScan, FileEntry
+from sessionstore.tree import DirectoryScan
 
 if TYPE_CHECKING:
     from sessionstore.accounting import Accounting

@@ -7,9 +7,9 @@ import pytest
 from sessionstore.decisions import BACKUP, LIVE, DirectoryDecision
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED
 from sessionstore.explaining import FoundFile, of_directory, of_file
+from sessionstore.files import CREDS, KEY, UNKNOWN
 from sessionstore.grammar import KEY_TYPES, Key
 from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD
-from sessionstore.tree import CREDS, KEY, UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from sessionstore.errors import DirectoryProblem
 from sessionstore.grammar import Key
-from sessionstore.scan import PROBLEMS, Problem, scan_directory
+from sessionstore.scan import scan_directory
+from sessionstore.tree import PROBLEMS, Problem
 
 CREDS = {
     "me": {"id": "15550001111:7@s.whatsapp.net"},
