@@ -14,7 +14,8 @@ from sessionstore import importing
 from sessionstore.accounting import Accounting, account
 from sessionstore.database import Connection, connect
 from sessionstore.errors import Refused
-from sessionstore.scan import DirectoryScan, scan_directory
+from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded
 
