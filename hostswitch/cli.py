@@ -147,7 +147,8 @@ def _record(_parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _status(parsed: argparse.Namespace, places: Places) -> int:
-    emit("result", outcome="shown", **status.show(places, parsed.app_dir, parsed.lines))
+    shown = status.show(places, parsed.app_dir, parsed.lines, parsed.remove_after_days)
+    emit("result", outcome="shown", **shown)
     return errors.OK
 
 
@@ -210,6 +211,9 @@ def _plain_commands(commands: Any) -> None:
     showing = commands.add_parser("status", help=about, description=about)
     showing.add_argument("--app-dir", default="/opt/ai-admin", help="the application directory")
     showing.add_argument("--lines", type=int, default=10, help="lines of history")
+    showing.add_argument(
+        "--remove-after-days", type=float, help="the setting, to tell when removal is due"
+    )
     showing.set_defaults(command=_status)
     about = "take a verification's result (a JSON object on standard input) into the history"
     commands.add_parser("record", help=about, description=about).set_defaults(command=_record)

@@ -114,6 +114,11 @@ def effective(seen: Seen) -> dict[str, str]:
     return {**(seen.env_live or {}), **seen.environment}
 
 
+def companies_of(values: Mapping[str, str]) -> list[str]:
+    """The companies that an .env makes the service run."""
+    return [one.strip() for one in values.get("COMPANIES", "").split(",") if one.strip()]
+
+
 def _following(plan: Plan, seen: Seen) -> Mapping[str, str]:
     """The .env after the switch; before it is staged, what staging will make of it."""
     if seen.env_next is not None:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
-from hostswitch import aside, journal, swap
+from hostswitch import aside, decisions, envfile, journal, swap
 from hostswitch.history import History
 from hostswitch.places import Places
 from hostswitch.recovery import decide
 from hostswitch.revision import revision_of
+from hostswitch.ripeness import judge
 
 
-def show(places: Places, app_dir: str, lines: int) -> dict[str, Any]:
+def show(
+    places: Places, app_dir: str, lines: int, remove_after_days: float | None
+) -> dict[str, Any]:
     """The host's state as plain data.
 
     Args:
         places: where journal and history are.
         app_dir: the application directory.
         lines: how many lines of history.
+        remove_after_days: for how long directories stay set aside; None: not known here.
 
     Returns:
-        `current`, `revision`, `open` (the open switch or None), `set_aside` (with the date of
-        the switch that did it), `history`.
+        `current`, `revision`, `companies` (those the live .env names), `open` (the open switch or
+        None), `set_aside` (with the date of the switch that did it, and when it will be removed),
+        `history`.
     """
     history = History(places.history).lines()
     target = swap.current_target(app_dir)
@@ -30,8 +36,9 @@ def show(places: Places, app_dir: str, lines: int) -> dict[str, Any]:
     return {
         "current": target,
         "revision": revision_of(directory),
+        "companies": _companies(app_dir),
         "open": _open(places),
-        "set_aside": _set_aside(app_dir, history),
+        "set_aside": _set_aside(app_dir, history, remove_after_days),
         "history": history[-lines:] if lines > 0 else [],
     }
 
@@ -50,12 +57,33 @@ def _open(places: Places) -> dict[str, Any] | None:
     }
 
 
-def _set_aside(app_dir: str, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _companies(app_dir: str) -> list[str]:
+    """The companies that the service here is set to run."""
+    live = swap.read(os.path.join(app_dir, ".env"))
+    return decisions.companies_of({} if live is None else envfile.parse(live))
+
+
+def _set_aside(
+    app_dir: str, history: list[dict[str, Any]], days: float | None
+) -> list[dict[str, Any]]:
     dates = {
         line.get("rollout_id"): line.get("at") for line in history if line.get("event") == "switch"
     }
     return [
-        {"name": name, "set_aside_by": rollout_id, "since": dates.get(rollout_id)}
+        {
+            "name": name,
+            "set_aside_by": rollout_id,
+            "since": dates.get(rollout_id),
+            "removal": _removal(history, rollout_id, days),
+        }
         for rollout_id, names in aside.kept(app_dir).items()
         for name in names
     ]
+
+
+def _removal(history: list[dict[str, Any]], rollout_id: str, days: float | None) -> str | None:
+    """When a directory will be removed: only a rollout's own verification can make it due."""
+    if days is None:
+        return None
+    ripeness = judge(history, rollout_id, days, time.time(), current="")
+    return "removal due with the next rollout" if ripeness.unverified else ripeness.why

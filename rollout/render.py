@@ -175,7 +175,8 @@ def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     if interrupted:
         rows.append(("interrupted switch", f"{interrupted['rollout_id']}: {interrupted['next']}"))
     rows += [
-        (f"set aside {entry['name']}", f"since {entry['since']}") for entry in answer["set_aside"]
+        (f"set aside {entry['name']}", f"since {entry['since']}; {entry['removal']}")
+        for entry in answer["set_aside"]
     ]
     rows += [
         (str(line.get("at")), f"{line.get('event')}: {line.get('outcome', '')}".rstrip(": "))

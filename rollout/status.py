@@ -49,6 +49,7 @@ def status_of(
 def host_status(connections: Connections, host: Host, environment: str) -> dict[str, Any]:
     """One host's answer."""
     command = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"])]
+    command += ["--remove-after-days", str(host.settings["remove_after_days"])]
     done = connections.run(host, command, sudo=True)
     lines = [
         line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("{")

@@ -7,6 +7,9 @@ import json
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+FROM_NPM = "/usr/local/"
+"""Where Debian's npm installs for the whole host, and where programs are looked for first."""
+
 
 class GlobalNpmVersion(FactBase[str | None]):
     """Version of an npm package installed for the whole host, or None.
@@ -24,6 +27,23 @@ class GlobalNpmVersion(FactBase[str | None]):
         """The version that the manifest names."""
         text = "".join(output)
         return str(json.loads(text)["version"]) if text else None
+
+
+class NodeProgram(FactBase[list[str]]):
+    """Which Node.js the host's programs find: its path and its version, or nothing."""
+
+    def command(self) -> str:
+        """Both, a line each."""
+        return "command -v node && node --version || true"
+
+    @staticmethod
+    def default() -> list[str]:
+        """There is none."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """The version without its `v`."""
+        return [line.removeprefix("v") for line in output]
 
 
 class EnabledUnits(FactBase[list[str]]):

@@ -8,7 +8,10 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.host.facts import EnabledUnits, GlobalNpmVersion
+from roles.host.facts import FROM_NPM, EnabledUnits, GlobalNpmVersion, NodeProgram
+
+# Of the same time as Node.js 20.19, and for it.
+NPM = "10.9.4"
 
 
 @operation()
@@ -26,6 +29,33 @@ def global_npm_package(package: str, version: str) -> Iterator[StringCommand]:
         "npm install --global --no-fund --no-audit --no-update-notifier",
         QuoteString(f"{package}@{version}"),
     )
+
+
+@operation()
+def node_program(version: str) -> Iterator[StringCommand]:
+    """Install Node.js from the npm registry where the host's own is too old.
+
+    Args:
+        version: the exact version, such as 20.19.5; only its major counts for the host's own.
+    """
+    found = host.get_fact(NodeProgram)
+    if found and serves(*found, wanted=version):
+        host.noop(f"{found[0]} is {found[1]}")
+        return
+    # Debian's npm runs with Debian's Node.js only, so the other one gets an npm of its own.
+    built_for = """node-$(node -p 'process.platform + "-" + process.arch')@"""
+    yield StringCommand(
+        "npm install --global --no-fund --no-audit --no-update-notifier",
+        StringCommand(built_for, QuoteString(version), _separator=""),
+        f"npm@{NPM}",
+    )
+
+
+def serves(path: str, version: str, *, wanted: str) -> bool:
+    """Whether a Node.js will do where one is wanted; one from npm must be of just that version."""
+    if path.startswith(FROM_NPM):
+        return version == wanted
+    return int(version.split(".")[0]) >= int(wanted.split(".")[0])
 
 
 @operation()

@@ -7,7 +7,12 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.operations import files, server
 
-from roles.host.operations import enabled_units, global_npm_package, pm2_boot_unit
+from roles.host.operations import (
+    enabled_units,
+    global_npm_package,
+    node_program,
+    pm2_boot_unit,
+)
 from roles.shared.files import content_of, put
 from roles.shared.host_program import PROGRAM, ZIPAPP, zipapp
 from roles.shared.packages import packages_installed
@@ -27,11 +32,12 @@ def provision() -> None:
 
 
 def packages() -> None:
-    """Debian's packages and PM2."""
+    """Debian's packages, Node.js where Debian's is too old, and PM2."""
     packages_installed(
         name="Install Debian packages",
         packages=host.data.host_packages,
     )
+    node_program(name="Install Node.js", version=host.data.node_version)
     global_npm_package(name="Install PM2", package="pm2", version=host.data.pm2_version)
 
 

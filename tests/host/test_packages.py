@@ -41,6 +41,16 @@ def test_node_is_new_enough_for_baileys(target: Target) -> None:
     )
 
 
+def test_node_is_the_declared_one_or_the_hosts_own(host: Any, declared: Declared) -> None:
+    """A Node.js that somebody else put there goes its own way with the next update."""
+    path, running = host.check_output("command -v node && node --version").splitlines()
+    version, wanted = running.lstrip("v"), declared.text("node_version")
+    if path.startswith("/usr/local/"):
+        assert version == wanted, f"{path} is {version}, declared is {wanted}"
+    else:
+        assert int(version.split(".")[0]) >= int(wanted.split(".")[0]), f"{path} is {version}"
+
+
 def test_pm2_has_the_declared_version(host: Any, declared: Declared) -> None:
     """Everything known of PM2's stops and exit codes was measured with this version."""
     # `pm2 --version` may start a daemon, so its package is read instead.

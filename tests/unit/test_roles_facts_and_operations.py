@@ -23,6 +23,7 @@ FACTS = (
     "database.facts.PostgresqlObjects",
     "host.facts.EnabledUnits",
     "host.facts.GlobalNpmVersion",
+    "host.facts.NodeProgram",
     "sessions.facts.CrontabLines",
     "sessions.facts.PresentFiles",
     "shared.facts.HostProgramAnswer",
@@ -33,6 +34,7 @@ FACTS = (
 OPERATIONS = (
     "host.operations.enabled_units",
     "host.operations.global_npm_package",
+    "host.operations.node_program",
     "host.operations.pm2_boot_unit",
     "sessions.operations.cron_jobs_retired",
     "sessions.operations.scripts_archived",
