@@ -55,7 +55,12 @@ def serves(path: str, version: str, *, wanted: str) -> bool:
     """Whether a Node.js will do where one is wanted; one from npm must be of just that version."""
     if path.startswith(FROM_NPM):
         return version == wanted
-    return int(version.split(".")[0]) >= int(wanted.split(".")[0])
+    return major(version) >= major(wanted)
+
+
+def major(version: str) -> int:
+    """The first number of a version."""
+    return int(version.partition(".")[0])
 
 
 @operation()
