@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostswitch import errors, preflight, removal, resume, status, switch
+from hostswitch import errors, flagview, preflight, removal, resume, status, switch
 from hostswitch.command_env import read_plan, stage_env
 from hostswitch.errors import HostError, RefusedError
 from hostswitch.history import History
@@ -18,6 +18,7 @@ from hostswitch.lock import held
 from hostswitch.output import emit, progress, survive_controller
 from hostswitch.places import SEARCH_PATH, Places
 from hostswitch.plan import load
+from hostswitch.toggled import toggle
 from hostswitch.verified import token
 from sessionstore.errors import StoreError
 
@@ -137,6 +138,20 @@ def _env(parsed: argparse.Namespace, places: Places) -> int:
         return stage_env(plan, check_only=False)
 
 
+def _flags(parsed: argparse.Namespace, places: Places) -> int:
+    emit("result", outcome="seen", **flagview.show(flagview.read_plan(_text(parsed.plan)), places))
+    return errors.OK
+
+
+def _toggled(_parsed: argparse.Namespace, places: Places) -> int:
+    fields = toggle(sys.stdin.read())
+    places.prepare()
+    with held(places.lock, _login(), "toggled"):
+        line = History(places.history).add("flags", **fields)
+    emit("result", outcome="recorded", recorded=line)
+    return errors.OK
+
+
 def _record(_parsed: argparse.Namespace, places: Places) -> int:
     fields = token(sys.stdin.read())
     places.prepare()
@@ -184,6 +199,12 @@ def _plan_commands(commands: Any) -> None:
         ("preflight", _preflight, False, "say what a switch would change; changes nothing"),
         ("switch", _switch, False, "switch to what was staged; ends an open switch first"),
         ("env", _env, True, "stage the next .env beside the live one"),
+        (
+            "flags",
+            _flags,
+            False,
+            "show each flag in the file, the process and the service; read-only",
+        ),
         ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
         ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),
     ):
@@ -217,5 +238,7 @@ def _plain_commands(commands: Any) -> None:
     showing.set_defaults(command=_status)
     about = "take a verification's result (a JSON object on standard input) into the history"
     commands.add_parser("record", help=about, description=about).set_defaults(command=_record)
+    about = "take a proven toggle of flags (a JSON object on standard input) into the history"
+    commands.add_parser("toggled", help=about, description=about).set_defaults(command=_toggled)
     about = "the session store's own commands: see `baileys-hostswitch store --help`"
     commands.add_parser("store", help=about, add_help=False)

@@ -42,6 +42,11 @@ class Places:
         return self.state / "dump.pm2.before"
 
     @property
+    def started(self) -> Path:
+        """What the .env said when the last switch started the service."""
+        return self.state / "started.json"
+
+    @property
     def copies(self) -> Path:
         """Copies of live directories, one a rollout, until its switch has ended well."""
         return self.state / "copies"

@@ -27,6 +27,15 @@ def identity(pid: int) -> Identity | None:
     return Identity(pid, int(fields[19]))
 
 
+def started_at(pid: int) -> float | None:
+    """When a process began, in seconds since 1970; None if it is gone."""
+    found = identity(pid)
+    if found is None:
+        return None
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
+
+
 def alive(process: Identity) -> bool:
     """Whether exactly this process still runs."""
     return identity(process.pid) == process

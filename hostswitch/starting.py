@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostswitch import journal, processes, watch
+from hostswitch import journal, processes, started, watch
 from hostswitch.decisions import POSTGRES
 from hostswitch.errors import StepFailedError
 from hostswitch.gate import Company, Expectation
@@ -25,6 +25,7 @@ def start_stopped(switch: Switch) -> Verdict:
     host = switch.host
     logs = watch.log_sizes(switch.facts.logs)
     switch.journal.mark(journal.HEALTHY, "intent", logs=logs)
+    started.note(host)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
     switch.journal.mark(journal.HEALTHY, "start")
     return Watch(host, _expected(switch), logs).run()
@@ -64,6 +65,7 @@ def take_down(host: Host) -> None:
     Raises:
         StepFailedError: a process survived.
     """
+    started.forget(host)
     apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
     running = processes.tree({app.pid for app in apps if app.pid > 0})
     seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS

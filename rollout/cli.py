@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from roles.shared.plan import new_rollout_id
+from rollout import flags_cli
 from rollout.applying import Run, apply_environment
 from rollout.batches import AT_ONCE
 from rollout.console import progress, stdout_console
@@ -53,6 +54,8 @@ Only = Annotated[
     str,
     typer.Option(help="Only these checks; `disk`: is the disk really clean?", show_default=False),
 ]
+
+app.add_typer(flags_cli.app, name="flags")
 
 
 @app.command()

@@ -14,9 +14,9 @@ from roles.host.operations import (
     pm2_boot_unit,
 )
 from roles.shared.files import content_of, put
-from roles.shared.host_program import PROGRAM, ZIPAPP, zipapp
 from roles.shared.packages import packages_installed
 from roles.shared.plan import CONFIG_DIRECTORY, DATABASE_CA_FILE
+from roles.shared.program import PROGRAM, ZIPAPP, zipapp
 
 FOLDER = Path(__file__).parent
 STATE_DIRECTORY = "/var/lib/baileys-rollout"

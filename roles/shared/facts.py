@@ -11,7 +11,8 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 from pyinfra.api.state import StateStage
 
-from roles.shared.host_program import PROGRAM, streamed_command, streamed_stdin
+from roles.shared.host_program import streamed_command, streamed_stdin
+from roles.shared.program import PROGRAM
 from roles.shared.release_facts import DeclaredCommit
 from roles.shared.secret_lines import SecretLines
 

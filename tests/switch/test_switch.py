@@ -46,7 +46,8 @@ def assert_after(world: World, files: dict[str, str]) -> None:
 
 def assert_closed(world: World) -> None:
     """Nothing of an open switch is left: above all no plan with its password, no copy."""
-    left = {path.name for path in world.state.iterdir()} - {"lock", "history.jsonl", "copies"}
+    kept = {"lock", "history.jsonl", "copies", "started.json"}
+    left = {path.name for path in world.state.iterdir()} - kept
     assert left == set()
     copies = world.state / "copies"
     assert not copies.exists() or not list(copies.iterdir())

@@ -1,0 +1,50 @@
+"""What the .env said when the last switch started the service: no secrets, only the plan's flags.
+
+A later edit of the file does not reach the process; with this note it can be told what did.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+
+from hostswitch import clock, swap
+from hostswitch.disk import replace_file
+from hostswitch.envfile import parse
+from hostswitch.host import Host
+from hostswitch.places import Places
+
+_WINDOW = 10.0
+"""Seconds after the note in which PM2 has started the process that it is about."""
+
+
+def note(host: Host) -> None:
+    """Note the live file's flags, right before the service is started."""
+    values = parse(swap.read(host.plan.env_live) or b"")
+    flags = {name: values[name] for name in host.plan.flags if name in values}
+    line = {"at": time.time(), "boot": clock.boot_id(), "flags": flags}
+    replace_file(host.places.started, json.dumps(line).encode(), 0o600, None)
+
+
+def forget(host: Host) -> None:
+    """What runs from now on was not started by the switch that noted this."""
+    host.places.started.unlink(missing_ok=True)
+
+
+def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
+    """The flags that a process read from the file when it began.
+
+    Args:
+        places: where the note is.
+        began: the process's start, seconds since 1970.
+
+    Returns:
+        Names and values; None where the note is about another process, or missing.
+    """
+    try:
+        line = json.loads(places.started.read_bytes())
+        same = line["boot"] == clock.boot_id() and 0 <= began - line["at"] + 0.05 <= _WINDOW
+        return dict(line["flags"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

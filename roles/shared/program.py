@@ -1,0 +1,66 @@
+"""The program on the host: where it is, how it is built here, and the words that run it.
+
+Without pyinfra, so that the command can use it as well (gevent stays out of its process).
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ZIPAPP = "/usr/local/lib/baileys-rollout/hostswitch.pyz"
+PROGRAM = "/usr/local/sbin/baileys-hostswitch"
+
+# Reads "<length>\n", that many base64 characters and a newline, and runs them from memory; what
+# follows on standard input is the program's own. Byte-wise, so that nothing of that is swallowed.
+# Nothing is left on the host (DOMAIN.md section 6: a program can run from a memfd).
+LOADER = (
+    "import base64,os,sys\n"
+    "n=b''\n"
+    "while not n.endswith(b'\\n'): n+=os.read(0,1)\n"
+    "left=int(n)+1;parts=[]\n"
+    "while left:\n"
+    " part=os.read(0,min(left,65536));left-=len(part);parts.append(part)\n"
+    " if not part: sys.exit('the program was cut off on its way to the host')\n"
+    "fd=os.memfd_create('hostswitch',0)\n"
+    "with open(fd,'wb',closefd=False) as f: f.write(base64.b64decode(b''.join(parts)))\n"
+    "os.execv(sys.executable,['python3',f'/proc/self/fd/{fd}',*sys.argv[1:]])"
+)
+
+
+@cache
+def zipapp() -> bytes:
+    """The host program as built from this checkout; the same bytes from the same sources."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "hostswitch.pyz"
+        subprocess.run(
+            [sys.executable, "-m", "hostswitch.build", str(target)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        return target.read_bytes()
+
+
+def detached_words(arguments: str, rollout_id: str) -> str:
+    """The command that runs the installed program as a systemd unit of its own, and waits for it.
+
+    A controller or a network that dies takes the waiting ``systemd-run`` with it, not the unit.
+    Each run has a unit of its own: of two at once the second is told by the program's lock who holds
+    it; systemd would only say that the unit is there already.
+
+    Args:
+        arguments: the program's own.
+        rollout_id: names the unit.
+    """
+    unit = shlex.quote(f"baileys-hostswitch-{rollout_id}-{secrets.token_hex(2)}")
+    return (
+        f"systemd-run --quiet --collect --wait --pipe --unit={unit}"
+        f" --description='baileys-rollout: switch' {PROGRAM} {arguments}"
+    )

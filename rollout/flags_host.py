@@ -1,0 +1,176 @@
+"""One host's flags over SSH: look, stage and switch, record. Flags only; nothing else is touched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from roles.shared.plan import host_plan
+from roles.shared.program import LOADER, PROGRAM, ZIPAPP, detached_words, zipapp
+from rollout.applying import Run
+from rollout.errors import OperatorError
+from rollout.flag_catalogue import catalogue, revealed
+from rollout.inventory import Environment, Host
+from rollout.secret import Secret
+from rollout.ssh import Connections
+
+SWITCHED = ("switched", "nothing to do")
+
+
+class HostRefusedError(OperatorError):
+    """The host's program ended a step with a verdict: its ``outcome`` is refused, put back, locked …"""
+
+    def __init__(self, host: str, outcome: str, said: str) -> None:
+        self.host = host
+        self.outcome = outcome
+        super().__init__(f"{host}: {said}")
+
+
+def plain_flags(host: Host) -> dict[str, str]:
+    """The host's flags that are no secrets, as the ``.env`` spells them."""
+    flags: Mapping[str, Any] = host.settings["flags"]
+    return {name: str(one) for name, one in flags.items() if not isinstance(one, Secret)}
+
+
+def look(connections: Connections, host: Host) -> dict[str, Any]:
+    """What the host shows of its flags; the program is streamed, so that none need be installed.
+
+    Raises:
+        OperatorError: the host can't be reached, or does not answer.
+    """
+    program = base64.b64encode(zipapp()).decode()
+    stdin = "\n".join([str(len(program)), program, json.dumps(_looking(host))])
+    command = f"python3 -c {shlex.quote(LOADER)} flags --plan -"
+    done = connections.run(host, command, stdin=stdin.encode(), sudo=True)
+    return _answer(host, done)
+
+
+def _looking(host: Host) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch flags``: every flag of the catalogue and every declared one."""
+    settings = host.settings
+    flags: Mapping[str, Any] = settings["flags"]
+    return {
+        "env_live": f"{settings['app_dir']}/.env",
+        "service_user": settings["service_user"],
+        "pm2_home": f"{settings['service_home']}/.pm2",
+        "service_app": settings["service_app"],
+        "status_url": f"http://127.0.0.1:{settings['service_port']}/status",
+        "declared": {name: str(revealed(one)) for name, one in flags.items()},
+        "names": list(dict.fromkeys([*catalogue().flags, *flags])),
+        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+    }
+
+
+def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
+    """Every line of the host's history, oldest first."""
+    return list(_status(connections, host, 1_000_000)["history"])
+
+
+def _status(connections: Connections, host: Host, lines: int) -> dict[str, Any]:
+    words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", str(lines)]
+    return _answer(host, connections.run(host, words, sudo=True))
+
+
+def running_release(connections: Connections, environment: Environment, host: Host) -> str:
+    """The commit that the host runs, by a program of this very version.
+
+    Raises:
+        OperatorError: it has not been rolled out, or with another version of this package.
+    """
+    remedy = f"rollout apply {environment.name} --host {host.name}"
+    done = connections.run(host, ["sha256sum", ZIPAPP], sudo=True)
+    if done.returncode != 0:
+        raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
+    if done.stdout.split()[0].decode() != hashlib.sha256(zipapp()).hexdigest():
+        raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
+    shown = _status(connections, host, 0)
+    if not shown["current"] or not shown["revision"]:
+        raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
+    return str(shown["revision"])
+
+
+def stage(connections: Connections, host: Host) -> list[dict[str, Any]]:
+    """Have the next ``.env`` hold the host's flags, and no other change.
+
+    Returns:
+        What changes: name, from, to; secrets masked.
+
+    Raises:
+        HostRefusedError: the live file is not what it should be.
+    """
+    app_dir = host.settings["app_dir"]
+    flags: Mapping[str, Any] = host.settings["flags"]
+    plan = {
+        "env_live": f"{app_dir}/.env",
+        "env_next": f"{app_dir}/.env.next",
+        "service_user": host.settings["service_user"],
+        "settings": {name: str(revealed(one)) for name, one in flags.items()},
+        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+    }
+    done = connections.run(
+        host, [PROGRAM, "env", "--plan", "-"], stdin=json.dumps(plan).encode(), sudo=True
+    )
+    return list(_answer(host, done)["changes"])
+
+
+def switch(
+    connections: Connections, environment: Environment, host: Host, run: Run, commit: str
+) -> dict[str, Any]:
+    """Let the host's switch take the staged flags up, on the release that runs.
+
+    Args:
+        connections: the SSH connections.
+        environment: the environment.
+        host: the host, its flags as they are to be.
+        run: who and why.
+        commit: the commit that runs there; it stays.
+
+    Returns:
+        The switch's own record.
+
+    Raises:
+        HostRefusedError: refused, put back, left stopped, or another run is at work.
+        OperatorError: the connection broke; the switch goes on by itself.
+    """
+    data = {
+        **host.settings,
+        **run.overrides(),
+        "environment": environment.name,
+        "legacy_directories": [],
+    }
+    plan = {**host_plan(data, host.name, commit), "flags": plain_flags(host)}
+    command = detached_words("switch --plan -", run.rollout_id)
+    done = connections.run(host, command, stdin=json.dumps(plan).encode(), sudo=True)
+    return _answer(host, done)
+
+
+def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:
+    """Write a proven toggle into the host's history.
+
+    Raises:
+        OperatorError: the host did not take it.
+    """
+    done = connections.run(host, [PROGRAM, "toggled"], stdin=json.dumps(line).encode(), sudo=True)
+    _answer(host, done)
+
+
+def _answer(host: Host, done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    """The last JSON object that the host program printed.
+
+    Raises:
+        HostRefusedError: it ended with an error, in its own words.
+        OperatorError: it said nothing that can be read.
+    """
+    lines = [one for one in done.stdout.decode(errors="replace").splitlines() if one[:1] == "{"]
+    answer = dict(json.loads(lines[-1])) if lines else {}
+    if done.returncode == 0 and answer:
+        return answer
+    if "error" in answer:
+        raise HostRefusedError(host.name, str(answer.get("outcome", "error")), answer["error"])
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    raise OperatorError(f"{host.name}: {said[-1] if said else 'the host program said nothing'}")
