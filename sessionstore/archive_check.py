@@ -7,9 +7,10 @@ import os
 import sys
 import tarfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from sessionstore.descriptors import closing
 from sessionstore.errors import ArchiveProblem
@@ -54,21 +55,62 @@ def check(
     """
     started = time.monotonic()
     expected = read_manifest(manifest)
-    if not os.path.isfile(identity_file):
-        raise ArchiveProblem("no such identity file", identity_file)
-    if archive == "-":
-        _compare(stdin or sys.stdin.buffer, identity_file, expected)
-    else:
-        try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(archive, flags)
-        except OSError as error:
-            raise ArchiveProblem(f"cannot open the archive: {error.strerror}", archive) from None
-        with closing(fd):
-            _compare(fd, identity_file, expected)
+    read_archive(archive, expected, identity_file, stdin=stdin)
     return CheckReport(
         expected.files, expected.directories, expected.bytes, time.monotonic() - started
     )
+
+
+class Sink(Protocol):
+    """Takes what is in an archive, member by member; each was found in the manifest before."""
+
+    def directory(self, path: str) -> None:
+        """Take a directory.
+
+        Args:
+            path: below the archived one; "." for itself.
+        """
+
+    def file(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Take a file.
+
+        Args:
+            path: below the archived directory.
+            chunks: its content; all of them must be taken.
+        """
+
+
+def read_archive(
+    archive: str,
+    expected: Manifest,
+    identity_file: str,
+    *,
+    sink: Sink | None = None,
+    stdin: IO[bytes] | None = None,
+) -> None:
+    """Decrypt an archive, compare everything in it with its manifest, and pass it on.
+
+    Args:
+        archive: path, or "-" for standard input.
+        expected: its manifest.
+        identity_file: path of a file with an age identity.
+        sink: what takes the members; it is told of a difference only by this function's error.
+        stdin: what "-" reads; by default the process's own.
+
+    Raises:
+        ArchiveProblem: it can't be opened, or differs; the first difference is named.
+    """
+    if not os.path.isfile(identity_file):
+        raise ArchiveProblem("no such identity file", identity_file)
+    if archive == "-":
+        _compare(stdin or sys.stdin.buffer, identity_file, expected, sink)
+        return
+    try:
+        fd = os.open(archive, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise ArchiveProblem(f"cannot open the archive: {error.strerror}", archive) from None
+    with closing(fd):
+        _compare(fd, identity_file, expected, sink)
 
 
 class _Hashing:
@@ -84,12 +126,14 @@ class _Hashing:
         return data
 
 
-def _compare(source: int | IO[bytes], identity_file: str, expected: Manifest) -> None:
+def _compare(
+    source: int | IO[bytes], identity_file: str, expected: Manifest, sink: Sink | None
+) -> None:
     with Decryption(source, identity_file) as decryption:
         stream = _Hashing(decryption.output)
         trouble: ArchiveProblem | None = None
         try:
-            _compare_members(stream, expected)
+            _compare_members(stream, expected, sink)
             while stream.read(CHUNK):
                 pass
         except tarfile.TarError as error:
@@ -105,16 +149,23 @@ def _compare(source: int | IO[bytes], identity_file: str, expected: Manifest) ->
         raise ArchiveProblem("the plain stream is not what the manifest says")
 
 
-def _compare_members(stream: _Hashing, expected: Manifest) -> None:
+def _compare_members(stream: _Hashing, expected: Manifest, sink: Sink | None) -> None:
     waiting = dict(expected.entries)
     members: Any = stream
     with tarfile.open(fileobj=members, mode="r|", errors="surrogateescape") as tar:
         for member in tar:
-            found = _entry(tar, member, expected.name)
-            entry = waiting.pop(found.path, None)
+            path = (
+                "."
+                if member.name == expected.name
+                else member.name.removeprefix(f"{expected.name}/")
+            )
+            entry = waiting.pop(path, None)
+            if entry is None:
+                raise ArchiveProblem("a member of the archive is not in the manifest", path)
+            found = _entry(tar, member, path, sink)
             if entry != found:
-                what = "not in the manifest" if entry is None else _difference(entry, found)
-                raise ArchiveProblem(f"a member of the archive is {what}", found.path)
+                what = _difference(entry, found)
+                raise ArchiveProblem(f"a member of the archive is {what}", path)
     if waiting:
         raise ArchiveProblem("the archive lacks a file of the manifest", next(iter(waiting)))
 
@@ -124,14 +175,25 @@ def _difference(expected: Entry, found: Entry) -> str:
     return "not as recorded: " + ", ".join(name for name, one, other in pairs if one != other)
 
 
-def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, top: str) -> Entry:
-    path = "." if member.name == top else member.name.removeprefix(f"{top}/")
-    digest = hashlib.sha256()
-    file = tar.extractfile(member) if member.isreg() else None
-    while file and (chunk := file.read(CHUNK)):
-        digest.update(chunk)
+def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, sink: Sink | None) -> Entry:
     if not (member.isreg() or member.isdir()):
         raise ArchiveProblem("a member of the archive is neither file nor directory", path)
+    digest = hashlib.sha256()
+
+    def content() -> Iterator[bytes]:
+        file = tar.extractfile(member)
+        while file and (chunk := file.read(CHUNK)):
+            digest.update(chunk)
+            yield chunk
+
+    if member.isdir():
+        if sink:
+            sink.directory(path)
+    elif sink:
+        sink.file(path, content())
+    else:
+        for _ in content():
+            pass
     mtime = Decimal(member.pax_headers.get("mtime", str(member.mtime)))
     return Entry(
         path,

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from dataclasses import asdict
 from typing import Any
 
-from sessionstore import archive
-from sessionstore.commands.shared import OK, actions_of, emit
+from sessionstore import archive, extraction, retention
+from sessionstore.commands.shared import (
+    CHANGES,
+    OK,
+    UsageError,
+    actions_of,
+    emit,
+    read_plan,
+    takes_plan,
+)
 from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import printable
+from sessionstore.grammar import company_of
+from sessionstore.sealed import exclusive
+from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, discard, look
 
 
 def add(commands: Any) -> None:
@@ -34,6 +48,23 @@ def add(commands: Any) -> None:
     verify.add_argument("archive")
     verify.add_argument("--manifest", required=True)
     verify.set_defaults(run=_archive_verify)
+    extract = actions.add_parser("extract", help="get a directory back out of its archive, exactly")
+    extract.add_argument("archive", help="the file, or - for standard input")
+    extract.add_argument("--manifest", required=True)
+    extract.add_argument("--identity", required=True, help="file with an age identity")
+    extract.add_argument("--to", required=True, help="a directory that is not there yet")
+    extract.set_defaults(run=_archive_extract)
+    listing = actions.add_parser("list", help="what is kept in a directory of archives")
+    listing.add_argument("directory")
+    listing.add_argument("--verify", action="store_true", help="hash each of them again")
+    listing.set_defaults(run=_archive_list)
+    prune = actions.add_parser(
+        "prune", help="delete archives past their keep time whose companies are safe elsewhere"
+    )
+    prune.add_argument("directory")
+    prune.add_argument("--keep-days", type=float, required=True, help="keep each at least so long")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
+    takes_plan(prune, _archive_prune)
 
 
 def _archive_create(arguments: argparse.Namespace) -> int:
@@ -53,3 +84,57 @@ def _archive_verify(arguments: argparse.Namespace) -> int:
     manifest = archive.verify_on_disk(arguments.archive, arguments.manifest)
     emit("result", outcome="verified on disk", files=manifest.files, bytes=manifest.bytes)
     return OK
+
+
+def _archive_extract(arguments: argparse.Namespace) -> int:
+    report = extraction.extract(
+        arguments.archive, arguments.manifest, arguments.identity, arguments.to
+    )
+    emit("result", outcome="extracted", **asdict(report))
+    return OK
+
+
+def _archive_list(arguments: argparse.Namespace) -> int:
+    shelf = look(arguments.directory, hashed=arguments.verify)
+    now = time.time()
+    for one in shelf:
+        emit("archive", **asdict(one), age_days=_age(one, now))
+        age = "?" if one.created is None else f"{_age(one, now):,.0f} d"
+        words = f"{age:>7}  {one.archive_bytes:>13,} B  {one.files:>9,} files  {one.state:<8}"
+        print(f"{words}  {printable(one.name or one.manifest)}", file=sys.stderr)
+    bad = [one for one in shelf if one.state in (DAMAGED, MISSING)]
+    outcome = "damaged" if bad else "listed"
+    total = sum(one.archive_bytes for one in shelf if one.state != GONE)
+    emit("result", outcome=outcome, archives=len(shelf), bytes=total, bad=len(bad))
+    return CHANGES if bad else OK
+
+
+def _age(one: Shelved, now: float) -> float | None:
+    return None if one.created is None else round((now - one.created) / retention.DAY, 1)
+
+
+def _archive_prune(arguments: argparse.Namespace) -> int:
+    from sessionstore import database
+
+    plan = read_plan()
+    if not arguments.keep_days >= 1:
+        raise UsageError("--keep-days must be 1 or more")
+    with exclusive(arguments.directory):
+        shelf = look(arguments.directory, hashed=True)
+        with database.connect(plan["database"]) as conn:
+            # The clock that runs behind decides: one that was set a year on must delete nothing.
+            now = min(time.time(), database.clock(conn))
+            known = {company_of(name) or name for name, _ in database.all_credentials(conn)}
+        answers = retention.judge(
+            shelf, arguments.keep_days, now, known, frozenset(plan.get("in_use", ()))
+        )
+        for one, answer in zip(shelf, answers, strict=True):
+            emit("archive", **asdict(answer))
+            word = "prune" if answer.prune else "keep"
+            print(f"{word}  {printable(one.name or one.manifest)}: {answer.why}", file=sys.stderr)
+            if answer.prune and not arguments.dry_run:
+                discard(one, answer.why)
+    gone = sum(answer.prune for answer in answers)
+    outcome = "nothing to do" if not gone else "would prune" if arguments.dry_run else "pruned"
+    emit("result", outcome=outcome, pruned=gone, kept=len(answers) - gone)
+    return CHANGES if gone and arguments.dry_run else OK

@@ -1,0 +1,192 @@
+"""The archives in a directory: what each holds, how old it is, whether it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from sessionstore.archive import verify_on_disk
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import ArchiveProblem
+from sessionstore.grammar import CREDENTIALS, company_of, decode
+from sessionstore.manifest import Manifest, read_manifest
+from sessionstore.sealed import write_file
+
+SEALED, LISTING, PRUNED = ".tar.zst.age", ".manifest.jsonl", ".pruned.json"
+
+WHOLE = "whole"
+UNCHECKED = "there"
+DAMAGED = "damaged"
+MISSING = "missing"
+GONE = "pruned"
+#: Every state of an archive, with what it means.
+STATES: dict[str, str] = {
+    WHOLE: "hashed now, and it is what its manifest says",
+    UNCHECKED: "there, of the right size; not hashed",
+    DAMAGED: "not what its manifest says, or the manifest itself can't be read",
+    MISSING: "the manifest is there, the archive is not, and nothing says that it was pruned",
+    GONE: "pruned; the manifest and the reason are kept",
+}
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """One archive.
+
+    Attributes:
+        archive: path of the encrypted file.
+        manifest: path of its manifest.
+        name: of the archived directory; "" where the manifest can't be read.
+        state: one of :data:`STATES`.
+        detail: more, where the state is DAMAGED or GONE.
+        created: seconds since 1970, by the clock of the host that made it; None if unknown.
+        files: in it.
+        bytes: of the files.
+        archive_bytes: of the encrypted file, as the manifest says.
+        companies: bare ids of the companies that have session files in it.
+        credentials: those of them whose creds.json is in it.
+        nameless: whether it holds session files that no directory's name gives a company for.
+    """
+
+    archive: str
+    manifest: str
+    name: str
+    state: str
+    detail: str
+    created: float | None
+    files: int
+    bytes: int
+    archive_bytes: int
+    companies: tuple[str, ...]
+    credentials: tuple[str, ...]
+    nameless: bool
+
+
+def look(directory: str, *, hashed: bool) -> list[Shelved]:
+    """List the archives in a directory and in those below it.
+
+    Args:
+        directory: where archives are kept; links in it are not followed.
+        hashed: whether each is hashed as it lies on the disk, which reads all of it.
+
+    Returns:
+        One entry for each manifest of an archive, the oldest first.
+
+    Raises:
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
+    with closing(open_directory(directory)):
+        pass
+    found = [
+        _shelved(os.path.join(place, name), hashed=hashed)
+        for place, _, names in os.walk(directory)
+        for name in names
+        if name.endswith(LISTING) and not name.startswith(".")
+    ]
+    return sorted(found, key=lambda one: (one.created or 0.0, one.manifest))
+
+
+def _shelved(manifest_path: str, *, hashed: bool) -> Shelved:
+    archive = manifest_path.removesuffix(LISTING) + SEALED
+    try:
+        manifest = read_manifest(manifest_path)
+    except ArchiveProblem as error:
+        return Shelved(
+            archive, manifest_path, "", DAMAGED, error.what, None, 0, 0, 0, (), (), nameless=True
+        )
+    state, detail = _state(archive, manifest_path, manifest, hashed=hashed)
+    companies, credentials, nameless = _companies(manifest)
+    return Shelved(
+        archive,
+        manifest_path,
+        manifest.name,
+        state,
+        detail,
+        _seconds(manifest.created_at),
+        manifest.files,
+        manifest.bytes,
+        manifest.archive_bytes,
+        companies,
+        credentials,
+        nameless,
+    )
+
+
+def _state(
+    archive: str, manifest_path: str, manifest: Manifest, *, hashed: bool
+) -> tuple[str, str]:
+    try:
+        size = os.lstat(archive).st_size
+    except FileNotFoundError:
+        return _absent(archive)
+    except OSError as error:
+        return DAMAGED, error.strerror or ""
+    if size != manifest.archive_bytes:
+        return DAMAGED, f"{size:,} bytes, not {manifest.archive_bytes:,}"
+    if not hashed:
+        return UNCHECKED, ""
+    try:
+        verify_on_disk(archive, manifest_path)
+    except ArchiveProblem as error:
+        return DAMAGED, error.what
+    return WHOLE, ""
+
+
+def _absent(archive: str) -> tuple[str, str]:
+    note = archive.removesuffix(SEALED) + PRUNED
+    try:
+        with open(note, encoding="utf-8") as file:
+            return GONE, str(json.load(file)["why"])
+    except FileNotFoundError:
+        return MISSING, ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return MISSING, "the note about its pruning can't be read"
+
+
+def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    found, paired, nameless = set(), set(), False
+    for path, entry in manifest.entries.items():
+        parent, _, name = path.rpartition("/")
+        if entry.directory or (name != CREDENTIALS and decode(name) is None):
+            continue
+        company = company_of(os.path.basename(parent) if parent else manifest.name)
+        if company is None:
+            nameless = True
+            continue
+        found.add(company)
+        if name == CREDENTIALS:
+            paired.add(company)
+    return tuple(sorted(found)), tuple(sorted(paired)), nameless
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return at.timestamp() if at.tzinfo else None
+
+
+def discard(one: Shelved, why: str) -> None:
+    """Delete an archive; its manifest stays, with a note that says why.
+
+    Args:
+        one: from :func:`look`.
+        why: the reason.
+
+    Raises:
+        ArchiveProblem: it can't be deleted.
+    """
+    directory, name = os.path.split(one.archive)
+    at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    note = json.dumps({"pruned_at": at, "why": why}).encode("ascii") + b"\n"
+    try:
+        with closing(open_directory(directory)) as fd:
+            # The note first: an archive that is gone without one counts as missing.
+            write_file(fd, name.removesuffix(SEALED) + PRUNED, note)
+            os.unlink(name, dir_fd=fd)
+            os.fsync(fd)
+    except OSError as error:
+        raise ArchiveProblem(f"cannot delete the archive: {error.strerror}", one.archive) from None

@@ -1,0 +1,102 @@
+"""Archives on the shelf: listed, extracted, and pruned only where their companies are safe."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sessionstore.database import Connection
+
+from .session_files import COMPANY, write_company
+from .test_commands import run
+
+pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """Archives of two companies and of a flat directory, dated back 200 days."""
+    identity = tmp_path / "identity"
+    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    for name, company in (("sessions", COMPANY), ("other", "777"), ("flat", "5")):
+        write_company(tmp_path / name, company, pre_keys=2)
+    (tmp_path / "flat" / "company_5").rename(tmp_path / "test_auth")
+    place = tmp_path / "archives" / "rollout-1"
+    place.mkdir(parents=True)
+    for name in ("sessions", "other", "test_auth"):
+        where = ("--out", str(place), "--name", name, "--recipient", recipient)
+        assert run("archive", "create", str(tmp_path / name), *where)[0] == 0
+        listing = place / f"{name}.manifest.jsonl"
+        first, rest = listing.read_text().split("\n", 1)
+        head = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
+        listing.write_text(f"{json.dumps(head)}\n{rest}")
+    return tmp_path / "archives"
+
+
+def left(shelf: Path) -> set[str]:
+    """Archives that are there."""
+    return {path.name.partition(".")[0] for path in shelf.rglob("*.age")}
+
+
+def test_list_and_extract(shelf: Path, tmp_path: Path) -> None:
+    """What is kept, how old, and back again."""
+    code, events, said = run("archive", "list", str(shelf), "--verify")
+    assert code == 0 and [event.get("name") for event in events[:-1]] == [
+        "other",
+        "sessions",
+        "test_auth",
+    ]
+    assert events[1]["companies"] == [COMPANY] and events[1]["state"] == "whole"
+    assert events[2]["nameless"] and events[0]["age_days"] > 1000 and "sessions" in said
+    given = (
+        events[1]["archive"],
+        *("--manifest", events[1]["manifest"], "--identity", str(tmp_path / "identity")),
+    )
+    code, events, _ = run("archive", "extract", *given, "--to", str(tmp_path / "back"))
+    assert (code, events[-1]["outcome"]) == (0, "extracted")
+    assert (tmp_path / "back" / f"company_{COMPANY}" / "creds.json").exists()
+    assert run("archive", "extract", *given, "--to", str(tmp_path / "back"))[0] == 3
+    (shelf / "rollout-1" / "sessions.tar.zst.age").unlink()
+    code, events, _ = run("archive", "list", str(shelf))
+    assert code == 2 and events[1]["state"] == "missing"
+
+
+def test_prune_spares_what_the_database_lacks(
+    shelf: Path, conn: Connection, database: dict[str, str]
+) -> None:
+    """Time alone deletes nothing; the manifest of what went is kept, with the reason."""
+    conn.execute("INSERT INTO whatsapp_auth VALUES (%s, '{}')", [COMPANY])
+    command = ("archive", "prune", str(shelf), "--plan", "-", "--keep-days")
+    plan = {"database": database}
+    assert run(*command, "0", plan=plan)[0] == 1
+    assert run(*command, "100000", plan=plan)[1][-1]["pruned"] == 0
+    code, events, _ = run(*command, "30", "--dry-run", plan=plan)
+    assert (code, events[-1]["outcome"], left(shelf)) == (
+        2,
+        "would prune",
+        {"sessions", "other", "test_auth"},
+    )
+    relied_on = str(shelf / "rollout-1" / "sessions.tar.zst.age")
+    assert run(*command, "30", plan={**plan, "in_use": [relied_on]})[1][-1]["pruned"] == 0
+    code, events, said = run(*command, "30", plan=plan)
+    assert (code, events[-1]["pruned"]) == (0, 1)
+    assert left(shelf) == {"other", "test_auth"}
+    assert "the database lacks company 777" in said and "whose session files" in said
+    code, events, _ = run("archive", "list", str(shelf))
+    state = {event["name"]: (event["state"], event["detail"]) for event in events[:-1]}
+    assert state["sessions"][0] == "pruned" and "in the database" in state["sessions"][1]
+    assert code == 0 and run(*command, "30", plan=plan)[1][-1]["outcome"] == "nothing to do"
+
+
+def test_prune_needs_the_database(shelf: Path) -> None:
+    """Unreachable is not empty, and not full either."""
+    nowhere = {"database": {"host": "127.0.0.1", "port": 1}}
+    command = ("archive", "prune", str(shelf), "--plan", "-", "--keep-days", "1")
+    assert run(*command, plan=nowhere)[0] == 1 and len(left(shelf)) == 3

@@ -1,0 +1,105 @@
+"""An archive gives its directory back exactly, or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sessionstore import archive
+from sessionstore.archive import ArchiveReport
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import ArchiveProblem, Refused
+from sessionstore.extraction import extract
+from sessionstore.manifest import entry_of
+from sessionstore.whole import walk
+
+pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    """An age identity."""
+    path = tmp_path / "identity"
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A directory with odd names, modes, owners and times."""
+    root = tmp_path / "sessions"
+    (root / "company_1" / "deep").mkdir(parents=True)
+    for number, name in enumerate(("creds.json", "-dash", "new\nline", os.fsdecode(b"\xff.json"))):
+        path = root / "company_1" / name
+        path.write_bytes(b"x" * number * 700)
+        path.chmod(0o600 + number)
+        if os.geteuid() == 0:
+            os.chown(path, 1000 + number, 2000)
+        os.utime(path, ns=(1, 1_700_000_000_123_456_700 + number))
+    (root / "company_1" / "deep").chmod(0o500)
+    os.utime(root / "company_1", ns=(1, 1_600_000_000_000_000_001))
+    os.utime(root, ns=(1, 1_600_000_000_000_000_002))
+    return root
+
+
+def archived(source: Path, identity: Path) -> ArchiveReport:
+    """The directory's archive."""
+    out = source.parent / "archives"
+    out.mkdir(exist_ok=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    with closing(open_directory(str(source))) as fd:
+        return archive.create(fd, str(out), source.name, [recipient])
+
+
+def described(root: Path) -> dict[str, object]:
+    """Everything that must come back."""
+    with closing(open_directory(str(root))) as fd:
+        return {node.path: entry_of(node) for node in walk(fd).nodes}
+
+
+def test_everything_comes_back_exactly(source: Path, identity: Path, tmp_path: Path) -> None:
+    """Names, modes, owners, times to the nanosecond, contents."""
+    made = archived(source, identity)
+    (tmp_path / "back.extracting").mkdir()  # a run that was killed left it
+    (tmp_path / "back.extracting" / "half").write_text("x")
+    report = extract(made.archive, made.manifest, str(identity), str(tmp_path / "back"))
+    assert (report.files, report.directories) == (4, 3)
+    assert described(tmp_path / "back") == described(source)
+    assert not (tmp_path / "back.extracting").exists()
+
+
+def test_nothing_is_ever_written_over(source: Path, identity: Path) -> None:
+    """What is there may be newer."""
+    made = archived(source, identity)
+    before = described(source)
+    with pytest.raises(Refused, match="there already"):
+        extract(made.archive, made.manifest, str(identity), str(source))
+    assert described(source) == before
+
+
+@pytest.mark.parametrize("harm", ["bit", "cut", "manifest", "identity"])
+def test_a_damaged_archive_leaves_nothing(
+    source: Path, identity: Path, tmp_path: Path, harm: str
+) -> None:
+    """Half a session directory looks like a whole one to a service."""
+    made = archived(source, identity)
+    sealed, listing = Path(made.archive), Path(made.manifest)
+    content = sealed.read_bytes()
+    if harm == "bit":
+        sealed.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) + content[-199:])
+    elif harm == "cut":
+        sealed.write_bytes(content[:-1])
+    elif harm == "manifest":
+        listing.write_bytes(listing.read_bytes().replace(b'"company_1/-dash"', b'"../outside"'))
+    else:
+        identity.unlink()
+        subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    with pytest.raises(ArchiveProblem):
+        extract(str(sealed), str(listing), str(identity), str(tmp_path / "back"))
+    assert not list(tmp_path.glob("back*")) and not list(tmp_path.glob("**/outside"))
