@@ -13,8 +13,9 @@ from roles.release import tasks as release
 from roles.schema import tasks as schema
 from roles.service import tasks as service
 from roles.sessions import tasks as sessions
-from roles.shared.guard import answer_without_delay, one_active_host
+from roles.shared.guard import answer_without_delay, checked_settings, one_active_host
 
+checked_settings()
 one_active_host()
 answer_without_delay()
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from rollout.ansible_places import keep_the_last_key, place_of_error, places_of
+from rollout.settings_where import is_encrypted, settings_files
 from rollout.variable_folders import variable_folders
 from rollout.wire import SECRET_MARK
 
@@ -72,20 +74,19 @@ def vault_ids(environment: str) -> list[str]:
     """Whose vault passwords are needed, as Ansible wants to be told.
 
     Each folder of ``group_vars`` has its own, called as the folder; what is encrypted for all of
-    them, or in the inventory, has that of the environment's most special folder.
+    them, or beside them, has that of the environment's most special folder.
     """
-    *own, common = variable_folders(environment)
-    encrypted = [folder.name for folder in own if any(map(is_encrypted, folder.glob("*.yml")))]
-    beside = [*common.glob("*.yml"), ROOT / "inventory" / f"{environment}.yml"]
-    if not encrypted and any(map(is_encrypted, beside)):
-        encrypted = [own[0].name]
-    return [f"{name}@{ROOT / 'inventory' / 'vault-password-client.py'}" for name in encrypted]
+    own = variable_folders(environment)[:-1]
+    locked = [path for path in settings_files(environment) if needs_password(path)]
+    names = [folder.name for folder in own if any(folder in path.parents for path in locked)]
+    if locked and not names:
+        names = [own[0].name]
+    return [f"{name}@{ROOT / 'inventory' / 'vault-password-client.py'}" for name in names]
 
 
-def is_encrypted(path: Path) -> bool:
+def needs_password(path: Path) -> bool:
     """Whether a file is encrypted as a whole, or holds an inline ``!vault`` value."""
-    content = path.read_bytes()
-    return content.startswith(b"$ANSIBLE_VAULT") or b"!vault" in content
+    return is_encrypted(path) or b"!vault" in path.read_bytes()
 
 
 def role_defaults() -> dict[str, Any]:
@@ -105,9 +106,10 @@ def read(environment: str) -> dict[str, Any]:
         environment: its name: ``inventory/NAME.yml``.
 
     Returns:
-        ``{"hosts": [{"name", "groups", "variables"}], "broken": {variable: reason}}``, hosts in the
-        inventory's order.
+        ``{"hosts": [{"name", "groups", "variables", "places", "broken"}]}``, hosts in the inventory's
+        order; ``places`` as ``places_of`` gives them, ``broken`` variable → why it does not template.
     """
+    keep_the_last_key()
     from ansible.cli import CLI
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
@@ -122,19 +124,37 @@ def read(environment: str) -> dict[str, Any]:
         loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
     )
     variables = VariableManager(loader=loader, inventory=inventory)
+    hosts = inventory.get_hosts("all", order="inventory")
+    encrypted = {
+        str(path.relative_to(ROOT)) for path in settings_files(environment) if is_encrypted(path)
+    }
+    return {
+        "hosts": [
+            host_entry(loader, host, variables.get_vars(host=host), encrypted) for host in hosts
+        ]
+    }
+
+
+def host_entry(
+    loader: Any, host: Any, raw: Mapping[str, Any], encrypted: Collection[str]
+) -> dict[str, Any]:
+    """One host as JSON data; every text of an encrypted file is secret."""
     broken: dict[str, str] = {}
-    hosts = [
-        {
-            "name": host.name,
-            "groups": sorted(group.name for group in host.get_groups() if group.name != "all"),
-            "variables": host_variables(loader, variables.get_vars(host=host), broken),
-        }
-        for host in inventory.get_hosts("all", order="inventory")
-    ]
-    return {"hosts": hosts, "broken": broken}
+    declared = {name: value for name, value in raw.items() if name not in MAGIC_VARIABLES}
+    places = places_of({host.name: host.name, **declared})
+    from_vault = {name for name in declared if places.get(name, "").rpartition(":")[0] in encrypted}
+    return {
+        "name": host.name,
+        "groups": sorted(group.name for group in host.get_groups() if group.name != "all"),
+        "variables": host_variables(loader, raw, from_vault, broken),
+        "places": places,
+        "broken": broken,
+    }
 
 
-def host_variables(loader: Any, raw: Mapping[str, Any], broken: dict[str, str]) -> dict[str, Any]:
+def host_variables(
+    loader: Any, raw: Mapping[str, Any], from_vault: Collection[str], broken: dict[str, str]
+) -> dict[str, Any]:
     """The templated variables of one host; what does not template goes into ``broken``."""
     from ansible.errors import AnsibleError
     from ansible.template import Templar, trust_as_template
@@ -149,7 +169,7 @@ def host_variables(loader: Any, raw: Mapping[str, Any], broken: dict[str, str]) 
             templated[name] = templar.template(merged[name])
         except AnsibleError as error:
             broken[name] = str(error).splitlines()[0]
-    in_vault = {name for name in templated if name.startswith(VAULT_PREFIX)}
+    in_vault = {name for name in templated if name.startswith(VAULT_PREFIX) or name in from_vault}
     in_vault |= {name for name in declared if type(merged[name]).__name__ == "EncryptedString"}
     found = {text for name in in_vault for text in leaves(templated.get(name))}
     # An example's placeholder is no secret: it stands in plain settings too, and is to be reported.
@@ -199,7 +219,9 @@ def main() -> int:
     try:
         found = read(sys.argv[1])
     except Exception as error:  # the parent shows one sentence, whatever Ansible raised
-        print(" ".join(str(error).split()), file=sys.stderr)
+        place = place_of_error(error)
+        text = f"{place}: {error}" if place else str(error)
+        print(" ".join(text.split()), file=sys.stderr)
         return 1
     json.dump(found, sys.stdout)
     return 0

@@ -5,73 +5,109 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
 
 from roles.shared.plan import new_rollout_id
 from rollout import flags_cli
+from rollout.answers import (
+    apply_answer,
+    error_answer,
+    plan_answer,
+    status_answer,
+    verify_answer,
+)
 from rollout.applying import Run, apply_environment
 from rollout.batches import AT_ONCE
-from rollout.console import progress, stdout_console
+from rollout.cli_options import (
+    AsJson,
+    Batch,
+    EnvironmentName,
+    JunitFile,
+    Only,
+    OnlyHost,
+    Reason,
+)
+from rollout.console import WIDTH, progress, stdout_console
 from rollout.errors import OperatorError
-from rollout.inventory import Environment, Host, load
+from rollout.inventory import Environment, Host, environment_names, load
+from rollout.junit import write_junit
 from rollout.planning import exit_code, plan_hosts
 from rollout.render import render_plan, render_report, render_status, render_verification
 from rollout.reporting import report_of, save_report
 from rollout.status import status_of
 from rollout.verification import verify
 
+# `\b` keeps the lines below it as they are.
 app = typer.Typer(
     help=(
         "Roll a Baileys WhatsApp service out to its servers, and prove it.\n\n"
         "A rollout provisions the server, migrates the schema, stages release and flags, switches "
         "the service in one undoable step, verifies the host as it really is, and removes the "
         "session files that were proven safe elsewhere.\n\n"
-        "Start with: rollout plan lab"
+        "\b\n"
+        "The usual way, in this order:\n"
+        "  rollout plan production               what would change; changes nothing\n"
+        "  rollout apply production --reason …   do it, host after host\n"
+        "  rollout verify production             is everything as declared?\n"
+        "  rollout status production             what runs, what is set aside\n\n"
+        "\b\n"
+        "Exit codes of every command:\n"
+        "  0    done, or nothing to do\n"
+        "  1    an error, a refusal or a failed check; the text says what mends it\n"
+        "  2    plan only: there are changes\n"
+        "  64   a mistyped command or option\n"
+        "  130  interrupted (Ctrl-C); a switch on a host goes on by itself\n\n"
+        "\b\n"
+        "Environments are inventory/NAME.yml with group_vars/NAME/. All mistakes in\n"
+        "them come as one list with file and line before any host is contacted.\n"
+        "Tab completion of environments and hosts: rollout --install-completion"
     ),
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": WIDTH},
 )
 
 ERROR, EX_USAGE, INTERRUPTED = 1, 64, 130
 # typer carries its own click; the base of all its usage errors has no public name of its own.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
-EnvironmentName = Annotated[
-    str, typer.Argument(help="lab, staging, production: inventory/NAME.yml", show_default=False)
-]
-OnlyHost = Annotated[str, typer.Option("--host", help="This host only.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
-Batch = Annotated[
-    int, typer.Option("--batch", min=1, help="Hosts at once, after the first service host.")
-]
-Only = Annotated[
-    str,
-    typer.Option(help="Only these checks; `disk`: is the disk really clean?", show_default=False),
-]
 
 app.add_typer(flags_cli.app, name="flags")
 
 
-@app.command()
+@app.command(short_help="Show what a rollout would change; changes nothing.")
 def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = False) -> None:
     """Show what a rollout would change. Changes nothing.
 
-    Exit codes: 0 nothing to do, 2 there are changes, 1 an error or a refusal.
+    Each host is asked read-only: what would be staged, whether the switch would refuse and why, what
+    can't be known yet.
+
+    \b
+    Examples:
+      rollout plan production
+      rollout plan production --host wa-1
+      rollout plan production --json | jq '.hosts[].refusals'
+
+    \b
+    Exit codes:
+      0  nothing to do
+      2  there are changes
+      1  an error, or a host would refuse
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         plans = plan_hosts(loaded, hosts, shown)
-    show(render_plan, loaded, plans, as_json=as_json)
+    show(render_plan, plan_answer, loaded, plans, as_json=as_json)
     raise typer.Exit(exit_code(plans))
 
 
-@app.command()
+@app.command(short_help="Roll out: stage, switch, verify, remove what is due.")
 def apply(
     environment: EnvironmentName,
     host: OnlyHost = "",
@@ -83,7 +119,19 @@ def apply(
 
     Databases come first, then the first service host as a barrier for the rest, which follow in
     batches. The first failure stops: hosts under way beside it come to their own end, and the report
-    says who is untouched. A second run changes nothing. Exit codes: 0 done, 1 failed (the report says where).
+    says who is untouched. A second run changes nothing. What was cut off, the next run finishes or
+    puts back. The report is kept in .rollout/reports/.
+
+    \b
+    Examples:
+      rollout apply production --reason "off session files"
+      rollout apply production --host wa-1
+      rollout apply production --batch 10
+
+    \b
+    Exit codes:
+      0  done
+      1  failed; the report says where, and who is untouched
     """
     loaded, hosts = chosen(environment, host)
     run = Run(new_rollout_id(), getpass.getuser(), reason)
@@ -91,39 +139,65 @@ def apply(
         outcome = apply_environment(loaded, hosts, run, shown, batch)
     report = report_of(outcome)
     path = save_report(report)
-    show(render_report, loaded, report, as_json=as_json)
+    show(render_report, apply_answer, loaded, report, as_json=as_json)
     if not as_json:
         stdout_console().print(f"Report: {path}")
-    raise typer.Exit(0 if outcome.succeeded else 1)
+    raise typer.Exit(0 if outcome.succeeded else ERROR)
 
 
-@app.command(name="verify")
+@app.command(name="verify", short_help="Check the hosts as they really are. Read-only.")
 def verify_command(
-    environment: EnvironmentName, host: OnlyHost = "", only: Only = "", as_json: AsJson = False
+    environment: EnvironmentName,
+    host: OnlyHost = "",
+    only: Only = "",
+    junit: JunitFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check the hosts as they really are. Read-only.
 
-    What can't be known is “not checked”, never passed. Exit codes: 0 nothing failed, 1 something did.
+    What can't be known is “not checked” with the reason, never passed. A failed check shows the end
+    of the host's own log, secrets masked.
+
+    \b
+    Examples:
+      rollout verify production
+      rollout verify production --only disk      is the disk really clean?
+      rollout verify production --junit checks.xml
+
+    \b
+    Exit codes:
+      0  nothing failed
+      1  something failed, or the checks did not come to their end
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         result = verify(
             loaded.name, only=only or None, hosts=[one.name for one in hosts], shown=shown.of
         )
-    show(render_verification, loaded, result, as_json=as_json)
+    if junit is not None:
+        write_junit(result, junit)
+    show(render_verification, verify_answer, loaded, result, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
 
-@app.command()
+@app.command(short_help="Show what runs, and what is set aside. Read-only.")
 def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = False) -> None:
     """Show what runs: release, set-aside directories, an interrupted switch. Read-only.
 
-    Exit codes: 0 every host answered, 1 one did not.
+    \b
+    Examples:
+      rollout status production
+      rollout status production --json | jq '.hosts[] | {host, revision}'
+
+    \b
+    Exit codes:
+      0  every host answered
+      1  one did not
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         answers = status_of(loaded, hosts, shown)
-    show(render_status, loaded, answers, as_json=as_json)
+    show(render_status, status_answer, loaded, answers, as_json=as_json)
     raise typer.Exit(ERROR if any("error" in answer for answer in answers.values()) else 0)
 
 
@@ -134,42 +208,63 @@ def chosen(environment: str, host: str) -> tuple[Environment, tuple[Host, ...]]:
 
 
 def show(
-    render: Callable[..., None], environment: Environment, result: Any, *, as_json: bool
+    render: Callable[..., None],
+    shape: Callable[..., dict[str, Any]],
+    environment: Environment,
+    result: Any,
+    *,
+    as_json: bool,
 ) -> None:
-    """A result as JSON or for people."""
+    """A result as JSON (``rollout/answers.py``) or for people (``rollout/render.py``)."""
     if as_json:
-        json.dump(plain(result), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        print_json(shape(environment, result))
     else:
         render(stdout_console(), environment, result)
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries, all the way down."""
-    if hasattr(value, "to_json"):
-        return value.to_json()
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")
 
 
-def main() -> None:
+def show_error(error: OperatorError, *, as_json: bool) -> None:
+    """An error on standard error, 80 columns wide; with ``--json`` as an object on standard output."""
+    if as_json:
+        print_json(error_answer(error))
+    for line in str(error).splitlines():
+        indent = len(line) - len(line.lstrip()) + 3
+        wrapped = textwrap.fill(
+            line,
+            WIDTH,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(wrapped, file=sys.stderr)
+
+
+def show_usage_error(error: Any) -> None:
+    """A mistyped command line; where the environment is missing, with those that there are."""
+    error.show()
+    if getattr(getattr(error, "param", None), "name", "") == "environment":
+        print(f"There are {', '.join(environment_names())}.", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command's entry point: a mistake of the operator's is a sentence, Ctrl-C a failure.
 
     A mistyped option ends with 64 (EX_USAGE), not click's 2: that means “changes” for a plan.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         # typer turns Ctrl-C into this code and returns it, like the code of every `typer.Exit`.
-        code = app(standalone_mode=False)
+        code = app(words, standalone_mode=False, prog_name="rollout")
     except UsageError as error:
-        error.show()
+        show_usage_error(error)
         code = EX_USAGE
     except OperatorError as error:
-        print(error, file=sys.stderr)
+        show_error(error, as_json="--json" in words)
         code = ERROR
     except KeyboardInterrupt:
         code = INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class OperatorError(Exception):
@@ -19,17 +20,35 @@ class OperatorError(Exception):
         super().__init__(f"{message}\n  → {remedy}" if remedy else message)
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong in what an environment declares.
+
+    Args:
+        place: ``file:line``, or the folder where something is missing.
+        problem: what is wrong, without what is secret.
+        remedy: what mends it.
+    """
+
+    place: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}\n     → {self.remedy}"
+
+
 class MistakesError(OperatorError):
     """Every mistake of an environment at once, found before any host was contacted.
 
     Args:
         environment: its name.
-        mistakes: one sentence each, with file and remedy.
+        mistakes: each with place and remedy.
     """
 
-    def __init__(self, environment: str, mistakes: Sequence[str]) -> None:
+    def __init__(self, environment: str, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         count = len(self.mistakes)
         noun = "one mistake" if count == 1 else f"{count} mistakes"
-        lines = "".join(f"\n  {number}. {text}" for number, text in enumerate(self.mistakes, 1))
+        lines = "".join(f"\n  {number}. {one}" for number, one in enumerate(self.mistakes, 1))
         super().__init__(f"{environment}: {noun}; no host was contacted.{lines}")

@@ -17,6 +17,7 @@ from rollout.flag_types import OPTIONS, TYPES, Flag, milliseconds, shown
 from rollout.secret import MASK, Secret
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "roles" / "flags" / "catalogue.yml"
+FLAG_REMEDY = "roles/flags/catalogue.yml says which flags and values there are"
 COMMON = ("type", "default", "changes", "owner", "help")
 CHANGES = ("behaviour", "data")
 KINDS = ("exactly_one", "at_most_one", "never")

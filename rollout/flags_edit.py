@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rollout import flags_yaml
-from rollout.errors import MistakesError, OperatorError
-from rollout.flag_catalogue import catalogue, flag_mistakes
+from rollout.errors import Mistake, MistakesError, OperatorError
+from rollout.flag_catalogue import FLAG_REMEDY, catalogue, flag_mistakes
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.secret import Secret
 
@@ -243,8 +243,11 @@ def _changed(files: Sequence[FileEdit]) -> tuple[FileEdit, ...]:
 
 def _checked(environment: Environment, toggle: Toggle) -> Toggle:
     """A toggle whose result breaks no rule on any of its hosts."""
+    place = ", ".join(edit.name for edit in toggle.files) or environment.name
     mistakes = dict.fromkeys(
-        mistake for one in toggle.hosts for mistake in flag_mistakes(one.settings["flags"])
+        Mistake(place, problem, FLAG_REMEDY)
+        for one in toggle.hosts
+        for problem in flag_mistakes(one.settings["flags"])
     )
     if mistakes:
         raise MistakesError(environment.name, list(mistakes))

@@ -18,7 +18,9 @@ from typing import Any
 
 from rollout.errors import MistakesError, OperatorError
 from rollout.flag_catalogue import catalogue
+from rollout.nearest import did_you_mean
 from rollout.settings import mistakes_in
+from rollout.settings_where import Places
 from rollout.wire import unmarked
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +100,8 @@ class Environment:
                 return host
         known = ", ".join(host.name for host in self.hosts)
         raise OperatorError(
-            f"{self.name} has no host {name!r}; it has {known}.",
+            f"{self.name} has no host {name!r}; it has {known}."
+            + did_you_mean(name, [host.name for host in self.hosts]),
             f"see inventory/{self.name}.yml",
         )
 
@@ -131,7 +134,10 @@ def load(name: str) -> Environment:
     """
     found = _read(name)
     hosts = _declared(found)
-    mistakes = mistakes_in(name, hosts, found["broken"])
+    entries = {entry["name"]: entry for entry in found["hosts"]}
+    places = Places(name, {host: entry["places"] for host, entry in entries.items()})
+    broken = {host: entry["broken"] for host, entry in entries.items()}
+    mistakes = mistakes_in(hosts, places, broken)
     if mistakes:
         raise MistakesError(name, mistakes)
     return Environment(name, tuple(_with_every_flag(host) for host in hosts))
@@ -174,7 +180,8 @@ def _read(name: str) -> dict[str, Any]:
     if name not in environment_names():
         known = ", ".join(environment_names())
         raise OperatorError(
-            f"There is no environment {name!r}; there are {known}.",
+            f"There is no environment {name!r}; there are {known}."
+            + did_you_mean(name, environment_names()),
             f"write inventory/{name}.yml (README, “Your own server”)",
         )
     child = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which folders of ``group_vars`` an environment's settings stand in. Reads files only."""
+"""An inventory's groups and hosts, and the folders its settings stand in. Reads files only."""
 
 from __future__ import annotations
 
@@ -24,19 +24,28 @@ def variable_folders(environment: str) -> list[Path]:
         five) can share one group's settings; the folder of its own name if no group has one; then
         that of all environments.
     """
-    groups = [name for name in _groups(environment) if name != "all"]
+    groups = [name for name in groups_of(environment) if name != "all"]
     own = [VARIABLES / name for name in groups if (VARIABLES / name).is_dir()]
     return [*(reversed(own) if own else [VARIABLES / environment]), VARIABLES / "all"]
 
 
-def _groups(environment: str) -> Iterator[str]:
+def groups_of(environment: str) -> list[str]:
     """Every group of an inventory, a group before those that it holds."""
+    return list(_groups_below(_inventory(environment)))
+
+
+def hosts_of(environment: str) -> list[str]:
+    """Every host of an inventory, once, in its order."""
+    return list(dict.fromkeys(_hosts_below(_inventory(environment))))
+
+
+def _inventory(environment: str) -> Any:
+    """An inventory file as it is written, or None: what is wrong with it, Ansible says better."""
     try:
         # The round-trip loader reads past Ansible's own tags, such as `!vault`.
-        tree = YAML().load(ROOT / f"inventory/{environment}.yml")
+        return YAML().load(ROOT / f"inventory/{environment}.yml")
     except (OSError, YAMLError):
-        return  # What is wrong with it, Ansible says better.
-    yield from _groups_below(tree)
+        return None
 
 
 def _groups_below(tree: Any) -> Iterator[str]:
@@ -45,3 +54,10 @@ def _groups_below(tree: Any) -> Iterator[str]:
             yield str(name)
             if isinstance(group, Mapping):
                 yield from _groups_below(group.get("children"))
+
+
+def _hosts_below(tree: Any) -> Iterator[str]:
+    for group in tree.values() if isinstance(tree, Mapping) else ():
+        if isinstance(group, Mapping):
+            yield from map(str, group.get("hosts") or ())
+            yield from _hosts_below(group.get("children"))

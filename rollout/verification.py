@@ -26,6 +26,7 @@ from rollout.children import following
 from rollout.console import HostProgress
 from rollout.errors import OperatorError
 from rollout.inventory import Host, load
+from rollout.nearest import did_you_mean
 from rollout.parallel import each
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,9 +143,16 @@ def verify(
         What was found, host by host.
 
     Raises:
-        OperatorError: the environment has mistakes, or the checks did not come to their end.
+        OperatorError: the environment has mistakes, there is no such concern, or the checks did not
+            come to their end.
     """
     loaded = load(environment)
+    if only is not None and only not in concerns():
+        raise OperatorError(
+            f"There are no checks of {only!r}; there are {', '.join(concerns())}."
+            + did_you_mean(only, concerns()),
+            f"rollout verify {environment} --only disk",
+        )
     chosen = [loaded.host(name) for name in hosts] or loaded.hosts
     began = time.monotonic()
 
@@ -169,6 +177,11 @@ def verify(
         )
     commands = sum(result.commands for result in found)
     return VerificationResult(environment, checks, time.monotonic() - began, commands)
+
+
+def concerns() -> list[str]:
+    """What can be checked by itself: the files of checks."""
+    return sorted(path.stem.removeprefix("test_") for path in SUITE.glob("test_*.py"))
 
 
 def run_suite(

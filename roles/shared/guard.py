@@ -7,6 +7,33 @@ import socket
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
 
+# What the command itself adds to the checked settings: who, why, and how SSH gets there.
+ADDED_BY_THE_COMMAND = frozenset({"rollout_id", "operator", "reason"})
+CONNECTION_PREFIX = "ssh_"
+
+
+def checked_settings() -> None:
+    """Refuse a host whose settings were not checked, and settings that went around the check.
+
+    Only ``inventory/ENVIRONMENT.py`` hands hosts over as they were validated. A host named on
+    pyinfra's command line has no settings, and ``--data`` would replace a checked one.
+
+    Raises:
+        PyinfraError: with the way that is checked.
+    """
+    if not host.data.get("environment"):
+        raise PyinfraError(
+            f"{host.name} does not come from an environment, so its settings were not checked.\n"
+            f"  → pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST"
+        )
+    given = set(state.inventory.get_override_data()) - ADDED_BY_THE_COMMAND
+    unchecked = sorted(name for name in given if not name.startswith(CONNECTION_PREFIX))
+    if unchecked:
+        raise PyinfraError(
+            f"--data {', '.join(unchecked)} would go around the check of the settings.\n"
+            f"  → set it in group_vars/{host.data.environment}/"
+        )
+
 
 def one_active_host() -> None:
     """Refuse more than one active host.

@@ -168,7 +168,8 @@ def test_status_and_disk_check_answer(story: Story) -> None:
     disk = rig.rollout("verify", "lab", "--only", "disk")
     assert disk.returncode == 0, disk.stdout
     shown = json.loads(rig.rollout("status", "lab", "--json").stdout)
-    assert shown[rig.SERVICE_HOST]["set_aside"] == []
+    (answer,) = [one for one in shown["hosts"] if one["host"] == rig.SERVICE_HOST]
+    assert answer["set_aside"] == []
 
 
 def test_power_cut_after_the_rollout_brings_the_service_back(story: Story) -> None:

@@ -1,0 +1,57 @@
+"""What ``--json`` prints: one object a command, in the shape that ``docs/commands.md`` promises.
+
+A field keeps its name and meaning within a ``format``; new ones may come beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rollout.errors import MistakesError, OperatorError
+from rollout.inventory import Environment
+from rollout.planning import HostPlan
+from rollout.reporting import Report
+from rollout.verification import VerificationResult
+
+FORMAT = 1
+
+
+def _answer(command: str, environment: str, **fields: Any) -> dict[str, Any]:
+    """What every command's object begins with."""
+    return {"format": FORMAT, "command": command, "environment": environment, **fields}
+
+
+def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:
+    """What ``rollout plan --json`` prints."""
+    return _answer("plan", environment.name, hosts=[asdict(plan) for plan in plans])
+
+
+def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
+    """What ``rollout apply --json`` prints: the report that is kept, too."""
+    return _answer("apply", environment.name, **asdict(report) | {"environment": environment.name})
+
+
+def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:
+    """What ``rollout verify --json`` prints."""
+    return _answer("verify", environment.name, **result.to_json())
+
+
+def status_answer(
+    environment: Environment, answers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What ``rollout status --json`` prints: each host program's own answer, or its error."""
+    hosts = [{"host": host, **found} for host, found in answers.items()]
+    return _answer("status", environment.name, hosts=hosts)
+
+
+def error_answer(error: OperatorError) -> dict[str, Any]:
+    """What any command prints with ``--json`` when it ends in an error of the operator's."""
+    mistakes = error.mistakes if isinstance(error, MistakesError) else ()
+    return {
+        "format": FORMAT,
+        "error": error.message.splitlines()[0],
+        "remedy": error.remedy,
+        "mistakes": [asdict(mistake) for mistake in mistakes],
+    }
