@@ -165,6 +165,10 @@ def healthy(place: Place, spec: HostSpec) -> bool:
     if not machine.is_running(place, spec.name):
         return False
     cable = boot.interface(place, spec.name)
+    if not network.exists(cable):
+        # Nothing but a boot gives a running host a new one.
+        machine.cut_power(place, spec.name)
+        return False
     if not network.is_up(cable):
         network.switch_interface(cable, "up")
     return machine.answers_within(place, spec, machine.SETTLE_SECONDS)

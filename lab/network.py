@@ -58,7 +58,7 @@ def ensure(place: Place) -> None:
             f"the lab's network {place.network} is this machine's own on {', '.join(others)}; "
             f"change it in lab/place.py and {place.inventory}"
         )
-    if not _exists(place.bridge):
+    if not exists(place.bridge):
         _ip("link", "add", place.bridge, "type", "bridge")
     address = f"{place.gateway}/{place.network.prefixlen}"
     _ip("address", "replace", address, "dev", place.bridge)
@@ -72,7 +72,7 @@ def ensure(place: Place) -> None:
 
 def remove(place: Place) -> None:
     """Take bridge and rules away, and put forwarding back as it was found."""
-    if _exists(place.bridge):
+    if exists(place.bridge):
         _ip("link", "delete", place.bridge)
     if f"table ip {place.table}\n" in run(["nft", "list", "tables"]):
         run(["nft", "delete", "table", "ip", place.table])
@@ -85,7 +85,7 @@ def remove(place: Place) -> None:
 def drop_interface(name: str) -> None:
     """Delete the controller's end of a dead host's cable, if the kernel has not done so yet."""
     # The kernel may be quicker between the look and the deletion, so a failure says nothing.
-    if _exists(name):
+    if exists(name):
         subprocess.run(["ip", "link", "delete", name], stderr=subprocess.DEVNULL, check=False)
 
 
@@ -103,7 +103,8 @@ def is_up(name: str) -> bool:
     return bool(flags & 1)
 
 
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
+    """Whether there is such an interface on this machine."""
     return Path(f"/sys/class/net/{name}").exists()
 
 

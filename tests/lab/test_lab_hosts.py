@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, disks, hosts, locks, machine, network, owner, status
+from lab import boot, cgroups, disks, hosts, locks, machine, network, owner, status
 from lab.place import LabError, Place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,6 +211,13 @@ def test_up_plugs_a_cut_off_host_in_again(place: Place) -> None:
     hosts.cut_off(HOST, place=place)
     hosts.up(place=place)
     assert run(place, "systemctl is-active ticker2") == "active"
+
+
+def test_up_boots_a_host_that_lost_its_cable(place: Place) -> None:
+    """Whatever took the interface away, the command that people type mends it."""
+    subprocess.run(["ip", "link", "delete", boot.interface(place, HOST)], check=True)
+    hosts.up(place=place)
+    assert run(place, "systemctl is-system-running --wait") == "running"
 
 
 def test_nspawn_killed_and_the_host_still_alive(place: Place) -> None:
