@@ -13,6 +13,7 @@ from roles.release import tasks as release
 from roles.schema import tasks as schema
 from roles.service import tasks as service
 from roles.sessions import tasks as sessions
+from roles.shared.facts import asked_ahead
 from roles.shared.guard import answer_without_delay, checked_settings, one_active_host
 
 checked_settings()
@@ -24,6 +25,11 @@ if "database" in host.groups:
 
 if "service" in host.groups:
     host_base.provision()
+
+    asked_ahead(
+        name="Ask what there is to do",
+        questions=[schema.question, flags.question, service.question, *sessions.QUESTIONS],
+    )
 
     # The schema only ever grows, so it comes before the code that wants it and harms none that runs.
     schema.migrate()

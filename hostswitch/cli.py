@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostswitch import errors, flagview, preflight, removal, resume, status, switch
+from hostswitch import errors, flagview, preflight, removal, resume, status, survey, switch
 from hostswitch.command_env import read_plan, stage_env
 from hostswitch.errors import HostError, RefusedError
 from hostswitch.history import History
@@ -161,6 +161,18 @@ def _record(_parsed: argparse.Namespace, places: Places) -> int:
     return errors.OK
 
 
+def _survey(_parsed: argparse.Namespace, _places: Places) -> int:
+    asked = survey.questions(sys.stdin.read())
+    # What the questions need is imported here, once for all of their processes.
+    from sessionstore import cli as _store
+    from sessionstore import migrations as _migrations
+
+    del _store, _migrations
+    for answered in survey.ask_all(asked, main):
+        emit("answer", **answered)
+    return errors.OK
+
+
 def _status(parsed: argparse.Namespace, places: Places) -> int:
     shown = status.show(places, parsed.app_dir, parsed.lines, parsed.remove_after_days)
     emit("result", outcome="shown", **shown)
@@ -240,5 +252,7 @@ def _plain_commands(commands: Any) -> None:
     commands.add_parser("record", help=about, description=about).set_defaults(command=_record)
     about = "take a proven toggle of flags (a JSON object on standard input) into the history"
     commands.add_parser("toggled", help=about, description=about).set_defaults(command=_toggled)
+    about = "answer several read-only questions at once (a JSON object on standard input)"
+    commands.add_parser("survey", help=about, description=about).set_defaults(command=_survey)
     about = "the session store's own commands: see `baileys-hostswitch store --help`"
     commands.add_parser("store", help=about, add_help=False)

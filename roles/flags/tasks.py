@@ -8,9 +8,14 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
-from roles.shared.facts import ask
+from roles.shared.facts import Question, ask
 from roles.shared.host_program import installed_command
 from roles.shared.plan import environment_plan
+
+
+def question() -> Question:
+    """Is the next .env as declared?"""
+    return Question("env --check --plan -", environment_plan(host.data.dict()))
 
 
 @operation()
@@ -19,11 +24,10 @@ def env_staged() -> Iterator[StringCommand]:
 
     The file is edited on the host, so that secrets that only the host knows never leave it.
     """
-    plan = environment_plan(host.data.dict())
-    if ask("env --check --plan -", plan)["exit"] == 0:
+    if ask(question())["exit"] == 0:
         host.noop("the next .env is as declared")
         return
-    yield installed_command("env --plan -", plan)
+    yield installed_command("env --plan -", environment_plan(host.data.dict()))
 
 
 def stage() -> None:

@@ -10,7 +10,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.shared.facts import ask
+from roles.shared.facts import Question, ask
 from roles.shared.host_program import installed_command
 from roles.shared.plan import backup_plan, database, new_rollout_id
 
@@ -50,6 +50,11 @@ def migration_plan() -> dict[str, Any]:
     }
 
 
+def question() -> Question:
+    """Is the schema up to date?"""
+    return Question("store migrate plan --plan -", migration_plan())
+
+
 @operation()
 def migrated() -> Iterator[StringCommand]:
     """Bring the schema up to the migrations of this checkout, on the host that is named for it.
@@ -57,9 +62,7 @@ def migrated() -> Iterator[StringCommand]:
     ``_run_once`` would pick any host, and skip silently when that one had failed (DOMAIN.md
     section 5, "Two phases"). Another host fails until the named one has migrated.
     """
-    plan = migration_plan()
-    answer = ask("store migrate plan --plan -", plan)
-    if answer["exit"] == 0:
+    if ask(question())["exit"] == 0:
         host.noop("the schema is up to date")
         return
     if host.name != host.data.schema_host:
@@ -70,7 +73,7 @@ def migrated() -> Iterator[StringCommand]:
             ">&2; exit 1",
         )
         return
-    yield installed_command("store migrate deploy --plan -", plan)
+    yield installed_command("store migrate deploy --plan -", migration_plan())
 
 
 def migrate() -> None:

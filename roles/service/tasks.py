@@ -10,13 +10,23 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
-from roles.shared.facts import ask, declared_commit
+from roles.shared.facts import Question, ask, declared_commit
 from roles.shared.files import content_of, put
 from roles.shared.host_program import detached_command
 from roles.shared.plan import ECOSYSTEM_FILE, host_plan
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING_TO_DO = 0
+
+
+def plan() -> dict[str, Any]:
+    """What is declared for this host, with the commit as the host resolves it."""
+    return host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
+
+
+def question() -> Question:
+    """Would a switch change anything?"""
+    return Question("preflight --plan -", plan())
 
 
 @operation()
@@ -26,12 +36,10 @@ def switched() -> Iterator[StringCommand]:
     Whether it differs is decided on the host when this step runs, never while preparing, when what
     earlier steps stage is not there yet (DOMAIN.md section 5, "Two phases").
     """
-    commit = declared_commit()["commit"] or ""
-    plan = host_plan(host.data.dict(), host.name, commit)
-    if not is_needed(ask("preflight --plan -", plan)):
+    if not is_needed(ask(question())):
         host.noop("what runs is what is declared")
         return
-    yield detached_command("switch --plan -", plan)
+    yield detached_command("switch --plan -", plan())
 
 
 def is_needed(answer: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
 from roles.sessions.operations import cron_jobs_retired, scripts_archived
-from roles.shared.facts import ask, declared_commit
+from roles.shared.facts import Question, ask, declared_commit
 from roles.shared.host_program import installed_command
 from roles.shared.plan import host_plan
 
@@ -34,6 +34,15 @@ def retire() -> None:
     )
 
 
+def question(step: str) -> Question:
+    """Is there anything to ``archive`` or to ``remove``?"""
+    plan = host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
+    return Question(f"{step} --check --plan -", plan)
+
+
+QUESTIONS = (lambda: question("archive"), lambda: question("remove"))
+
+
 @operation()
 def host_program_step(step: str) -> Iterator[StringCommand]:
     """Let the host program archive, or remove, what was set aside.
@@ -44,11 +53,11 @@ def host_program_step(step: str) -> Iterator[StringCommand]:
     Args:
         step: ``archive`` or ``remove``.
     """
-    plan = host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
-    if ask(f"{step} --check --plan -", plan)["exit"] == NOTHING_TO_DO:
+    asked = question(step)
+    if ask(asked)["exit"] == NOTHING_TO_DO:
         host.noop(f"nothing to {step}")
         return
-    yield installed_command(f"{step} --plan -", plan)
+    yield installed_command(f"{step} --plan -", asked.plan)
 
 
 def archive() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyinfra import host, state
+from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 from pyinfra.api.state import StateStage
@@ -14,6 +16,7 @@ from pyinfra.api.state import StateStage
 from roles.shared.host_program import streamed_command, streamed_stdin
 from roles.shared.program import PROGRAM
 from roles.shared.release_facts import DeclaredCommit
+from roles.shared.remembered import keep, known, remembered
 from roles.shared.secret_lines import SecretLines
 
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
@@ -56,37 +59,89 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
         return {**self.default(), **answer, "exit": code}
 
 
-def ask(arguments: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the host program.
+class HostProgramAnswers(HostProgramAnswer):
+    """The answers to several questions, by the command asked; empty where the host gave none."""
 
-    While a plan is made it is streamed into memory, so that it need not be installed yet; when the
-    rollout comes to it, the host role has installed it.
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """Command → the answer's fields and ``exit``.
+
+        Args:
+            output: the lines on standard output.
+        """
+        answers = [json.loads(line) for line in output if line.startswith("{")]
+        return {
+            one["command"]: {**one["answer"], "exit": one["exit"]}
+            for one in answers
+            if one["event"] == "answer"
+        }
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question for the host program: its command line, and the JSON object on its input."""
+
+    command: str
+    plan: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from other questions."""
+        return self.command, json.dumps(self.plan, sort_keys=True)
+
+
+@operation()
+def asked_ahead(questions: Sequence[Callable[[], Question]]) -> Iterator[StringCommand]:
+    """Ask the host program what the later steps will want to know, all at once.
+
+    Each answer holds until a step changes the host; after that the steps ask for themselves. So a
+    rollout that has nothing to change starts the program once.
 
     Args:
-        arguments: its command line.
-        payload: the JSON object on its standard input; may hold secrets.
+        questions: what makes each question when this step runs.
+    """
+    asked = [question() for question in questions]
+    together = [{"command": one.command, "plan": one.plan} for one in asked]
+    answers = _answer_of(HostProgramAnswers, "survey", {"questions": together})
+    for question in asked:
+        if question.command in answers:
+            keep(question.key, answers[question.command])
+    host.noop("asked")
+    yield from ()
+
+
+def ask(question: Question) -> dict[str, Any]:
+    """Ask the host program, unless it has answered already and nothing was changed since.
+
+    Args:
+        question: what; its plan may hold secrets.
 
     Returns:
         Its last JSON object, and ``exit``: its exit code, or None where nothing answered.
     """
+    answer = known(question.key) or _answer_of(HostProgramAnswer, question.command, question.plan)
+    LAST_ANSWERS[question.command.split(" -", maxsplit=1)[0]] = answer
+    return answer
+
+
+def _answer_of(
+    fact: type[HostProgramAnswer], arguments: str, payload: Mapping[str, Any]
+) -> dict[str, Any]:
+    # While a plan is made the program is streamed into memory, so that it need not be installed
+    # yet; when the rollout comes to it, the host role has installed it.
     installed = state.current_stage == StateStage.Execute
     stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
-    answer = dict(
-        host.get_fact(HostProgramAnswer, arguments=arguments, installed=installed, _stdin=stdin)
-    )
-    LAST_ANSWERS[arguments.split(" -", maxsplit=1)[0]] = answer
-    return answer
+    return dict(host.get_fact(fact, arguments=arguments, installed=installed, _stdin=stdin))
 
 
 def declared_commit() -> dict[str, Any]:
     """The declared revision as the host resolves it: ``commit``, ``staged`` and ``reason``."""
     data = host.data
-    return dict(
-        host.get_fact(
-            DeclaredCommit,
-            repository=data.service_repository,
-            revision=data.service_revision,
-            releases=f"{data.app_dir}/releases",
-            _sudo_user=data.service_user,
-        )
+    wanted = {
+        "repository": data.service_repository,
+        "revision": data.service_revision,
+        "releases": f"{data.app_dir}/releases",
+    }
+    return remembered(
+        ("commit", *wanted.values()),
+        lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
     )
