@@ -46,6 +46,8 @@ def refusals(
     found = list(decision.refusals)
     if is_staged or os.path.isdir(host.plan.release):
         found += staged.release_refusals(host)
+        if decision.changes and not found:
+            found += staged.syntax_refusals(host)
         if decision.cut_over and not found:
             found += staged.baileys_refusals(host, directory_before(host, observed))
     if is_staged:

@@ -17,7 +17,7 @@ _READ_ECOSYSTEM = "process.stdout.write(JSON.stringify(require(process.argv[1]).
 
 
 def release_refusals(host: Host) -> list[Refusal]:
-    """What the staged release lacks: it must be there whole, parse, and read the shared .env."""
+    """What the staged release lacks: it must be there whole, and read the shared .env."""
     plan = host.plan
     remedy = _STAGE.format("release")
     entry = os.path.join(plan.release, plan.entry)
@@ -27,11 +27,15 @@ def release_refusals(host: Host) -> list[Refusal]:
     if os.path.realpath(os.path.join(plan.release, ".env")) != os.path.realpath(plan.env_live):
         what = "the release's .env does not lead to the live one"
         found.append(Refusal("release", what, os.path.join(plan.release, ".env"), remedy))
-    return found + _syntax_refusals(host, entry)
+    return found
 
 
-def _syntax_refusals(host: Host, entry: str) -> list[Refusal]:
-    """`node --check` for the entry and everything beside and below it."""
+def syntax_refusals(host: Host) -> list[Refusal]:
+    """`node --check` for the release's entry and everything beside and below it.
+
+    A start of Node.js for each file: only worth it where the release is to be started.
+    """
+    entry = os.path.join(host.plan.release, host.plan.entry)
     scripts = sorted(str(path) for path in Path(entry).parent.rglob("*.js"))
     for script in [entry, *(path for path in scripts if path != entry)]:
         try:
