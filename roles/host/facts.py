@@ -46,6 +46,22 @@ class NodeProgram(FactBase[list[str]]):
         return [line.removeprefix("v") for line in output]
 
 
+class Account(FactBase[dict[str, str] | None]):
+    """Home directory and shell of a user, or None.
+
+    pyinfra's own fact describes every user of the host, with a dozen processes for each.
+    """
+
+    def command(self, user: str) -> StringCommand:
+        """The user's line of the system's user database."""
+        return StringCommand("getent passwd", QuoteString(user), "||", "true")
+
+    def process(self, output: list[str]) -> dict[str, str] | None:
+        """``home`` and ``shell``."""
+        fields = "".join(output).split(":")
+        return {"home": fields[5], "shell": fields[6]} if len(fields) == 7 else None
+
+
 class EnabledUnits(FactBase[list[str]]):
     """Which of some systemd units are enabled, in their order."""
 

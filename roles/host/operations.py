@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.host.facts import FROM_NPM, EnabledUnits, GlobalNpmVersion, NodeProgram
+from roles.host.facts import FROM_NPM, Account, EnabledUnits, GlobalNpmVersion, NodeProgram
 
 # Of the same time as Node.js 20.19, and for it.
 NPM = "10.9.4"
@@ -61,6 +61,25 @@ def serves(path: str, version: str, *, wanted: str) -> bool:
 def major(version: str) -> int:
     """The first number of a version."""
     return int(version.partition(".")[0])
+
+
+@operation()
+def user_present(user: str, home: str, shell: str) -> Iterator[StringCommand]:
+    """Have a user with this home directory and shell, and a group of the same name.
+
+    Args:
+        user: its name.
+        home: its home directory, made with the user; an existing user's files are not moved.
+        shell: its login shell.
+    """
+    found = host.get_fact(Account, user=user)
+    if found == {"home": home, "shell": shell}:
+        host.noop(f"{user} is there")
+        return
+    command = "usermod" if found else "useradd --create-home --user-group"
+    yield StringCommand(
+        command, "--home-dir" if not found else "--home", home, "--shell", shell, user
+    )
 
 
 @operation()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.operations import files, server
+from pyinfra.operations import files
 
 from roles.host.operations import (
     enabled_units,
     global_npm_package,
     node_program,
     pm2_boot_unit,
+    user_present,
 )
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
@@ -44,12 +45,11 @@ def packages() -> None:
 def user_and_directories() -> None:
     """The service's user, and who may look where."""
     user = host.data.service_user
-    server.user(
+    user_present(
         name="Create the service's user",
         user=user,
         home=host.data.service_home,
         shell="/bin/bash",
-        create_home=True,
     )
     files.directory(
         name=f"Create {host.data.app_dir}",

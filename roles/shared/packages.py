@@ -14,10 +14,10 @@ class MissingPackages(FactBase[list[str]]):
     """Which of some Debian packages are not installed, in their order."""
 
     def command(self, packages: Sequence[str]) -> StringCommand:
-        """``dpkg-query`` says ``installed`` for a package that is whole."""
+        """``dpkg-query`` says ``installed`` for a package that is whole; it is asked once."""
         script = (
-            "for name; do dpkg-query -W -f '${db:Status-Status}' \"$name\" 2>/dev/null"
-            ' | grep -qx installed || echo "$name"; done'
+            "found=$(dpkg-query -W -f '${db:Status-Status} ${Package}|' \"$@\" 2>/dev/null); "
+            'for name; do case "|$found" in *"|installed $name|"*) ;; *) echo "$name";; esac; done'
         )
         return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, packages))
 
