@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 from sessionstore.database import Connection, connect
 from sessionstore.migrations import Runner
 from tests.postgres import running_server
+
+from .night import Night
 
 MIGRATIONS = str(Path(__file__).parents[2] / "roles" / "schema" / "migrations")
 
@@ -54,3 +58,24 @@ def conn(database: dict[str, str]) -> Iterator[Connection]:
     """A connection to a database with the schema deployed."""
     with connect(database) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def age_identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """An age identity: path of its file, and its recipient."""
+    path = tmp_path_factory.mktemp("age") / "identity"
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
+    return str(path), made.stdout.strip()
+
+
+@pytest.fixture
+def new_night(
+    database: dict[str, str], age_identity: tuple[str, str], tmp_path: Path
+) -> Callable[[], Night]:
+    """Makes a directory of session files beside an empty database, anew each time."""
+
+    def make() -> Night:
+        return Night(Path(tempfile.mkdtemp(dir=tmp_path)), database, age_identity)
+
+    return make

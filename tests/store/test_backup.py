@@ -29,15 +29,6 @@ pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the progr
 PASSWORD = r"pass:w\ord 'quoted' é"
 
 
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """An age identity: path of its file, and its recipient."""
-    path = tmp_path_factory.mktemp("age") / "identity"
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
-    return str(path), made.stdout.strip()
-
-
 @dataclass(frozen=True)
 class Backups:
     """Makes and checks backups of one database with the server's own programs."""
@@ -61,10 +52,12 @@ class Backups:
 
 
 @pytest.fixture
-def backups(empty_database: dict[str, str], tmp_path: Path, identity: tuple[str, str]) -> Backups:
+def backups(
+    empty_database: dict[str, str], tmp_path: Path, age_identity: tuple[str, str]
+) -> Backups:
     """Backups of the test's database."""
     (tmp_path / "backups").mkdir()
-    return Backups(empty_database, tmp_path / "backups", *identity, str(client_programs()))
+    return Backups(empty_database, tmp_path / "backups", *age_identity, str(client_programs()))
 
 
 def fill(conn: Connection) -> None:
