@@ -36,6 +36,8 @@ class InDatabase:
     keys: int
     staged_import: str | None = None
     active_import: str | None = None
+    imported_on: str | None = None
+    """The host whose files came in with that import."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,19 @@ def _company_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
         return found
     for company_id in plan.companies:
         found += _database_refusals(plan, seen.database[company_id], company_id, with_files)
+        found += _move_refusals(plan, seen, seen.database[company_id], company_id)
     return found
+
+
+def _move_refusals(plan: Plan, seen: Seen, state: InDatabase, company_id: str) -> list[Refusal]:
+    """A company that comes from another host: two services on one account fight."""
+    home = state.imported_on
+    here = company_id in companies_of(seen.env_live or {})
+    if not state.credentials or home in (None, plan.host) or here or company_id in plan.released:
+        return []
+    what = f"company {company_id} came from {home}, which is not known to have let go of it"
+    remedy = f"Roll {home} out without it first, then this host: rollout apply {plan.environment}"
+    return [Refusal("company", what, f"database {plan.database.dbname}", remedy)]
 
 
 def _database_refusals(

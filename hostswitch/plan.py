@@ -119,6 +119,8 @@ class Plan:
     env_next: str
     flags: Mapping[str, str]
     companies: tuple[str, ...]
+    released: tuple[str, ...]
+    """Those of them that no other host of the environment was seen to run."""
     legacy_directories: tuple[LegacyDirectory, ...]
     database: Database
     gate: Gate
@@ -182,6 +184,7 @@ def _plan(reader: Reader) -> Plan:
         env_next=reader.path("env_next"),
         flags=reader.mapping("flags"),
         companies=reader.texts("companies", r"[0-9A-Za-z]{1,40}"),
+        released=reader.texts("released"),
         legacy_directories=tuple(_legacy(item) for item in reader.children("legacy_directories")),
         database=_database(reader.child("database")),
         gate=_gate(reader.child("gate")),

@@ -73,7 +73,11 @@ def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, I
     for company_id in companies:
         state = database.company_state(connection, company_id)
         found[company_id] = InDatabase(
-            state.credentials, state.keys, state.staged_import, state.active_import
+            state.credentials,
+            state.keys,
+            state.staged_import,
+            state.active_import,
+            state.imported_on,
         )
     return found
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
+from rollout import moving
 from rollout.archive_check import ArchiveCheck, check_archives
 from rollout.batches import AT_ONCE, batches
 from rollout.console import HostProgress, Progress
@@ -38,18 +40,21 @@ class Run:
         rollout_id: id of this run.
         operator: who.
         reason: why; may be empty.
+        released: companies of the host that no other host runs.
     """
 
     rollout_id: str
     operator: str
     reason: str
+    released: tuple[str, ...] = ()
 
-    def overrides(self) -> dict[str, str]:
+    def overrides(self) -> dict[str, Any]:
         """What every host's plan gets of it."""
         return {
             "rollout_id": self.rollout_id,
             "operator": self.operator,
             "reason": self.reason,
+            "released": list(self.released),
         }
 
 
@@ -113,8 +118,10 @@ def apply_environment(
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
 
+    running = moving.ask_hosts(environment, shown)
+
     def apply_one(host: Host) -> HostOutcome:
-        return apply_host(environment, host, run, shown.of(host.name))
+        return apply_host(environment, host, run, shown.of(host.name), running)
 
     for batch in batches(hosts, at_once):
         if any(done.failure for done in outcome.hosts):
@@ -125,11 +132,26 @@ def apply_environment(
     return outcome
 
 
-def apply_host(environment: Environment, host: Host, run: Run, shown: HostProgress) -> HostOutcome:
-    """The whole procedure on one host; a failure ends it and is in the outcome."""
+def apply_host(
+    environment: Environment,
+    host: Host,
+    run: Run,
+    shown: HostProgress,
+    running: moving.Running = MappingProxyType({}),
+) -> HostOutcome:
+    """The whole procedure on one host; a failure ends it and is in the outcome.
+
+    Args:
+        environment: the environment.
+        host: one of its hosts.
+        run: who and why.
+        shown: where progress goes.
+        running: which companies ran where when the rollout began.
+    """
     started = time.monotonic()
     outcome = HostOutcome(host.name)
     try:
+        run = replace(run, released=companies_released(environment, host, running))
         deploy(environment, host, run, shown, outcome)
         if SERVICE in host.groups:
             prove(environment, host, run, shown, outcome)
@@ -142,6 +164,24 @@ def apply_host(environment: Environment, host: Host, run: Run, shown: HostProgre
     how = "FAILED" if outcome.failure else "done" if outcome.changed else "no changes"
     shown.ended(f"{how} in {outcome.seconds:.1f} s")
     return outcome
+
+
+def companies_released(
+    environment: Environment, host: Host, running: moving.Running
+) -> tuple[str, ...]:
+    """The host's companies that no other host runs; those that one ran before are asked for again.
+
+    Raises:
+        OperatorError: another host still runs one of them; nothing was touched.
+    """
+    sources = {move.source for move in moving.moves_to(host, running)}
+    now = {name: moving.companies_on(environment, environment.host(name)) for name in sources}
+    running = {**running, **now}
+    still = moving.moves_to(host, running)
+    if still:
+        reasons = "\n".join(moving.refusal(move, environment.name) for move in still)
+        raise OperatorError(f"{host.name}: {reasons}")
+    return tuple(moving.released(host, running))
 
 
 def deploy(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rollout import moving
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
 from rollout.hostrun import HostRun, run_deploy
 from rollout.inventory import Environment, Host
+from rollout.moving import Move
 from rollout.parallel import each
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
@@ -47,14 +49,36 @@ def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress)
         shown: where progress goes.
     """
 
+    running = moving.ask_hosts(environment, shown)
+
     def plan_one(host: Host) -> HostPlan:
         progress = shown.of(host.name)
         progress.step("looking at what is there")
-        run = run_deploy(environment, host, {}, dry=True, progress=progress.detail)
+        earlier = {one.name for one in hosts[: hosts.index(host)]}
+        moves = moving.moves_to(host, running)
+        leaving = [move for move in moves if move.source in earlier]
+        overrides = {"released": moving.released(host, running, leaving)}
+        run = run_deploy(environment, host, overrides, dry=True, progress=progress.detail)
         progress.ended()
-        return host_plan(run)
+        return with_moves(host_plan(run), environment.name, moves, leaving)
 
     return each(hosts, plan_one, AT_ONCE)
+
+
+def with_moves(
+    plan: HostPlan, environment: str, moves: Sequence[Move], leaving: Sequence[Move]
+) -> HostPlan:
+    """A plan that also says which companies come from another host.
+
+    Args:
+        plan: what the host itself answered.
+        environment: its environment.
+        moves: companies that another host still runs.
+        leaving: those whose host is rolled out before, and lets go of them.
+    """
+    notes = [f"company {move.company} moves here from {move.source}" for move in leaving]
+    refusals = [moving.refusal(move, environment) for move in moves if move not in leaving]
+    return replace(plan, notes=(*plan.notes, *notes), refusals=(*refusals, *plan.refusals))
 
 
 def host_plan(run: HostRun) -> HostPlan:

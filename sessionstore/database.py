@@ -182,6 +182,7 @@ class CompanyState:
         keys: rows in whatsapp_keys, both spellings together.
         staged_import: the id of an import that waits to become active, or None.
         active_import: the id of the import that became active, or None.
+        imported_on: the host whose files that import brought, or None.
     """
 
     company_id: str
@@ -189,6 +190,7 @@ class CompanyState:
     keys: int
     staged_import: str | None
     active_import: str | None
+    imported_on: str | None
 
     @property
     def empty(self) -> bool:
@@ -218,6 +220,8 @@ def company_state(conn: Connection, company_id: str) -> CompanyState:
                    (SELECT min(import_id::text) FROM whatsapp_imports
                      WHERE company_id = %(id)s AND state = 'staged'),
                    (SELECT min(import_id::text) FROM whatsapp_imports
+                     WHERE company_id = %(id)s AND state = 'active'),
+                   (SELECT min(host) FROM whatsapp_imports
                      WHERE company_id = %(id)s AND state = 'active')
             """,
             {"both": both, "id": company_id},

@@ -135,6 +135,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "env_next": f"{app_dir}/.env.next",
         "flags": plain_settings(data),
         "companies": list(data["companies"]),
+        "released": list(data.get("released") or []),
         "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
         "database": database(data, "app"),
         "gate": {

@@ -45,6 +45,7 @@ PLAN = Plan(
     env_next=f"{APP}/.env.next",
     flags=FLAGS,
     companies=("962302",),
+    released=(),
     legacy_directories=(LIVE, BACKUP),
     database=Database("db", 5432, "whatsapp", "app", "x", "verify-full", None),
     gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked"),
