@@ -77,7 +77,7 @@ MALFORMED: dict[str, list[Any]] = {
     "version": ["7", "latest", "^7.0.4", "7.0.4; reboot"],
     "list of text": [[""], ["ok ok", "two\nlines"], "ok ok", ["same", "same"]],
     "list of package names": [["Node JS"], ["--purge"], "nodejs", []],
-    "list of company ids": [["company_962302"], [962302], [""], "962302", []],
+    "list of company ids": [["company_962302"], [962302], [""], "962302"],
     "list of age recipients": [
         ["nonsense"],
         [RECIPIENT.replace("age15", "age17")],
