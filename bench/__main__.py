@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from bench import after_import, import_from_node, import_keys, one_company
+from bench import (
+    after_import,
+    bare_host,
+    converged_rollout,
+    import_from_node,
+    import_keys,
+    one_company,
+    without_service,
+)
 
 #: By name: each takes keys and rounds, and gives rows of the table.
 _SESSION_STORE: dict[str, Callable[[int, int], list[str]]] = {
@@ -14,24 +22,36 @@ _SESSION_STORE: dict[str, Callable[[int, int], list[str]]] = {
     "after-import": after_import.compare,
     "one-company": one_company.compare,
 }
+#: By name, on the lab's hosts, which need root: each takes rounds.
+_ROLLOUTS: dict[str, Callable[[int], list[str]]] = {
+    "converged": converged_rollout.compare,
+    "without-service": without_service.compare,
+    "bare": bare_host.compare,
+}
 
 
 def main() -> None:
     """Run the comparisons that were named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ", ".join(_SESSION_STORE)
+    names = ", ".join([*_SESSION_STORE, *_ROLLOUTS])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}; all by default")
     parser.add_argument("--keys", type=int, default=20_000, help="session files of the company")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved runs of each side")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.names) - _SESSION_STORE.keys())
+    unknown = sorted(set(arguments.names) - _SESSION_STORE.keys() - _ROLLOUTS.keys())
     if unknown:
         parser.error(f"no such comparison: {', '.join(unknown)}; there are {names}")
     print("| what; beside it | ours, s | beside it, s | ratio |")
     print("| --- | --- | --- | --- |")
-    for name in arguments.names or _SESSION_STORE:
-        for row in _SESSION_STORE[name](arguments.keys, arguments.rounds):
+    for name in arguments.names or [*_SESSION_STORE, *_ROLLOUTS]:
+        for row in _rows(name, arguments.keys, arguments.rounds):
             print(row, flush=True)
+
+
+def _rows(name: str, keys: int, rounds: int) -> list[str]:
+    if name in _ROLLOUTS:
+        return _ROLLOUTS[name](rounds)
+    return _SESSION_STORE[name](keys, rounds)
 
 
 if __name__ == "__main__":
