@@ -18,24 +18,24 @@ from rollout.verification import VerificationResult
 FORMAT = 1
 
 
-def _answer(command: str, environment: str, **fields: Any) -> dict[str, Any]:
+def _answer(command: str, environment: Environment) -> dict[str, Any]:
     """What every command's object begins with."""
-    return {"format": FORMAT, "command": command, "environment": environment, **fields}
+    return {"format": FORMAT, "command": command, "environment": environment.name}
 
 
 def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:
     """What ``rollout plan --json`` prints."""
-    return _answer("plan", environment.name, hosts=[asdict(plan) for plan in plans])
+    return _answer("plan", environment) | {"hosts": [asdict(plan) for plan in plans]}
 
 
 def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
     """What ``rollout apply --json`` prints: the report that is kept, too."""
-    return _answer("apply", environment.name, **asdict(report) | {"environment": environment.name})
+    return _answer("apply", environment) | asdict(report)
 
 
 def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:
     """What ``rollout verify --json`` prints."""
-    return _answer("verify", environment.name, **result.to_json())
+    return _answer("verify", environment) | result.to_json()
 
 
 def status_answer(
@@ -43,7 +43,7 @@ def status_answer(
 ) -> dict[str, Any]:
     """What ``rollout status --json`` prints: each host program's own answer, or its error."""
     hosts = [{"host": host, **found} for host, found in answers.items()]
-    return _answer("status", environment.name, hosts=hosts)
+    return _answer("status", environment) | {"hosts": hosts}
 
 
 def error_answer(error: OperatorError) -> dict[str, Any]:
