@@ -20,7 +20,6 @@ class Proxy:
         self._server = f"{settings['host']}/.s.PGSQL.5432"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._marker: bytes | None = None
-        self._forward = True
         self._down = False
         self.settings = {
             **settings,
@@ -29,14 +28,16 @@ class Proxy:
             "sslmode": "disable",
         }
         self.cuts = 0
+        self.sent = 0
+        self._cut_at = 0
 
-    def cut_after(self, marker: str) -> None:
-        """Cut once the client has sent this: the server gets it, its answer never arrives."""
-        self._marker, self._forward = marker.encode(), True
+    def cut_at(self, number: int) -> None:
+        """Cut when the client sends for the n-th time, counted from now: it never arrives."""
+        self.sent, self._cut_at = 0, number
 
-    def cut_before(self, marker: str) -> None:
-        """Cut when the client sends this: the server never gets it."""
-        self._marker, self._forward = marker.encode(), False
+    def cut_after_commit(self) -> None:
+        """Cut once the client has sent COMMIT: the server does it, its answer never arrives."""
+        self._marker = b"COMMIT\0"
 
     def stay_down(self) -> None:
         """After the next cut, refuse every connection, as a server that is gone does."""
@@ -78,12 +79,16 @@ class Proxy:
             data = source.recv(65536)
             if not data:
                 return False
+            if source is client:
+                self.sent += 1
+                if self.sent == self._cut_at:
+                    self.cuts += 1
+                    return False
             if source is client and self._marker and self._marker in data:
                 self._marker = None
-                if self._forward:
-                    server.sendall(data)
-                    # Its answer is waited for, so that the server has really done it.
-                    server.recv(65536)
+                server.sendall(data)
+                # Its answer is waited for, so that the server has really done it.
+                server.recv(65536)
                 self.cuts += 1
                 return False
             (server if source is client else client).sendall(data)

@@ -14,7 +14,7 @@ import pytest
 from .night import SIGKILL, Night, at_step, ended, in_child
 
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
-INSTANTS = 300 if SOAK else 8
+INSTANTS = 300 if SOAK else 6
 
 # Each step's beginning and end; an unlink in the middle and the last ones.
 STEPS = [

@@ -54,7 +54,7 @@ def test_a_connection_cut_after_commit_was_sent_is_told_as_unknown(
 ) -> None:
     """The server has committed: “nothing was changed” would be a lie; the next run sees it."""
     with Proxy(empty_database) as proxy:
-        proxy.cut_after("COMMIT")
+        proxy.cut_after_commit()
         with (
             connect(proxy.settings) as mine,
             pytest.raises(OutcomeUnknown, match="while COMMIT was under way"),

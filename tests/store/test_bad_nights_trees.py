@@ -1,0 +1,166 @@
+"""Hostile trees: names that mean something to a program, and links swapped in meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionstore import archive, removal
+from sessionstore.archive import Manifest
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import StoreError
+from sessionstore.scan import scan_directory
+
+from .night import digest
+
+SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
+ROUNDS = 300 if SOAK else 10
+
+NAMES = [
+    "new\nline.json",
+    "..hidden",
+    "...",
+    ". .",
+    "-rf",
+    "--recipient",
+    "*",
+    "~",
+    "$(touch canary)",
+    "`id`; rm -rf ..",
+    "back\\slash",
+    "quote\"'",
+    "\x1b[2J\x07bell",
+    "creds.json\r",
+    " leading and trailing ",
+    "\u202egnp.exe",
+    "é" * 127,
+    "x" * 255,
+    os.fsdecode(b"\xff\xfe not utf-8"),
+]
+_EXCHANGE = 2
+_renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two names in one step, so that at every instant something is under both."""
+    here = -100
+    _renameat2(here, os.fsencode(one), here, os.fsencode(other), _EXCHANGE)
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """Something outside, with the names that are in the tree as well."""
+    place = tmp_path / "canary"
+    (place / "company_1").mkdir(parents=True)
+    for name in ("creds.json", "company_1/creds.json", "company_1/-rf"):
+        (place / name).write_text("alive")
+    return place
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where archives go."""
+    (tmp_path / "archives").mkdir()
+    return tmp_path / "archives"
+
+
+def hostile(root: Path) -> None:
+    """Every name as a file, and as a directory with every name in it."""
+    for name in NAMES:
+        (root / "files").mkdir(parents=True, exist_ok=True)
+        (root / "files" / name).write_text(name.encode("utf-8", "backslashreplace").decode())
+        directory = root / "directories" / name
+        directory.mkdir(parents=True)
+        for inner in NAMES:
+            (directory / inner).write_text("x")
+
+
+def archived(root: Path, out: Path, recipient: str) -> Manifest:
+    """Archive a tree; gives its manifest as read back."""
+    with closing(open_directory(str(root))) as fd:
+        made = archive.create(fd, str(out), root.name, [recipient])
+    return archive.verify_on_disk(made.archive, made.manifest)
+
+
+def remove(root: Path, manifest: Manifest) -> removal.RemovalReport:
+    """Remove a tree whose further proof has no objection."""
+    with closing(open_directory(str(root.parent))) as parent:
+        return removal.remove(parent, root.name, manifest=manifest, objections=lambda _: ())
+
+
+def test_names_that_mean_something_to_programs(
+    tmp_path: Path, canary: Path, out: Path, age_identity: tuple[str, str]
+) -> None:
+    """Reported as what they are, archived, opened, removed; nothing else is touched."""
+    root, before = tmp_path / "app" / "-sessions", digest(canary)
+    hostile(root)
+    with scan_directory(str(root)) as scan:
+        blocking = {problem.where.rpartition("/")[2] for problem in scan.blocking}
+    assert blocking
+    manifest = archived(root, out, age_identity[1])
+    files = len(NAMES) * (len(NAMES) + 1)
+    checked = archive.check(
+        str(out / "-sessions.tar.zst.age"), str(out / "-sessions.manifest.jsonl"), age_identity[0]
+    )
+    assert checked.files == files
+    assert remove(root, manifest).files == files
+    assert os.listdir(tmp_path / "app") == []  # noqa: PTH208
+    assert digest(canary) == before
+
+
+@pytest.mark.parametrize(
+    "inner", ["", "company_1"], ids=["the directory itself", "a directory in it"]
+)
+def test_swapped_for_a_symlink_between_proof_and_removal(
+    tmp_path: Path, canary: Path, out: Path, age_identity: tuple[str, str], inner: str
+) -> None:
+    """Raced in a loop by another process: refused or removed, and never through the link."""
+    before = digest(canary)
+    manifest = archived(sessions(tmp_path / "as archived"), out, age_identity[1])
+    outcomes = {"refused": 0, "removed": 0}
+    for number in range(ROUNDS):
+        root = sessions(tmp_path / f"app{number}")
+        link = tmp_path / f"link{number}"
+        link.symlink_to(canary / inner)
+        with swapping(root / inner if inner else root, link):
+            try:
+                remove(root, manifest)
+                outcomes["removed"] += 1
+            except StoreError:
+                outcomes["refused"] += 1
+        assert digest(canary) == before, f"round {number}"
+    print(outcomes)
+    assert outcomes["refused"] > 0, "it was never swapped in time"
+
+
+def sessions(parent: Path) -> Path:
+    """A small tree with the canary's names."""
+    (parent / "sessions" / "company_1").mkdir(parents=True)
+    for name in ("creds.json", "company_1/creds.json", "company_1/-rf"):
+        (parent / "sessions" / name).write_text("x")
+    return parent / "sessions"
+
+
+class swapping:  # noqa: N801 (used as a context manager)
+    """Another process that swaps a directory and a link all the time."""
+
+    def __init__(self, directory: Path, link: Path) -> None:
+        self._swap: Callable[[], None] = lambda: exchange(directory, link)
+
+    def __enter__(self) -> None:
+        self._child = os.fork()
+        if self._child == 0:
+            give_up = time.monotonic() + 30
+            while time.monotonic() < give_up:
+                self._swap()
+            os._exit(0)
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
