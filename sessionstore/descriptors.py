@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from sessionstore.errors import DirectoryProblem
@@ -215,3 +217,32 @@ def mount_id(fd: int) -> int:
     except OSError as error:
         raise DirectoryProblem(f"cannot read /proc: {error.strerror}", "fdinfo") from None
     raise DirectoryProblem("the kernel does not tell mount ids", "fdinfo")
+
+
+def mounts_beneath(fd: int) -> list[str]:
+    """List what is mounted on anything below a directory, files included.
+
+    Args:
+        fd: an open directory.
+
+    Returns:
+        Paths below it. A file can be a mount point too, and opening it looks as usual.
+
+    Raises:
+        DirectoryProblem: /proc does not say.
+    """
+    try:
+        top = os.readlink(f"/proc/self/fd/{fd}").rstrip("/") + "/"
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError as error:
+        raise DirectoryProblem(f"cannot read /proc: {error.strerror}", "mountinfo") from None
+    # The fifth field; space, tab, newline and backslash in it are written in octal.
+    points = {os.fsdecode(_octal(_as_byte, line.split(b" ")[4])) for line in lines}
+    return sorted(point[len(top) :] for point in points if point.startswith(top))
+
+
+_octal = re.compile(rb"\\([0-7]{3})").sub
+
+
+def _as_byte(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)])

@@ -7,13 +7,13 @@ table and the expressions come from). A name that the grammar does not know is n
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 CREDENTIALS = "creds.json"
+#: May hold credentials too (DOMAIN.md section 2); Baileys itself never reads it.
+CREDENTIALS_CACHE = ".baileys-cache.json"
 HIGHEST_PRE_KEY = 16_777_215
 
 _D = r"[0-9]{1,20}"
@@ -42,6 +42,10 @@ def _literal(expression: str) -> _Decoder:
 _pre_key_number = re.compile(r"[1-9][0-9]{0,7}").fullmatch
 _sender_key_parts = re.compile(rf"({_GROUP})--({_SIG})--({_DEV})").fullmatch
 _chat = re.compile(rf"{_GROUP}|{_DEVJID}").fullmatch
+# Not base64's own decoder: some of its versions take one padding sign too many.
+_padded_base64 = re.compile(
+    r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+).fullmatch
 _chat_with_device = re.compile(rf"({_SIG})-({_DEV})@({_SERVER})").fullmatch
 
 
@@ -58,11 +62,7 @@ def _sender_key(text: str) -> str | None:
 
 def _app_state_sync_key(text: str) -> str | None:
     identifier = text.replace("__", "/")
-    try:
-        decoded = base64.b64decode(identifier, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return identifier if decoded else None
+    return identifier if identifier and _padded_base64(identifier) else None
 
 
 def _chat_identifier(text: str) -> str | None:

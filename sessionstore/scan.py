@@ -11,6 +11,7 @@ from sessionstore.descriptors import (
     Unreadable,
     kind_of_mode,
     mount_id,
+    mounts_beneath,
     open_beneath,
     open_directory,
 )
@@ -24,7 +25,7 @@ from sessionstore.files import (
     FileTable,
     PackedNames,
 )
-from sessionstore.grammar import CREDENTIALS, company_of, decode
+from sessionstore.grammar import CREDENTIALS, CREDENTIALS_CACHE, company_of, decode, is_company_id
 from sessionstore.lineage import Credentials, credentials_of
 from sessionstore.reading import BadFile, hash_file, read_session_file
 from sessionstore.tree import (
@@ -71,6 +72,7 @@ def scan_directory(
         own_name = os.path.basename(label.rstrip("/"))
         walk = _Walk(contents, flat_company or company_of(own_name), mount_id(fd))
         walk.directory(fd, "", 0)
+        walk.note_mounts(fd)
         return walk.result(fd, label)
     except BaseException:
         os.close(fd)
@@ -106,8 +108,7 @@ class _Walk:
         sessions = _holds_sessions(listing)
         if sessions or (path and company_id):
             if depth > 1 or (path and company_id is None):
-                where = "not company_<id> at the top"
-                found.append(Problem("unexpected place", path, where, True))
+                found.append(Problem("unexpected place", path, _misplaced(name), True))
             self._company(fd, path, company_id, listing, found)
         else:
             self.problems.extend(found)
@@ -195,6 +196,12 @@ class _Walk:
         kind = KEY if decode(name) else _kind_of_name(name)
         if kind == UNKNOWN:
             found.append(Problem("unknown file", _join(path, name), PROBLEMS["unknown file"], True))
+        if name == CREDENTIALS_CACHE:
+            found.append(
+                Problem(
+                    "credentials cache", _join(path, name), PROBLEMS["credentials cache"], False
+                )
+            )
         if not self.contents:
             return FileEntry(name, kind, 0, 0), None
         sha256 = value_sha256 = credentials = None
@@ -231,6 +238,13 @@ class _Walk:
     def _problem(self, kind: str, where: str, detail: str) -> None:
         self.problems.append(Problem(kind, where, detail, True))
 
+    def note_mounts(self, fd: int) -> None:
+        """A mounted directory was seen when it was met; a mounted file looks like any other."""
+        known = {problem.where for problem in self.problems}
+        for path in mounts_beneath(fd):
+            if path not in known:
+                self._problem("another file system", path, "a file that is a mount point")
+
     def result(self, fd: int, label: str) -> DirectoryScan:
         status = os.fstat(fd)
         return DirectoryScan(
@@ -245,6 +259,13 @@ class _Walk:
             self.bytes,
             self.allocated,
         )
+
+
+def _misplaced(name: str) -> str:
+    # Rows use the bare id, directories never do (DOMAIN.md section 2): whose they are is not
+    # guessed, two spellings of one company could lie side by side.
+    bare = f"; company {name} belongs in company_{name}" if is_company_id(name) else ""
+    return f"not company_<id> at the top{bare}"
 
 
 def _holds_sessions(listing: _Listing) -> bool:

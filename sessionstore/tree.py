@@ -30,6 +30,7 @@ PROBLEMS: dict[str, str] = {
     "unreadable": "it can't be opened or read",
     "changed while read": "somebody is writing to it",
     "too large": "no key is that big",
+    "credentials cache": "it may hold a copy of the credentials; no key, never imported",
     "no credentials": "keys without a creds.json",
     "empty": "a file without content: a write was cut off",
     "truncated": "the JSON ends too early: a write was cut off",

@@ -19,6 +19,7 @@ from sessionstore.descriptors import (
     closing,
     kind_of_mode,
     mount_id,
+    mounts_beneath,
     open_beneath,
     same_file_state,
 )
@@ -89,6 +90,7 @@ def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
     with closing(open_beneath(directory_fd, ".")) as fd:
         walker = _Walker(mount_id(fd), hashed=hashed)
         walker.directory(fd, ".")
+        walker.note_mounts(fd)
     return Tree(tuple(walker.nodes), tuple(walker.objections))
 
 
@@ -113,6 +115,12 @@ class _Walker:
             except (OSError, DirectoryProblem) as error:
                 reason = error.strerror if isinstance(error, OSError) else error.what
                 self.objections.append(f"{below}: {reason}")
+
+    def note_mounts(self, fd: int) -> None:
+        """A mounted directory was seen when it was met; a mounted file looks like any other."""
+        files = {node.path for node in self.nodes if not node.is_directory}
+        for path in files.intersection(mounts_beneath(fd)):
+            self.objections.append(f"{path}: another file is mounted there")
 
     def _entry(self, fd: int, name: str, path: str) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)

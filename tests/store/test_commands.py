@@ -51,11 +51,40 @@ def test_scan(root: Path) -> None:
     assert code == 0
     assert [event["event"] for event in events] == ["company", "result"]
     assert events[0]["company"] == COMPANY and events[0]["keys"] == len(keys())
+    files = list((root / f"company_{COMPANY}").iterdir())
+    assert events[0]["bytes"] == sum(file.stat().st_size for file in files) == events[1]["bytes"]
+    assert events[0]["newest"] == max(file.stat().st_mtime_ns for file in files)
+    assert events[0]["by_type"]["pre-key"]["files"] == 40
     (root / f"company_{COMPANY}" / os.fsdecode(b"\xff\n")).write_text("")
     code, events, said = run("scan", str(root))
     assert code == 2 and events[-1]["outcome"] == "blocked"
     assert "name not UTF-8" in [event.get("kind") for event in events]
     assert "Traceback" not in said
+
+
+def test_scan_as_a_table_for_people(root: Path) -> None:
+    """Companies, types, sizes and times, and what is not understood, within 80 columns."""
+    for number in range(7):
+        (root / f"company_{COMPANY}" / f"strange\n{number}").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "sessionstore", "scan", "--table", str(root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 2 and max(map(len, lines)) <= 80
+    assert lines[0] == f"company {COMPANY} in company_{COMPANY}"
+    assert any(line.split()[:2] == ["pre-key", "40"] for line in lines)
+    assert any(line.split()[:2] == ["all", str(len(keys()) + 8)] for line in lines)
+    assert "unknown file: 7 (blocks)" in lines and "  … and 2 more" in lines
+
+
+def test_a_company_is_given_by_its_bare_id(root: Path) -> None:
+    """Rows under company_company_9 would never be found again."""
+    code, _, said = run("scan", str(root), "--company", "company_9")
+    assert code == 1 and "bare id" in said
 
 
 def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import random
+import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -95,6 +99,158 @@ def test_a_mutated_name_is_never_decoded_to_another(
     assert found is None or encode(found) == mutated
     if mutated != name:
         assert found != key
+
+
+NAMES = 1_000_000 if os.environ.get("ROLLOUT_SOAK") else 20_000
+
+
+def _digits(draw: random.Random, most: int = 20) -> str:
+    return "".join(draw.choices(string.digits, k=draw.randint(1, most)))
+
+
+def _user(draw: random.Random) -> str:
+    return _digits(draw) + draw.choice(["", "", "_1", "_128", "_129", f"_{_digits(draw, 3)}"])
+
+
+def _group(draw: random.Random) -> str:
+    one, other = _digits(draw), _digits(draw)
+    forms = [f"{one}@g.us", f"{one}-{other}@g.us", "status@broadcast", f"{one}@broadcast"]
+    return draw.choice(forms)
+
+
+SERVERS = ("s.whatsapp.net", "c.us", "lid", "hosted", "hosted.lid", "bot", "newsletter")
+
+
+def _jid(draw: random.Random) -> str:
+    at = draw.choice(["", f":{_digits(draw, 3)}"])
+    return f"{_user(draw)}{at}@{draw.choice(SERVERS)}"
+
+
+MAKERS: dict[str, Callable[[random.Random], str]] = {
+    "pre-key": lambda draw: str(draw.randint(1, 16777215)),
+    "session": lambda draw: f"{_user(draw)}.{_digits(draw, 3)}",
+    "identity-key": lambda draw: f"{_user(draw)}.{_digits(draw, 3)}",
+    "sender-key": lambda draw: f"{_group(draw)}::{_user(draw)}::{_digits(draw, 3)}",
+    "sender-key-memory": lambda draw: draw.choice([_group, _jid])(draw),
+    "app-state-sync-key": lambda draw: base64.b64encode(
+        draw.randbytes(draw.randint(1, 40))
+    ).decode(),
+    "app-state-sync-version": lambda draw: draw.choice(
+        ["critical_block", "critical_unblock_low", "regular_high", "regular_low", "regular"]
+    ),
+    "lid-mapping": lambda draw: _user(draw) + draw.choice(["", "_reverse"]),
+    "device-list": _user,
+    "tctoken": lambda draw: draw.choice(["__index", _group(draw), _jid(draw)]),
+}
+
+
+def made(draw: random.Random) -> Key:
+    """A valid key of any type."""
+    key_type = draw.choice(KEY_TYPES)
+    return Key(key_type, MAKERS[key_type](draw))
+
+
+def _all_digits(text: str, most: int = 20) -> bool:
+    return 1 <= len(text) <= most and set(text) <= set(string.digits)
+
+
+def _is_user(text: str) -> bool:
+    user, mark, domain = text.partition("_")
+    return _all_digits(user) and (not mark or _all_digits(domain, 3))
+
+
+def _is_address(text: str) -> bool:
+    user, dot, device = text.partition(".")
+    return bool(dot) and _is_user(user) and _all_digits(device, 3)
+
+
+def _is_group(text: str) -> bool:
+    local, _, server = text.partition("@")
+    if server == "broadcast":
+        return local == "status" or _all_digits(local)
+    one, dash, other = local.partition("-")
+    return server == "g.us" and _all_digits(one) and (not dash or _all_digits(other))
+
+
+def _is_jid(text: str) -> bool:
+    local, _, server = text.partition("@")
+    user, colon, device = local.partition(":")
+    return server in SERVERS and _is_user(user) and (not colon or _all_digits(device, 3))
+
+
+def _is_base64(text: str) -> bool:
+    body = text.rstrip("=")
+    alphabet = set(string.ascii_letters + string.digits + "+/")
+    return bool(body) and set(body) <= alphabet and len(text) % 4 == 0 and len(text) - len(body) < 3
+
+
+def _is_sender_key(text: str) -> bool:
+    parts = text.split("::")
+    return (
+        len(parts) == 3 and _is_group(parts[0]) and _is_user(parts[1]) and _all_digits(parts[2], 3)
+    )
+
+
+#: The table of DOMAIN.md section 2 again, without an expression in common with the code.
+VALID: dict[str, Callable[[str], bool]] = {
+    "pre-key": lambda text: _all_digits(text, 8) and text[0] != "0" and int(text) < 2**24,
+    "session": _is_address,
+    "identity-key": _is_address,
+    "sender-key": _is_sender_key,
+    "sender-key-memory": lambda text: _is_group(text) or _is_jid(text),
+    "app-state-sync-key": _is_base64,
+    "app-state-sync-version": {
+        "critical_block", "critical_unblock_low", "regular_high", "regular_low", "regular"
+    }.__contains__,
+    "lid-mapping": lambda text: _is_user(text.removesuffix("_reverse")),
+    "device-list": _is_user,
+    "tctoken": lambda text: text == "__index" or _is_group(text) or _is_jid(text),
+}  # fmt: skip
+
+
+def test_many_valid_names_decode_to_exactly_their_key() -> None:
+    """Of every type, short ids and long ones."""
+    draw = random.Random()
+    for _ in range(NAMES):
+        key = made(draw)
+        assert VALID[key.key_type](key.key_id), key
+        assert decode(encode(key)) == key, key
+
+
+def test_many_damaged_names_are_never_decoded_wrongly() -> None:
+    """Characters swapped, lost, doubled, names joined or invented: a valid key, or unknown."""
+    draw = random.Random()
+    alphabet = string.digits + "_-.:@+/=gusladbrocit\x00\n\u0661é" + "\udcff"
+    for _ in range(NAMES):
+        name = list(encode(made(draw)))
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(name))
+            match draw.randrange(5):
+                case 0:
+                    name[at] = draw.choice(alphabet)
+                case 1:
+                    name.insert(at, draw.choice(alphabet))
+                case 2:
+                    del name[at]
+                case 3:
+                    name[at:at] = name[at : at + draw.randint(1, 4)]
+                case _:
+                    name = name[:at] + list(encode(made(draw)))[draw.randrange(20) :]
+            name = name or ["x"]
+        text = "".join(name)
+        key = decode(text)
+        assert key is None or (encode(key) == text and VALID[key.key_type](key.key_id)), text
+
+
+def test_many_random_names_are_never_decoded_wrongly() -> None:
+    """A known beginning and anything after it."""
+    draw = random.Random()
+    for _ in range(NAMES):
+        rest = "".join(draw.choices("0123456789_-.:@+/=abgusl", k=draw.randint(0, 30)))
+        ending = draw.choice([".json", ".json", ".json.json", ".JSON", ""])
+        text = f"{draw.choice(KEY_TYPES)}-{rest}{ending}"
+        key = decode(text)
+        assert key is None or (encode(key) == text and VALID[key.key_type](key.key_id)), text
 
 
 @pytest.mark.parametrize(

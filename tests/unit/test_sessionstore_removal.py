@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -185,6 +186,21 @@ def test_a_mount_is_not_crossed(tree: Path, canary: Path, place: str) -> None:
             remove(tree, manifest)
     finally:
         subprocess.run(["umount", tree / place], check=True)
+
+
+def test_a_file_that_is_mounted_over_is_seen_before_anything_is_deleted(
+    tree: Path, tmp_path: Path
+) -> None:
+    """It looks like any other file, and deleting it would stop the removal half way."""
+    manifest = manifest_of(tree)
+    place = tree / "company_1" / "pre-key-9.json"
+    copy = Path(shutil.copy2(place, tmp_path))
+    subprocess.run(["mount", "--bind", copy, place], check=True)
+    try:
+        with pytest.raises(Refused, match="mounted there"):
+            remove(tree, manifest)
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 @pytest.mark.parametrize("place", ["company_1/pre-key-9.json", "company_1"])

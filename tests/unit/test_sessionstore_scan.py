@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,6 +143,16 @@ def _socket(directory: Path) -> None:
         os.chdir(here)
 
 
+def _device(kind: int) -> Callable[[Path], None]:
+    def make(directory: Path) -> None:
+        try:
+            os.mknod(directory / "pre-key-8.json", kind | 0o600, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("making devices needs root")
+
+    return make
+
+
 def _hard_link(directory: Path) -> None:
     (directory / "pre-key-2.json").hardlink_to(directory / "pre-key-1.json")
 
@@ -166,7 +183,16 @@ def _mixed_depth(directory: Path) -> None:
         (lambda d: (d / "dangling").symlink_to("nowhere"), "not a regular file", True),
         (lambda d: os.mkfifo(d / "pre-key-6.json"), "not a regular file", True),
         (_socket, "not a regular file", True),
+        (lambda d: (d / "loop").symlink_to("loop"), "not a regular file", True),
+        (lambda d: (d / "up").symlink_to("../.."), "not a regular file", True),
+        (lambda d: (d / "company_7").symlink_to(d), "not a regular file", True),
+        (_device(stat.S_IFCHR), "not a regular file", True),
+        (_device(stat.S_IFBLK), "not a regular file", True),
         (_hard_link, "hard link", False),
+        (_file(".baileys-cache.json"), "credentials cache", False),
+        (lambda d: _file(".baileys-cache.json")(d.parent), "credentials cache", False),
+        (lambda d: void(company(d.parent / "962303")), "unexpected place", True),
+        (lambda d: void(company(d.parent / "962302")), "unexpected place", True),
         (lambda d: (d / "sub").mkdir(), "unknown directory", True),
         (lambda d: void(company(d / "company_5")), "unexpected place", True),
         (lambda d: void(company(d.parent / "old" / "company_962302")), "company twice", True),
@@ -198,6 +224,106 @@ def test_what_is_not_as_it_should_be_is_named(
     assert all(problem.kind in PROBLEMS for problem in found)
     if kind:
         assert kind in [problem.kind for problem in found]
+
+
+def test_a_bare_id_is_told_where_it_belongs(root: Path) -> None:
+    """Rows use the bare id, directories do not: two spellings must not become two companies."""
+    company(root / "962303")
+    found = [one for one in problems(root) if one.kind == "unexpected place"]
+    assert [one.detail for one in found] == [
+        "not company_<id> at the top; company 962303 belongs in company_962303"
+    ]
+    with scan_directory(str(root)) as scan:
+        assert scan.company_ids == ("962302",)
+
+
+def test_a_file_that_is_written_to_is_never_taken_half(root: Path) -> None:
+    """Either one state of it or the other; in between it says so and blocks."""
+    path = root / "company_962302" / "pre-key-1.json"
+    states = [json.dumps({"a": char * 50_000}).encode() for char in "xyz"]
+    path.write_bytes(states[0])
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            for state in states:
+                path.write_bytes(state)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    whole = {hashlib.sha256(state).hexdigest() for state in states}
+    try:
+        for _ in range(60):
+            with scan_directory(str(root)) as scan:
+                found = scan.companies[0]
+                digest = next(one.sha256 for one in found.files if one.name == path.name)
+                assert digest in whole or found.blocking
+    finally:
+        done.set()
+        writer.join()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize("what", ["directory", "file"])
+def test_a_bind_mount_is_not_taken_for_the_companys_own(
+    root: Path, tmp_path: Path, what: str
+) -> None:
+    """On the same file system no device number shows it; what lies there belongs elsewhere."""
+    there = root / "company_962302" / ("d" if what == "directory" else "pre-key-9.json")
+    elsewhere = tmp_path / "elsewhere"
+    for place in (there, elsewhere):
+        if what == "directory":
+            place.mkdir()
+        else:
+            place.write_text("{}")
+    if subprocess.run(["mount", "--bind", elsewhere, there], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        found = problems(root)
+    finally:
+        subprocess.run(["umount", there], check=True)
+    assert "another file system" in [one.kind for one in found if one.blocks]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chattr needs root")
+def test_an_immutable_file_is_read_like_any_other(root: Path) -> None:
+    """It matters for removal only, which asks for it by itself."""
+    path = root / "company_962302" / "pre-key-1.json"
+    if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
+        pytest.skip("this file system has no immutable files")
+    try:
+        assert not problems(root)
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+def test_a_hundred_thousand_files(tmp_path: Path) -> None:
+    """A company of that size exists: every one is seen, in little memory and open descriptors."""
+    number = 1_000_000 if os.environ.get("ROLLOUT_SOAK") else 100_000
+    shared = Path("/dev/shm")
+    place = Path(tempfile.mkdtemp(dir=shared if os.access(shared, os.W_OK) else tmp_path))
+    try:
+        directory = company(place / "sessions" / "company_962302")
+        fd = os.open(directory, os.O_RDONLY)
+        for one in range(number):
+            name = f"sender-key-{120363000000000000 + one}@g.us--15550001111--0.json"
+            file = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=fd)
+            os.write(file, b'[{"senderKeyId":%d}]' % one)
+            os.close(file)
+        os.close(fd)
+        script = (
+            "import sys; from sessionstore.scan import scan_directory as scan\n"
+            "with scan(sys.argv[1]) as found: one = found.companies[0]\n"
+            "assert not found.blocking and not one.blocking, found\n"
+            "status = open('/proc/self/status').read()\n"
+            "print(one.keys, status.partition('VmHWM:')[2].split()[0])"
+        )
+        command = [sys.executable, "-c", script, str(directory.parent)]
+        keys, peak_kb = subprocess.check_output(command, text=True).split()
+    finally:
+        shutil.rmtree(place)
+    assert int(keys) == number + 2
+    assert int(peak_kb) * 1024 < 40e6 + 200 * number
 
 
 def test_an_unreadable_file_blocks(root: Path) -> None:
