@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -242,7 +243,14 @@ def at_step(function: str, when: str, number: int, act: Callable[[], None]) -> N
         if left == 0:
             act()
 
+    threading.setprofile(watch)
     sys.setprofile(watch)
+
+
+def no_more_steps() -> None:
+    """Take back what :func:`at_step` set up in this process."""
+    threading.setprofile(None)
+    sys.setprofile(None)
 
 
 def in_child(work: Callable[[], None]) -> int:

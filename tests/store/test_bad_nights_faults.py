@@ -21,7 +21,7 @@ from sessionstore.errors import (
     StoreError,
 )
 
-from .night import SIGKILL, Night, at_step, ended, in_child
+from .night import SIGKILL, Night, at_step, ended, in_child, no_more_steps
 from .proxy import Proxy
 from .session_files import COMPANY
 
@@ -88,7 +88,7 @@ def test_the_connection_is_cut_after_commit_was_sent(
             with pytest.raises(OutcomeUnknown, match="COMMIT was under way"):
                 night.run(proxy.settings)
         finally:
-            sys.setprofile(None)
+            no_more_steps()
         assert proxy.cuts == 1
     with connect(night.settings) as conn:
         assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [(state,)]
@@ -198,7 +198,7 @@ def test_somebody_starts_the_service_in_the_middle(
         with pytest.raises(StoreError) as told:
             night.run()
     finally:
-        sys.setprofile(None)
+        no_more_steps()
         for one in services:
             one.kill()
             one.wait()
