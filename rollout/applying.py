@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -40,21 +40,18 @@ class Run:
         rollout_id: id of this run.
         operator: who.
         reason: why; may be empty.
-        released: companies of the host that no other host runs.
     """
 
     rollout_id: str
     operator: str
     reason: str
-    released: tuple[str, ...] = ()
 
-    def overrides(self) -> dict[str, Any]:
+    def overrides(self) -> dict[str, str]:
         """What every host's plan gets of it."""
         return {
             "rollout_id": self.rollout_id,
             "operator": self.operator,
             "reason": self.reason,
-            "released": list(self.released),
         }
 
 
@@ -64,6 +61,7 @@ class HostOutcome:
 
     Args:
         host: its name.
+        released: its companies that no other host runs.
         changed: the steps that changed something.
         results: the last answer of each step of the host program, by step.
         verifications: the host checks before removal, and those of the disk after it.
@@ -74,6 +72,7 @@ class HostOutcome:
     """
 
     host: str
+    released: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: list[VerificationResult] = field(default_factory=list)
@@ -151,7 +150,7 @@ def apply_host(
     started = time.monotonic()
     outcome = HostOutcome(host.name)
     try:
-        run = replace(run, released=companies_released(environment, host, running))
+        outcome.released = companies_released(environment, host, running)
         deploy(environment, host, run, shown, outcome)
         if SERVICE in host.groups:
             prove(environment, host, run, shown, outcome)
@@ -166,9 +165,7 @@ def apply_host(
     return outcome
 
 
-def companies_released(
-    environment: Environment, host: Host, running: moving.Running
-) -> tuple[str, ...]:
+def companies_released(environment: Environment, host: Host, running: moving.Running) -> list[str]:
     """The host's companies that no other host runs; those that one ran before are asked for again.
 
     Raises:
@@ -181,7 +178,7 @@ def companies_released(
     if still:
         reasons = "\n".join(moving.refusal(move, environment.name) for move in still)
         raise OperatorError(f"{host.name}: {reasons}")
-    return tuple(moving.released(host, running))
+    return moving.released(host, running)
 
 
 def deploy(
@@ -195,7 +192,7 @@ def deploy(
     done: HostRun = run_deploy(
         environment,
         host,
-        run.overrides(),
+        {**run.overrides(), "released": outcome.released},
         dry=False,
         progress=shown.step,
     )

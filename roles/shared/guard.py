@@ -7,8 +7,9 @@ import socket
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
 
-# What the command itself adds to the checked settings: who, why, and how SSH gets there.
-ADDED_BY_THE_COMMAND = frozenset({"rollout_id", "operator", "reason"})
+# What the command itself adds to the checked settings: who, why, what it asked of the other hosts,
+# and how SSH gets there.
+ADDED_BY_THE_COMMAND = frozenset({"rollout_id", "operator", "reason", "released"})
 CONNECTION_PREFIX = "ssh_"
 
 
