@@ -12,6 +12,7 @@ from bench import (
     import_from_node,
     import_keys,
     one_company,
+    remote_commands,
     without_service,
 )
 
@@ -27,6 +28,7 @@ _ROLLOUTS: dict[str, Callable[[int], list[str]]] = {
     "converged": converged_rollout.compare,
     "without-service": without_service.compare,
     "bare": bare_host.compare,
+    "remote-commands": remote_commands.compare,
 }
 
 

@@ -227,6 +227,9 @@ def check(
     failed = result.with_outcome(FAILED)
     if failed:
         found = "".join(f"\n  {check.check}: {check.says}\n    {check.reason}" for check in failed)
+        found += "".join(
+            f"\nEnd of the log on {check.host}:\n{check.log}" for check in failed if check.log
+        )
         raise OperatorError(
             f"{host.name}: {len(failed)} of {len(result.checks)} checks failed:{found}",
             f"rollout verify {environment.name} --host {host.name}",

@@ -22,9 +22,10 @@ def offered_hosts(ctx: typer.Context, incomplete: str) -> list[str]:
 
     Read without Ansible, which would take half a second at every press of the tab key.
     """
-    typed = ctx.params.get("environment")
     known = environment_names()
-    names = [name for one in ([typed] if typed in known else known) for name in hosts_of(one)]
+    # An option that waits for its value ends the parsing: what was typed before it is left in `args`.
+    typed = [word for word in (ctx.params.get("environment"), *ctx.args) if word in known]
+    names = [name for one in typed[:1] or known for name in hosts_of(str(one))]
     return sorted({name for name in names if name.startswith(incomplete)})
 
 

@@ -143,8 +143,10 @@ def render_verification(
     """What the host checks found."""
     for check in result.with_outcome(FAILED):
         console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
-        for text in (check.says, check.reason, check.log):
-            console.print(text, markup=False)
+        console.print(check.says, markup=False)
+        console.print(check.reason, markup=False)
+        if check.log:
+            console.print(f"End of the log on {check.host}:\n{check.log}", markup=False)
     for check in result.with_outcome(NOT_CHECKED):
         console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
     counts = {
@@ -153,6 +155,9 @@ def render_verification(
         NOT_CHECKED: result.not_checked,
     }
     console.print(f"{environment.name}: {check_text(counts)}, {result.seconds:.1f} s", style="bold")
+    if result.command_ms is not None:
+        cost = f"{number(result.commands)} remote commands, {result.command_ms:.1f} ms each"
+        console.print(f"{cost} beside their own work")
 
 
 def render_status(

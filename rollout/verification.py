@@ -73,12 +73,15 @@ class VerificationResult:
         checks: every check in the order in which they ran.
         seconds: wall time of all of them, connecting included.
         commands: how many commands were run on the hosts.
+        command_ms: milliseconds that a command cost which did nothing, over the shared connection:
+            the median of some, on the dearest host; None where no host was reached.
     """
 
     environment: str
     checks: tuple[Check, ...]
     seconds: float
     commands: int
+    command_ms: float | None
 
     @property
     def passed(self) -> int:
@@ -113,6 +116,7 @@ class VerificationResult:
             "not_checked": self.not_checked,
             "seconds": self.seconds,
             "commands": self.commands,
+            "command_ms": self.command_ms,
             "checks": [asdict(check) for check in self.checks],
         }
 
@@ -146,13 +150,13 @@ def verify(
         OperatorError: the environment has mistakes, there is no such concern, or the checks did not
             come to their end.
     """
-    loaded = load(environment)
     if only is not None and only not in concerns():
         raise OperatorError(
             f"There are no checks of {only!r}; there are {', '.join(concerns())}."
             + did_you_mean(only, concerns()),
             f"rollout verify {environment} --only disk",
         )
+    loaded = load(environment)
     chosen = [loaded.host(name) for name in hosts] or loaded.hosts
     began = time.monotonic()
 
@@ -176,7 +180,9 @@ def verify(
             f"rollout verify {environment}",
         )
     commands = sum(result.commands for result in found)
-    return VerificationResult(environment, checks, time.monotonic() - began, commands)
+    costs = [result.command_ms for result in found if result.command_ms is not None]
+    seconds = round(time.monotonic() - began, 3)
+    return VerificationResult(environment, checks, seconds, commands, max(costs, default=None))
 
 
 def concerns() -> list[str]:
@@ -253,8 +259,7 @@ def collect(
             if progress is not None:
                 progress(checks[-1], planned)
         elif kind == "end" and len(checks) == planned:
-            seconds, commands = event["seconds"], event["commands"]
-            return VerificationResult(environment, tuple(checks), seconds, commands)
+            return VerificationResult(environment, tuple(checks), **event)
     return None
 
 

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from rollout.errors import OperatorError
+
 from .masking import mask
 from .suite import Suite
 
@@ -41,6 +43,7 @@ class Reporter:
         self._descriptor = descriptor
         self._began = time.monotonic()
         self._lines: dict[str, dict[str, Any]] = {}
+        self._logs_shown: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell how many checks are coming."""
@@ -69,11 +72,20 @@ class Reporter:
     def pytest_sessionfinish(self) -> None:
         """Tell that every check was made."""
         seconds = round(time.monotonic() - self._began, 3)
-        self._write({"event": "end", "seconds": seconds, "commands": self._suite.commands})
+        commands = self._suite.commands
+        cost = self._suite.command_ms()
+        self._write({"event": "end", "seconds": seconds, "commands": commands, "command_ms": cost})
 
     def _log_of(self, host_name: str) -> str:
+        """The end of a host's log, for the first of its failures; the others have the same one."""
         target = self._suite.known_target(host_name)
-        return self._masked(target.log_end()) if target else ""
+        if target is None or host_name in self._logs_shown:
+            return ""
+        self._logs_shown.add(host_name)
+        try:
+            return self._masked(target.log_end()) or "there is no log of the service on this host"
+        except OperatorError as error:
+            return f"the log can't be read: {error.message}"
 
     def _masked(self, text: str) -> str:
         return mask(text, self._suite.secrets)

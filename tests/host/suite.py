@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host, load
@@ -42,7 +43,6 @@ class Suite:
         """
         if host.name not in self._targets:
             try:
-                self.connections.run(host, "true", sudo=True, timeout=60)
                 found: Target | OperatorError = Target(
                     Declared(self.environment, host), self.connections
                 )
@@ -68,12 +68,23 @@ class Suite:
     @property
     def commands(self) -> int:
         """How many remote commands were run."""
-        targets = [one for one in self._targets.values() if isinstance(one, Target)]
-        return self.connections.commands + sum(one.commands for one in targets)
+        return self.connections.commands + sum(one.commands for one in self._connected)
+
+    def command_ms(self) -> float | None:
+        """What a remote command costs now, in milliseconds: the dearest host; None without a host."""
+        costs = []
+        for one in self._connected:
+            # A host that went away has failed its checks already.
+            with suppress(OperatorError):
+                costs.append(one.shell.cost_ms())
+        return round(max(costs), 2) if costs else None
+
+    @property
+    def _connected(self) -> list[Target]:
+        return [one for one in self._targets.values() if isinstance(one, Target)]
 
     def close(self) -> None:
         """End all connections."""
-        for target in self._targets.values():
-            if isinstance(target, Target):
-                target.close()
+        for target in self._connected:
+            target.close()
         self.connections.close()

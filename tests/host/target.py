@@ -10,45 +10,36 @@ from pathlib import Path
 from typing import Any
 
 import testinfra.host
-from testinfra.backend.base import CommandResult
-from testinfra.backend.ssh import SshBackend
+from testinfra.backend.base import BaseBackend, CommandResult
 
 from rollout.errors import OperatorError
 from rollout.inventory import SERVICE
-from rollout.ssh import SSH_FAILED, Connections, unreachable
+from rollout.root_shell import ON_THE_HOST, RootShell
+from rollout.ssh import Connections, login_command
 
 from .database import Database
 from .declared import Declared
 
 PROBES = Path(__file__).parent / "probes"
 PROBE_SECONDS = 60
+COMMAND_SECONDS = 300
 LOG_LINES = 15
 
 
-class _SharedSsh(SshBackend):  # type: ignore[misc]
-    """testinfra's ssh backend over the project's shared connections; counts its commands."""
+class _Backend(BaseBackend):  # type: ignore[misc]
+    """testinfra's backend over the project's root shell."""
 
-    def __init__(self, declared: Declared, connections: Connections) -> None:
-        host = declared.host
-        super().__init__(
-            host.address,
-            sudo=True,
-            # Everything that ssh needs, so that testinfra adds no option of its own.
-            ssh_extra_args=shlex.join([*connections.options(host), "-l", host.user]),
-        )
-        self._remote = host
-        self.commands = 0
+    NAME = "root shell"
 
-    def run_ssh(self, command: str) -> CommandResult:
-        """Run a command; a host that went away is told as everywhere else."""
-        self.commands += 1
-        try:
-            return super().run_ssh(command)
-        except RuntimeError as error:
-            result: CommandResult = error.args[0]
-            if result.rc != SSH_FAILED:
-                raise
-            raise unreachable(self._remote, result.stderr) from None
+    def __init__(self, shell: RootShell, address: str) -> None:
+        super().__init__(address)
+        self._shell = shell
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        """Run a command as root; a host that went away is told as everywhere else."""
+        text = self.get_command(command, *args)
+        done = self._shell.run(text, timeout=COMMAND_SECONDS)
+        return self.result(done.returncode, self.encode(text), done.stdout, done.stderr)
 
 
 class _Host(testinfra.host.Host):  # type: ignore[misc]
@@ -73,23 +64,29 @@ class Target:
     Args:
         declared: what its environment declares about it.
         connections: the shared SSH connections.
+
+    Raises:
+        OperatorError: it can't be reached, or logged in to as root.
     """
 
     def __init__(self, declared: Declared, connections: Connections) -> None:
         self.declared = declared
-        self._connections = connections
-        self._backend = _SharedSsh(declared, connections)
+        host = declared.host
+        # The first command opens the connection, and tells well what is wrong with it.
+        connections.run(host, "true", sudo=True, timeout=PROBE_SECONDS)
+        self.shell = RootShell(connections.argv(host, ON_THE_HOST), host.name, login_command(host))
+        backend = _Backend(self.shell, host.address)
         # testinfra finds its modules (file, package, user) at run time, so this can't be typed.
-        self.host: Any = _Host(self._backend)
-        self._backend.set_host(self.host)
+        self.host: Any = _Host(backend)
+        backend.set_host(self.host)
         self._answers: dict[tuple[str, ...], Any] = {}
         self.pm2_asked_at: float | None = None
         self.database = Database(declared, connections)
 
     @property
     def commands(self) -> int:
-        """How many remote commands testinfra has run."""
-        return self._backend.commands
+        """How many commands were run on the host."""
+        return self.shell.commands
 
     def probe(self, name: str, *arguments: str) -> Any:
         """What a program of `probes/` sees on the host, as root; asked once a run.
@@ -112,11 +109,9 @@ class Target:
 
     def probe_anew(self, name: str, *arguments: str) -> Any:
         """As ``probe``, but asked again."""
-        done = self._connections.run(
-            self.declared.host,
+        done = self.shell.run(
             ["python3", "-", *arguments],
             stdin=(PROBES / f"{name}.py").read_bytes(),
-            sudo=True,
             timeout=PROBE_SECONDS,
         )
         if done.returncode != 0:
@@ -195,9 +190,7 @@ class Target:
         Raises:
             AssertionError: it can't be read.
         """
-        done = self._connections.run(
-            self.declared.host, ["cat", "--", path], sudo=True, timeout=PROBE_SECONDS
-        )
+        done = self.shell.run(["cat", "--", path], timeout=PROBE_SECONDS)
         assert done.returncode == 0, f"{path} can't be read"
         return done.stdout
 
@@ -209,9 +202,7 @@ class Target:
             places: directories, files or shell patterns of files.
         """
         command = f"grep -rlsFf - -- {' '.join(places)}"
-        done = self._connections.run(
-            self.declared.host, command, stdin=secret.encode(), sudo=True, timeout=PROBE_SECONDS
-        )
+        done = self.shell.run(command, stdin=secret.encode(), timeout=PROBE_SECONDS)
         return done.stdout.decode(errors="replace").splitlines()
 
     def psql(self, question: str) -> list[dict[str, Any]]:
@@ -241,9 +232,10 @@ class Target:
         tails = " ".join(f"tail -n {LOG_LINES} {pattern};" for pattern in files)
         journal = " ".join(f"-u {shlex.quote(unit)}" for unit in units)
         command = f"{tails} journalctl --no-pager -q -n {LOG_LINES} {journal}"
-        done = self._connections.run(self.declared.host, command, sudo=True, timeout=PROBE_SECONDS)
+        done = self.shell.run(command, timeout=PROBE_SECONDS)
         return done.stdout.decode(errors="replace").strip()
 
     def close(self) -> None:
-        """End the database connection."""
+        """End the database connection and the shell."""
         self.database.close()
+        self.shell.close()

@@ -25,7 +25,7 @@ CHECK = {
     "seconds": 0.1,
 }
 PLANNED = {"event": "planned", "count": 2}
-END = {"event": "end", "seconds": 1.5, "commands": 7}
+END = {"event": "end", "seconds": 1.5, "commands": 7, "command_ms": 3.25}
 
 SUITE_CONFTEST = """
 import pytest
@@ -35,9 +35,17 @@ from tests.host.reporting import Reporter
 class WithoutHosts:
     secrets = ["hunter2hunter2"]
     commands = 3
+    logs_read = 0
+
+    def command_ms(self):
+        return 2.5
 
     def known_target(self, name):
-        return None
+        return self
+
+    def log_end(self):
+        self.logs_read += 1
+        return f"log {self.logs_read}: password=hunter2hunter2"
 
 
 def pytest_addoption(parser):
@@ -109,7 +117,7 @@ def test_lines_become_a_result() -> None:
     )
     assert found is not None
     assert (found.passed, found.failed, found.not_checked) == (1, 0, 1)
-    assert (found.seconds, found.commands, found.exit_code) == (1.5, 7, 0)
+    assert (found.seconds, found.commands, found.command_ms, found.exit_code) == (1.5, 7, 3.25, 0)
     assert seen == [("passed", 2), ("not checked", 2)]
     assert found.to_json()["checks"][1]["reason"] == "offline"
 
@@ -158,7 +166,10 @@ def test_a_real_run(tmp_path: Path) -> None:
     assert by_name["test_bad"].concern == "disk"
     assert by_name["test_unknown"].reason == "there is no WhatsApp here"
     assert by_name["test_never_begun"].reason == "no such thing"
-    assert (found.commands, found.exit_code) == (3, 1)
+    assert (found.commands, found.command_ms, found.exit_code) == (3, 2.5, 1)
+    # The log once, however many checks of the host failed: with the first one, masked.
+    assert by_name["test_bad"].log == "log 1: password=********"
+    assert by_name["test_never_begun"].log == ""
 
 
 def test_a_run_that_breaks_is_an_error(tmp_path: Path) -> None:
