@@ -20,11 +20,14 @@ from pyinfra.api.facts import FactBase
 
 from roles.shared.secret_lines import SecretLines
 
-# Written under a private name first, so that a cut-off leaves the old file whole.
+# Written under a private name first, so that a cut-off leaves the old file whole. Where the directory
+# is not root's, its owner may put a link under that name meanwhile: so the shell makes it itself
+# (`set -C`: it must not exist) and everything goes through that one open descriptor.
 REPLACE = (
-    'set -eu; umask 077; new=$(mktemp "$1.XXXXXX"); trap \'rm -f "$new"\' EXIT; '
-    'base64 -d > "$new"; chown "$2" "$new"; chmod "$3" "$new"; sync "$new"; mv -f "$new" "$1"; '
-    "trap - EXIT"
+    'set -euC; umask 077; new=$(mktemp -u "$1.XXXXXX"); exec 3> "$new"; '
+    "trap 'rm -f \"$new\"' EXIT; base64 -d >&3; "
+    'chown "$2" /proc/self/fd/3; chmod "$3" /proc/self/fd/3; sync /proc/self/fd/3; '
+    'mv -fT "$new" "$1"; trap - EXIT'
 )
 
 
