@@ -123,6 +123,7 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry]) -> dict[str, Any]
         "set_aside": [dict(item) for item in facts.aside],
         "steps": step_seconds(lines),
         "not_checked": list(gate.data["not_checked"]) if gate else [],
+        "lost_key_lines": gate.data["lost_key_lines"] if gate else None,
         **_without_service(facts, lines, gate),
     }
 

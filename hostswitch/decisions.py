@@ -68,6 +68,8 @@ class Seen:
     env_same: bool
     legacy: tuple[LegacySeen, ...]
     database: Mapping[str, InDatabase] | None
+    described_otherwise: tuple[str, ...] = ()
+    """What PM2 runs otherwise than its ecosystem file says, in sentences."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def _version_changes(plan: Plan, seen: Seen) -> list[Change]:
         found.append(Change("start", f"start {plan.service_app}: it is not running"))
     elif seen.current == plan.release and seen.directory != plan.release:
         found.append(Change("start", f"restart: the process runs in {seen.directory}"))
+    elif seen.current == plan.release:
+        found += [Change("ecosystem", f"restart: {one}") for one in seen.described_otherwise]
     return found
 
 

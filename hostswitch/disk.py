@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,28 +42,40 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
     """Write a file in one step: whoever opens it sees the old content or the new, never a part.
 
     Args:
-        path: the file; its directory must exist.
+        path: the file; its directory must exist, and be no symlink.
         content: all of it.
         mode: permission bits, in force from the first byte on.
         owner: uid and gid, or None to leave it to this process.
     """
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
+    # Through the directory itself: its owner may put a link in its place meanwhile.
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _replace_in(directory, path.name, content, mode, owner)
+    finally:
+        os.close(directory)
+
+
+def _replace_in(
+    directory: int, name: str, content: bytes, mode: int, owner: tuple[int, int] | None
+) -> None:
+    temporary = f".{name}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, 0o600)
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
         write_all(descriptor, content)
         if owner is not None:
             os.fchown(descriptor, *owner)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
-        os.rename(temporary, path)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        temporary.unlink(missing_ok=True)  # it may hold secrets
+        os.unlink(temporary, dir_fd=directory)  # it may hold secrets
         raise
     finally:
         os.close(descriptor)
-    sync_directory(path.parent)
+    os.fsync(directory)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -9,20 +9,53 @@ from pathlib import Path
 from typing import Any
 
 from hostswitch.disk import replace_file
+from hostswitch.errors import HostError
+from hostswitch.safefile import open_regular, read_regular
 
 NAMES = ("dump.pm2", "dump.pm2.bak")
 """PM2 reads the second one when the first is missing or torn."""
 
+_LARGEST = 64 << 20
+
 Apps = list[dict[str, Any]]
 
 
+class DumpError(HostError):
+    """A dump that can't be used."""
+
+
 def read(path: Path) -> Apps:
-    """The apps in a dump; none if it is missing or torn (PM2 writes it in place)."""
-    try:
-        apps = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    """The apps in a dump; none if there is no dump.
+
+    Raises:
+        DumpError: it is torn (PM2 writes it in place), or no list of apps.
+        UnsafeFileError: it is no regular file, or far too large.
+    """
+    content = read_regular(path, _LARGEST)
+    if content is None:
         return []
-    return [app for app in apps if isinstance(app, dict)] if isinstance(apps, list) else []
+    try:
+        apps = json.loads(content)
+    except ValueError:
+        apps = None
+    if not isinstance(apps, list) or not all(isinstance(app, dict) for app in apps):
+        raise DumpError(
+            f"{path} is torn: it is no list of apps. With the apps running as they should, as the "
+            f"service's user: pm2 save --force"
+        )
+    return apps
+
+
+def surviving(pm2_home: Path) -> Apps:
+    """The apps of the first dump that is whole, as PM2 itself looks for them; none if neither is."""
+    for name in NAMES:
+        try:
+            apps = read(pm2_home / name)
+        except HostError:
+            continue
+        if apps:
+            return apps
+    return []
 
 
 def only(apps: Apps, names: Collection[str]) -> Apps:
@@ -47,14 +80,14 @@ def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:
 
 
 def tighten(pm2_home: Path) -> None:
-    """Take group and others off the dumps: PM2 writes them 0644 with secrets in them."""
+    """Take group and others off the dumps: PM2 writes them 0644 with secrets in them.
+
+    Raises:
+        UnsafeFileError: something else lies there under a dump's name.
+    """
     for name in NAMES:
-        try:
-            descriptor = os.open(pm2_home / name, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            continue
-        try:
-            os.fchmod(descriptor, 0o600)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        file = open_regular(pm2_home / name)
+        if file is not None:
+            with file:
+                os.fchmod(file.fileno(), 0o600)
+                os.fsync(file.fileno())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hostswitch.alarming import Rate
 from hostswitch.journal import OPEN, Entry, JournalError, find
 
 
@@ -21,6 +22,8 @@ class Facts:
     """What `current` pointed to, as written; None: no link."""
     env_before: str | None
     """SHA-256 of the live .env; None: no file."""
+    judged: Mapping[str, str | None]
+    """Path -> SHA-256 of the files that row 0 judged: the swap takes these and no others."""
     directory_before: str | None
     ran: bool
     files_provider: bool
@@ -40,8 +43,14 @@ class Facts:
     """The plan's apps that PM2 listed."""
     logs: Sequence[str]
     """Log files of the apps, as PM2 named them."""
+    lost_key_lines: Mapping[str, Any]
+    """`lines` and `minutes`: how often the logs told of lost keys before the switch."""
     changes: Sequence[str]
     flags: Sequence[Mapping[str, str | None]]
+
+    def rate(self) -> Rate:
+        """How often the logs told of lost keys before the switch."""
+        return Rate(**self.lost_key_lines)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for the journal."""

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-ALARMING = ("No session record", "Bad MAC", "Invalid PreKey ID")
-"""What libsignal logs when a ratchet went back or a key is missing (DOMAIN.md section 2)."""
-
-_ALARMING = re.compile(b"|".join(re.escape(text.encode()) for text in ALARMING))
 
 
 @dataclass(frozen=True)
@@ -120,8 +114,3 @@ def process_problems(process: Process | None, first: Process | None) -> list[str
     if first is not None and (process.pid, process.restarts) != (first.pid, first.restarts):
         return [f"it restarted while it should settle (restarts {process.restarts})"]
     return []
-
-
-def alarming(log: bytes) -> int:
-    """How many alarming texts a piece of log holds."""
-    return len(_ALARMING.findall(log))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostswitch import envfile, processes, rows, swap
+from hostswitch import ecosystem, envfile, processes, rows, swap
 from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
 from hostswitch.errors import HostError, Refusal
 from hostswitch.host import Host
@@ -42,6 +42,8 @@ class Observed:
     revision: str | None
     not_checked: tuple[str, ...]
     database_error: Refusal | None
+    judged: Mapping[str, str | None]
+    """Path -> SHA-256 of each file that decides what starts, as it was when it was looked at."""
 
 
 @dataclass
@@ -65,6 +67,11 @@ def look(host: Host, *, staged: bool) -> Observed:
     directory = processes.working_directory(service.pid) if service and running else None
     current = _current(host)
     live, following = swap.read(host.plan.env_live), swap.read(host.plan.env_next)
+    judged = {
+        host.plan.env_live: swap.digest(live),
+        host.plan.env_next: swap.digest(following),
+        host.plan.ecosystem: swap.digest(swap.read(host.plan.ecosystem)),
+    }
     seen = Seen(
         current=current,
         running=running,
@@ -75,10 +82,17 @@ def look(host: Host, *, staged: bool) -> Observed:
         env_same=following is None or live == following,
         legacy=tuple(_legacy(host, item) for item in host.plan.legacy_directories),
         database=_database(host, notes),
+        described_otherwise=_described_otherwise(host, apps, staged) if running else (),
     )
     held = current or directory or host.plan.app_dir
     return Observed(
-        seen, service, apps, revision_of(held), tuple(notes.not_checked), notes.database_error
+        seen,
+        service,
+        apps,
+        revision_of(held),
+        tuple(notes.not_checked),
+        notes.database_error,
+        judged,
     )
 
 
@@ -147,6 +161,15 @@ def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
     if host.pm2.daemon() is None:
         notes.not_checked.append("what runs: PM2 is not running here")
     return tuple(app for app in listed if app.name in host.plan.pm2_apps)
+
+
+def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
+    try:
+        described = ecosystem.read(host) if staged else ecosystem.to_come(host)
+    except ecosystem.EcosystemError:
+        return ()  # Not staged yet; once it must be, `staged` refuses.
+    wanted = {name: app for name, app in described.items() if name in host.plan.pm2_apps}
+    return tuple(ecosystem.differences(wanted, {app.name: app for app in apps}))
 
 
 def _environment(host: Host, service: App | None) -> dict[str, str]:

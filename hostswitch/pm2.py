@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hostswitch import dump
 from hostswitch.account import Account, CommandFailedError
 from hostswitch.gate import Process
+from hostswitch.safefile import read_regular
 
 ONLINE = ("online", "launching", "waiting restart")
 """States in which PM2 runs an app or is about to."""
+
+NUMBERS = ("kill_timeout", "max_restarts", "min_uptime")
+OFF_UNLESS_NAMED = (
+    "args",
+    "cron_restart",
+    "max_memory_restart",
+    "node_args",
+    "wait_ready",
+    "watch",
+)
+"""Settings that start or end an app in another way, and are off where nobody names them."""
+
+_LARGEST_PID_FILE = 4096
+_STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS, *OFF_UNLESS_NAMED)
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,8 @@ class App:
     exec_mode: str
     out_log: str
     error_log: str
+    started_as: Mapping[str, Any] = field(default_factory=dict)
+    """How PM2 started it: settings of the ecosystem file, none of them a secret."""
 
     @property
     def running(self) -> bool:
@@ -52,9 +69,14 @@ class Pm2:
         self.home = Path(home)
 
     def daemon(self) -> int | None:
-        """The daemon's pid, found without starting one (every pm2 command would)."""
+        """The daemon's pid, found without starting one (every pm2 command would).
+
+        Raises:
+            UnsafeFileError: its pid file is no regular file: whether it runs is not known.
+        """
+        content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE)
         try:
-            pid = int((self.home / "pm2.pid").read_text())
+            pid = int(content or b"")
             title = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None
@@ -149,4 +171,5 @@ def _app(entry: dict[str, Any]) -> App:
         exec_mode=shown.get("exec_mode", ""),
         out_log=shown.get("pm_out_log_path", ""),
         error_log=shown.get("pm_err_log_path", ""),
+        started_as={name: shown[name] for name in _STARTED_AS if name in shown},
     )

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hostswitch import aside, dump, journal, observe, rows, swap
+from hostswitch import aside, clock, dump, journal, logs, observe, rows, swap
 from hostswitch.errors import LeftStoppedError
 from hostswitch.facts import Facts
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.starting import take_down
 from hostswitch.steps import Switch, describe, torn_files
-from hostswitch.watch import Verdict, Watch, log_sizes
+from hostswitch.watch import Since, Verdict, Watch
 from sessionstore.errors import StoreError
 from sessionstore.scan import scan_directory
 
@@ -58,7 +58,7 @@ def put_back(
         log.mark(journal.UNDONE, "intent", after_active=after_active)
     back_already = log.last(journal.UNDONE, "files") is not None
     started = with_pm2 and back_already and _running(host)
-    logs = log_sizes(switch.facts.logs)
+    since = Since(clock.now(), logs.sizes(switch.facts.logs, host.pm2.home))
     if with_pm2 and not started:
         take_down(host)
         log.mark(journal.UNDONE, "stop")
@@ -69,14 +69,14 @@ def put_back(
     strays = () if back_already else _files_back(switch)
     log.mark(journal.UNDONE, "files")
     if started:
-        return Undone(pending, strays, _gate_old(switch, logs))
+        return Undone(pending, strays, _gate_old(switch, since))
     _demand_whole(switch)
     _dump_back(host)
     if not with_pm2:
         return Undone(pending, strays)
     host.pm2.resurrect()
     log.mark(journal.UNDONE, "start")
-    verdict = _gate_old(switch, logs) if switch.facts.ran else None
+    verdict = _gate_old(switch, since) if switch.facts.ran else None
     host.pm2.save()
     return Undone(pending, strays, verdict)
 
@@ -157,12 +157,12 @@ def _demand_whole(switch: Switch) -> None:
 
 def _dump_back(host: Host) -> None:
     before = dump.read(host.places.dump_before)
-    current = dump.read(host.pm2.dump())
+    current = dump.surviving(host.pm2.home)
     dump.write(host.pm2.dump(), dump.merged(current, before, host.plan.pm2_apps), host.owner)
 
 
-def _gate_old(switch: Switch, logs: dict[str, int]) -> Verdict:
-    return Watch(switch.host, _expected(switch.facts), logs).run()
+def _gate_old(switch: Switch, since: Since) -> Verdict:
+    return Watch(switch.host, _expected(switch.facts), since, switch.facts.rate()).run()
 
 
 def _expected(facts: Facts) -> Expectation:

@@ -14,6 +14,7 @@ from hostswitch import (
     envfile,
     gate,
     journal,
+    logs,
     processes,
     rows,
     staged,
@@ -112,13 +113,15 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
     database = seen.database or {}
     keys = {c: state.keys for c, state in database.items()}
     keys.update({c: live[path].companies[c] for c, path in decision.cut_over.items()})
+    paths = sorted({path for app in observed.apps for path in app.logs})
     return Facts(
         rollout_id=plan.rollout_id,
         operator=plan.operator,
         reason=plan.reason,
         revision_before=observed.revision,
         current_before=swap.current_target(plan.app_dir),
-        env_before=swap.digest(swap.read(plan.env_live)),
+        env_before=observed.judged[plan.env_live],
+        judged=dict(observed.judged),
         directory_before=seen.directory,
         ran=seen.running,
         files_provider=not providers(effective(seen)),
@@ -134,7 +137,8 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         if shown
         else None,
         apps=sorted({app.name for app in observed.apps}),
-        logs=sorted({path for app in observed.apps for path in app.logs}),
+        logs=paths,
+        lost_key_lines=asdict(logs.rate(paths)),
         changes=[change.what for change in decision.changes],
         flags=[
             difference.as_json()
@@ -160,7 +164,7 @@ def prepare(switch: Switch, decision: Decision) -> None:
             backups.before(host, "import")
         copied = sum(_copy(switch, path) for path in _live(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
-        _keep_dump(host)
+        _keep_dump(switch)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None
     switch.journal.mark(journal.READY, "done", **asdict(figures), copied_bytes=copied)
@@ -233,8 +237,16 @@ def _copy(switch: Switch, item: LegacyDirectory) -> int:
     return copies.make(host.path(item.path), copy)
 
 
-def _keep_dump(host: Host) -> None:
-    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment."""
+def _keep_dump(switch: Switch) -> None:
+    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment.
+
+    Raises:
+        HostError: an app is not in it, so that the way back would be missing.
+    """
+    host = switch.host
     host.pm2.save()
     apps = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+    missing = sorted(set(switch.facts.apps) - {app.get("name") for app in apps})
+    if missing:
+        raise HostError(f"{host.pm2.dump()} was just saved, but {', '.join(missing)} is not in it")
     dump.write(host.places.dump_before, apps, (os.geteuid(), os.getegid()))

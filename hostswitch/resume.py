@@ -172,7 +172,8 @@ def _keep_down(opened: Switch) -> None:
     """See that PM2's unit starts no version by itself; its fallback dump may hold the old one."""
     host = opened.host
     path = host.pm2.dump()
-    dump.write(path, dump.merged(dump.read(path), [], host.plan.pm2_apps), host.owner)
+    apps = dump.surviving(host.pm2.home)
+    dump.write(path, dump.merged(apps, [], host.plan.pm2_apps), host.owner)
     path.with_name(dump.NAMES[1]).unlink(missing_ok=True)
 
 

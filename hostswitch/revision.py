@@ -6,8 +6,12 @@ import json
 import os
 from pathlib import Path
 
+from hostswitch.errors import HostError
 from hostswitch.plan import is_hash
+from hostswitch.safefile import read_regular
 
+_LARGEST_LOCK = 64 << 20
+_LARGEST_REFERENCES = 16 << 20
 _BAILEYS = ("node_modules/@whiskeysockets/baileys", "node_modules/baileys")
 
 
@@ -42,14 +46,15 @@ def _checked_out(git: Path) -> str | None:
 def baileys_version(directory: str) -> str | None:
     """The version of Baileys that a release's lock file pins; None if it names none."""
     try:
-        packages = json.loads(Path(directory, "package-lock.json").read_bytes())["packages"]
+        lock = read_regular(Path(directory, "package-lock.json"), _LARGEST_LOCK)
+        packages = json.loads(lock or b"")["packages"]
         return next((str(packages[name]["version"]) for name in _BAILEYS if name in packages), None)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (HostError, ValueError, KeyError, TypeError):
         return None
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
+        return (read_regular(path, _LARGEST_REFERENCES) or b"").decode(errors="replace").strip()
+    except HostError:
         return ""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hostswitch import ecosystem
 from hostswitch.account import CommandFailedError
 from hostswitch.errors import Refusal
 from hostswitch.host import Host
 from hostswitch.revision import baileys_version
 
 _STAGE = "Stage it again: rollout apply (role {})"
-_READ_ECOSYSTEM = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
 
 
 def release_refusals(host: Host) -> list[Refusal]:
@@ -85,12 +85,9 @@ def ecosystem_refusals(host: Host) -> list[Refusal]:
     path = host.plan.ecosystem
     remedy = _STAGE.format("host")
     try:
-        apps: list[dict[str, Any]] = json.loads(
-            host.account.run(["node", "-e", _READ_ECOSYSTEM, path])
-        )
-        by_name = {app["name"]: app for app in apps}
-    except (CommandFailedError, ValueError, KeyError, TypeError):
-        return [Refusal("ecosystem", "PM2's ecosystem file can't be read", path, remedy)]
+        by_name = ecosystem.read(host)
+    except ecosystem.EcosystemError as error:
+        return [Refusal("ecosystem", str(error), path, remedy)]
     found = []
     for name in host.plan.pm2_apps:
         if name not in by_name:
@@ -101,7 +98,7 @@ def ecosystem_refusals(host: Host) -> list[Refusal]:
     return found
 
 
-def _one_fork(app: dict[str, Any]) -> bool:
+def _one_fork(app: Mapping[str, Any]) -> bool:
     # PM2 switches to cluster mode by itself when `instances` is set without `exec_mode`.
     instances = app.get("instances", 1)
     mode = app.get("exec_mode", "fork" if "instances" not in app else "cluster")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from hostswitch import journal, processes, started, watch
+from hostswitch import journal, logs, processes, started
 from hostswitch.decisions import POSTGRES
 from hostswitch.errors import StepFailedError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
+from hostswitch.journal import Entry
 from hostswitch.plan import providers
 from hostswitch.steps import Switch
-from hostswitch.watch import Verdict, Watch
+from hostswitch.watch import Since, Verdict, Watch
 
 _PM2_SECONDS = 30
 
@@ -23,12 +24,12 @@ def start_new(switch: Switch) -> Verdict:
 def start_stopped(switch: Switch) -> Verdict:
     """Start the new version after this process has taken the old one down, and gate it."""
     host = switch.host
-    logs = watch.log_sizes(switch.facts.logs)
-    switch.journal.mark(journal.HEALTHY, "intent", logs=logs)
+    sizes = logs.sizes(switch.facts.logs, host.pm2.home)
+    intent = switch.journal.mark(journal.HEALTHY, "intent", logs=sizes)
     started.note(host)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
     switch.journal.mark(journal.HEALTHY, "start")
-    return Watch(host, _expected(switch), logs).run()
+    return _watch(switch, intent).run()
 
 
 def gate_again(switch: Switch) -> Verdict:
@@ -37,7 +38,12 @@ def gate_again(switch: Switch) -> Verdict:
     app = switch.host.pm2.app(switch.host.plan.service_app)
     if intent is None or app is None or not app.running:
         return start_new(switch)
-    return Watch(switch.host, _expected(switch), intent.data["logs"]).run()
+    return _watch(switch, intent).run()
+
+
+def _watch(switch: Switch, intent: Entry) -> Watch:
+    since = Since(intent.moment, intent.data["logs"])
+    return Watch(switch.host, _expected(switch), since, switch.facts.rate())
 
 
 def keep(switch: Switch, verdict: Verdict) -> None:
@@ -52,6 +58,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
         answered=answered,
         companies=companies,
         not_checked=list(verdict.not_checked),
+        lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
     )
     switch.host.pm2.save()
     switch.journal.mark(journal.HEALTHY, "done")

@@ -232,12 +232,25 @@ def account_aside(switch: Switch) -> None:
 
 
 def swap_pointers(switch: Switch) -> None:
-    """Point `current` and `.env` at what was staged."""
+    """Point `current` and `.env` at what was staged.
+
+    Raises:
+        StepFailedError: a file is not what row 0 judged.
+    """
     host, plan = switch.host, switch.host.plan
+    _demand_judged(switch)
     with step(switch, journal.SWAPPED):
         swap.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir), host.owner)
         switch.journal.mark(journal.SWAPPED, "current")
-        swap.put_env(plan.env_live, plan.env_next, host.owner)
+        judged = switch.facts.judged[plan.env_next]
+        swap.put_env(plan.env_live, plan.env_next, judged, host.owner)
+
+
+def _demand_judged(switch: Switch) -> None:
+    """Nothing is swapped yet, so that putting back finds the .env as somebody left it."""
+    for path, judged in switch.facts.judged.items():
+        if swap.digest(swap.read(path)) != judged:
+            raise swap.changed_since(path)
 
 
 def activate(switch: Switch) -> None:

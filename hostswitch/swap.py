@@ -8,8 +8,10 @@ from pathlib import Path
 
 from hostswitch.disk import replace_file, sync_directory
 from hostswitch.errors import StepFailedError
+from hostswitch.safefile import read_regular
 
 Owner = tuple[int, int]
+_LARGEST = 1 << 20
 
 
 def current_target(app_dir: str) -> str | None:
@@ -46,13 +48,12 @@ def previous(env_live: str) -> Path:
 
 
 def read(path: str | Path) -> bytes | None:
-    """A file's bytes; None if it is missing. A symlink is not followed."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    with open(descriptor, "rb") as file:
-        return file.read()
+    """A settings file's bytes; None if it is missing.
+
+    Raises:
+        UnsafeFileError: it is no regular file, or far too large.
+    """
+    return read_regular(path, _LARGEST)
 
 
 def digest(content: bytes | None) -> str | None:
@@ -60,18 +61,36 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def put_env(env_live: str, env_next: str, owner: Owner) -> None:
+def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
     """Make the staged .env the live one; the one before stays beside it.
 
-    Without a staged file the live one is as declared already.
+    Args:
+        env_live: the live file.
+        env_next: where the staged one lies.
+        judged: SHA-256 of what row 0 judged; None: nothing was staged, the live one is as declared.
+        owner: uid and gid.
+
+    Raises:
+        StepFailedError: what is staged is not what was judged.
     """
-    if read(env_next) is None:
+    staged, live = read(env_next), read(env_live)
+    if digest(staged) != judged:
+        raise changed_since(env_next)
+    if staged is None:
         return
-    live = read(env_live)
-    if live is not None:
+    if live is not None and live != staged:
         replace_file(previous(env_live), live, 0o600, owner)
-    os.rename(env_next, env_live)
+    # The bytes that were compared: a rename would take whatever lies there by now.
+    replace_file(Path(env_live), staged, 0o600, owner)
+    Path(env_next).unlink(missing_ok=True)
     sync_directory(Path(env_live).parent)
+
+
+def changed_since(path: str) -> StepFailedError:
+    """The error for a file that is not the one which row 0 judged."""
+    return StepFailedError(
+        f"{path} changed after it was judged. See who writes it, then roll out again"
+    )
 
 
 def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner) -> None:

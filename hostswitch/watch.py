@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from hostswitch import clock, envfile, gate, processes
+from hostswitch import alarming, clock, envfile, gate, logs, processes
+from hostswitch.alarming import Rate
 from hostswitch.gate import Expectation, Process
 from hostswitch.host import Host
+from hostswitch.logs import Compared
 
 _EVERY = 0.05
 _SETTLING = 0.25
 _ASK_PM2 = 2.0
 _RESTARTS = 3
-_LOG_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class Since:
+    """The moment of a start, and the sizes of the log files just before it."""
+
+    moment: clock.Moment
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Verdict:
     answered: clock.Moment | None = None
     companies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     not_checked: tuple[str, ...] = ()
+    compared: Compared | None = None
+    """The logs before and after the start."""
 
     @property
     def healthy(self) -> bool:
@@ -40,17 +50,20 @@ class Verdict:
 class Watch:
     """One gate over one start."""
 
-    def __init__(self, host: Host, expected: Expectation, logs: Mapping[str, int]) -> None:
+    def __init__(self, host: Host, expected: Expectation, since: Since, before: Rate) -> None:
         """Prepare to watch.
 
         Args:
             host: the host.
             expected: what a healthy service shows.
-            logs: sizes of the log files before the start; what follows is looked through.
+            since: the start, and the logs as they were then; what follows is looked through.
+            before: how often the logs told of lost keys before the switch.
         """
         self._host = host
         self._expected = expected
-        self._logs = logs
+        self._since = since
+        self._before = before
+        self._compared: Compared | None = None
         self._url = host.plan.gate.status_url
         self._restarts: int | None = None
 
@@ -66,9 +79,9 @@ class Watch:
             return Verdict(tuple(problems))
         first = self._processes()
         problems = self._process_problems(first, status) or self._settle(first)
-        return Verdict(
-            tuple(problems), answered, gate.companies_of(fetch(self._url)), self._not_checked()
-        )
+        companies = gate.companies_of(fetch(self._url))
+        not_checked = self._not_checked()
+        return Verdict(tuple(problems), answered, companies, not_checked, self._compared)
 
     def _first_answer(self) -> tuple[Any, list[str]]:
         end = time.monotonic() + self._host.plan.gate.limit_seconds
@@ -141,16 +154,15 @@ class Watch:
         return problems
 
     def _log_problems(self) -> list[str]:
-        problems = []
         apps = [app for app in self._host.pm2.apps() if app.name in self._host.plan.pm2_apps]
-        paths = {path for app in apps for path in app.logs}
-        for path in sorted(paths):
-            offset = self._logs.get(path, 0)
-            count = gate.alarming(_read_from(path, offset))
-            if count:
-                texts = ", ".join(gate.ALARMING)
-                problems.append(f"{path} has {count} new lines of: {texts}")
-        return problems
+        minutes = clock.elapsed(self._since.moment, clock.now())[0] / 60
+        paths = sorted({path for app in apps for path in app.logs})
+        found = logs.compare(paths, self._before, self._since.sizes, minutes)
+        self._compared = found
+        if not found.risen:
+            return []
+        texts, where = ", ".join(alarming.TEXTS), " and ".join(paths)
+        return [f"more lines of {texts} in {where}: {found.after}, before: {found.before}"]
 
     def _not_checked(self) -> tuple[str, ...]:
         found = []
@@ -158,6 +170,8 @@ class Watch:
             found.append("connected to WhatsApp")
         if not self._expected.status:
             found.append("status endpoint")
+        if self._compared is not None:
+            found += [f"lines of lost keys: {why}" for why in self._compared.unread]
         return tuple(found)
 
 
@@ -181,18 +195,3 @@ def fetch(url: str) -> Any:
         return None
     finally:
         connection.close()
-
-
-def log_sizes(paths: Iterable[str]) -> dict[str, int]:
-    """Sizes of log files now; a file that appears later counts from 0."""
-    return {path: os.path.getsize(path) if os.path.isfile(path) else 0 for path in paths}
-
-
-def _read_from(path: str, offset: int) -> bytes:
-    try:
-        with open(path, "rb") as log:
-            # A log that is shorter than it was has been rotated: all of it is new.
-            log.seek(offset if os.fstat(log.fileno()).st_size >= offset else 0)
-            return log.read(_LOG_LIMIT)
-    except OSError:
-        return b""

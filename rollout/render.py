@@ -123,6 +123,13 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     seconds = switch.get("seconds_without_service")
     shown = "not measured" if seconds is None else f"{seconds:.2f} s"
     rows.append(("without service", shown))
+    lines = switch.get("lost_key_lines")
+    if lines:
+        after, before = (
+            f"{rate['lines']} in {rate['minutes'] or '?'} min"
+            for rate in (lines["after"], lines["before"])
+        )
+        rows.append(("log lines of lost keys", f"{after} (before: {before})"))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,51 @@ def test_once_keys_moved_the_old_version_never_starts_again(world: World) -> Non
         "keys": 11,
         "connection": "connecting",
     }
+
+
+@pytest.mark.parametrize(("noise", "code"), [(0, 4), (2000, 0)], ids=["quiet", "noisy"])
+def test_more_lines_of_lost_keys_than_before_fail_the_gate(
+    world: World, noise: int, code: int
+) -> None:
+    """A rise tells of ratchets that went back; what a busy service logs on any day does not."""
+    (log,) = (world.pm2_home / "logs").glob("*-error.log")
+    now = datetime.now(UTC)
+    lines = (f"{now - timedelta(seconds=n):%Y-%m-%dT%H:%M:%SZ} Bad MAC" for n in range(noise))
+    log.write_text("".join(f"{line}\n" for line in reversed(list(lines))))
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="macs")
+    found, result = world.hostswitch("switch")
+    assert found == code, result
+    if code == 0:
+        shown = result["lost_key_lines"]
+        assert shown["before"]["lines"] == pytest.approx(2000, abs=200)
+        assert shown["after"]["lines"] == 1
+
+
+def test_a_changed_description_alone_starts_the_service_again(world: World) -> None:
+    """PM2 keeps how it started an app: a longer kill_timeout in the file alone protects no key."""
+    assert world.hostswitch("switch")[0] == 0
+    path = world.place / "ecosystem.config.js"
+    path.write_text(path.read_text().replace("kill_timeout: 5000", "kill_timeout: 6000"))
+    plan = world.plan(kill_timeout_ms=6000, rollout_id="20261123T140000Z-kill")
+    code, shown = world.hostswitch("preflight", plan=plan)
+    sentence = f"restart: PM2 runs {APP} with kill_timeout 5000, declared is 6000"
+    assert (code, shown["changes"]) == (2, [{"kind": "ecosystem", "sentence": sentence}])
+    code, result = world.hostswitch("switch", plan=plan)
+    assert (code, result["outcome"]) == (0, "switched")
+    assert world.hostswitch("preflight", plan=plan)[0] == 0
+
+
+def test_what_changed_after_it_was_judged_is_not_swapped_in(world: World) -> None:
+    """Nobody has looked at it: it might lead the service to other keys."""
+    files = world.files()
+    staged = world.app_dir / ".env.next"
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false", DRILL_EDIT=str(staged))
+    world.pm2("restart", APP)
+    world.wait_for(ON_FILES)
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (4, "put back")
+    assert f"{staged} changed after it was judged" in result["error"]
+    assert_before(world, files)
 
 
 def test_a_second_switch_is_told_who_is_at_work(world: World) -> None:

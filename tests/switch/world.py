@@ -17,8 +17,10 @@ from typing import Any
 
 import psycopg
 
+from roles.shared.files import content_of
 from sessionstore.grammar import Key, encode
 
+ECOSYSTEM = Path(__file__).parents[2] / "roles/service/templates/ecosystem.config.js.j2"
 SERVICE = Path(__file__).parent / "service" / "server.js"
 COMPANY = "962302"
 OLD = "1" * 40
@@ -102,17 +104,12 @@ class World:
         (directory / "package-lock.json").write_text(json.dumps(lock))
 
     def _ecosystem(self) -> None:
-        app = {
-            "name": APP,
-            "cwd": str(self.app_dir / "current"),
-            "script": str(self.app_dir / "current" / "src" / "server.js"),
-            "exec_mode": "fork",
-            "instances": 1,
-            "max_restarts": 2,
-            "kill_timeout": 5000,
-        }
-        text = f"module.exports = {json.dumps({'apps': [app]})}"
-        (self.place / "ecosystem.config.js").write_text(text)
+        """The role's own file, but that a crash loop ends sooner."""
+        values = {"app_dir": str(self.app_dir), "kill_timeout_ms": 5000}
+        text = content_of(ECOSYSTEM, apps={APP: "src/server.js"}, **values)
+        assert "max_restarts: 10" in text
+        quick = text.replace("max_restarts: 10", "max_restarts: 2")
+        (self.place / "ecosystem.config.js").write_text(quick)
 
     def write_env(self, name: str, **values: str) -> None:
         """Write `.env` or `.env.next` with these values over the usual ones."""

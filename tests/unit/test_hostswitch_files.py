@@ -90,8 +90,10 @@ def test_the_env_is_swapped_and_restored(app: Path) -> None:
     live.write_text("A=1")
     staged.write_text("A=2")
     before = swap.digest(swap.read(live))
-    swap.put_env(str(live), str(staged), US)
-    swap.put_env(str(live), str(staged), US)
+    with pytest.raises(StepFailedError, match="changed after it was judged"):
+        swap.put_env(str(live), str(staged), swap.digest(b"A=3"), US)
+    assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
+    swap.put_env(str(live), str(staged), swap.digest(b"A=2"), US)
     assert (live.read_text(), staged.exists()) == ("A=2", False)
     assert (app / ".env.previous").stat().st_mode & 0o777 == 0o600
     swap.restore_env(str(live), str(staged), before, US)
@@ -111,7 +113,7 @@ def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path) -> None:
 def test_an_env_that_was_not_there_goes_again(app: Path) -> None:
     live, staged = app / ".env", app / ".env.next"
     staged.write_text("A=2")
-    swap.put_env(str(live), str(staged), US)
+    swap.put_env(str(live), str(staged), swap.digest(b"A=2"), US)
     swap.restore_env(str(live), str(staged), None, US)
     assert (live.exists(), staged.read_text()) == (False, "A=2")
 

@@ -60,12 +60,6 @@ def test_a_process_must_stay_the_same_one() -> None:
         assert gate.process_problems(now, first)
 
 
-def test_alarming_lines_are_counted() -> None:
-    log = b"ok\nSessionError: No session record\nBad MAC Error: Bad MAC\nInvalid PreKey ID\n"
-    assert gate.alarming(log) == 4
-    assert gate.alarming(b"Connected\n") == 0
-
-
 def switch(outcome: str, at: float, rollout_id: str = "one") -> dict[str, Any]:
     return {"event": "switch", "rollout_id": rollout_id, "outcome": outcome, "at": clock.text(at)}
 

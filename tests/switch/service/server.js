@@ -15,7 +15,8 @@ async function main() {
   if (!provider) throw new Error('No auth state provider configured.')
   const count = provider === 'files' ? countFiles : await countRows()
   if (NEW && env.DRILL === 'touch') await touch()
-  if (NEW && env.DRILL) throw new Error('drill')
+  if (NEW && env.DRILL === 'macs') console.error('Session error: Bad MAC')
+  else if (NEW && env.DRILL) throw new Error('drill')
   const server = http.createServer(async (request, response) => {
     const shown = {}
     for (const id of companies) shown[id] = { provider, ...await count(id), connection: 'connecting' }
@@ -26,6 +27,7 @@ async function main() {
   process.on('SIGINT', () => {
     // What a kill in the middle of saveCreds leaves behind (DOMAIN.md section 2).
     if (env.DRILL_TEAR && provider === 'files') fs.writeFileSync(creds(companies[0]), '{"me":')
+    if (env.DRILL_EDIT && provider === 'files') fs.appendFileSync(env.DRILL_EDIT, 'LATE=1\n')
     process.exit(0)
   })
 }

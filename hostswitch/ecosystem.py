@@ -1,0 +1,93 @@
+"""PM2's description of the apps (its ecosystem file), and whether PM2 runs them as it says.
+
+PM2 keeps how it started an app: `pm2 restart` does not read the file again (DOMAIN.md section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from hostswitch.account import CommandFailedError
+from hostswitch.errors import HostError
+from hostswitch.host import Host
+from hostswitch.pm2 import NUMBERS, OFF_UNLESS_NAMED, App
+
+_READ = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
+Description = Mapping[str, Mapping[str, Any]]
+
+
+class EcosystemError(HostError):
+    """The file is missing or can't be understood."""
+
+
+def read(host: Host) -> Description:
+    """The apps of the ecosystem file by name, as Node.js evaluates it.
+
+    Raises:
+        EcosystemError: it can't be read.
+    """
+    path = host.plan.ecosystem
+    try:
+        apps: list[dict[str, Any]] = json.loads(host.account.run(["node", "-e", _READ, path]))
+        return {app["name"]: app for app in apps}
+    except (CommandFailedError, ValueError, KeyError, TypeError):
+        raise EcosystemError("PM2's ecosystem file can't be read") from None
+
+
+def to_come(host: Host) -> Description:
+    """What the file will say once it is staged: as it is, with what the plan itself names.
+
+    Raises:
+        EcosystemError: there is none yet.
+    """
+    plan = host.plan
+    apps = {name: dict(app) for name, app in read(host).items()}
+    for app in apps.values():
+        app["kill_timeout"] = plan.kill_timeout_ms
+    if plan.service_app in apps:
+        apps[plan.service_app]["script"] = os.path.join(plan.app_dir, "current", plan.entry)
+    return apps
+
+
+def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
+    """What PM2 runs otherwise than the file says.
+
+    Args:
+        description: the file.
+        apps: those that PM2 lists.
+
+    Returns:
+        Sentences; empty where nothing would change by starting them again.
+    """
+    found = []
+    for name, wanted in description.items():
+        if name not in apps:
+            found.append(f"PM2 does not run {name}")
+            continue
+        runs = apps[name].started_as
+        found += [
+            f"PM2 runs {name} with {setting} {before!r}, declared is {after!r}"
+            for setting, before, after in _settings(wanted, runs)
+            if before != after
+        ]
+    return found
+
+
+def _settings(wanted: Mapping[str, Any], runs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(setting, as PM2 runs it, as declared)."""
+    directory = str(wanted.get("cwd", ""))
+    script = os.path.normpath(os.path.join(directory, str(wanted.get("script", ""))))
+    found: list[tuple[str, Any, Any]] = [
+        ("cwd", runs.get("pm_cwd"), directory),
+        ("script", runs.get("pm_exec_path"), script),
+    ]
+    found += [(name, runs.get(name), wanted[name]) for name in NUMBERS if name in wanted]
+    found += [
+        (name, runs[name], None)
+        for name in OFF_UNLESS_NAMED
+        if runs.get(name) and not wanted.get(name)
+    ]
+    return found

@@ -1,0 +1,123 @@
+"""The service's log files, as a gate reads them. They are its user's: anything may lie there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hostswitch import alarming, clock
+from hostswitch.alarming import Rate
+from hostswitch.safefile import UnsafeFileError, open_regular
+
+_BEFORE_BYTES = 4 << 20
+_AFTER_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All logs of the apps before and after a start; `unread` says which could not be looked at."""
+
+    before: Rate
+    after: Rate
+    unread: tuple[str, ...] = ()
+
+    @property
+    def risen(self) -> bool:
+        """Whether more lines tell of lost keys than before."""
+        return self.after.lines > alarming.allowed(self.before, self.after.minutes or 0)
+
+    def as_json(self) -> dict[str, dict[str, float | None]]:
+        """Plain data for the record."""
+        return {"before": asdict(self.before), "after": asdict(self.after)}
+
+
+def sizes(paths: Iterable[str], pm2_home: Path) -> dict[str, int]:
+    """Sizes of log files now; a file that appears later counts from 0.
+
+    Args:
+        paths: logs of the apps as they run.
+        pm2_home: all of PM2's logs count too: an app that is started again may get an old file.
+    """
+    all_logs = (str(path) for path in (pm2_home / "logs").glob("*.log"))
+    return {path: _size(path) for path in sorted({*paths, *all_logs})}
+
+
+def rate(paths: Iterable[str]) -> Rate:
+    """How often the logs tell of lost keys now, before a switch.
+
+    One log counts an hour and another its whole life: all lines over the longest time is the
+    lowest, so the strictest, that they can amount to.
+    """
+    found = [_rate_of(path) for path in paths]
+    known = [one for one in found if one.minutes is not None]
+    longest = max((one.minutes or 0 for one in known), default=None)
+    return Rate(sum(one.lines for one in known), longest)
+
+
+def compare(
+    paths: Iterable[str], before: Rate, sizes: Mapping[str, int], minutes: float
+) -> Compared:
+    """Look through what the logs got since a start.
+
+    Args:
+        paths: the logs.
+        before: their rate before.
+        sizes: before the start, as `sizes` told them.
+        minutes: how long ago the start was.
+    """
+    lines, unread = 0, []
+    for path in paths:
+        try:
+            lines += alarming.count(_since(path, sizes.get(path, 0)))
+        except UnsafeFileError as error:
+            unread.append(str(error))
+    return Compared(before, Rate(lines, round(minutes, 2)), tuple(unread))
+
+
+def _rate_of(path: str) -> Rate:
+    try:
+        return _rate(path)
+    except UnsafeFileError:
+        return Rate(0, None)
+
+
+def _rate(path: str) -> Rate:
+    log = open_regular(path)
+    if log is None:
+        return Rate(0, None)
+    with log:
+        size = os.fstat(log.fileno()).st_size
+        log.seek(max(0, size - _BEFORE_BYTES))
+        whole = size <= _BEFORE_BYTES
+        born = _born(log.fileno()) if whole else None
+        return alarming.before(log.read(_BEFORE_BYTES), clock.now().wall, born)
+
+
+def _born(descriptor: int) -> float | None:
+    """When a file was made. Python's `stat` does not tell; coreutils' says 0 where nobody knows."""
+    command = ["stat", "--dereference", "--format=%W", f"/proc/self/fd/{descriptor}"]
+    done = subprocess.run(command, capture_output=True, check=False, pass_fds=[descriptor])
+    try:
+        return float(done.stdout) or None
+    except ValueError:
+        return None
+
+
+def _since(path: str, offset: int) -> bytes:
+    log = open_regular(path)
+    if log is None:
+        return b""
+    with log:
+        # A log that is shorter than it was has been rotated: all of it is new.
+        log.seek(offset if os.fstat(log.fileno()).st_size >= offset else 0)
+        return log.read(_AFTER_BYTES)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
