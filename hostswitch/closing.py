@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hostswitch import aside, clock, copies, journal
+from hostswitch.errors import NotHealthyError, PutBackError
 from hostswitch.facts import Facts
 from hostswitch.history import History
 from hostswitch.host import Host
@@ -33,7 +34,7 @@ def close(switch: Switch, outcome: str, **more: Any) -> dict[str, Any]:
         "event": "switch",
         "at": clock.now_text(),
         "outcome": outcome,
-        **record(switch.host, switch.facts, switch.journal.entries),
+        **record(switch.host, switch.facts, switch.journal.entries, outcome),
         **more,
     }
     switch.journal.mark(journal.CLOSED, "done", line=line)
@@ -91,11 +92,12 @@ def alarm(host: Host, message: str) -> None:
         progress(f"the alarm command failed ({type(error).__name__}): {command[0]}")
 
 
-def record(host: Host, facts: Facts, entries: Sequence[Entry]) -> dict[str, Any]:
-    """What happened, in figures that this switch measured. Pure but for its arguments."""
+def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> dict[str, Any]:
+    """What happened, in figures that this switch measured; of what was undone, none."""
     lines = list(entries)
     gate = find(lines, journal.HEALTHY, "gate")
-    imported = find(lines, journal.IMPORTED, "done")
+    undone = outcome in (PutBackError.outcome, NotHealthyError.outcome)
+    imported = None if undone else find(lines, journal.IMPORTED, "done")
     keys = imported.data["keys"] if imported else {}
     shown = gate.data["companies"] if gate else {}
     return {
@@ -149,9 +151,20 @@ def step_seconds(entries: Sequence[Entry]) -> dict[str, float]:
 def _without_service(
     facts: Facts, entries: list[Entry], gate: Entry | None
 ) -> dict[str, float | str | None]:
-    """From the stop command to the first good answer; None if nothing ran or nothing answered."""
-    stop = find(entries, journal.STOPPED, "intent")
-    if not facts.ran or stop is None or gate is None or gate.data["answered"] is None:
-        return {"seconds_without_service": None, "clock": None}
+    """From the stop command to the first good answer; None if nothing ran or nothing answered.
+
+    A run that only gates what an earlier one started sees a good answer later than the first: then
+    the start is all that is known, and the figure is one of "at least".
+    """
+    names = ("seconds_without_service", "at_least_seconds_without_service", "clock")
+    nothing: dict[str, float | str | None] = dict.fromkeys(names)
+    stop, start = find(entries, journal.STOPPED, "intent"), find(entries, journal.HEALTHY, "start")
+    if not facts.ran or stop is None or start is None or gate is None:
+        return nothing
+    if gate.data["gated_again"]:
+        seconds, measured_by = clock.elapsed(stop.moment, start.moment)
+        return {**nothing, "at_least_seconds_without_service": seconds, "clock": measured_by}
+    if gate.data["answered"] is None:
+        return nothing
     seconds, measured_by = clock.elapsed(stop.moment, clock.Moment(**gate.data["answered"]))
-    return {"seconds_without_service": seconds, "clock": measured_by}
+    return {**nothing, "seconds_without_service": seconds, "clock": measured_by}

@@ -20,6 +20,8 @@ from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import StoreError
 
 _HALF_REMOVED = ".removing"
+REMOVING = "removing"
+REMOVED = "removed"
 # "not checked" is the controller's word for an environment without an age identity on it.
 ARCHIVE_ACCEPTED = ("passed", "not checked")
 
@@ -76,6 +78,7 @@ def to_remove(host: Host) -> dict[str, Any]:
     changes = [
         f"remove {item.shown}" for item in found if item.ripeness.due or item.ripeness.unverified
     ]
+    changes += [f"record the removal of {one['name']}" for _, one in _gone_unrecorded(host)]
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
@@ -154,22 +157,62 @@ def remove_due(host: Host) -> dict[str, Any]:
         if not item.ripeness.due
     ]
     due = [item for item in found if item.ripeness.due]
-    refusals = [refusal for item in due for refusal in _refusals(host, item)]
+    proven = [_proven(host, item) for item in due]
+    refusals = [refusal for one in proven for refusal in one if isinstance(refusal, Refusal)]
     if refusals:
         raise RefusedError(refusals)
     if due:
         backups.before(host, "removal")
-    removed = [_remove(host, item, dry_run=False) for item in due]
+    removed = complete_record(host)
+    for item, (report,) in zip(due, proven, strict=True):
+        # Between two lines, so that a kill leaves no gap in the history.
+        host.history.add(REMOVING, rollout_id=host.plan.rollout_id, directories=[report])
+        removed.append(_remove(host, item, dry_run=False))
+        host.history.add(REMOVED, rollout_id=host.plan.rollout_id, directories=removed[-1:])
     for rollout_id in aside.kept(host.plan.app_dir):
         aside.drop_empty(host.plan.app_dir, rollout_id)
-    if removed:
-        host.history.add("removed", rollout_id=host.plan.rollout_id, directories=removed)
     return {
         "outcome": "removed" if removed else _waiting(found),
         "removed": removed,
-        "freed": sum(one["freed"] for one in removed),
+        "freed": sum(one["freed"] for one in removed if one["freed"] is not None),
         "waiting": waiting,
     }
+
+
+def complete_record(host: Host) -> list[dict[str, Any]]:
+    """Record what an earlier run deleted to the end, but was killed before it could say so.
+
+    Returns:
+        What was recorded: figures of the proof just before; what was freed is not known.
+    """
+    completed = []
+    for line, one in _gone_unrecorded(host):
+        known = {**one, "freed": None}
+        host.history.add(REMOVED, rollout_id=line["rollout_id"], directories=[known])
+        completed.append(known)
+    return completed
+
+
+def _gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    there = {(item.rollout_id, item.name) for item in kept(host)}
+    return [
+        (line, one)
+        for line, one in unrecorded(host.history.lines())
+        if (one["set_aside_by"], one["name"]) not in there
+    ]
+
+
+def unrecorded(lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Removals that were begun and of which no end is on record: (line, directory)."""
+    begun: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
+    for line in lines:
+        for one in line.get("directories", []):
+            key = (one["set_aside_by"], one["name"])
+            if line["event"] == REMOVING:
+                begun[key] = (line, one)
+            elif line["event"] == REMOVED:
+                begun.pop(key, None)
+    return list(begun.values())
 
 
 def _waiting(found: Sequence[Kept]) -> str:
@@ -178,7 +221,8 @@ def _waiting(found: Sequence[Kept]) -> str:
     return "waiting" if found else "nothing to do"
 
 
-def _refusals(host: Host, item: Kept) -> list[Refusal]:
+def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
+    """What would be removed, proven now; or every reason why it must not be."""
     where = f"{host.plan.app_dir}/{aside.PLACE}/{item.rollout_id}/{item.name}"
     if item.declared is None:
         what = "a set-aside directory is not declared in legacy_directories"
@@ -193,12 +237,11 @@ def _refusals(host: Host, item: Kept) -> list[Refusal]:
         remedy = f"Check it again: rollout apply {host.plan.environment}"
         return [Refusal("remove", what, item.archive_paths(host)[0], remedy)]
     try:
-        _remove(host, item, dry_run=True)
+        return [_remove(host, item, dry_run=True)]
     except StoreError as error:
         reasons: Sequence[str] = getattr(error, "reasons", None) or (error.what,)
         remedy = error.remedy or "Nothing was removed; look at the file and its row"
         return [Refusal("remove", reason, error.where or where, remedy) for reason in reasons]
-    return []
 
 
 def _archive_checked(host: Host, item: Kept) -> str:

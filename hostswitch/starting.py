@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hostswitch import journal, logs, processes, started
 from hostswitch.decisions import POSTGRES
 from hostswitch.errors import StepFailedError
@@ -38,7 +40,7 @@ def gate_again(switch: Switch) -> Verdict:
     app = switch.host.pm2.app(switch.host.plan.service_app)
     if intent is None or app is None or not app.running:
         return start_new(switch)
-    return _watch(switch, intent).run()
+    return replace(_watch(switch, intent).run(), gated_again=True)
 
 
 def _watch(switch: Switch, intent: Entry) -> Watch:
@@ -57,6 +59,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
         "gate",
         answered=answered,
         companies=companies,
+        gated_again=verdict.gated_again,
         not_checked=list(verdict.not_checked),
         lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
     )

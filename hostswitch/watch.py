@@ -40,6 +40,8 @@ class Verdict:
     not_checked: tuple[str, ...] = ()
     compared: Compared | None = None
     """The logs before and after the start."""
+    gated_again: bool = False
+    """Whether an earlier run had started it: the first good answer came at a time not known."""
 
     @property
     def healthy(self) -> bool:

@@ -98,7 +98,7 @@ def report_rows(host: HostReport) -> list[tuple[str, str]]:
         for entry in host.removed
     ]
     if host.removed:
-        freed = sum(entry["freed"] for entry in host.removed)
+        freed = sum(entry["freed"] or 0 for entry in host.removed)
         rows.append(("bytes freed on the disk", f"{size(freed)}"))
     rows += [("still set aside", sentence) for sentence in host.kept]
     rows.append(("checks", check_text(host.checks)))
@@ -121,7 +121,11 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     if equal is not None:
         rows.append(("files proven equal, one by one", number(equal)))
     seconds = switch.get("seconds_without_service")
-    shown = "not measured" if seconds is None else f"{seconds:.2f} s"
+    at_least = switch.get("at_least_seconds_without_service")
+    if at_least is not None:
+        shown = f"at least {at_least:.2f} s (the switch was cut off after the start)"
+    else:
+        shown = "not measured" if seconds is None else f"{seconds:.2f} s"
     rows.append(("without service", shown))
     lines = switch.get("lost_key_lines")
     if lines:

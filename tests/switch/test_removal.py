@@ -71,8 +71,27 @@ def test_archived_verified_proven_removed(world: World, plan: dict[str, Any]) ->
         "switch",
         "archived",
         "verified",
-        "removed",
+        *("removing", "removed") * 2,
     ]
+
+
+def test_a_removal_that_was_cut_off_before_its_record_is_recorded(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """What was deleted must be in the history, whenever the power failed."""
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    assert world.hostswitch("remove", plan=plan)[0] == 0
+    history = world.state / "history.jsonl"
+    *before, last = history.read_text().splitlines(keepends=True)
+    history.write_text("".join(before))
+    code, shown = world.hostswitch("remove", "--check", plan=plan)
+    assert (code, shown["changes"]) == (2, [f"record the removal of {BACKUP}"])
+    assert world.hostswitch("remove", plan=plan)[0] == 0
+    (lost,) = json.loads(last)["directories"]
+    (recorded,) = json.loads(history.read_text().splitlines()[-1])["directories"]
+    assert recorded == {**lost, "freed": None}
+    assert world.hostswitch("remove", "--check", plan=plan)[0] == 0
 
 
 def test_before_its_day_nothing_is_removed(world: World, plan: dict[str, Any]) -> None:

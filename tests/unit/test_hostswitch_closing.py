@@ -8,16 +8,19 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hostswitch import journal, resume
+from hostswitch import clock, closing, journal, resume
 from hostswitch.drill import Drill
 from hostswitch.facts import Facts
-from hostswitch.journal import Journal, JournalError, read
+from hostswitch.host import Host
+from hostswitch.journal import Entry, Journal, JournalError, read
 from hostswitch.places import Places
+from hostswitch.plan import load
 
 from .test_hostswitch_pure import PLAN
 
@@ -120,3 +123,37 @@ def test_a_journal_is_opened_only_with_room_to_end(tmp_path: Path) -> None:
     log.mark("ready", "intent")
     assert path.stat().st_size < 1000
     assert path.stat().st_blocks * 512 >= 1 << 20
+
+
+def record(outcome: str, *, gated_again: bool = False) -> dict[str, Any]:
+    """The record of a switch that imported: stopped at 0 s, started at 3 s, answered at 60 s."""
+
+    def at(seconds: float) -> clock.Moment:
+        return clock.Moment(1000 + seconds, seconds, "boot")
+
+    facts = replace(facts_before(), ran=True, keys_before={"962302": 9}, cut_over={}, flags=[])
+    facts = replace(facts, changes=[], aside=[], status_before=None)
+    gate = {"answered": vars(at(60)), "companies": {}, "gated_again": gated_again}
+    lines = [
+        Entry(journal.STOPPED, "intent", at(0)),
+        Entry(journal.IMPORTED, "done", at(1), {"keys": {"962302": 9}, "equal": 10}),
+        Entry(journal.HEALTHY, "start", at(3)),
+        Entry(journal.HEALTHY, "gate", at(60), {**gate, "not_checked": [], "lost_key_lines": None}),
+    ]
+    host = Host(load(json.dumps(PLAN)), Places())
+    return closing.record(host, facts, lines, outcome)
+
+
+def test_what_was_put_back_is_not_reported_as_imported() -> None:
+    """Somebody would look for those rows, or count them."""
+    assert record("switched")["companies"]["962302"]["keys_imported"] == 9
+    for outcome in ("put back", "put back, not healthy"):
+        assert record(outcome)["companies"]["962302"]["keys_imported"] is None
+        assert record(outcome)["dispositions"] == {}
+
+
+def test_seconds_without_service_are_measured_or_said_to_be_at_least() -> None:
+    """A service that ran all along while nobody looked was not away all that time."""
+    names = ("seconds_without_service", "at_least_seconds_without_service")
+    assert [record("switched")[name] for name in names] == [60, None]
+    assert [record("switched", gated_again=True)[name] for name in names] == [None, 3]
