@@ -9,9 +9,19 @@ from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.host.facts import FROM_NPM, Account, EnabledUnits, GlobalNpmVersion, NodeProgram
+from roles.shared.files import FileDigests
+from roles.shared.program import PROGRAM
 
 # Of the same time as Node.js 20.19, and for it.
 NPM = "10.9.4"
+
+# Put back is an end like any other here; what is still open afterwards is not.
+END_OPEN_SWITCH = (
+    'journal=$1; shift; code=0; "$@" || code=$?; [ ! -s "$journal" ] || { echo "a switch is open on '
+    "this host and its program could not end it, so the program is not replaced. See: "
+    'baileys-hostswitch status. Then: baileys-hostswitch resume" >&2; '
+    '[ "$code" -ne 0 ] || code=1; exit "$code"; }'
+)
 
 
 @operation()
@@ -80,6 +90,29 @@ def user_present(user: str, home: str, shell: str) -> Iterator[StringCommand]:
     yield StringCommand(
         command, "--home-dir" if not found else "--home", home, "--shell", shell, user
     )
+
+
+@operation()
+def open_switch_ended(zipapp: str, sha256: str, journal: str) -> Iterator[StringCommand]:
+    """Have the installed host program end a switch that was cut off, before another replaces it.
+
+    The journal is the word of the version that wrote it; another one may not understand it. Where the
+    program stays the same, the switch's own step ends it.
+
+    Args:
+        zipapp: where the program is installed.
+        sha256: of what is to be installed there.
+        journal: the journal of an open switch.
+    """
+    digests = host.get_fact(FileDigests, paths=[zipapp, journal])
+    installed = digests.get(zipapp, {}).get("sha256")
+    if journal not in digests or installed in (None, sha256):
+        host.noop("no switch is open, or the program that began it stays")
+        return
+    # Detached like a switch: a controller that dies must not leave the service down.
+    detached = "systemd-run --quiet --collect --wait --pipe"
+    script = QuoteString(END_OPEN_SWITCH)
+    yield StringCommand("sh", "-c", script, "sh", QuoteString(journal), detached, PROGRAM, "resume")
 
 
 @operation()

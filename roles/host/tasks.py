@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from pyinfra import host
@@ -11,6 +12,7 @@ from roles.host.operations import (
     enabled_units,
     global_npm_package,
     node_program,
+    open_switch_ended,
     pm2_boot_unit,
     user_present,
 )
@@ -76,6 +78,12 @@ def user_and_directories() -> None:
 
 def host_program() -> None:
     """The program that switches, and the database's certificate authority that it verifies."""
+    open_switch_ended(
+        name="End a switch that was cut off",
+        zipapp=ZIPAPP,
+        sha256=hashlib.sha256(zipapp()).hexdigest(),
+        journal=f"{STATE_DIRECTORY}/journal.jsonl",
+    )
     put(name="Install the host program", path=ZIPAPP, content=zipapp(), mode="755")
     put(
         name="Install its command",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import pytest
 
 from hostswitch.journal import INSTANTS
+from roles.host.operations import END_OPEN_SWITCH
 
 from .test_switch import assert_after, assert_before
 from .world import World
@@ -34,6 +36,26 @@ def test_killed_and_run_again(world: World, instant: str) -> None:
     expected = "nothing to do" if instant in GONE_FORWARD else "switched"
     assert (code, result["outcome"]) == (0, expected)
     assert_after(world, files)
+
+
+def test_the_program_that_began_a_switch_ends_it_before_another_replaces_it(world: World) -> None:
+    """A new version might not understand the journal, and leave the service down."""
+    files = world.files()
+    assert world.hostswitch("switch", die_at="done:stopped")[0] == -9
+    journal, plan = world.state / "journal.jsonl", world.state / "plan.json"
+    end = ["sh", "-c", END_OPEN_SWITCH, "sh", str(journal), *world.program(), "resume"]
+
+    def ended() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(end, capture_output=True, text=True, check=False, timeout=120)
+
+    kept = plan.rename(plan.with_name("away"))
+    refused = ended()
+    assert refused.returncode == 1
+    assert "the program is not replaced" in refused.stderr
+    assert journal.exists()
+    kept.rename(plan)
+    assert ended().returncode == 0
+    assert_before(world, files)
 
 
 @pytest.mark.parametrize("instant", some(FORWARD, "done:"))

@@ -189,19 +189,7 @@ class World:
             (self.run_dir / "die-at").write_text(die_at)
             (self.run_dir / "die-at").chmod(0o600)
         done = subprocess.run(
-            [
-                *self._inside(),
-                sys.executable,
-                "-m",
-                "hostswitch",
-                "--state",
-                str(self.state),
-                "--run",
-                str(self.run_dir),
-                "--search-path",
-                self.search_path,
-                *arguments,
-            ],
+            [*self.program(), *arguments],
             input=json.dumps(plan or self.plan()).encode(),
             capture_output=True,
             check=False,
@@ -214,21 +202,16 @@ class World:
         print(done.stdout.decode(), done.stderr.decode())
         return done.returncode, json.loads(lines[-1]) if lines else {}
 
+    def program(self) -> list[str]:
+        """The command that runs the host program on this host."""
+        command = [*self._inside(), sys.executable, "-m", "hostswitch", "--state", str(self.state)]
+        return [*command, "--run", str(self.run_dir), "--search-path", self.search_path]
+
     def hostswitch_unheard(self, *arguments: str) -> None:
         """Run the host program for a controller that hangs up when it has sent the plan."""
         reading, writing = os.pipe()
         with subprocess.Popen(
-            [
-                *self._inside(),
-                sys.executable,
-                "-m",
-                "hostswitch",
-                "--state",
-                str(self.state),
-                "--search-path",
-                self.search_path,
-                *arguments,
-            ],
+            [*self.program(), *arguments],
             stdin=subprocess.PIPE,
             stdout=writing,
             stderr=writing,

@@ -35,6 +35,7 @@ OPERATIONS = (
     "host.operations.enabled_units",
     "host.operations.global_npm_package",
     "host.operations.node_program",
+    "host.operations.open_switch_ended",
     "host.operations.pm2_boot_unit",
     "sessions.operations.cron_jobs_retired",
     "sessions.operations.scripts_archived",
