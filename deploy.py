@@ -28,7 +28,13 @@ if "service" in host.groups:
 
     asked_ahead(
         name="Ask what there is to do",
-        questions=[schema.question, flags.question, service.question, *sessions.QUESTIONS],
+        questions=[
+            schema.question,
+            flags.question,
+            service.question,
+            *sessions.QUESTIONS,
+            release.question,
+        ],
     )
 
     # The schema only ever grows, so it comes before the code that wants it and harms none that runs.
@@ -41,3 +47,4 @@ if "service" in host.groups:
     sessions.retire()
     sessions.archive()
     sessions.remove()
+    release.prune()

@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostswitch import errors, flagview, preflight, removal, resume, status, survey, switch
+from hostswitch import (
+    errors,
+    flagview,
+    preflight,
+    pruning,
+    removal,
+    resume,
+    status,
+    survey,
+    switch,
+)
 from hostswitch.command_env import read_plan, stage_env
 from hostswitch.errors import HostError, RefusedError
 from hostswitch.history import History
@@ -103,14 +113,18 @@ def _resume(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _archive(parsed: argparse.Namespace, places: Places) -> int:
-    return _sessions(parsed, places, "archive", removal.to_archive, removal.archive_all)
+    return _checked_or_done(parsed, places, "archive", removal.to_archive, removal.archive_all)
 
 
 def _remove(parsed: argparse.Namespace, places: Places) -> int:
-    return _sessions(parsed, places, "remove", removal.to_remove, removal.remove_due)
+    return _checked_or_done(parsed, places, "remove", removal.to_remove, removal.remove_due)
 
 
-def _sessions(
+def _prune(parsed: argparse.Namespace, places: Places) -> int:
+    return _checked_or_done(parsed, places, "prune", pruning.to_prune, pruning.prune)
+
+
+def _checked_or_done(
     parsed: argparse.Namespace,
     places: Places,
     what: str,
@@ -219,6 +233,7 @@ def _plan_commands(commands: Any) -> None:
         ),
         ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
         ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),
+        ("prune", _prune, True, "delete old releases, once this rollout has verified the host"),
     ):
         parser = commands.add_parser(name, help=about, description=about)
         parser.add_argument("--plan", default="-", help="file with the plan; - is standard input")

@@ -129,6 +129,7 @@ class Plan:
     remove_after_days: float
     kill_timeout_ms: int
     minimum_free_mb: int
+    releases_kept: int
     alarm_command: tuple[str, ...] | None
 
     @property
@@ -193,6 +194,7 @@ def _plan(reader: Reader) -> Plan:
         remove_after_days=reader.number("remove_after_days"),
         kill_timeout_ms=int(reader.number("kill_timeout_ms")),
         minimum_free_mb=int(reader.number("minimum_free_mb")),
+        releases_kept=int(reader.number("releases_kept")),
         alarm_command=reader.texts("alarm_command") or None,
     )
 

@@ -1,6 +1,6 @@
 """Several read-only questions at once: each in a child of this process, which has imported all of it.
 
-A converged rollout asks five of them. One after the other, each as a program of its own, they are
+A converged rollout asks six of them. One after the other, each as a program of its own, they are
 five starts of Python and five round trips; here the starts are one, and they wait side by side.
 """
 
@@ -22,6 +22,7 @@ READ_ONLY = frozenset(
         "env --check --plan -",
         "archive --check --plan -",
         "remove --check --plan -",
+        "prune --check --plan -",
         "store migrate plan --plan -",
     }
 )

@@ -29,6 +29,7 @@ from rollout.verification import FAILED, VerificationResult, verify
 SWITCH = "Switch the service"
 ARCHIVE = "Archive the legacy directories"
 REMOVE = "Remove the legacy directories that are due"
+PRUNE = "Remove old releases"
 WAITING = "waiting for verification"
 
 
@@ -275,8 +276,12 @@ def remove(
 
 
 def awaits_verification(outcome: HostOutcome) -> bool:
-    """Whether a directory would be removed now, were the host verified in this rollout."""
-    waiting = outcome.results.get(REMOVE, {}).get("waiting", [])
+    """Whether a directory or an old release would be removed now, were the host verified."""
+    waiting = [
+        entry
+        for step in (REMOVE, PRUNE)
+        for entry in outcome.results.get(step, {}).get("waiting", [])
+    ]
     return any(entry["why"] == WAITING for entry in waiting)
 
 

@@ -99,7 +99,11 @@ def host_plan(run: HostRun) -> HostPlan:
             *(f"{step}: {reason}" for step, reason in unknown.items()),
             *preflight.get("not_checked", []),
         ),
-        notes=tuple(run.answers.get("remove", {}).get("due", [])),
+        notes=tuple(
+            sentence
+            for question in ("remove", "prune")
+            for sentence in run.answers.get(question, {}).get("due", [])
+        ),
     )
 
 
@@ -124,6 +128,7 @@ SUBCOMMAND_OF_STEP = {
     "Switch the service": "preflight",
     "Archive the legacy directories": "archive",
     "Remove the legacy directories that are due": "remove",
+    "Remove old releases": "prune",
 }
 
 

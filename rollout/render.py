@@ -97,6 +97,10 @@ def report_rows(host: HostReport) -> list[tuple[str, str]]:
         ("removed", f"{entry['name']} ({entry['kind']}): {number(entry['files'])} files")
         for entry in host.removed
     ]
+    rows += [
+        ("old release removed", f"{short(entry['name'])}: {size(entry['freed'])}")
+        for entry in host.pruned
+    ]
     if host.removed:
         freed = sum(entry["freed"] or 0 for entry in host.removed)
         rows.append(("bytes freed on the disk", f"{size(freed)}"))

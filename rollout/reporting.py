@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollout.applying import ARCHIVE, REMOVE, SWITCH, HostOutcome, Outcome
+from rollout.applying import ARCHIVE, PRUNE, REMOVE, SWITCH, HostOutcome, Outcome
 from rollout.verification import FAILED, NOT_CHECKED, PASSED
 
 REPORTS = Path(__file__).resolve().parent.parent / ".rollout" / "reports"
@@ -25,6 +25,7 @@ class HostReport:
         switch: the host program's record of the switch, empty if there was none.
         archives: what was archived: name, files, bytes.
         removed: what was removed: name, kind, files, bytes, freed (allocated bytes).
+        pruned: old releases that were taken away: name, freed.
         kept: what stays set aside, and until when.
         checks: passed, failed, not_checked.
         not_checked: what could not be checked, with the reason.
@@ -37,6 +38,7 @@ class HostReport:
     switch: dict[str, Any]
     archives: list[dict[str, Any]]
     removed: list[dict[str, Any]]
+    pruned: list[dict[str, Any]]
     kept: list[str]
     checks: dict[str, int]
     not_checked: list[str]
@@ -90,6 +92,7 @@ def host_report(outcome: HostOutcome) -> HostReport:
         switch=switch_record(outcome.results.get(SWITCH, {})),
         archives=outcome.results.get(ARCHIVE, {}).get("archives", []),
         removed=removal.get("removed", []),
+        pruned=outcome.results.get(PRUNE, {}).get("pruned", []),
         kept=outcome.kept,
         checks={
             PASSED: counts[PASSED],

@@ -10,9 +10,12 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.shared.facts import declared_commit
+from roles.shared.facts import Question, ask, declared_commit
+from roles.shared.host_program import installed_command
+from roles.shared.plan import host_plan
 from roles.shared.secret_lines import SecretLines
 
+NOTHING_TO_DO = 0
 STAGE_SCRIPT = Path(__file__).parent / "files" / "stage-release.sh"
 
 
@@ -41,6 +44,27 @@ def staged(
     yield StringCommand(
         "sh -s", *arguments, _sudo_user=user, _stdin=SecretLines([STAGE_SCRIPT.read_text()])
     )
+
+
+def question() -> Question:
+    """Is there a release that may go?"""
+    plan = host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
+    return Question("prune --check --plan -", plan)
+
+
+@operation()
+def pruned() -> Iterator[StringCommand]:
+    """Let the host program take old releases away; it decides which, and when."""
+    asked = question()
+    if ask(asked)["exit"] == NOTHING_TO_DO:
+        host.noop("no old release is there")
+        return
+    yield installed_command("prune --plan -", asked.plan)
+
+
+def prune() -> None:
+    """Old releases go once the host was verified; those that run, ran before or are declared stay."""
+    pruned(name="Remove old releases")
 
 
 def stage() -> None:

@@ -104,7 +104,7 @@ def backup_plan(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
-    """The plan of ``preflight``, ``switch``, ``archive`` and ``remove``.
+    """The plan of ``preflight``, ``switch``, ``archive``, ``remove`` and ``prune``.
 
     Args:
         data: the host's settings.
@@ -152,5 +152,6 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "remove_after_days": data["remove_after_days"],
         "kill_timeout_ms": data["kill_timeout_ms"],
         "minimum_free_mb": data["minimum_free_mb"],
+        "releases_kept": data["releases_kept"],
         "alarm_command": list(data["alarm_command"]) or None,
     }

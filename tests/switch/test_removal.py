@@ -168,3 +168,32 @@ def test_a_directory_that_appears_again_is_set_aside_again(
     assert (code, result["outcome"]) == (0, "switched")
     assert result["cut_over"] == []
     assert not world.live.exists()
+
+
+def test_old_releases_go_after_the_verification_and_never_with_keys_in_them(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """A service that wrote its files below its release left them nowhere else."""
+    old, keys, failed = "a" * 40, "b" * 40, "c" * 40
+    for name in (old, keys, failed):
+        (world.release.parent / name / "src").mkdir(parents=True)
+        (world.release.parent / name / "src" / "server.js").write_text("1")
+    (world.release.parent / keys / "baileys_sessions").mkdir()
+    (world.release.parent / keys / "baileys_sessions" / "creds.json").write_text("{}")
+    (world.release.parent / "notes").mkdir()
+    code, result = world.hostswitch("prune", plan=plan)
+    assert (code, result["outcome"]) == (0, "waiting for verification")
+    assert (world.release.parent / old).is_dir()
+    verify(world)
+    code, result = world.hostswitch("prune", plan=plan)
+    assert (code, result["outcome"]) == (0, "pruned"), result
+    assert [one["name"] for one in result["pruned"]] == [old, failed]
+    assert all(one["freed"] > 0 for one in result["pruned"])
+    assert "creds.json" in result["staying"][0]
+    assert {path.name for path in world.release.parent.iterdir()} == {
+        world.release.name,
+        keys,
+        "notes",
+    }
+    assert world.hostswitch("prune", "--check", plan=plan)[0] == 0
+    assert world.status() is not None

@@ -177,6 +177,7 @@ class World:
             "remove_after_days": 0,
             "kill_timeout_ms": 5000,
             "minimum_free_mb": 1,
+            "releases_kept": 2,
             "alarm_command": ["sh", "-c", f"cat >> {self.alarm}"],
             **changes,
         }

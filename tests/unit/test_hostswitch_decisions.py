@@ -54,6 +54,7 @@ PLAN = Plan(
     remove_after_days=0,
     kill_timeout_ms=15000,
     minimum_free_mb=1,
+    releases_kept=5,
     alarm_command=None,
 )
 

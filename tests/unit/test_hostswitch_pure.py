@@ -158,6 +158,7 @@ PLAN: dict[str, Any] = {
     "remove_after_days": 11,
     "kill_timeout_ms": 15000,
     "minimum_free_mb": 200,
+    "releases_kept": 5,
     "alarm_command": None,
 }
 

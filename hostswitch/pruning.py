@@ -1,0 +1,180 @@
+"""Which old releases may go, and taking them away.
+
+Only below `releases/`: an in-place checkout that was adopted lies elsewhere and is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hostswitch import resume, swap
+from hostswitch.errors import HostError
+from hostswitch.host import Host
+from hostswitch.plan import is_hash
+from hostswitch.revision import revision_of
+from hostswitch.ripeness import WAITING_FOR_VERIFICATION, verification
+from sessionstore.descriptors import closing, open_beneath, open_directory
+from sessionstore.errors import StoreError
+from sessionstore.grammar import CREDENTIALS, decode
+from sessionstore.removal import held_open
+
+PRUNED = "pruned"
+_HALF_PRUNED = ".pruning-"
+_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Releases to take away, and those that stay although they are old, with the reason."""
+
+    old: tuple[str, ...]
+    staying: tuple[str, ...] = ()
+
+
+def old_releases(
+    names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
+) -> list[str]:
+    """The releases that are neither in use nor among the last healthy ones. Pure.
+
+    Args:
+        names: all that are there, by commit.
+        lines: the host's history, oldest first.
+        protected: never to go: what runs, what is declared.
+        kept: how many healthy ones stay; one that never became healthy does not count.
+
+    Returns:
+        Their names, in order.
+    """
+    switches = [
+        line
+        for line in lines
+        if line.get("event") == "switch" and line.get("outcome") == "switched"
+    ]
+    newest_first = [line["revision"]["to"] for line in reversed(switches)]
+    healthy = [name for name in dict.fromkeys(newest_first) if name in names]
+    previous = {line["revision"]["from"] for line in switches[-1:]}
+    staying = {*protected, *previous, *healthy[:kept]}
+    return sorted(name for name in names if name not in staying)
+
+
+def choose(host: Host) -> Choice:
+    """Look at the releases of this host; changes nothing."""
+    places = _releases(host)
+    names = {name for name in _listed(places) if is_hash(name)}
+    target = swap.current_target(host.plan.app_dir)
+    current = revision_of(os.path.normpath(host.path(target))) if target else None
+    protected = {host.plan.revision, *([current] if current else [])}
+    old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
+    reasons = {name: _objection(places / name) for name in old}
+    return Choice(
+        tuple(name for name in old if not reasons[name]),
+        tuple(f"release {name[:12]} stays: {reasons[name]}" for name in old if reasons[name]),
+    )
+
+
+def to_prune(host: Host) -> dict[str, Any]:
+    """What `prune` would take away: `changes` and `due`, sentences. Writes nothing."""
+    found = choose(host)
+    changes = [f"remove the old release {name[:12]}" for name in found.old]
+    return {
+        "outcome": "changes" if changes else "nothing to do",
+        "changes": changes,
+        "due": list(found.staying),
+    }
+
+
+def prune(host: Host) -> dict[str, Any]:
+    """Take old releases away, once this rollout has verified the host.
+
+    Returns:
+        The result's fields; `waiting` says what still waits for the verification.
+
+    Raises:
+        HostError: a switch is open, or a release could not be removed whole.
+    """
+    if resume.is_open(host.places):
+        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
+    found = choose(host)
+    token = verification(host.history.lines(), host.plan.rollout_id)
+    if found.old and (token is None or token.get("verified") is not True):
+        waiting = [{"name": name, "why": WAITING_FOR_VERIFICATION} for name in found.old]
+        return {"outcome": WAITING_FOR_VERIFICATION, "pruned": [], "waiting": waiting}
+    pruned = [_take_away(host, name) for name in found.old]
+    for left in _listed(_releases(host)):
+        if left.startswith(_HALF_PRUNED) and is_hash(left.removeprefix(_HALF_PRUNED)):
+            _delete(host, _releases(host) / left)  # of a run that was cut off
+    if pruned:
+        host.history.add(PRUNED, rollout_id=host.plan.rollout_id, releases=pruned)
+    outcome = PRUNED if pruned else "nothing to do"
+    return {"outcome": outcome, "pruned": pruned, "staying": list(found.staying), "waiting": []}
+
+
+def _releases(host: Host) -> Path:
+    return Path(host.plan.release).parent
+
+
+def _listed(places: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(places))
+    except FileNotFoundError:
+        return []
+
+
+def _objection(release: Path) -> str:
+    """Why an old release must not go: it is in use, or holds what only a service writes."""
+    for directory, folders, files in os.walk(release):
+        folders[:] = [name for name in folders if name != "node_modules"]
+        for name in files:
+            if name == CREDENTIALS or decode(name) is not None:
+                return f"session files lie in it ({os.path.join(directory, name)})"
+    env = release / ".env"
+    if env.exists() and not env.is_symlink():
+        return f"it has settings of its own ({env})"
+    return _held(release)
+
+
+def _held(release: Path) -> str:
+    try:
+        with (
+            closing(open_directory(str(release.parent))) as parent,
+            closing(open_beneath(parent, release.name)) as opened,
+        ):
+            holders = held_open(opened)
+    except StoreError as error:
+        return error.what
+    return f"process {holders[0].pid} ({holders[0].command}) holds it" if holders else ""
+
+
+def _take_away(host: Host, name: str) -> dict[str, Any]:
+    """Rename first: a release that is half gone must not pass for a staged one."""
+    release = _releases(host) / name
+    half = release.with_name(_HALF_PRUNED + name)
+    freed = _allocated(release)
+    host.account.run(["mv", "-T", str(release), str(half)])
+    _delete(host, half)
+    return {"name": name, "freed": freed}
+
+
+def _delete(host: Host, directory: Path) -> None:
+    """As the service's user, who owns it: root would follow what that user puts in the way.
+
+    Raises:
+        HostError: something in it is not the user's.
+    """
+    host.account.run(["rm", "-rf", "--one-file-system", str(directory)], seconds=_SECONDS)
+    if directory.exists():
+        raise HostError(f"{directory} could not be removed whole. See: ls -lR {directory}")
+
+
+def _allocated(directory: Path) -> int:
+    """Bytes that a tree takes on the disk; of files with a further name elsewhere, none."""
+    total = 0
+    for place, _, files in os.walk(directory):
+        for name in files:
+            found = os.lstat(os.path.join(place, name))
+            total += found.st_blocks * 512 if found.st_nlink == 1 else 0
+    return total
