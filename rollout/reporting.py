@@ -38,12 +38,12 @@ class HostReport:
     switch: dict[str, Any]
     archives: list[dict[str, Any]]
     removed: list[dict[str, Any]]
-    pruned: list[dict[str, Any]]
     kept: list[str]
     checks: dict[str, int]
     not_checked: list[str]
     failure: str
     seconds: float
+    pruned: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
