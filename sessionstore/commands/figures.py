@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def _stats(arguments: argparse.Namespace) -> int:
         deleters = expiry.deleters(conn)
         recorded = stats.record(conn, companies) if arguments.record else False
     if arguments.table:
-        print("\n".join(_table(companies, deleters)))
+        print("\n".join(line.rstrip() for line in _table(companies, deleters)))
     else:
         _events(companies, deleters, recorded)
     unusual = any(one.growth.verdict == growth.UNUSUAL for one in companies)
@@ -89,7 +90,8 @@ def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...])
     lines = []
     for company in companies:
         growth = company.growth
-        lines.append(f"company {company.company_id}: growth {growth.verdict} ({growth.why})")
+        lines.append(f"company {company.company_id}: growth {growth.verdict}")
+        lines += _wrapped(growth.why)
         lines.append(f"  {'type':<24}{'rows':>9}{'grown':>8}{'bytes':>12}  {'oldest update':<16}")
         lines.extend(
             f"  {one.key_type[:23]:<24}{one.rows:>9,}{_signed(one.grown_rows):>8}{one.bytes:>12,}"
@@ -108,8 +110,12 @@ def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...])
         )
         lines.append("")
     for deleter in deleters:
-        lines += [f"deletes keys: {deleter.name}", f"  run by: {deleter.runs}"]
+        lines += [f"deletes keys: {deleter.name}", *_wrapped(f"run by: {deleter.runs}")]
     return lines or ["no companies"]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 80, initial_indent="  ", subsequent_indent="  ")
 
 
 def _signed(number: int | None) -> str:

@@ -78,7 +78,9 @@ def _back_up(conn: Connection, plan: dict[str, Any], runner: Runner, action: str
 
 
 def _outcome(arguments: argparse.Namespace, any_steps: bool, changes: bool) -> str:
-    if arguments.action in ("plan", "status", "verify"):
+    if arguments.action == "verify":
+        return "verified"
+    if arguments.action in ("plan", "status"):
         return "changes needed" if changes else "nothing to do"
     if not any_steps:
         return "nothing to do"
