@@ -203,7 +203,9 @@ def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = 
 
 def chosen(environment: str, host: str) -> tuple[Environment, tuple[Host, ...]]:
     """The environment, and its hosts in rollout order or the one that was named."""
-    loaded = load(environment)
+    with progress() as shown:
+        shown.of(environment).detail("reading its settings")
+        loaded = load(environment)
     return loaded, (loaded.host(host),) if host else loaded.in_rollout_order()
 
 

@@ -14,6 +14,7 @@ from roles.shared.plan import new_rollout_id
 from rollout import flags_edit, flags_history, flags_host, flags_render
 from rollout.applying import Run
 from rollout.batches import AT_ONCE
+from rollout.cli_options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
 from rollout.errors import OperatorError
 from rollout.flags_drift import HostFlags, judged
@@ -31,15 +32,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-EnvironmentName = Annotated[
-    str, typer.Argument(help="lab, staging, production: inventory/NAME.yml", show_default=False)
-]
-OnlyHost = Annotated[str, typer.Option("--host", help="This host only.", show_default=False)]
 Canary = Annotated[
-    str, typer.Option("--host", help="This host only, as a canary.", show_default=False)
+    str,
+    typer.Option(
+        "--host",
+        help="This host only, as a canary.",
+        show_default=False,
+        autocompletion=offered_hosts,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
 FlagName = Annotated[str, typer.Argument(help="This flag only.", show_default=False)]
 Words = Annotated[list[str], typer.Argument(metavar="NAME=VALUE…", show_default=False)]
 
@@ -100,7 +101,7 @@ def diff(first: EnvironmentName, second: EnvironmentName, as_json: AsJson = Fals
     raise typer.Exit(DRIFT if found else OK)
 
 
-@app.command()
+@app.command(short_help="Show each flag as declared, in file and process.")
 def show(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = False) -> None:
     """Show each flag as declared, in the file, in the process and as the service reports it.
 
@@ -129,7 +130,7 @@ def show(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
     raise typer.Exit(DRIFT if any(one.differs for one in found) else OK)
 
 
-@app.command(name="set")
+@app.command(name="set", short_help="Toggle flags through the switch; prove them.")
 def set_command(
     environment: EnvironmentName,
     words: Words,
@@ -149,7 +150,7 @@ def set_command(
         finish(loaded.name, toggle, run, "", as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Undo the last toggle that is not undone yet.")
 def undo(environment: EnvironmentName, reason: Reason = "", as_json: AsJson = False) -> None:
     """Undo the last toggle that is not undone yet; flags that change data are refused.
 
@@ -172,7 +173,7 @@ def undo(environment: EnvironmentName, reason: Reason = "", as_json: AsJson = Fa
         finish(loaded.name, toggle, run, last.rollout_id, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Show who changed which flag, when and why.")
 def history(environment: EnvironmentName, name: FlagName = "", as_json: AsJson = False) -> None:
     """Show who changed which flag, when, from what to what, and why; as the hosts recorded it."""
     found = [

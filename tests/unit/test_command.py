@@ -70,6 +70,13 @@ def test_the_first_help_names_every_command_and_exit_code() -> None:
     assert max(map(len, shown.splitlines())) <= WIDTH
 
 
+def test_the_help_of_flags_is_whole() -> None:
+    """A sentence cut off in the middle teaches nothing."""
+    shown = rollout("flags", "--help", COLUMNS="200").stdout
+    assert "..." not in shown.partition("Commands:\n")[2]
+    assert max(map(len, shown.splitlines())) <= WIDTH
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -133,6 +140,7 @@ def test_bash_completes_commands_environments_hosts_and_concerns(tmp_path: Path)
     assert hosts == ["db-1", "wa-1"]
     everywhere = completed("rollout", "plan", "--host", "wa-st", home=tmp_path)
     assert everywhere == ["wa-staging-1"]
+    assert completed("rollout", "flags", "show", "prod", home=tmp_path) == ["production"]
     assert "disk" in completed("rollout", "verify", "lab", "--only", "d", home=tmp_path)
 
 
