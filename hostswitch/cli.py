@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hostswitch import (
+    daily,
     errors,
     flagview,
     preflight,
@@ -118,6 +119,14 @@ def _archive(parsed: argparse.Namespace, places: Places) -> int:
 
 def _remove(parsed: argparse.Namespace, places: Places) -> int:
     return _checked_or_done(parsed, places, "remove", removal.to_remove, removal.remove_due)
+
+
+def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
+    host = Host(load(_text(parsed.plan)), places)
+    places.prepare()
+    with held(places.lock, "timer", "daily check"):
+        emit("result", **daily.run(host))
+    return errors.OK
 
 
 def _prune(parsed: argparse.Namespace, places: Places) -> int:
@@ -234,6 +243,12 @@ def _plan_commands(commands: Any) -> None:
         ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
         ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),
         ("prune", _prune, True, "delete old releases, once this rollout has verified the host"),
+        (
+            "daily-check",
+            _daily_check,
+            False,
+            "see that disk, archives and service are as the last rollout left them; alarm if not",
+        ),
     ):
         parser = commands.add_parser(name, help=about, description=about)
         parser.add_argument("--plan", default="-", help="file with the plan; - is standard input")

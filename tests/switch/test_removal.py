@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .world import COMPANY, ROLLOUT, World
+from .world import APP, COMPANY, ROLLOUT, World
 
 LIVE = "baileys_sessions"
 BACKUP = "baileys_sessions_backup"
@@ -197,3 +197,25 @@ def test_old_releases_go_after_the_verification_and_never_with_keys_in_them(
     }
     assert world.hostswitch("prune", "--check", plan=plan)[0] == 0
     assert world.status() is not None
+
+
+def test_the_daily_check_passes_after_a_rollout_and_names_what_changed_since(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """Nobody looks at a clean disk again, until the keys are in the wrong place."""
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    world.hostswitch("remove", plan=plan)
+    code, result = world.hostswitch("daily-check", plan=plan)
+    assert (code, result["outcome"], result["archives"]) == (0, "passed", 2), result
+    assert not world.alarm.exists()
+    world.live.mkdir()
+    archive = world.place / "archive" / ROLLOUT / f"{BACKUP}.tar.zst.age"
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    world.pm2("stop", APP)
+    assert world.hostswitch("daily-check", plan=plan)[0] == 1
+    alarm = world.alarm.read_text()
+    for part in (f"{world.live} is there again", f"{archive} is damaged", "does not answer"):
+        assert part in alarm
+    last = json.loads((world.state / "history.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["outcome"], len(last["problems"])) == ("daily-check", "failed", 3)
