@@ -22,6 +22,9 @@ from roles.shared.secret_lines import SecretLines
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
 LAST_ANSWERS: dict[str, dict[str, Any]] = {}
 
+# What each host resolved its declared revision to in this process, which is one run.
+_COMMITS: dict[str, str] = {}
+
 EXIT_MARK = "hostswitch-exit="
 
 
@@ -134,14 +137,22 @@ def _answer_of(
 
 
 def declared_commit() -> dict[str, Any]:
-    """The declared revision as the host resolves it: ``commit``, ``staged`` and ``reason``."""
+    """The declared revision as the host resolves it: ``commit``, ``staged`` and ``reason``.
+
+    The repository is asked once: a branch that moves in the middle must not have one commit staged
+    and another switched to.
+    """
     data = host.data
     wanted = {
         "repository": data.service_repository,
-        "revision": data.service_revision,
+        "revision": _COMMITS.get(host.name, data.service_revision),
         "releases": f"{data.app_dir}/releases",
     }
-    return remembered(
+    answer = remembered(
         ("commit", *wanted.values()),
         lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
     )
+    if answer["commit"]:
+        _COMMITS[host.name] = answer["commit"]
+        keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
+    return answer
