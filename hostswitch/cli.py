@@ -16,6 +16,7 @@ from hostswitch import (
     preflight,
     pruning,
     removal,
+    restore,
     resume,
     status,
     survey,
@@ -151,6 +152,21 @@ def _checked_or_done(
     return errors.OK
 
 
+def _restore(parsed: argparse.Namespace, places: Places) -> int:
+    host = Host(load(_text(parsed.plan)), places)
+    places.prepare()
+    with held(places.lock, host.plan.operator, f"restore {parsed.name}"):
+        answer = restore.run(
+            host,
+            parsed.name,
+            set_aside_by=parsed.set_aside_by,
+            identity=parsed.identity,
+            check=parsed.check,
+        )
+    emit("result", **answer)
+    return errors.CHANGES if parsed.check else errors.OK
+
+
 def _env(parsed: argparse.Namespace, places: Places) -> int:
     plan = read_plan(_text(parsed.plan))
     if parsed.check:
@@ -249,6 +265,7 @@ def _plan_commands(commands: Any) -> None:
             False,
             "see that disk, archives and service are as the last rollout left them; alarm if not",
         ),
+        ("restore", _restore, True, "put a set-aside or archived directory back exactly"),
     ):
         parser = commands.add_parser(name, help=about, description=about)
         parser.add_argument("--plan", default="-", help="file with the plan; - is standard input")
@@ -258,6 +275,10 @@ def _plan_commands(commands: Any) -> None:
                 action="store_true",
                 help="only say what there is to do: exit code 2 if there is something",
             )
+        if command is _restore:
+            parser.add_argument("name", help="as in legacy_directories")
+            parser.add_argument("--set-aside-by", help="the rollout, where several kept it")
+            parser.add_argument("--identity", help="age identity, where only the archive is left")
         parser.set_defaults(command=command)
 
 

@@ -35,7 +35,7 @@ def explain(file: File, company: Company) -> Answer:
     Returns:
         Whether it is explained, and the evidence, or what is missing, in words.
     """
-    rule = _RULES.get(file.key.key_type)
+    rule = RULES.get(file.key.key_type)
     if rule is None:
         what = file.key.key_type
         return False, f"not in the database; nothing explains a missing {what}"
@@ -83,7 +83,8 @@ def _token(file: File, company: Company) -> Answer:
     return False, "not in the database, although it has not expired"
 
 
-_RULES: dict[str, Callable[[File, Company], Answer]] = {
+#: The rule of each type that Baileys deletes keys of.
+RULES: dict[str, Callable[[File, Company], Answer]] = {
     "pre-key": _pre_key,
     "session": _session,
     "sender-key-memory": _sender_key_memory,

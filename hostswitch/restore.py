@@ -1,0 +1,172 @@
+"""Puts one legacy directory back: renamed from where it was set aside, or out of its archive."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from hostswitch import aside, ready, resume, rows
+from hostswitch.decisions import POSTGRES, effective
+from hostswitch.errors import HostError, Refusal, RefusedError
+from hostswitch.host import Host
+from hostswitch.observe import Observed, look
+from hostswitch.output import progress
+from hostswitch.plan import LegacyDirectory, providers, with_names
+from sessionstore import extraction, restoring, shelf
+from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.errors import StoreError
+from sessionstore.scan import scan_directory
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a directory is kept: set aside by a rollout, or in that rollout's archive."""
+
+    rollout_id: str
+    archive: shelf.Shelved | None
+
+    @property
+    def shown(self) -> str:
+        """How it is called in sentences."""
+        kept = "the archive" if self.archive else "what was set aside by"
+        return f"{kept} {self.archive.archive if self.archive else self.rollout_id}"
+
+
+def run(
+    host: Host, name: str, *, set_aside_by: str | None, identity: str | None, check: bool
+) -> dict[str, Any]:
+    """Put a directory back exactly as it was: names, modes, owners, times, contents.
+
+    Args:
+        host: the host.
+        name: the directory's declared path, or the name it was set aside under.
+        set_aside_by: the rollout that set it aside; needed only where several did.
+        identity: file with an age identity; needed only where nothing but the archive is left.
+        check: only say what would be done.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        RefusedError: a service could feed from it against a newer database, or its place is
+            taken; nothing was changed.
+        HostError: a switch is open, or there is no such directory.
+        StoreError: the archive can't be opened.
+    """
+    if resume.is_open(host.places):
+        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
+    declared = with_names(host.plan.legacy_directories).get(name.replace("/", "__"))
+    if declared is None:
+        raise HostError(f"{name} is not in legacy_directories. Declare it with its kind first")
+    source = _source(host, declared, set_aside_by)
+    refusals = _refusals(host, declared, source)
+    if refusals:
+        raise RefusedError(refusals)
+    sentence = f"restore {declared.path} from {source.shown}"
+    if check:
+        return {"outcome": "changes", "changes": [sentence]}
+    progress(sentence)
+    if source.archive is None:
+        _rename_back(host, declared, source)
+    else:
+        _extract(host, declared, source.archive, identity)
+    fields = {
+        "name": declared.path,
+        "set_aside_by": source.rollout_id,
+        "archive": source.archive.archive if source.archive else None,
+    }
+    host.history.add("restored", rollout_id=host.plan.rollout_id, **fields)
+    return {"outcome": "restored", **fields}
+
+
+def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> Source:
+    """The one place it can come from; what was set aside goes before an archive of it."""
+    kept = [rollout for rollout, names in aside.kept(host.plan.app_dir).items()
+            if declared.name in names]  # fmt: skip
+    found = [Source(rollout, None) for rollout in kept]
+    if os.path.isdir(host.plan.archive.directory):
+        for one in shelf.look(host.plan.archive.directory, hashed=False):
+            rollout = os.path.basename(os.path.dirname(one.archive))
+            is_it = os.path.basename(one.archive) == declared.name + shelf.SEALED
+            if is_it and one.state == shelf.UNCHECKED and rollout not in kept:
+                found.append(Source(rollout, one))
+    if set_aside_by is not None:
+        found = [one for one in found if one.rollout_id == set_aside_by]
+    if len(found) != 1:
+        which = ", ".join(one.rollout_id for one in found)
+        what = f"several rollouts kept it; choose one with --set-aside-by: {which}"
+        nothing = "it is neither set aside nor archived here: baileys-hostswitch status"
+        raise HostError(f"{declared.path}: {what if found else nothing}")
+    return found[0]
+
+
+def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Refusal]:
+    path = host.path(declared.path)
+    found = []
+    if os.path.lexists(path):
+        what = "there is something in its place already"
+        found.append(Refusal("restore", what, path, "Look at it, and move it away"))
+    observed = look(host, staged=False)
+    reasons = restoring.objections(
+        declared.kind, _reads_files(host, observed), _in_database(host, declared, source)
+    )
+    remedy = (
+        "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
+    )
+    return [*found, *(Refusal("restore", reason, path, remedy) for reason in reasons)]
+
+
+def _reads_files(host: Host, observed: Observed) -> bool | None:
+    """Whether the service reads files; only a running one on PostgreSQL shows that it does not."""
+    seen = observed.seen
+    if not seen.running or ready.stranger_refusals(host, observed):
+        return None
+    chosen = {providers(effective(seen)), providers(seen.env_live or {})}
+    return None if len(chosen) > 1 else chosen != {(POSTGRES,)}
+
+
+def _in_database(host: Host, declared: LegacyDirectory, source: Source) -> tuple[str, ...] | None:
+    companies = _companies(host, declared, source)
+    try:
+        with rows.connect(host.plan) as connection:
+            states = rows.states(connection, companies)
+    except (StoreError, rows.NoDriverError):
+        return None
+    return tuple(name for name, state in states.items() if state.credentials or state.keys)
+
+
+def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str]:
+    """Whose files it holds; where a directory's name does not tell, they may be anybody's."""
+    if source.archive is not None:
+        names, nameless = set(source.archive.companies), source.archive.nameless
+    else:
+        app = open_directory(host.plan.app_dir)
+        try:
+            kept = open_beneath(app, f"{aside.PLACE}/{source.rollout_id}/{declared.name}")
+        finally:
+            os.close(app)
+        try:
+            with scan_directory(kept, label=declared.path, contents=False) as scan:
+                names = set(scan.company_ids)
+                nameless = any(one.company_id is None for one in scan.companies)
+        finally:
+            os.close(kept)
+    return names | set(host.plan.companies) if nameless else names
+
+
+def _rename_back(host: Host, declared: LegacyDirectory, source: Source) -> None:
+    with aside.opened(host.plan.app_dir, source.rollout_id) as (app, place):
+        aside.back(app, place, declared.path, declared.name)
+    aside.drop_empty(host.plan.app_dir, source.rollout_id)
+
+
+def _extract(
+    host: Host, declared: LegacyDirectory, archive: shelf.Shelved, identity: str | None
+) -> None:
+    if identity is None:
+        raise HostError(
+            "only its archive is left, which needs the age identity: --identity FILE. Or extract "
+            "it where the identity is: sessionstore archive extract"
+        )
+    extraction.extract(archive.archive, archive.manifest, identity, host.path(declared.path))

@@ -1,0 +1,39 @@
+"""Whether a legacy directory may be put back where the service once looked for it.
+
+Pure. Who runs, and from where it reads, is for the caller to find out: this package knows no
+process manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sessionstore.decisions import LIVE
+
+
+def objections(
+    kind: str, reads_files: bool | None, in_database: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Say why a directory must not be put back in its place.
+
+    Args:
+        kind: as declared: live, backup or test.
+        reads_files: whether the service reads session files when it starts; None where nobody
+            can tell.
+        in_database: the directory's companies that the database has something of, which is
+            newer than the files or may be; None where nobody can tell.
+
+    Returns:
+        Every reason, in words; empty where it may be put back.
+    """
+    if kind != LIVE or reads_files is False:
+        return ()
+    service = (
+        "the service reads session files" if reads_files else "nobody can tell what a start reads"
+    )
+    if in_database is None:
+        return (f"{service}, and nobody can tell whether the database has newer keys",)
+    return tuple(
+        f"{service}, and the database has company {company}: its ratchets would go back"
+        for company in in_database
+    )
