@@ -121,6 +121,10 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> 
             }
             for company_id in host.plan.companies
         },
+        "found": list(facts.found),
+        "awaiting_pairing": [
+            company_id for company_id in facts.waiting if not _credentials(shown, company_id)
+        ],
         "dispositions": {"equal": imported.data["equal"]} if imported else {},
         "set_aside": [dict(item) for item in facts.aside],
         "steps": step_seconds(lines),

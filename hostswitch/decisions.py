@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostswitch import envfile
+from hostswitch import envfile, pairing
 from hostswitch.errors import Refusal
 from hostswitch.plan import PROVIDERS, LegacyDirectory, Plan, providers
 
@@ -70,6 +70,10 @@ class Seen:
     database: Mapping[str, InDatabase] | None
     described_otherwise: tuple[str, ...] = ()
     """What PM2 runs otherwise than its ecosystem file says, in sentences."""
+    unused: bool = False
+    """No version of the service ever ran on this host."""
+    awaited: frozenset[str] = frozenset()
+    """Companies that the last switch left waiting for their first pairing."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Decision:
     to_account: tuple[LegacyDirectory, ...]
     """Live directories with files of companies that the database has: evidence, not input.
     Those that also hold a company of the cut-over can be judged after the import only."""
+    waiting: frozenset[str] = frozenset()
+    """Companies that will wait for their first pairing: they have no session anywhere."""
 
 
 def decide(plan: Plan, seen: Seen) -> Decision:
@@ -98,11 +104,12 @@ def decide(plan: Plan, seen: Seen) -> Decision:
     """
     cut_over = _cut_over(plan, seen)
     aside = tuple(item.declared for item in seen.legacy if item.exists)
+    waiting = _waiting(plan, seen)
     refusals = [
         *(problem for item in seen.legacy for problem in item.problems),
         *_provider_refusals(plan, seen, bool(cut_over)),
         *_flag_refusals(plan, seen),
-        *_company_refusals(plan, seen),
+        *_company_refusals(plan, seen, waiting),
     ]
     changes = [
         *_version_changes(plan, seen),
@@ -110,7 +117,11 @@ def decide(plan: Plan, seen: Seen) -> Decision:
         *(Change("cut-over", _cut_over_text(seen, c, path)) for c, path in cut_over.items()),
         *(Change("set-aside", f"set {d.path} ({d.kind}) aside") for d in aside),
     ]
-    return Decision(tuple(changes), tuple(refusals), cut_over, aside, _to_account(seen, cut_over))
+    if changes:
+        what = "company {} has no session anywhere: it will wait for its first pairing"
+        changes += [Change("pairing", what.format(company_id)) for company_id in sorted(waiting)]
+    to_account = _to_account(seen, cut_over)
+    return Decision(tuple(changes), tuple(refusals), cut_over, aside, to_account, waiting)
 
 
 def effective(seen: Seen) -> dict[str, str]:
@@ -133,7 +144,7 @@ def _following(plan: Plan, seen: Seen) -> Mapping[str, str]:
 def _version_changes(plan: Plan, seen: Seen) -> list[Change]:
     found = []
     if seen.current != plan.release:
-        before = _shown_release(plan, seen.current)
+        before = "nothing" if seen.unused else _shown_release(plan, seen.current)
         found.append(Change("release", f"release {before} -> {plan.revision[:12]}"))
     if not seen.running:
         found.append(Change("start", f"start {plan.service_app}: it is not running"))
@@ -240,8 +251,23 @@ def _unfound_refusals(plan: Plan, seen: Seen, with_files: set[str]) -> list[Refu
     ]
 
 
-def _company_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
-    with_files = {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}
+def _with_files(seen: Seen) -> set[str]:
+    return {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}
+
+
+def _waiting(plan: Plan, seen: Seen) -> frozenset[str]:
+    nothing = InDatabase(credentials=False, keys=0)
+    return pairing.waiting(
+        plan.companies,
+        unused=seen.unused,
+        awaited=seen.awaited,
+        with_files=_with_files(seen),
+        absent={c for c, state in (seen.database or {}).items() if state == nothing},
+    )
+
+
+def _company_refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[Refusal]:
+    with_files = _with_files(seen)
     found = _unfound_refusals(plan, seen, with_files)
     found += [
         Refusal(
@@ -255,8 +281,9 @@ def _company_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     if seen.database is None:
         return found
     for company_id in plan.companies:
-        found += _database_refusals(plan, seen.database[company_id], company_id, with_files)
-        found += _move_refusals(plan, seen, seen.database[company_id], company_id)
+        state = seen.database[company_id]
+        found += _database_refusals(plan, state, company_id, with_files | waiting)
+        found += _move_refusals(plan, seen, state, company_id)
     return found
 
 
@@ -272,7 +299,7 @@ def _move_refusals(plan: Plan, seen: Seen, state: InDatabase, company_id: str) -
 
 
 def _database_refusals(
-    plan: Plan, state: InDatabase, company_id: str, with_files: set[str]
+    plan: Plan, state: InDatabase, company_id: str, may_lack: set[str]
 ) -> list[Refusal]:
     where = f"database {plan.database.dbname}, company {company_id}"
     if state.staged_import is not None:
@@ -286,7 +313,7 @@ def _database_refusals(
         remedy = "Find out who deleted them; files are older than that import: nothing goes back"
         what = f"import {state.active_import} was activated, but its credentials are gone"
         return [Refusal("database", what, where, remedy)]
-    if not state.credentials and company_id not in with_files:
+    if not state.credentials and company_id not in may_lack:
         remedy = "Name the directory that holds its files as live, or take it off `companies`"
         what = "neither the database nor a live directory has it: a start would make a new identity"
         return [Refusal("company", what, where, remedy)]

@@ -47,6 +47,10 @@ class Facts:
     """`lines` and `minutes`: how often the logs told of lost keys before the switch."""
     changes: Sequence[str]
     flags: Sequence[Mapping[str, str | None]]
+    found: Sequence[str] = ()
+    """What is wrong in the database and no switch mends, in sentences."""
+    waiting: Sequence[str] = ()
+    """Companies that have no session anywhere and will wait for their first pairing."""
 
     def rate(self) -> Rate:
         """How often the logs told of lost keys before the switch."""

@@ -57,7 +57,9 @@ def problems(status: Any, expected: Expectation) -> list[str]:
         if shown is None:
             found.append(f"company {company_id} is not in the status")
         else:
-            found += _company_problems(company_id, shown, company, expected.connected)
+            # Without credentials there is nothing to connect as: it waits for its first pairing.
+            connected = expected.connected and company.credentials
+            found += _company_problems(company_id, shown, company, connected)
     return found
 
 

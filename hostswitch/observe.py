@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostswitch import ecosystem, envfile, processes, rows, swap
+from hostswitch import dump, ecosystem, envfile, pairing, processes, rows, swap
 from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
 from hostswitch.errors import HostError, Refusal
 from hostswitch.host import Host
@@ -44,11 +44,14 @@ class Observed:
     database_error: Refusal | None
     judged: Mapping[str, str | None]
     """Path -> SHA-256 of each file that decides what starts, as it was when it was looked at."""
+    found: tuple[str, ...] = ()
+    """What is wrong in the database and no switch mends, in sentences."""
 
 
 @dataclass
 class _Notes:
     not_checked: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
     database_error: Refusal | None = None
 
 
@@ -83,6 +86,8 @@ def look(host: Host, *, staged: bool) -> Observed:
         legacy=tuple(_legacy(host, item) for item in host.plan.legacy_directories),
         database=_database(host, notes),
         described_otherwise=_described_otherwise(host, apps, staged) if running else (),
+        unused=current is None and live is None and not apps and _never_ran(host),
+        awaited=pairing.left_waiting(host.history.lines()),
     )
     held = current or directory or host.plan.app_dir
     return Observed(
@@ -93,6 +98,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         tuple(notes.not_checked),
         notes.database_error,
         judged,
+        tuple(notes.found),
     )
 
 
@@ -172,6 +178,15 @@ def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tup
     return tuple(ecosystem.differences(wanted, {app.name: app for app in apps}))
 
 
+def _never_ran(host: Host) -> bool:
+    """Whether neither PM2 nor the record knows of any version here."""
+    try:
+        saved = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+    except HostError:
+        saved = []  # no user, so no PM2 of that user
+    return not saved and not pairing.finished_switches(host.history.lines())
+
+
 def _environment(host: Host, service: App | None) -> dict[str, str]:
     wanted = {*host.plan.flags, *PROVIDERS}
     found = processes.environment(service.pid) if service else {}
@@ -218,7 +233,9 @@ def _nameless(path: str) -> Refusal:
 def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
     try:
         with rows.connect(host.plan) as connection:
-            return rows.states(connection, host.plan.companies)
+            states = rows.states(connection, host.plan.companies)
+            notes.found += rows.misfiled(connection, host.plan.companies)
+            return states
     except StoreError as error:
         notes.database_error = _store_refusal(error, "database")
     except rows.NoDriverError as error:

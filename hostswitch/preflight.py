@@ -43,6 +43,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
         "not_checked": [*observed.not_checked, *_not_staged(host, observed)],
+        "found": list(observed.found),
     }
 
 
@@ -70,6 +71,7 @@ def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:
         "refusals": [],
         "details": [],
         "not_checked": ["everything else, until that switch has ended"],
+        "found": [],
     }
 
 

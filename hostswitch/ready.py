@@ -140,6 +140,8 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         logs=paths,
         lost_key_lines=asdict(logs.rate(paths)),
         changes=[change.what for change in decision.changes],
+        found=list(observed.found),
+        waiting=sorted(decision.waiting),
         flags=[
             difference.as_json()
             for difference in envfile.differences(

@@ -82,6 +82,17 @@ def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, I
     return found
 
 
+def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]:
+    """What an importer filed under names that the service never asks for: told, never repaired."""
+    from sessionstore.misfiled import find
+
+    return [
+        sentence
+        for found in find(connection, list(companies))
+        if (sentence := found.sentence()) is not None
+    ]
+
+
 def figures(connection: Connection[Any]) -> Figures:
     """Measure how the database answers.
 

@@ -100,4 +100,5 @@ def _company(switch: Switch, company_id: str) -> Company:
     # Without an import keys may be consumed at any time: some must be there if some were.
     at_least = imported.get(company_id, min(1, switch.facts.keys_before.get(company_id, 0)))
     on_postgres = providers(switch.host.plan.flags) == (POSTGRES,)
-    return Company("postgres" if on_postgres else None, True, at_least)
+    paired = company_id not in switch.facts.waiting
+    return Company("postgres" if on_postgres else None, paired, at_least)

@@ -174,6 +174,11 @@ class Watch:
             found.append("status endpoint")
         if self._compared is not None:
             found += [f"lines of lost keys: {why}" for why in self._compared.unread]
+        found += [
+            f"credentials of company {company_id}: none are expected"
+            for company_id, company in self._expected.companies.items()
+            if not company.credentials
+        ]
         return tuple(found)
 
 

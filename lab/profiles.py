@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lab import fleet, hosts, identity, on_database, owner, progress, service_build
+from lab import (
+    bare,
+    cleaned_by_hand,
+    fleet,
+    hosts,
+    identity,
+    misfiled,
+    on_database,
+    owner,
+    progress,
+    service_build,
+)
 from lab.place import LabError, Place
 from lab.profile import Profile, content_key
 from lab.remote import Host
@@ -40,7 +51,32 @@ ON_DATABASE = Profile(
     holds_secrets=True,
 )
 
-PROFILES = {profile.name: profile for profile in (ON_FILES, SEVERAL, ON_DATABASE)}
+CLEANED_BY_HAND = Profile(
+    name="cleaned-by-hand",
+    summary="the new version on PostgreSQL, directories deleted by hand, no archive, no record",
+    build=cleaned_by_hand.build,
+    made_by=("cleaned_by_hand.py",),
+    on=ON_DATABASE,
+    holds_secrets=True,
+)
+BARE = Profile(
+    name="bare",
+    summary="servers as they are delivered: nothing on them, no session anywhere",
+    build=bare.build,
+    made_by=("service/common", "service/new", "service/old", "service_repository.py", "bare.py"),
+    images={"service": "plain", "database": "plain"},
+)
+MISFILED = Profile(
+    name="misfiled",
+    summary="on PostgreSQL by an importer that split file names at the first dash",
+    build=misfiled.build,
+    made_by=("service/aged", "database_by_hand.py", "on_database.py", "misfiled.py"),
+    on=ON_FILES,
+    holds_secrets=True,
+)
+
+_ALL = (ON_FILES, SEVERAL, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED)
+PROFILES = {profile.name: profile for profile in _ALL}
 
 
 def named(name: str) -> Profile:

@@ -94,7 +94,7 @@ def install_on_files(host: Runner, company: str = COMPANY) -> Installed:
         LabError: the service does not run on 1,313 keys from files at the end.
     """
     _make_user(host)
-    revisions = _put_repository(host)
+    revisions = put_repository(host)
     _check_out(host, "v1.0.0")
     _write_env(host, company)
     as_user(host, "npm ci --no-progress --loglevel=error")
@@ -127,13 +127,20 @@ def _make_user(host: Runner) -> None:
     host.run(f"install -d -o {USER} -g {USER} -m 0700 {PEER_DIR}")
 
 
-def _put_repository(host: Runner) -> dict[str, str]:
+def put_repository(host: Runner, owner: str = f"{USER}:{USER}") -> dict[str, str]:
+    """Put the service's git repository on a host.
+
+    Params:
+        host: runs commands as root.
+        owner: its reader must own it: git refuses repositories of other users as "dubious".
+    Returns:
+        the commit id of each tag.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / "ai-admin.git"
         revisions = build_repository(local)
         unpack(host, local, REPOSITORY)
-    # Its reader must own it: git refuses repositories of other users as "dubious".
-    host.run(f"chown -R {USER}:{USER} {REPOSITORY}")
+    host.run(f"chown -R {owner} {REPOSITORY}")
     return revisions
 
 

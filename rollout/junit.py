@@ -8,10 +8,12 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from rollout.errors import OperatorError
-from rollout.verification import FAILED, NOT_CHECKED, Check, VerificationResult
+from rollout.verification import FAILED, FOUND, NOT_CHECKED, Check, VerificationResult
 
 # XML 1.0 can't hold these, not even escaped; a log may.
 UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# A finding stops no rollout, but a CI has no word between failed and passed.
+WRONG = (FAILED, FOUND)
 
 
 def junit_xml(result: VerificationResult) -> bytes:
@@ -35,7 +37,7 @@ def _totals(host: str, checks: Sequence[Check]) -> dict[str, str]:
     return {
         "name": host,
         "tests": str(len(checks)),
-        "failures": str(outcomes.count(FAILED)),
+        "failures": str(sum(outcome in WRONG for outcome in outcomes)),
         "errors": "0",
         "skipped": str(outcomes.count(NOT_CHECKED)),
         "time": f"{sum(check.seconds for check in checks):.3f}",
@@ -45,7 +47,7 @@ def _totals(host: str, checks: Sequence[Check]) -> dict[str, str]:
 def _add_case(suite: Xml.Element, check: Check) -> None:
     place = {"name": check.check, "classname": f"{check.host}.{check.concern}"}
     case = Xml.SubElement(suite, "testcase", place, time=f"{check.seconds:.3f}")
-    if check.outcome == FAILED:
+    if check.outcome in WRONG:
         failure = Xml.SubElement(case, "failure", message=_clean(check.reason))
         failure.text = _clean(f"{check.reason}\n\nIn production: {check.says}")
     elif check.outcome == NOT_CHECKED:

@@ -30,6 +30,7 @@ class HostPlan:
         not_checked: what can't be known before earlier steps have run.
         notes: what is known to happen later by itself ("removal due DATE").
         failure: why the host could not be asked; empty if it could.
+        found: what is wrong there and no rollout mends, with what does.
     """
 
     host: str
@@ -38,6 +39,7 @@ class HostPlan:
     not_checked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failure: str = ""
+    found: tuple[str, ...] = ()
 
 
 def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostPlan]:
@@ -104,6 +106,7 @@ def host_plan(run: HostRun) -> HostPlan:
             for question in ("remove", "prune")
             for sentence in run.answers.get(question, {}).get("due", [])
         ),
+        found=tuple(preflight.get("found", [])),
     )
 
 

@@ -11,7 +11,7 @@ from rollout.console import table
 from rollout.inventory import Environment
 from rollout.planning import HostPlan
 from rollout.reporting import HostReport, Report
-from rollout.verification import FAILED, NOT_CHECKED, PASSED, VerificationResult
+from rollout.verification import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
 
 
 def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:
@@ -34,7 +34,8 @@ def plan_lines(plan: HostPlan) -> list[str]:
     lines += [f"! refused: {refusal}" for refusal in plan.refusals]
     lines += [f"? not checked yet: {text}" for text in plan.not_checked]
     lines += [f"  {text}" for text in plan.notes]
-    return lines or ["nothing to do"]
+    lines = lines or ["nothing to do"]
+    return lines + [f"! FOUND: {text}" for text in plan.found]
 
 
 def render_report(console: Console, environment: Environment, report: Report) -> None:
@@ -78,9 +79,13 @@ def render_host(console: Console, host: HostReport) -> None:
         console.print(f"\n{host.host}: no changes ({checks}, {host.seconds:.1f} s)", style="bold")
         for sentence in host.kept:
             console.print(f"  still set aside: {sentence}", markup=False)
+        for sentence in host.found:
+            console.print(f"  FOUND: {sentence}", markup=False)
         return
     console.print(f"\n{host.host}", style="bold")
     console.print(table("", report_rows(host)))
+    for sentence in host.found:
+        console.print(f"  FOUND: {sentence}", markup=False)
     for reason in host.not_checked:
         console.print(f"  not checked: {reason}", markup=False)
 
@@ -121,6 +126,10 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("setting", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
     for company, counts in switch["companies"].items():
         rows += company_rows(company, counts)
+    rows += [
+        (f"company {company}", "no session anywhere: it waits for its first pairing")
+        for company in switch.get("awaiting_pairing", [])
+    ]
     equal = switch.get("dispositions", {}).get("equal")
     if equal is not None:
         rows.append(("files proven equal, one by one", number(equal)))
@@ -162,12 +171,15 @@ def render_verification(
         console.print(check.reason, markup=False)
         if check.log:
             console.print(f"End of the log on {check.host}:\n{check.log}", markup=False)
+    for check in result.with_outcome(FOUND):
+        console.print(f"FOUND {check.host}: {check.reason}", style="bold", markup=False)
     for check in result.with_outcome(NOT_CHECKED):
         console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
     counts = {
         PASSED: result.passed,
         FAILED: result.failed,
         NOT_CHECKED: result.not_checked,
+        FOUND: result.found,
     }
     console.print(f"{environment.name}: {check_text(counts)}, {result.seconds:.1f} s", style="bold")
     if result.command_ms is not None:
@@ -210,6 +222,8 @@ def check_text(checks: Mapping[str, int]) -> str:
     text = f"{checks[PASSED]} checks passed"
     if checks[FAILED]:
         text += f", {checks[FAILED]} failed"
+    if checks.get(FOUND):
+        text += f", {checks[FOUND]} found something"
     return text + (f", {checks[NOT_CHECKED]} not checked" if checks[NOT_CHECKED] else "")
 
 

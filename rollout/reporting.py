@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rollout.applying import ARCHIVE, PRUNE, REMOVE, SWITCH, HostOutcome, Outcome
-from rollout.verification import FAILED, NOT_CHECKED, PASSED
+from rollout.verification import FAILED, FOUND, NOT_CHECKED, PASSED
 
 REPORTS = Path(__file__).resolve().parent.parent / ".rollout" / "reports"
 
@@ -27,8 +27,9 @@ class HostReport:
         removed: what was removed: name, kind, files, bytes, freed (allocated bytes).
         pruned: old releases that were taken away: name, freed.
         kept: what stays set aside, and until when.
-        checks: passed, failed, not_checked.
+        checks: passed, failed, not checked, found.
         not_checked: what could not be checked, with the reason.
+        found: what is wrong there and no rollout mends, with what does.
         failure: what failed, empty if nothing did.
         seconds: wall time on this host.
     """
@@ -43,6 +44,7 @@ class HostReport:
     not_checked: list[str]
     failure: str
     seconds: float
+    found: list[str] = field(default_factory=list)
     pruned: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -98,7 +100,9 @@ def host_report(outcome: HostOutcome) -> HostReport:
             PASSED: counts[PASSED],
             FAILED: counts[FAILED],
             NOT_CHECKED: len(dict.fromkeys(reasons)),
+            FOUND: counts[FOUND],
         },
+        found=[check.reason for check in checks if check.outcome == FOUND],
         not_checked=list(dict.fromkeys(reasons)),
         failure=outcome.failure,
         seconds=round(outcome.seconds, 1),

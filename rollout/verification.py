@@ -4,7 +4,8 @@ The checks run in a process of their own, as `pytest tests/host` would, and repo
 line over a pipe (``tests/host/reporting.py``), so that progress shows while they go.
 
 Exit codes of ``rollout verify``: 0 nothing failed (what could not be checked is told, and counted
-apart); 1 something failed, or the checks could not be run to their end.
+apart); 1 something failed, something was found that no rollout mends, or the checks could not be
+run to their end.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ SUITE = ROOT / "tests" / "host"
 PASSED = "passed"
 FAILED = "failed"
 NOT_CHECKED = "not checked"
+# Something is wrong there that no rollout makes, worsens or mends: it stops none.
+FOUND = "found"
 # pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
 CAME_TO_ITS_END = (0, 1, 5)
 WORST_OUTPUT_LINES = 12
@@ -48,7 +51,7 @@ class Check:
         concern: its file: ``disk`` for ``test_disk.py``.
         host: the host that was looked at.
         says: what breaks in production when it fails.
-        outcome: ``passed``, ``failed`` or ``not checked``.
+        outcome: ``passed``, ``failed``, ``not checked`` or ``found``.
         reason: what was found, or why it can't be known; empty when it passed.
         log: the end of the host's own log, when it failed; secrets are masked.
         seconds: how long it took.
@@ -99,9 +102,14 @@ class VerificationResult:
         return self._count(NOT_CHECKED)
 
     @property
+    def found(self) -> int:
+        """How many found what a rollout neither makes nor mends; never part of the passed ones."""
+        return self._count(FOUND)
+
+    @property
     def exit_code(self) -> int:
-        """0 when nothing failed, else 1."""
-        return 1 if self.failed else 0
+        """0 when nothing failed and nothing was found, else 1."""
+        return 1 if self.failed or self.found else 0
 
     def with_outcome(self, outcome: str) -> list[Check]:
         """The checks that ended so, in order."""
@@ -114,6 +122,7 @@ class VerificationResult:
             "passed": self.passed,
             "failed": self.failed,
             "not_checked": self.not_checked,
+            "found": self.found,
             "seconds": self.seconds,
             "commands": self.commands,
             "command_ms": self.command_ms,

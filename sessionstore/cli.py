@@ -53,6 +53,14 @@ def main(argv: Sequence[str]) -> int:
         )
         print(f"error: {error}", file=sys.stderr)
         return error.code
+    except ImportError as error:
+        # psycopg is imported late, by whatever needs the database; it finds no libpq.
+        if not (error.name or "").startswith("psycopg") and "libpq" not in str(error):
+            raise
+        message = "libpq is missing here, so the database can't be asked. apt-get install libpq5"
+        emit("error", error=message)
+        print(f"error: {message}", file=sys.stderr)
+        return ERROR
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return ERROR

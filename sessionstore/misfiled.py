@@ -65,6 +65,19 @@ class CompanyRows:
     misfiled: tuple[MisfiledRow, ...]
     unknown: tuple[Key, ...]
 
+    def sentence(self) -> str | None:
+        """What is misfiled, with counts and what mends it; None where nothing is."""
+        if not self.misfiled:
+            return None
+        types = Counter(one.right.key_type for one in self.misfiled).most_common()
+        counts = ", ".join(f"{number} {key_type}" for key_type, number in types)
+        causes = " or ".join(self.by_cause)
+        return (
+            f"company {self.company_id}: {len(self.misfiled)} keys are in the database under names "
+            f"that Baileys never asks for ({causes}): {counts}. Nothing repairs them by itself; "
+            "baileys-hostswitch store misfiled shows each and writes the correction"
+        )
+
     @property
     def by_cause(self) -> dict[str, int]:
         """Misfiled rows for each cause."""

@@ -121,9 +121,20 @@ def ask(question: Question) -> dict[str, Any]:
     Returns:
         Its last JSON object, and ``exit``: its exit code, or None where nothing answered.
     """
-    answer = known(question.key) or _answer_of(HostProgramAnswer, question.command, question.plan)
+    answer = (
+        _too_early(question)
+        or known(question.key)
+        or _answer_of(HostProgramAnswer, question.command, question.plan)
+    )
     LAST_ANSWERS[question.command.split(" -", maxsplit=1)[0]] = answer
     return answer
+
+
+def _too_early(question: Question) -> dict[str, Any] | None:
+    """Why a question can't be asked yet: on a bare host nothing can read the repository."""
+    if question.plan.get("revision") != "":
+        return None
+    return {"exit": None, "reason": "the declared revision can't be read on this host yet"}
 
 
 def _answer_of(

@@ -19,6 +19,7 @@ from .masking import mask
 from .suite import Suite
 
 NOT_CHECKED = "not checked"
+FOUND = "found"
 
 
 def not_checked(reason: str) -> NoReturn:
@@ -28,6 +29,15 @@ def not_checked(reason: str) -> NoReturn:
         reason: why it can't be known, one plain sentence.
     """
     pytest.skip(f"{NOT_CHECKED}: {reason}")
+
+
+def found(what: str) -> NoReturn:
+    """End a check that found what no rollout makes, worsens or mends: told, and never as passed.
+
+    Args:
+        what: what is there, in figures, and what mends it.
+    """
+    pytest.skip(f"{FOUND}: {what}")
 
 
 class Reporter:
@@ -63,8 +73,9 @@ class Reporter:
             line["log"] = line["log"] or self._log_of(line["host"])
             _show(report, line)
         elif report.skipped and line["outcome"] != "failed":
-            line["outcome"] = NOT_CHECKED
-            line["reason"] = self._masked(_reason(call).removeprefix(f"{NOT_CHECKED}: "))
+            reason = _reason(call)
+            line["outcome"] = FOUND if reason.startswith(f"{FOUND}: ") else NOT_CHECKED
+            line["reason"] = self._masked(reason.removeprefix(f"{line['outcome']}: "))
         if report.when == "teardown":
             self._write({"event": "check", **self._lines.pop(item.nodeid)})
         return report

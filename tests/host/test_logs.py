@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import service_signals
+from . import pairing, service_signals
 from .declared import Declared
 from .reporting import not_checked
 from .target import Target
@@ -45,7 +45,8 @@ def test_start_up_lines_are_there(target: Target, declared: Declared) -> None:
     if not declared.on_postgresql:
         not_checked("the declared provider is not PostgreSQL")
     log = last_start(target)
-    lines = service_signals.start_up_lines(declared.companies)
+    waiting = pairing.waiting(target)
+    lines = service_signals.start_up_lines([c for c in declared.companies if c not in waiting])
     missing = [meaning for meaning, pattern in lines.items() if not pattern.search(log)]
     assert not missing, f"since the last start the log does not say that {'; '.join(missing)}"
 
@@ -55,10 +56,11 @@ def test_whatsapp_is_connected(target: Target, declared: Declared) -> None:
     if declared.text("gate_connected") == "not checked":
         not_checked(f"WhatsApp can't be reached from {declared.environment.name}")
     shown = service_signals.companies(target.status)
+    expected = pairing.paired(target, declared.companies)
     offline = [
         f"{name}: {company.connection}"
         for name, company in shown.items()
-        if company.connection != service_signals.CONNECTED
+        if name in expected and company.connection != service_signals.CONNECTED
     ]
     assert not offline, listed(offline)
 

@@ -11,6 +11,7 @@ import pytest
 
 from rollout.console import Progress
 from rollout.errors import MistakesError, OperatorError
+from rollout.junit import junit_xml
 from rollout.verification import Check, collect, pytest_command, run_suite, verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ def pytest_configure(config):
 """
 SUITE_TESTS = '''
 import pytest
-from tests.host.reporting import not_checked
+from tests.host.reporting import found, not_checked
 
 
 def test_good():
@@ -74,6 +75,11 @@ def test_bad():
 def test_unknown():
     """Nobody knows."""
     not_checked("there is no WhatsApp here")
+
+
+def test_misfiled():
+    """Keys are never found."""
+    found("7 keys under wrong names")
 
 
 @pytest.fixture
@@ -131,6 +137,15 @@ def test_one_failure_decides() -> None:
     assert [check.outcome for check in found.with_outcome("failed")] == ["failed"]
 
 
+def test_a_finding_fails_the_verification_and_nothing_else() -> None:
+    """What no rollout mends must alarm whoever verifies each night, and must stop no rollout."""
+    events = ({**PLANNED, "count": 1}, {**CHECK, "outcome": "found", "reason": "7 keys"}, END)
+    result = collect("lab", iter(lines(*events)), None)
+    assert result is not None
+    assert (result.exit_code, result.failed, result.passed, result.found) == (1, 0, 0, 1)
+    assert b'failures="1"' in junit_xml(result) and b"7 keys" in junit_xml(result)
+
+
 @pytest.mark.parametrize(
     "events",
     [
@@ -158,6 +173,7 @@ def test_a_real_run(tmp_path: Path) -> None:
         "test_good": "passed",
         "test_bad": "failed",
         "test_unknown": "not checked",
+        "test_misfiled": "found",
         "test_never_begun": "failed",
     }
     by_name = {check.check: check for check in found.checks}
