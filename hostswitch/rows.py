@@ -123,13 +123,24 @@ def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> lis
 
 
 def unaccounted(connection: Connection[Any], scan: DirectoryScan, plan: Plan) -> list[str]:
-    """Why a live directory's files are not all accounted for in the database; empty if they are."""
-    from sessionstore import accounting
+    """Why a live directory's files are not all accounted for in the database; empty if they are.
+
+    Misfiled rows come first: they are the one cause of hundreds of reasons after it.
+    """
+    from sessionstore import accounting, misfiled
 
     answer = accounting.account(
         connection, scan, "live", company_ids=plan.companies, acknowledge=None
     )
-    return [] if answer.decision.removable else list(answer.decision.reasons)
+    if answer.decision.removable:
+        return []
+    wrong = [
+        f"{len(one.misfiled):,} rows of company {one.company_id} are misfiled: the service never "
+        "finds them (baileys-hostswitch store misfiled shows what each should be)"
+        for one in misfiled.find(connection, scan.company_ids or plan.companies)
+        if one.misfiled
+    ]
+    return [*wrong, *answer.decision.reasons]
 
 
 def removal_reasons(

@@ -342,3 +342,15 @@ def test_a_controller_that_hangs_up_changes_nothing(world: World) -> None:
         "baileys_sessions",
         "baileys_sessions_backup",
     ]
+
+
+def test_misfiled_rows_are_named_as_the_cause(world: World) -> None:
+    """Keys that an importer filed under wrong names explain why so many are not found."""
+    creds = world.files()["creds.json"]
+    world.query(f"INSERT INTO whatsapp_auth VALUES ('{COMPANY}', $creds${creds}$creds$)")
+    world.query(f"INSERT INTO whatsapp_keys VALUES ('{COMPANY}', 'pre', 'key-1', '1')")
+    code, result = world.hostswitch("preflight")
+    assert code == 3
+    named = f"1 rows of company {COMPANY} are misfiled"
+    assert any(named in refusal for refusal in result["refusals"]), result["refusals"]
+    assert world.status() is not None, "the service runs on"
