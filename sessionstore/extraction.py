@@ -67,7 +67,7 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
         _refuse(parent_fd, name, expected)
         half = name + HALF_EXTRACTED
         if half in os.listdir(parent_fd):
-            shutil.rmtree(half, dir_fd=parent_fd)  # left by a run that was killed
+            shutil.rmtree(_beneath(parent_fd, half))  # left by a run that was killed
         try:
             os.mkdir(half, 0o700, dir_fd=parent_fd)
             with closing(open_beneath(parent_fd, half)) as fd:
@@ -78,7 +78,7 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
             os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
             os.fsync(parent_fd)
         except BaseException as trouble:
-            shutil.rmtree(half, ignore_errors=True, dir_fd=parent_fd)
+            shutil.rmtree(_beneath(parent_fd, half), ignore_errors=True)
             if isinstance(trouble, OSError):
                 reason = f"cannot extract the archive: {trouble.strerror}"
                 raise ArchiveProblem(reason, target, "Nothing was left there.") from None
@@ -90,6 +90,11 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
         expected.bytes,
         time.monotonic() - started,
     )
+
+
+def _beneath(parent_fd: int, name: str) -> str:
+    """A path through the descriptor: rmtree takes one itself only from Python 3.11 on."""
+    return f"/proc/self/fd/{parent_fd}/{name}"
 
 
 def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:
