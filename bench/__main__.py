@@ -13,6 +13,7 @@ from bench import (
     import_keys,
     one_company,
     remote_commands,
+    toggle_flag,
     without_service,
 )
 
@@ -29,6 +30,7 @@ _ROLLOUTS: dict[str, Callable[[int], list[str]]] = {
     "without-service": without_service.compare,
     "bare": bare_host.compare,
     "remote-commands": remote_commands.compare,
+    "toggle": toggle_flag.compare,
 }
 
 

@@ -1,51 +1,41 @@
 """A flag toggled by `rollout flags set` against an Ansible playbook (lineinfile, pm2 restart).
 
-Both begin with the command and end when the service itself reports the value; start-up is counted. On
-the lab's hosts, which must be rolled out: ``python -m bench.toggle_flag``.
+Both begin with the command and end when the service itself reports the value; start-up is counted.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-import time
-from pathlib import Path
-from statistics import median
 
+from bench.lab_commands import converged, program, row, seconds_of
 from rollout.inventory import SERVICE, load
 
-ROOT = Path(__file__).resolve().parent.parent
-PLAYBOOK = "bench/toggle_flag.yml"
+PLAYBOOK = "bench/ansible/toggle_flag.yml"
 FLAG, VALUES = "MESSAGE_ECHO", ("true", "false")
 
 
 def compare(rounds: int) -> list[str]:
-    """Toggle on and off in turn, by each side.
+    """Toggle on and off, by each side in turn.
 
     Args:
-        rounds: how many toggles each side does; an even number leaves the flag as it was.
+        rounds: how many times each side toggles it on and off.
 
     Returns:
-        Rows of a table: medians in seconds, and the ratio.
+        The table's row: medians in seconds, and the ratio.
     """
-    ours, theirs, absent = [], [], []
-    for number in range(rounds):
-        value = VALUES[number % len(VALUES)]
-        seconds, report = timed([*_program("rollout"), "flags", "set", "lab", f"{FLAG}={value}",
-                                 "--reason", "bench", "--json"])  # fmt: skip
-        ours.append(seconds)
-        absent.append(json.loads(report)["hosts"][0]["without_service"])
-    for number in range(rounds):
-        value = VALUES[number % len(VALUES)]
-        theirs.append(by_playbook(value))
-    ratio = median(theirs) / median(ours)
-    return [
-        f"| toggle a flag, proven; lineinfile + pm2 restart | {median(ours):.2f} |"
-        f" {median(theirs):.2f} | {ratio:.2f} |",
-        f"| of ours without service | {median(absent):.2f} | not measured | |",
-    ]
+    converged()
+    ours, beside = [], []
+    for _ in range(rounds):
+        ours += [by_rollout(value) for value in VALUES]
+        beside += [by_playbook(value) for value in VALUES]
+    return [row("toggle a flag; Ansible: lineinfile, pm2 restart, wait", ours, beside)]
+
+
+def by_rollout(value: str) -> float:
+    """Seconds of the project's own command: validated, gated, proven in the process, recorded."""
+    words = [program("rollout"), "flags", "set", "lab", f"{FLAG}={value}", "--reason", "bench"]
+    return seconds_of(words)
 
 
 def by_playbook(value: str) -> float:
@@ -56,25 +46,5 @@ def by_playbook(value: str) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as variables:
         json.dump(given, variables)
         variables.flush()
-        words = [*_program("ansible-playbook"), "-i", "inventory/lab.yml", PLAYBOOK]
-        seconds, _ = timed([*words, "--extra-vars", f"@{variables.name}"])
-    return seconds
-
-
-def timed(words: list[str]) -> tuple[float, str]:
-    """Wall seconds of a command and what it printed; it must succeed."""
-    started = time.monotonic()
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
-    return seconds, done.stdout
-
-
-def _program(name: str) -> list[str]:
-    return [str(Path(sys.executable).parent / name)]
-
-
-if __name__ == "__main__":
-    for row in compare(4):
-        print(row)
+        words = [program("ansible-playbook"), "-i", "inventory/lab.yml", PLAYBOOK]
+        return seconds_of([*words, "--extra-vars", f"@{variables.name}"])

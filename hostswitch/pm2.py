@@ -124,6 +124,14 @@ class Pm2:
         self._run("save", "--force")
         dump.tighten(self.home)
 
+    def leave_out(self, names: Sequence[str], owner: tuple[int, int]) -> None:
+        """Take apps out of the dump, so that a boot does not bring them back.
+
+        As `pm2 save` does once they are deleted, without the second that its Node.js takes: the
+        service is down meanwhile.
+        """
+        dump.write(self.dump(), dump.merged(dump.read(self.dump()), [], names), owner)
+
     def dump(self) -> Path:
         """The dump file."""
         return self.home / "dump.pm2"

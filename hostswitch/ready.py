@@ -47,7 +47,7 @@ def refusals(
     found = list(decision.refusals)
     if is_staged or os.path.isdir(host.plan.release):
         found += staged.release_refusals(host)
-        if decision.changes and not found:
+        if decision.changes and not found and not _runs_already(host, observed):
             found += staged.syntax_refusals(host)
         if decision.cut_over and not found:
             found += staged.baileys_refusals(host, directory_before(host, observed))
@@ -64,6 +64,15 @@ def refusals(
         importing_from = set(decision.cut_over.values())
         found += account(host, [d for d in decision.to_account if d.path not in importing_from])
     return found
+
+
+def _runs_already(host: Host, observed: Observed) -> bool:
+    """Whether the running process was started from these very files, so that they parse."""
+    service, seen = observed.service, observed.seen
+    if service is None or not seen.running or seen.directory != host.plan.release:
+        return False
+    began = processes.started_at(service.pid)
+    return began is not None and staged.newest_script(host) < began
 
 
 def directory_before(host: Host, observed: Observed) -> str:

@@ -30,13 +30,24 @@ def release_refusals(host: Host) -> list[Refusal]:
     return found
 
 
+def _scripts(host: Host) -> list[str]:
+    """The release's own scripts: the entry's directory and all below it."""
+    entry = Path(host.plan.release, host.plan.entry)
+    return sorted(str(path) for path in entry.parent.rglob("*.js"))
+
+
+def newest_script(host: Host) -> float:
+    """When the release's scripts were last written or renamed, seconds since 1970."""
+    return max((os.lstat(path).st_ctime for path in _scripts(host)), default=float("inf"))
+
+
 def syntax_refusals(host: Host) -> list[Refusal]:
     """`node --check` for the release's entry and everything beside and below it.
 
     A start of Node.js for each file: only worth it where the release is to be started.
     """
     entry = os.path.join(host.plan.release, host.plan.entry)
-    scripts = sorted(str(path) for path in Path(entry).parent.rglob("*.js"))
+    scripts = _scripts(host)
     for script in [entry, *(path for path in scripts if path != entry)]:
         try:
             host.account.run(["node", "--check", script])

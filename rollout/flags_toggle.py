@@ -223,16 +223,30 @@ def recorded(work: Work) -> dict[str, Any]:
     }
 
 
+def goes_back(error: OperatorError, some_done: bool) -> bool:
+    """Whether a failure on one host takes the whole toggle back.
+
+    Args:
+        error: what failed.
+        some_done: whether hosts before it have the new value already.
+
+    Returns:
+        True for a verdict about the new value, and where the host itself says that nothing was done
+        anywhere. A host that was cut off says neither: its switch may go on by itself.
+    """
+    if not isinstance(error, HostRefusedError):
+        return False
+    return error.outcome in VERDICTS or not some_done
+
+
 def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Progress) -> None:
     """After a failure: all back where it is a verdict about the flag, or where nothing was begun.
 
     What was cut off half-way stays as it is; the same command finishes it.
     """
-    verdict = isinstance(error, HostRefusedError) and error.outcome in VERDICTS
-    told = isinstance(error, HostRefusedError)  # the host itself says that its switch did nothing
     changed = [one for one in outcome.hosts if one.outcome == DONE]
     failed = next(one for one in outcome.hosts if one.outcome == FAILED)
-    if not verdict and not (told and not changed):
+    if not goes_back(error, bool(changed)):
         return
     if isinstance(error, HostRefusedError) and error.outcome.startswith("put back"):
         failed.outcome = PUT_BACK

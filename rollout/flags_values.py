@@ -111,7 +111,7 @@ def _mistakes_of(name: str) -> list[str]:
             for entry in _entries(path, variable).items()
         ]
     except OperatorError as error:
-        return [f"{name}: {error}"]
+        return [str(error)]
     places = dict(reversed(in_files))
     found: dict[str, None] = {}
     for host in hosts:

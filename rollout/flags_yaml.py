@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
@@ -19,6 +20,8 @@ from rollout.errors import OperatorError
 INDENT = 2
 # Ansible would work these out instead of taking them as they are.
 TEMPLATE = ("{{", "{%", "{#")
+# Without quotes these are YAML's own, which the catalogue takes as the same texts.
+BOOLEANS = ("true", "false")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -215,11 +218,16 @@ def _usual_style(text: str, variable: str, file: str) -> str | None:
 
 def _spelled(value: str, style: str | None) -> str:
     """A YAML scalar, in the quotes that were there if they can hold it."""
-    if PLAIN.fullmatch(value) and (style is None or value.lower() not in ("true", "false")):
-        return value if style is None else f"{style}{value}{style}"
+    if style is None and PLAIN.fullmatch(value) and _is_itself(value):
+        return value
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _is_itself(value: str) -> bool:
+    """Whether a text without quotes is read as that text: No, Off and Null are not (YAML 1.1)."""
+    return value in BOOLEANS or yaml.safe_load(value) == value
 
 
 def _escaped(character: str) -> str:

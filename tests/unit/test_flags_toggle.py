@@ -13,7 +13,9 @@ from rollout.errors import MistakesError, OperatorError
 from rollout.flags_drift import PENDING, SHADOW, judged
 from rollout.flags_edit import decided, parsed
 from rollout.flags_history import changes_in, to_undo
+from rollout.flags_host import HostRefusedError
 from rollout.flags_lock import one_toggle
+from rollout.flags_toggle import goes_back
 from rollout.inventory import Environment, Host
 from rollout.secret import MASK, Secret
 
@@ -141,6 +143,25 @@ def test_two_toggles_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         pass
     with one_toggle("bob"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "some_done", "back"),
+    [
+        (HostRefusedError("wa-3", "put back", "not healthy"), True, True),
+        (HostRefusedError("wa-3", "refused", "the database is away"), True, True),
+        (HostRefusedError("wa-3", "left stopped", "alarm"), True, True),
+        (HostRefusedError("wa-3", "locked", "another run"), True, False),
+        (HostRefusedError("wa-1", "locked", "another run"), False, True),
+        (OperatorError("wa-3 can't be reached"), True, False),
+        (OperatorError("wa-1: the connection broke"), False, False),
+    ],
+)
+def test_only_a_verdict_takes_all_hosts_back(
+    error: OperatorError, some_done: bool, back: bool
+) -> None:
+    """A cable that breaks at the third of five says nothing about the flag; a failed gate does."""
+    assert goes_back(error, some_done) == back
 
 
 @pytest.mark.parametrize(
