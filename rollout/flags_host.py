@@ -68,12 +68,8 @@ def _looking(host: Host) -> dict[str, Any]:
 
 def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
     """Every line of the host's history, oldest first."""
-    return list(_status(connections, host, 1_000_000)["history"])
-
-
-def _status(connections: Connections, host: Host, lines: int) -> dict[str, Any]:
-    words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", str(lines)]
-    return _answer(host, connections.run(host, words, sudo=True))
+    words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
+    return list(_answer(host, connections.run(host, words, sudo=True))["history"])
 
 
 def running_release(connections: Connections, environment: Environment, host: Host) -> str:
@@ -83,12 +79,15 @@ def running_release(connections: Connections, environment: Environment, host: Ho
         OperatorError: it has not been rolled out, or with another version of this package.
     """
     remedy = f"rollout apply {environment.name} --host {host.name}"
-    done = connections.run(host, ["sha256sum", ZIPAPP], sudo=True)
-    if done.returncode != 0:
+    app_dir = shlex.quote(str(host.settings["app_dir"]))
+    both = f"sha256sum {ZIPAPP} && {PROGRAM} status --lines 0 --app-dir {app_dir}"
+    done = connections.run(host, both, sudo=True)
+    digest = done.stdout.split()[0].decode() if done.stdout else ""
+    if not digest:
         raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
-    if done.stdout.split()[0].decode() != hashlib.sha256(zipapp()).hexdigest():
+    if digest != hashlib.sha256(zipapp()).hexdigest():
         raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
-    shown = _status(connections, host, 0)
+    shown = _answer(host, done)
     if not shown["current"] or not shown["revision"]:
         raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
     return str(shown["revision"])
