@@ -81,6 +81,25 @@ class PackedNames(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         return (self[index] for index in range(len(self)))
 
+    def ordered_by(self, numbers: Sequence[int]) -> PackedNames:
+        """Put the names into another order.
+
+        Args:
+            numbers: one for each name; the name with the smallest comes first.
+
+        Returns:
+            The same names.
+        """
+        count = len(self)
+        # One number for both saves a million pairs; the array gives the list back at once.
+        mixed = (number * count + index for index, number in enumerate(numbers))
+        order = array("Q", (one % count for one in sorted(mixed)))
+        found = PackedNames()
+        for index in order:
+            found._bytes += self._bytes[self._ends[index] : self._ends[index + 1]]
+            found._ends.append(len(found._bytes))
+        return found
+
 
 class FileTable(Sequence[FileEntry]):
     """What is known of each of a directory's files: 20 bytes a file, 64 more once it is read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -84,6 +85,7 @@ class _Listing:
     """The entries of one directory, sorted by what they are."""
 
     files: PackedNames = field(default_factory=PackedNames)
+    inodes: array[int] = field(default_factory=lambda: array("Q"))
     directories: list[str] = field(default_factory=list)
 
 
@@ -126,6 +128,8 @@ class _Walk:
                     self._sort_entry(entry, path, listing, found)
         except OSError as error:
             found.append(Problem("unreadable", path or ".", error.strerror or "", True))
+        # On ext4 files that were not read lately are read several times faster in this order.
+        listing.files = listing.files.ordered_by(listing.inodes)
         listing.directories.sort()
         return listing
 
@@ -136,6 +140,7 @@ class _Walk:
             found.append(Problem("name not UTF-8", _join(path, entry.name), "", True))
         if entry.is_file(follow_symlinks=False):
             listing.files.append(entry.name)
+            listing.inodes.append(entry.inode())
         elif entry.is_dir(follow_symlinks=False):
             listing.directories.append(entry.name)
         else:

@@ -46,6 +46,17 @@ def test_what_goes_in_comes_out(found: list[FileEntry]) -> None:
         assert packed.first_of(kind) == (of_kind[0] if of_kind else None)
 
 
+@given(st.lists(st.tuples(st.integers(0, 2**63), st.binary(min_size=1, max_size=9))))
+def test_an_order_loses_no_name(found: list[tuple[int, bytes]]) -> None:
+    """Files are read by inode; a name that falls out is a key that is lost."""
+    names = PackedNames()
+    for _, raw in found:
+        names.append(os.fsdecode(raw))
+    numbers = [number for number, _ in found]
+    expected = [os.fsdecode(raw) for _, raw in sorted(found, key=lambda one: one[0])]
+    assert list(names.ordered_by(numbers)) == expected
+
+
 def test_a_key_knows_itself() -> None:
     """Only what the grammar called a key has one."""
     assert FileEntry("pre-key-1.json", KEY, 0, 0).key == Key("pre-key", "1")
