@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+NAME = '"$name"'
+
 
 class PresentFiles(FactBase[list[str]]):
     """Which of some files exist below a directory, in their order."""
+
+    test = "[ -e {name} ]"
 
     def command(self, directory: str, names: Sequence[str]) -> StringCommand:
         """Names are relative to the directory."""
         script = (
             'cd "$1" 2>/dev/null || exit 0; shift; '
-            'for name; do [ -e "$name" ] && echo "$name"; done; true'
+            f'for name; do {self.test.format(name=NAME)} && echo "$name"; done; true'
         )
         return StringCommand(
             "sh", "-c", QuoteString(script), "sh", QuoteString(directory), *map(QuoteString, names)
@@ -29,6 +33,12 @@ class PresentFiles(FactBase[list[str]]):
     def process(self, output: list[str]) -> list[str]:
         """The names."""
         return list(output)
+
+
+class ExecutableFiles(PresentFiles):
+    """Which of some files exist below a directory and can be executed by somebody, in their order."""
+
+    test = '[ -f {name} ] && [ -n "$(find {name} -perm /111)" ]'
 
 
 class CrontabLines(FactBase[list[str]]):

@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.sessions.facts import CrontabLines, PresentFiles
+from roles.sessions.facts import CrontabLines, ExecutableFiles, PresentFiles
 
 # A name that is in the archive already stays there; `mv -n` keeps the newcomer where it is.
 ARCHIVE_SCRIPTS = (
@@ -29,7 +29,7 @@ DROP_CRON_LINES = (
 def scripts_archived(
     app_dir: str, scripts: Sequence[str], archive: str, owner: str
 ) -> Iterator[StringCommand]:
-    """Move retired scripts of the old checkout into the archive.
+    """Move retired scripts of the old checkout into the archive, where none can be executed.
 
     Args:
         app_dir: the application directory.
@@ -38,12 +38,18 @@ def scripts_archived(
         owner: the user who owns the scripts, as whom this runs.
     """
     present = host.get_fact(PresentFiles, directory=app_dir, names=scripts)
-    if not present:
+    archived = [f"{archive}/{script.rpartition('/')[2]}" for script in scripts]
+    # An archive that came with the checkout may have kept a script's mode.
+    executable = host.get_fact(ExecutableFiles, directory=app_dir, names=archived)
+    if not present and not executable:
         host.noop("no retired script is left")
-        return
-    arguments = map(QuoteString, (app_dir, archive, *present))
-    script = QuoteString(ARCHIVE_SCRIPTS)
-    yield StringCommand("sh", "-c", script, "sh", *arguments, _sudo_user=owner)
+    if present:
+        arguments = map(QuoteString, (app_dir, archive, *present))
+        script = QuoteString(ARCHIVE_SCRIPTS)
+        yield StringCommand("sh", "-c", script, "sh", *arguments, _sudo_user=owner)
+    if executable:
+        paths = (QuoteString(f"{app_dir}/{name}") for name in executable)
+        yield StringCommand("chmod a-x --", *paths, _sudo_user=owner)
 
 
 @operation()

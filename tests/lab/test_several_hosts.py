@@ -145,3 +145,31 @@ def test_what_is_set_aside_has_a_date_and_is_no_change(checkout: Path) -> None:
 def unwrapped(text: str) -> str:
     """What was printed, on one line."""
     return " ".join(text.split())
+
+
+def test_a_company_that_moves_is_never_on_two_hosts(checkout: Path) -> None:
+    """Two sockets on one account throw each other off until somebody notices."""
+    inventory(checkout, wa_1=["962302", "962417"], wa_2=[])
+    plan = rollout(checkout, "plan", "lab-several", "--host", "wa-1")
+    assert plan.returncode == 1
+    assert "company 962417 still runs on wa-2" in unwrapped(plan.stdout)
+    words = ["inventory/lab-several.py", "deploy.py", "-y", "--limit", "wa-1"]
+    by_itself = subprocess.run(
+        # As a module, so that this checkout's own code is what it loads.
+        [sys.executable, "-m", "pyinfra", *words],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert by_itself.returncode != 0
+    assert "came from wa-2" in unwrapped(by_itself.stderr)
+    assert list(service("wa-1")["companies"]) == ["962302"]
+
+    left = rollout(checkout, "apply", "lab-several", "--host", "wa-2")
+    assert left.returncode == 0, left.stdout + left.stderr
+    assert service("wa-2")["companies"] == {}
+    moved = rollout(checkout, "apply", "lab-several", "--host", "wa-1")
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    answer = service("wa-1")["companies"]
+    assert {name: one["keys"] for name, one in answer.items()} == {"962302": 1313, "962417": 1313}

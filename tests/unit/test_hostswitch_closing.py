@@ -34,7 +34,8 @@ ACTS = ("open", "os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmt
 def facts_before() -> Facts:
     """What an open journal begins with."""
     values: dict[str, Any] = dict.fromkeys(Facts.__annotations__)
-    return Facts(**{**values, "rollout_id": ROLLOUT, "aside": [{"path": "a"}], "imports": {}})
+    empty: dict[str, Any] = {"imports": {}, "found": [], "waiting": []}
+    return Facts(**{**values, **empty, "rollout_id": ROLLOUT, "aside": [{"path": "a"}]})
 
 
 def open_switch(place: Path, *, closed: bool) -> Places:
