@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.lab import rig
 # The state after staging, before the first switch: every fault below starts from it, so that its
 # minutes of npm and apt are spent once.
 STAGED = "staged"
+# The state after that switch and all that follows it: where the service's later life begins.
+ROLLED_OUT = "rolled-out"
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +40,19 @@ def staged(lab: None) -> str:
     rig.sh("baileys-hostswitch resume")
     hosts.snapshot(STAGED)
     return STAGED
+
+
+@pytest.fixture(scope="session")
+def undisturbed(staged: str) -> dict[str, Any]:
+    """How the hosts look after a rollout that nothing disturbed; they are kept as a snapshot."""
+    hosts.reset(staged)
+    rig.wait_for_boot()
+    rig.status()
+    applied = rig.rollout("apply", "lab")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    end = rig.end_state()
+    hosts.snapshot(ROLLED_OUT)
+    return end
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Commands run as root on ``wa-1`` and ``db-1`` over SSH; nothing here goes throug
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -13,10 +14,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab import hosts
 from lab.service_install import APP_DIR, COMPANY, PEER_DIR, PM2_APP, TOOLS_DIR, USER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
+only_in_soak = pytest.mark.skipif(not SOAK, reason="one of the long forms: make soak")
 SERVICE_HOST, DATABASE_HOST = "wa-1", "db-1"
 DRILL = "/run/baileys-rollout/die-at"
 FIRST_INSTANT = "intent:ready"

@@ -12,6 +12,7 @@ import pytest
 from lab import hosts
 from lab.service_install import APP_DIR, PM2_APP
 from tests.lab import rig
+from tests.lab.conftest import ROLLED_OUT
 
 YAML = rig.ROOT / "group_vars" / "lab" / "flags.yml"
 HOST_VARS = rig.ROOT / "host_vars"
@@ -48,13 +49,12 @@ def everywhere(name: str) -> tuple[str | None, ...]:
 
 
 @pytest.fixture(scope="module")
-def rolled_out(staged: str) -> Iterator[None]:
+def rolled_out(undisturbed: dict[str, Any]) -> Iterator[None]:
     """The new version runs on the database; the checkout's YAML is as it was afterwards."""
     before = YAML.read_text()
-    hosts.reset(staged)
+    hosts.reset(ROLLED_OUT)
     rig.wait_for_boot()
-    applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
-    assert applied.returncode == 0, applied.stdout
+    rig.status()
     yield
     YAML.write_text(before)
 
@@ -91,6 +91,7 @@ def test_a_flag_is_toggled_seen_and_undone(rolled_out: None) -> None:
     assert refused.returncode == 1 and "changes data" in refused.stderr
 
 
+@rig.only_in_soak
 def test_a_canary_is_told_until_it_is_undone(rolled_out: None) -> None:
     """A canary that nobody remembers is drift with a reason."""
     toggled("set", "lab", "LOG_LEVEL=debug", "--host", "wa-1", *WHY)
@@ -121,6 +122,7 @@ def test_both_or_neither_provider_never_reaches_a_host(rolled_out: None) -> None
     assert int(rig.sh(logins)) == before + 1
 
 
+@rig.only_in_soak
 def test_what_does_not_become_healthy_is_put_back_with_its_yaml(rolled_out: None) -> None:
     """A declaration that no host can run would break the next rollout, and the one after."""
     declared, live = YAML.read_text(), rig.sh(f"cat {APP_DIR}/.env")
@@ -148,6 +150,7 @@ def test_a_host_that_can_not_be_asked_changes_nothing(rolled_out: None) -> None:
     assert YAML.read_text() == declared
 
 
+@rig.only_in_soak
 def test_an_exported_value_is_found_cured_and_stays_cured(rolled_out: None) -> None:
     """dotenv never overrides what PM2 exported once; a reboot must not bring it back."""
     rig.as_service(f"LOG_LEVEL=error pm2 restart {PM2_APP} --update-env && pm2 save", APP_DIR)

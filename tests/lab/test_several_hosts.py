@@ -147,6 +147,7 @@ def unwrapped(text: str) -> str:
     return " ".join(text.split())
 
 
+@rig.only_in_soak
 def test_a_company_that_moves_is_never_on_two_hosts(checkout: Path) -> None:
     """Two sockets on one account throw each other off until somebody notices."""
     inventory(checkout, wa_1=["962302", "962417"], wa_2=[])
