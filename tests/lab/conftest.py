@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from lab import hosts, profiles
-from tests.lab import rig
+from tests.lab import rig, story
+from tests.lab.story import Story
 
 # The state after staging, before the first switch: every fault below starts from it, so that its
 # minutes of npm and apt are spent once.
 STAGED = "staged"
-# The state after that switch and all that follows it: where the service's later life begins.
-ROLLED_OUT = "rolled-out"
 
 
 @pytest.fixture(scope="session")
@@ -43,16 +42,15 @@ def staged(lab: None) -> str:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(staged: str) -> dict[str, Any]:
-    """How the hosts look after a rollout that nothing disturbed; they are kept as a snapshot."""
-    hosts.reset(staged)
-    rig.wait_for_boot()
-    rig.status()
-    applied = rig.rollout("apply", "lab")
-    assert applied.returncode == 0, applied.stdout + applied.stderr
-    end = rig.end_state()
-    hosts.snapshot(ROLLED_OUT)
-    return end
+def first_rollout(lab: None) -> Story:
+    """A whole rollout that nothing disturbed, with everything that was seen of it."""
+    return story.first_rollout()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(first_rollout: Story) -> dict[str, Any]:
+    """How the hosts look after a rollout that nothing disturbed."""
+    return first_rollout.end
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from lab import hosts
 from lab.service_install import APP_DIR, PM2_APP
 from tests.lab import rig
-from tests.lab.conftest import ROLLED_OUT
+from tests.lab.story import ROLLED_OUT
 
 YAML = rig.ROOT / "group_vars" / "lab" / "flags.yml"
 HOST_VARS = rig.ROOT / "host_vars"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 
-from lab import hosts, profiles
-from lab.service_install import APP_DIR, COMPANY, PEER_DIR
+from lab import hosts
+from lab.service_install import APP_DIR, COMPANY
 from tests.lab import rig
+from tests.lab.story import ROLLED_OUT, Story
 
 LEGACY = (
     "baileys_sessions",
@@ -23,60 +20,13 @@ LEGACY = (
 KEYS = 1313
 
 
-@dataclass
-class Story:
-    """What was seen before, during and after the first rollout."""
-
-    before: dict[str, Any] = field(default_factory=dict)
-    plan: CompletedProcess[str] | None = None
-    after_plan: dict[str, Any] = field(default_factory=dict)
-    keys_in_files: list[str] = field(default_factory=list)
-    report: dict[str, Any] = field(default_factory=dict)
-    keys_in_database: list[str] = field(default_factory=list)
-    pid: int = 0
-
-    @property
-    def wa(self) -> dict[str, Any]:
-        """The report of the service host."""
-        return next(entry for entry in self.report["hosts"] if entry["host"] == rig.SERVICE_HOST)
-
-
-def untouched_state() -> dict[str, Any]:
-    """Everything that a plan must not change on either host."""
-    places = (APP_DIR, "/etc", "/home", "/usr/local", "/var/backups", "/var/lib", "/var/spool/cron")
-    return {
-        "files": rig.tree(*places),
-        "database host": rig.tree("/etc", host=rig.DATABASE_HOST),
-        "databases": rig.sh(
-            "cd / && sudo -u postgres psql -XAtqc 'SELECT datname FROM pg_database ORDER BY 1'",
-            host=rig.DATABASE_HOST,
-        ),
-        "pid": rig.status()["pid"],
-    }
-
-
 @pytest.fixture(scope="module")
-def story(lab: None) -> Iterator[Story]:
-    """The first rollout from profile ``on-files``, as an operator does it."""
-    profiles.reset("on-files")
+def story(first_rollout: Story) -> Story:
+    """What the first rollout showed; the hosts stand where it ended."""
+    hosts.reset(ROLLED_OUT)
     rig.wait_for_boot()
-    told = Story(before=untouched_state())
-    told.plan = rig.rollout("plan", "lab")
-    told.after_plan = untouched_state()
-    told.keys_in_files = rig.read_by_the_real_library(
-        *("--from", "directory", "--path", f"{APP_DIR}/baileys_sessions/company_{COMPANY}"),
-        *("--ids", f"{PEER_DIR}/keys.json"),
-        directory=APP_DIR,
-    )
-    rig.peer_writes(rig.MESSAGE)
-    applied = rig.rollout("apply", "lab", "--reason", "the first", "--json")
-    assert applied.returncode == 0, applied.stdout + applied.stderr
-    told.report = json.loads(applied.stdout)
-    told.keys_in_database = rig.read_by_the_real_library(
-        "--from", "postgres", directory=f"{APP_DIR}/current"
-    )
-    told.pid = int(rig.status()["pid"])
-    yield told
+    rig.status()
+    return first_rollout
 
 
 def test_plan_lists_every_change_and_changes_nothing(story: Story) -> None:
@@ -154,10 +104,11 @@ def test_the_plan_of_a_host_that_does_not_answer_is_an_error(story: Story) -> No
 
 def test_second_rollout_changes_nothing_and_restarts_nothing(story: Story) -> None:
     """Whoever repeats a rollout at night must not interrupt anybody."""
+    pid = rig.status()["pid"]
     again = rig.rollout("apply", "lab", "--json")
     assert again.returncode == 0, again.stdout + again.stderr
     assert [entry["changed"] for entry in json.loads(again.stdout)["hosts"]] == [[], []]
-    assert rig.status()["pid"] == story.pid
+    assert rig.status()["pid"] == pid
     printed = rig.rollout("apply", "lab").stdout
     assert "wa-1: no changes (" in printed and "db-1: no changes (" in printed, printed
     assert rig.rollout("plan", "lab").returncode == 0
