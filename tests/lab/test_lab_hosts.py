@@ -95,9 +95,9 @@ def lab_command(place: Place, call: str) -> subprocess.Popen[bytes]:
     program = (
         "import ipaddress, sys; from pathlib import Path; from lab import hosts\n"
         "from lab.place import Place\n"
-        f"place = Place(Path({str(place.checkout)!r}), {place.name!r}, {place.bridge!r}, "
-        f"ipaddress.ip_network({str(place.network)!r}), {place.table!r}, "
-        f"cache=Path({str(place.cache)!r}))\n"
+        f"place = Place(checkout=Path({str(place.checkout)!r}), name={place.name!r}, "
+        f"bridge={place.bridge!r}, network=ipaddress.ip_network({str(place.network)!r}), "
+        f"table={place.table!r}, cache=Path({str(place.cache)!r}))\n"
         f"hosts.{call}\n"
     )
     argv = [sys.executable, "-c", program]

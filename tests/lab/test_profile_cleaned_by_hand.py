@@ -12,6 +12,8 @@ from lab import profiles
 from lab.service_install import APP_DIR
 from tests.lab import rig
 
+pytestmark = rig.only_in_soak
+
 
 @pytest.fixture(scope="module")
 def report(lab: None) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,9 @@ def unreachable() -> int:
     return len(keys - set(rig.sql(ROWS).splitlines()))
 
 
+pytestmark = rig.only_in_soak
+
+
 @pytest.fixture(scope="module")
 def report(lab: None) -> Iterator[dict[str, Any]]:
     """The first rollout from profile `misfiled`."""

@@ -105,12 +105,10 @@ def test_the_plan_of_a_host_that_does_not_answer_is_an_error(story: Story) -> No
 def test_second_rollout_changes_nothing_and_restarts_nothing(story: Story) -> None:
     """Whoever repeats a rollout at night must not interrupt anybody."""
     pid = rig.status()["pid"]
-    again = rig.rollout("apply", "lab", "--json")
+    again = rig.rollout("apply", "lab")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert [entry["changed"] for entry in json.loads(again.stdout)["hosts"]] == [[], []]
+    assert "wa-1: no changes (" in again.stdout and "db-1: no changes (" in again.stdout
     assert rig.status()["pid"] == pid
-    printed = rig.rollout("apply", "lab").stdout
-    assert "wa-1: no changes (" in printed and "db-1: no changes (" in printed, printed
     assert rig.rollout("plan", "lab").returncode == 0
 
 
