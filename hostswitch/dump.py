@@ -31,9 +31,14 @@ def read(path: Path) -> Apps:
         DumpError: it is torn (PM2 writes it in place), or no list of apps.
         UnsafeFileError: it is no regular file, or far too large.
     """
+    return _read(path) or []
+
+
+def _read(path: Path) -> Apps | None:
+    """The same, but None if there is no dump."""
     content = read_regular(path, _LARGEST)
     if content is None:
-        return []
+        return None
     try:
         apps = json.loads(content)
     except ValueError:
@@ -47,13 +52,16 @@ def read(path: Path) -> Apps:
 
 
 def surviving(pm2_home: Path) -> Apps:
-    """The apps of the first dump that is whole, as PM2 itself looks for them; none if neither is."""
+    """The apps of the first dump that is whole, as PM2 itself looks for them; none if neither is.
+
+    One without apps counts too: the dump before it may name apps that were deleted since.
+    """
     for name in NAMES:
         try:
-            apps = read(pm2_home / name)
+            apps = _read(pm2_home / name)
         except HostError:
             continue
-        if apps:
+        if apps is not None:
             return apps
     return []
 

@@ -96,6 +96,14 @@ def test_a_torn_dump_is_one_error_and_the_one_before_it_survives(
     assert dump.surviving(tmp_path) == APPS
 
 
+def test_a_dump_without_apps_is_whole_and_the_one_before_it_stays_forgotten(tmp_path: Path) -> None:
+    """What an operator deleted since would be resurrected: two processes on one credential."""
+    (tmp_path / "dump.pm2.bak").write_text(json.dumps(APPS))
+    assert dump.surviving(tmp_path) == APPS
+    (tmp_path / "dump.pm2").write_text("[]")
+    assert dump.surviving(tmp_path) == []
+
+
 def test_a_missing_file_is_nothing_and_a_large_one_an_error(tmp_path: Path) -> None:
     assert read_regular(tmp_path / "none", 10) is None
     (tmp_path / "some").write_bytes(b"x" * 11)
