@@ -30,7 +30,7 @@ class History:
         """Append a line and wait until it is on the disk.
 
         Args:
-            event: "switch", "verified", "archived", "backup", "removed".
+            event: "switch", "paired", "verified", "archived", "backup", "removed".
             fields: plain data; never a secret.
 
         Returns:

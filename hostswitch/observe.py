@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostswitch import dump, ecosystem, envfile, pairing, processes, rows, swap
+from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, swap, watch
 from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
 from hostswitch.errors import HostError, Refusal
 from hostswitch.host import Host
@@ -46,6 +46,8 @@ class Observed:
     """Path -> SHA-256 of each file that decides what starts, as it was when it was looked at."""
     found: tuple[str, ...] = ()
     """What is wrong in the database and no switch mends, in sentences."""
+    paired: frozenset[str] = frozenset()
+    """Companies on record as waiting for their first pairing that have credentials now."""
 
 
 @dataclass
@@ -75,6 +77,8 @@ def look(host: Host, *, staged: bool) -> Observed:
         host.plan.env_next: swap.digest(following),
         host.plan.ecosystem: swap.digest(swap.read(host.plan.ecosystem)),
     }
+    left, database = pairing.left_waiting(host.history.lines()), _database(host, notes)
+    paired = paired_of(host, left, database or {})
     seen = Seen(
         current=current,
         running=running,
@@ -84,10 +88,10 @@ def look(host: Host, *, staged: bool) -> Observed:
         env_next=_env_next(host, live, following, staged),
         env_same=following is None or live == following,
         legacy=tuple(_legacy(host, item) for item in host.plan.legacy_directories),
-        database=_database(host, notes),
+        database=database,
         described_otherwise=_described_otherwise(host, apps, staged) if running else (),
         unused=current is None and live is None and not apps and _never_ran(host),
-        awaited=pairing.left_waiting(host.history.lines()),
+        awaited=left - paired,
     )
     held = current or directory or host.plan.app_dir
     return Observed(
@@ -99,7 +103,25 @@ def look(host: Host, *, staged: bool) -> Observed:
         notes.database_error,
         judged,
         tuple(notes.found),
+        paired,
     )
+
+
+def paired_of(
+    host: Host, left: frozenset[str], database: Mapping[str, InDatabase]
+) -> frozenset[str]:
+    """Those of the companies left waiting that have credentials, as service or database says.
+
+    Args:
+        host: the host; its service is asked only if some company was left waiting.
+        left: the companies.
+        database: what it holds of each; empty if it could not be asked.
+    """
+    if not left:
+        return left
+    shown = gate.companies_of(watch.fetch(host.plan.gate.status_url))
+    in_service = {c for c, one in shown.items() if one.get("credentials") is True}
+    return left & (in_service | {c for c, state in database.items() if state.credentials})
 
 
 def scan_steadily(path: str, label: str) -> DirectoryScan:

@@ -10,6 +10,9 @@ from collections.abc import Collection, Sequence
 
 from hostswitch.history import Line
 
+PAIRED = "paired"
+"""The history's event of companies that were seen with credentials for the first time."""
+
 
 def waiting(
     companies: Sequence[str],
@@ -33,9 +36,12 @@ def waiting(
 
 
 def left_waiting(history: Sequence[Line]) -> frozenset[str]:
-    """The companies that the last finished switch on record left waiting."""
+    """The companies that the last finished switch left waiting and that are not on record as paired."""
     finished = finished_switches(history)
-    return frozenset(finished[-1].get("awaiting_pairing", ())) if finished else frozenset()
+    left = frozenset(finished[-1].get("awaiting_pairing", ())) if finished else frozenset()
+    return left.difference(
+        *(line.get("companies", ()) for line in history if line.get("event") == PAIRED)
+    )
 
 
 def finished_switches(history: Sequence[Line]) -> list[Line]:

@@ -31,20 +31,24 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
     observed = look(host, staged=False)
     decision = decide(host.plan, observed.seen)
     refusals = ready.refusals(host, observed, decision, is_staged=False)
-    code = REFUSED if refusals else CHANGES if decision.changes else OK
+    changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
+    code = REFUSED if refusals else CHANGES if changes else OK
     outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
     return code, {
         "outcome": outcome,
         "rollout_id": host.plan.rollout_id,
-        "changes": [
-            {"kind": change.kind, "sentence": change.what}
-            for change in [*decision.changes, *_afterwards(host, decision)]
-        ],
+        "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
         "not_checked": [*observed.not_checked, *_not_staged(host, observed)],
         "found": list(observed.found),
     }
+
+
+def _to_record(observed: Observed) -> list[Change]:
+    """First pairings since the last switch: once on record, lost credentials count as lost."""
+    what = "company {} has its first credentials: put that on record"
+    return [Change("pairing", what.format(company_id)) for company_id in sorted(observed.paired)]
 
 
 def _afterwards(host: Host, decision: Decision) -> list[Change]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hostswitch import closing, journal, putback, ready, rows, starting, steps
+from hostswitch import closing, journal, pairing, putback, ready, rows, starting, steps
 from hostswitch.decisions import decide
 from hostswitch.disk import replace_file
 from hostswitch.drill import Drill
@@ -48,6 +48,8 @@ def run(host: Host, plan_text: str) -> Result:
     """
     host.pm2.ensure_daemon()
     observed = look(host, staged=True)
+    if observed.paired:
+        host.history.add(pairing.PAIRED, companies=sorted(observed.paired))
     decision = decide(host.plan, observed.seen)
     if not decision.changes and not decision.refusals and observed.database_error is None:
         return {"outcome": "nothing to do", "rollout_id": host.plan.rollout_id}

@@ -14,15 +14,17 @@ from .wording import joined
 def waiting(target: Target) -> set[str]:
     """The companies that wait for their first pairing.
 
-    The last switch must have recorded it, and the database must have nothing of them: without the
-    record, credentials that are not there were lost.
+    The last switch must have recorded it, no pairing be on record since, and the database must have
+    nothing of them: without the record, credentials that are not there were lost.
     """
+    lines = recorded(target)
     switches = [
         line
-        for line in recorded(target)
+        for line in lines
         if line.get("event") == "switch" and line.get("outcome") == "switched"
     ]
     left = {str(name) for name in switches[-1].get("awaiting_pairing", [])} if switches else set()
+    left -= {name for one in lines if one.get("event") == "paired" for name in one["companies"]}
     if not left:
         return left
     rows = target.database.rows(

@@ -85,6 +85,14 @@ def test_only_the_last_finished_switch_says_who_waits() -> None:
     assert pairing.left_waiting([{"event": "switch", "outcome": "switched"}]) == frozenset()
 
 
+def test_a_pairing_on_record_ends_the_waiting_whatever_follows() -> None:
+    """A switch that was put back later must not bring the old record of waiting back."""
+    waits = {"event": "switch", "outcome": "switched", "awaiting_pairing": ["1", "2"]}
+    paired = {"event": "paired", "companies": ["1"]}
+    put_back = {"event": "switch", "outcome": "put back", "awaiting_pairing": ["1", "2"]}
+    assert pairing.left_waiting([waits, paired, put_back]) == {"2"}
+
+
 def test_a_company_that_waits_is_not_expected_to_be_connected() -> None:
     """Without credentials there is nothing to connect as."""
     status = {"companies": {"1": {"provider": "postgres", "credentials": False, "keys": 0}}}

@@ -1,0 +1,61 @@
+"""A service that waits for its first pairing, until it was paired once: after that, never again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from .world import APP, COMPANY, World
+
+
+@pytest.fixture
+def unused(world: World) -> World:
+    """A host on which nothing ever ran."""
+    world.pm2("delete", APP)
+    world.pm2("save", "--force")
+    shutil.rmtree(world.live)
+    shutil.rmtree(world.app_dir / "baileys_sessions_backup")
+    (world.app_dir / ".env").unlink()
+    return world
+
+
+@pytest.fixture
+def waiting(unused: World) -> World:
+    """The same after its first switch."""
+    code, result = unused.hostswitch("switch")
+    assert (code, result["awaiting_pairing"]) == (0, [COMPANY]), result
+    return unused
+
+
+def pair(world: World) -> None:
+    """What the service writes when an operator has scanned the code."""
+    world.query(f"INSERT INTO whatsapp_auth (company_id, creds) VALUES ('{COMPANY}', '{{}}')")
+
+
+def events(world: World) -> list[str]:
+    """The events of the host's history."""
+    lines = (world.state / "history.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def test_a_pairing_is_put_on_record_and_lost_rows_are_no_first_pairing(waiting: World) -> None:
+    """Rows lost after it would be taken for none yet: a restart makes a new identity."""
+    assert waiting.hostswitch("preflight")[0] == 0
+    pair(waiting)
+    pid = waiting.process()["pid"]
+    code, plan = waiting.hostswitch("preflight")
+    assert (code, [one["kind"] for one in plan["changes"]]) == (2, ["pairing"])
+    assert events(waiting) == ["switch"]
+    code, result = waiting.hostswitch("switch")
+    assert (code, result["outcome"]) == (0, "nothing to do")
+    assert events(waiting) == ["switch", "paired"]
+    assert waiting.hostswitch("preflight")[0] == 0
+    assert waiting.process()["pid"] == pid
+    waiting.query("DELETE FROM whatsapp_auth")
+    waiting.pm2("stop", APP)
+    code, result = waiting.hostswitch("switch")
+    assert code == 3
+    assert any("a start would make a new identity" in one for one in result["refusals"])
+    assert waiting.status() is None
