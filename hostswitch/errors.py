@@ -42,6 +42,10 @@ class HostError(Exception):
     outcome = "error"
 
 
+class NoUserError(HostError):
+    """The service's user does not exist, so nothing of that user ever ran."""
+
+
 class RefusedError(HostError):
     """The switch was refused before anything was touched; the service is as it was."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hostswitch.account import Account
-from hostswitch.errors import HostError
+from hostswitch.errors import NoUserError
 from hostswitch.history import History
 from hostswitch.places import Places
 from hostswitch.plan import Plan
@@ -26,12 +26,12 @@ class Host:
         """The service's user.
 
         Raises:
-            HostError: there is no such user.
+            NoUserError: there is no such user.
         """
         try:
             return Account.of(self.plan.service_user, self.places.search_path)
         except KeyError:
-            raise HostError(
+            raise NoUserError(
                 f"user {self.plan.service_user} does not exist here. Stage the host first: "
                 f"rollout apply (role host)"
             ) from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, swap, watch
 from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
-from hostswitch.errors import HostError, Refusal
+from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
@@ -201,11 +201,13 @@ def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tup
 
 
 def _never_ran(host: Host) -> bool:
-    """Whether neither PM2 nor the record knows of any version here."""
+    """Whether neither PM2 nor the record knows of any version here; what can't be read may."""
     try:
         saved = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+    except NoUserError:
+        saved = []
     except HostError:
-        saved = []  # no user, so no PM2 of that user
+        return False
     return not saved and not pairing.finished_switches(host.history.lines())
 
 

@@ -59,3 +59,13 @@ def test_a_pairing_is_put_on_record_and_lost_rows_are_no_first_pairing(waiting: 
     assert code == 3
     assert any("a start would make a new identity" in one for one in result["refusals"])
     assert waiting.status() is None
+
+
+def test_a_dump_that_cannot_be_read_is_no_proof_that_nothing_ran(unused: World) -> None:
+    """A torn dump read as “never ran here” would let a customer's service begin anew."""
+    (unused.pm2_home / "dump.pm2").write_text('[{"name": "bai')
+    for command in ("preflight", "switch"):
+        code, result = unused.hostswitch(command)
+        assert code == 3
+        assert any("a start would make a new identity" in one for one in result["refusals"])
+    assert unused.rows() == (0, 0)
