@@ -288,14 +288,32 @@ def _company_refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[R
 
 
 def _move_refusals(plan: Plan, seen: Seen, state: InDatabase, company_id: str) -> list[Refusal]:
-    """A company that comes from another host: two services on one account fight."""
-    home = state.imported_on
+    """A company that may come from another host: two services on one account fight.
+
+    Where it was imported does not tell where it runs: it may have been paired on a host, or have
+    moved since. Only the hosts' own answers do.
+    """
     here = company_id in companies_of(seen.env_live or {})
-    if not state.credentials or home in (None, plan.host) or here or company_id in plan.released:
+    if not state.credentials or here or company_id in plan.released:
         return []
-    what = f"company {company_id} came from {home}, which is not known to have let go of it"
-    remedy = f"Roll {home} out without it first, then this host: rollout apply {plan.environment}"
-    return [Refusal("company", what, f"database {plan.database.dbname}", remedy)]
+    where, home = f"database {plan.database.dbname}", state.imported_on
+    if home not in (None, plan.host):
+        what = f"company {company_id} came from {home}, which is not known to have let go of it"
+        remedy = (
+            f"Roll {home} out without it first, then this host: rollout apply {plan.environment}"
+        )
+        return [Refusal("company", what, where, remedy)]
+    if plan.others_answered:
+        return []
+    what = (
+        f"company {company_id} has a session and is new on {plan.host}, and not every other host"
+        " said that it does not run it"
+    )
+    remedy = (
+        f"See which does not answer (rollout status {plan.environment}); roll it out, or take it"
+        f" out of the inventory once it is off for good; then rollout apply {plan.environment}"
+    )
+    return [Refusal("company", what, where, remedy)]
 
 
 def _database_refusals(

@@ -121,6 +121,8 @@ class Plan:
     companies: tuple[str, ...]
     released: tuple[str, ...]
     """Those of them that no other host of the environment was seen to run."""
+    others_answered: bool
+    """Every other service host of the environment said what it runs, or there is none."""
     legacy_directories: tuple[LegacyDirectory, ...]
     database: Database
     gate: Gate
@@ -186,6 +188,7 @@ def _plan(reader: Reader) -> Plan:
         flags=reader.mapping("flags"),
         companies=reader.texts("companies", r"[0-9A-Za-z]{1,40}"),
         released=reader.texts("released"),
+        others_answered=reader.flag("others_answered"),
         legacy_directories=tuple(_legacy(item) for item in reader.children("legacy_directories")),
         database=_database(reader.child("database")),
         gate=_gate(reader.child("gate")),

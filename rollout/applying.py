@@ -63,6 +63,7 @@ class HostOutcome:
     Args:
         host: its name.
         released: its companies that no other host runs.
+        others_answered: every other service host said what it runs.
         changed: the steps that changed something.
         results: the last answer of each step of the host program, by step.
         verifications: the host checks before removal, and those of the disk after it.
@@ -74,6 +75,7 @@ class HostOutcome:
 
     host: str
     released: list[str] = field(default_factory=list)
+    others_answered: bool = False
     changed: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: list[VerificationResult] = field(default_factory=list)
@@ -152,6 +154,7 @@ def apply_host(
     outcome = HostOutcome(host.name)
     try:
         outcome.released = companies_released(environment, host, running)
+        outcome.others_answered = moving.others_answered(host, running)
         deploy(environment, host, run, shown, outcome)
         if SERVICE in host.groups:
             prove(environment, host, run, shown, outcome)
@@ -193,7 +196,11 @@ def deploy(
     done: HostRun = run_deploy(
         environment,
         host,
-        {**run.overrides(), "released": outcome.released},
+        {
+            **run.overrides(),
+            "released": outcome.released,
+            "others_answered": outcome.others_answered,
+        },
         dry=False,
         progress=shown.step,
     )

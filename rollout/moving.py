@@ -82,11 +82,15 @@ def released(host: Host, running: Running, leaving: Collection[Move] = ()) -> li
         running: what the hosts said.
         leaving: moves whose source will have let go by then.
     """
-    others = {name: found for name, found in running.items() if name != host.name}
-    if any(found is None for found in others.values()):
+    if not others_answered(host, running):
         return []
     staying = {move.company for move in moves_to(host, running) if move not in leaving}
     return [company for company in host.settings.get("companies") or [] if company not in staying]
+
+
+def others_answered(host: Host, running: Running) -> bool:
+    """Whether every other service host said what it runs; true where there is no other."""
+    return all(found is not None for name, found in running.items() if name != host.name)
 
 
 def refusal(move: Move, environment: str) -> str:

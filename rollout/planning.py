@@ -59,7 +59,10 @@ def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress)
         earlier = {one.name for one in hosts[: hosts.index(host)]}
         moves = moving.moves_to(host, running)
         leaving = [move for move in moves if move.source in earlier]
-        overrides = {"released": moving.released(host, running, leaving)}
+        overrides = {
+            "released": moving.released(host, running, leaving),
+            "others_answered": moving.others_answered(host, running),
+        }
         run = run_deploy(environment, host, overrides, dry=True, progress=progress.detail)
         progress.ended()
         return with_moves(host_plan(run), environment.name, moves, leaving)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from rollout.errors import OperatorError
-from rollout.inventory import Environment, Host, load
+from rollout.inventory import SERVICE, Environment, Host, load
 
 
 def hosts_and_groups(name: str) -> dict[str, Any]:
@@ -23,16 +23,26 @@ def hosts_and_groups(name: str) -> dict[str, Any]:
         SystemExit: the environment has mistakes; they are printed as one list, nothing is contacted.
     """
     try:
-        environment = load(name)
+        return view(load(name))
     except OperatorError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def view(environment: Environment) -> dict[str, Any]:
+    """``all`` and the groups of an environment.
+
+    Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
+    """
     groups = sorted({group for host in environment.hosts for group in host.groups})
     members: dict[str, Any] = {
         group: [host.name for host in environment.in_group(group)] for group in groups
     }
+    asked = {"others_answered": len(environment.in_group(SERVICE)) < 2}
     return {
-        "all": [(host.name, host_data(environment, host)) for host in environment.hosts],
+        "all": [
+            (host.name, {**host_data(environment, host), **asked}) for host in environment.hosts
+        ],
         **members,
     }
 

@@ -9,7 +9,9 @@ from pyinfra.api.exceptions import PyinfraError
 
 # What the command itself adds to the checked settings: who, why, what it asked of the other hosts,
 # and how SSH gets there.
-ADDED_BY_THE_COMMAND = frozenset({"rollout_id", "operator", "reason", "released"})
+ADDED_BY_THE_COMMAND = frozenset(
+    {"rollout_id", "operator", "reason", "released", "others_answered"}
+)
 CONNECTION_PREFIX = "ssh_"
 
 

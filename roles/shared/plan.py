@@ -136,6 +136,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "flags": plain_settings(data),
         "companies": list(data["companies"]),
         "released": list(data.get("released") or []),
+        "others_answered": bool(data.get("others_answered")),
         "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
         "database": database(data, "app"),
         "gate": {

@@ -46,6 +46,7 @@ PLAN = Plan(
     flags=FLAGS,
     companies=("962302",),
     released=(),
+    others_answered=True,
     legacy_directories=(LIVE, BACKUP),
     database=Database("db", 5432, "whatsapp", "app", "x", "verify-full", None),
     gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked"),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostswitch.decisions import InDatabase, decide
-from rollout.inventory import SERVICE, Host
-from rollout.moving import Move, moves_to, released
-from tests.unit.test_hostswitch_decisions import AFTER, PLAN
+from roles.shared.plan import host_plan
+from rollout.inventory import DATABASE, SERVICE, Environment, Host
+from rollout.moving import Move, moves_to, others_answered, released
+from rollout.pyinfra_inventory import view
+from tests.unit.good_settings import GOOD
+from tests.unit.test_hostswitch_decisions import AFTER, BEFORE, PLAN
 
 HERE = Host("wa-2", (SERVICE,), {"companies": ["2", "3"]})
 MOVED = Move("3", "wa-1", "wa-2")
@@ -28,6 +33,72 @@ def test_a_host_that_can_not_be_asked_releases_nothing() -> None:
     """It may run anything; silence is no answer."""
     assert released(HERE, {"wa-1": None, "wa-2": ["2"]}) == []
     assert released(HERE, {"wa-1": ["1"], "wa-2": None}) == ["2", "3"]
+
+
+class Place(NamedTuple):
+    """What may be known of a company when it is declared on a host."""
+
+    session: bool
+    runs_here: bool
+    silent: bool
+    """Another service host did not answer."""
+    elsewhere: bool
+    """Another service host answered that it runs the company."""
+    imported_on: str | None
+
+
+PLACES = st.builds(
+    Place,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None, PLAN.host]),
+)
+
+
+@given(PLACES)
+def test_a_session_moves_only_where_every_other_host_answered(place: Place) -> None:
+    """The host that it left is up and can't be asked: without an import record both would run it."""
+    target = Host(PLAN.host, (SERVICE,), {"companies": list(PLAN.companies)})
+    company = PLAN.companies[0]
+    others = {
+        "wa-1": None if place.silent else [],
+        "wa-3": [company] if place.elsewhere else [],
+    }
+    running = {PLAN.host: [company] if place.runs_here else [], **others}
+    data = {
+        **GOOD,
+        "companies": list(PLAN.companies),
+        "environment": PLAN.environment,
+        "released": released(target, running),
+        "others_answered": others_answered(target, running),
+    }
+    sent = host_plan(data, PLAN.host, PLAN.revision)
+    plan = replace(PLAN, released=tuple(sent["released"]), others_answered=sent["others_answered"])
+    live = {"COMPANIES": company} if place.runs_here else {}
+    known = InDatabase(place.session, 1313 if place.session else 0, imported_on=place.imported_on)
+    before = AFTER if place.session else BEFORE
+    seen = replace(before, env_live={**(before.env_live or {}), **live}, database={company: known})
+    refusals = decide(plan, seen).refusals
+    expected = place.session and not place.runs_here and place.silent
+    assert bool(refusals) is expected
+    if expected:
+        said = str(refusals[0])
+        assert company in said and PLAN.host in said and "rollout status lab" in said
+    if place.elsewhere:
+        assert moves_to(target, running), "the command refuses this itself"
+
+
+@pytest.mark.parametrize(("services", "answered"), [(1, True), (2, False)])
+def test_plain_pyinfra_has_asked_nobody_unless_there_is_nobody_to_ask(
+    services: int, answered: bool
+) -> None:
+    """A small environment on an adopted database must roll out; of several hosts, one may run it."""
+    hosts = [Host(f"wa-{number}", (SERVICE,), {}) for number in range(services)]
+    environment = Environment("lab", (*hosts, Host("db", (DATABASE,), {})))
+    given_to = dict(view(environment)["all"])
+    assert [given_to[host.name]["others_answered"] for host in hosts] == [answered] * services
 
 
 @pytest.mark.parametrize(
