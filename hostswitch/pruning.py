@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hostswitch import resume, swap
+from hostswitch.account import CommandFailedError
 from hostswitch.errors import HostError
 from hostswitch.host import Host
 from hostswitch.plan import is_hash
@@ -25,6 +26,9 @@ from sessionstore.removal import held_open
 PRUNED = "pruned"
 _HALF_PRUNED = ".pruning-"
 _SECONDS = 300
+_MIRROR = ".repository.git"
+# Beside the commit's own files, what staging a release adds (roles/release/files).
+_STAGED = ("REVISION", ".env")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def choose(host: Host) -> Choice:
     current = revision_of(os.path.normpath(host.path(target))) if target else None
     protected = {host.plan.revision, *([current] if current else [])}
     old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
-    reasons = {name: _objection(places / name) for name in old}
+    reasons = {name: _objection(host, places / name) for name in old}
     return Choice(
         tuple(name for name in old if not reasons[name]),
         tuple(f"release {name[:12]} stays: {reasons[name]}" for name in old if reasons[name]),
@@ -80,6 +84,7 @@ def to_prune(host: Host) -> dict[str, Any]:
     """What `prune` would take away: `changes` and `due`, sentences. Writes nothing."""
     found = choose(host)
     changes = [f"remove the old release {name[:12]}" for name in found.old]
+    changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
@@ -103,10 +108,8 @@ def prune(host: Host) -> dict[str, Any]:
     if found.old and (token is None or token.get("verified") is not True):
         waiting = [{"name": name, "why": WAITING_FOR_VERIFICATION} for name in found.old]
         return {"outcome": WAITING_FOR_VERIFICATION, "pruned": [], "waiting": waiting}
-    pruned = [_take_away(host, name) for name in found.old]
-    for left in _listed(_releases(host)):
-        if left.startswith(_HALF_PRUNED) and is_hash(left.removeprefix(_HALF_PRUNED)):
-            _delete(host, _releases(host) / left)  # of a run that was cut off
+    pruned = [_delete(host, name) for name in _cut_off(host)]
+    pruned += [_take_away(host, name) for name in found.old]
     if pruned:
         host.history.add(PRUNED, rollout_id=host.plan.rollout_id, releases=pruned)
     outcome = PRUNED if pruned else "nothing to do"
@@ -124,8 +127,15 @@ def _listed(places: Path) -> list[str]:
         return []
 
 
-def _objection(release: Path) -> str:
-    """Why an old release must not go: it is in use, or holds what only a service writes."""
+def _cut_off(host: Host) -> list[str]:
+    """Releases that a run renamed but was killed before it had removed them, by commit."""
+    names = [name.removeprefix(_HALF_PRUNED) for name in _listed(_releases(host))
+             if name.startswith(_HALF_PRUNED)]  # fmt: skip
+    return [name for name in names if is_hash(name)]
+
+
+def _objection(host: Host, release: Path) -> str:
+    """Why an old release must not go: it is in use, or holds what is nowhere else."""
     for directory, folders, files in os.walk(release):
         folders[:] = [name for name in folders if name != "node_modules"]
         for name in files:
@@ -134,7 +144,26 @@ def _objection(release: Path) -> str:
     env = release / ".env"
     if env.exists() and not env.is_symlink():
         return f"it has settings of its own ({env})"
-    return _held(release)
+    return _own_file(host, release) or _held(release)
+
+
+def _own_file(host: Host, release: Path) -> str:
+    """Services run with their release as working directory: what they write by relative paths
+    lies in it, and no second copy can be staged from the repository."""
+    mirror = os.path.join(host.plan.app_dir, _MIRROR)
+    listing = ["git", "-C", mirror, "ls-tree", "-r", "-z", "--name-only", release.name]
+    try:
+        known = {*_STAGED, *host.account.run(listing).split("\0")}
+    except CommandFailedError as error:
+        return f"nobody can tell which of its files are the commit's ({error})"
+    for directory, folders, files in os.walk(release):
+        links = [name for name in folders if os.path.islink(os.path.join(directory, name))]
+        folders[:] = [name for name in folders if name != "node_modules"]
+        for name in sorted([*files, *(link for link in links if link != "node_modules")]):
+            path = os.path.join(directory, name)
+            if os.path.relpath(path, release) not in known:
+                return f"a file lies in it that its commit does not have ({path})"
+    return ""
 
 
 def _held(release: Path) -> str:
@@ -152,22 +181,22 @@ def _held(release: Path) -> str:
 def _take_away(host: Host, name: str) -> dict[str, Any]:
     """Rename first: a release that is half gone must not pass for a staged one."""
     release = _releases(host) / name
-    half = release.with_name(_HALF_PRUNED + name)
-    freed = _allocated(release)
-    host.account.run(["mv", "-T", str(release), str(half)])
-    _delete(host, half)
-    return {"name": name, "freed": freed}
+    host.account.run(["mv", "-T", str(release), str(release.with_name(_HALF_PRUNED + name))])
+    return _delete(host, name)
 
 
-def _delete(host: Host, directory: Path) -> None:
+def _delete(host: Host, name: str) -> dict[str, Any]:
     """As the service's user, who owns it: root would follow what that user puts in the way.
 
     Raises:
         HostError: something in it is not the user's.
     """
-    host.account.run(["rm", "-rf", "--one-file-system", str(directory)], seconds=_SECONDS)
-    if directory.exists():
-        raise HostError(f"{directory} could not be removed whole. See: ls -lR {directory}")
+    half = _releases(host) / (_HALF_PRUNED + name)
+    freed = _allocated(half)
+    host.account.run(["rm", "-rf", "--one-file-system", str(half)], seconds=_SECONDS)
+    if half.exists():
+        raise HostError(f"{half} could not be removed whole. See: ls -lR {half}")
+    return {"name": name, "freed": freed}
 
 
 def _allocated(directory: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import Any
 
@@ -170,33 +171,74 @@ def test_a_directory_that_appears_again_is_set_aside_again(
     assert not world.live.exists()
 
 
+def committed(world: World, number: int) -> str:
+    """A commit of the host's repository, staged as the release's role does; its name."""
+    mirror, made = world.app_dir / ".repository.git", world.place / "made"
+
+    def git(*words: str) -> str:
+        author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+        command = ["git", *author, f"--git-dir={mirror}", f"--work-tree={made}", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    (made / "src").mkdir(parents=True, exist_ok=True)
+    (made / "src" / "server.js").write_text(str(number))
+    if not mirror.exists():
+        git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "a release")
+    name = git("rev-parse", "HEAD")
+    release = world.release.parent / name
+    shutil.copytree(made, release)
+    (release / "REVISION").write_text(name)
+    (release / ".env").symlink_to("../../.env")
+    return name
+
+
 def test_old_releases_go_after_the_verification_and_never_with_keys_in_them(
     world: World, plan: dict[str, Any]
 ) -> None:
     """A service that wrote its files below its release left them nowhere else."""
-    old, keys, failed = "a" * 40, "b" * 40, "c" * 40
-    for name in (old, keys, failed):
-        (world.release.parent / name / "src").mkdir(parents=True)
-        (world.release.parent / name / "src" / "server.js").write_text("1")
-    (world.release.parent / keys / "baileys_sessions").mkdir()
-    (world.release.parent / keys / "baileys_sessions" / "creds.json").write_text("{}")
-    (world.release.parent / "notes").mkdir()
+    releases = world.release.parent
+    old, keys, failed, cache = (committed(world, number) for number in range(4))
+    (releases / old / "src" / "node_modules" / "x").mkdir(parents=True)
+    (releases / old / "src" / "node_modules" / "x" / "index.js").touch()
+    (releases / keys / "baileys_sessions").mkdir()
+    (releases / keys / "baileys_sessions" / "creds.json").write_text("{}")
+    (releases / cache / "src" / "creds.json.bak").write_text("{}")
+    unknown = "d" * 40
+    (releases / unknown).mkdir()
+    (releases / "notes").mkdir()
     code, result = world.hostswitch("prune", plan=plan)
     assert (code, result["outcome"]) == (0, "waiting for verification")
-    assert (world.release.parent / old).is_dir()
+    assert (releases / old).is_dir()
     verify(world)
     code, result = world.hostswitch("prune", plan=plan)
     assert (code, result["outcome"]) == (0, "pruned"), result
-    assert [one["name"] for one in result["pruned"]] == [old, failed]
+    assert [one["name"] for one in result["pruned"]] == sorted([old, failed])
     assert all(one["freed"] > 0 for one in result["pruned"])
-    assert "creds.json" in result["staying"][0]
-    assert {path.name for path in world.release.parent.iterdir()} == {
-        world.release.name,
-        keys,
-        "notes",
-    }
+    staying = {line.split()[1]: line for line in result["staying"]}
+    for name, why in ((keys, "/creds.json"), (cache, "src/creds.json.bak"), (unknown, "git")):
+        assert why in staying[name[:12]]
+    there = {world.release.name, keys, cache, unknown, "notes"}
+    assert {path.name for path in releases.iterdir()} == there
     assert world.hostswitch("prune", "--check", plan=plan)[0] == 0
     assert world.status() is not None
+
+
+def test_a_pruning_that_was_cut_off_is_ended_and_recorded(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """What a killed run renamed is no release any more: it must not stay for ever, unrecorded."""
+    verify(world)
+    old = committed(world, 0)
+    (world.release.parent / old).rename(world.release.parent / f".pruning-{old}")
+    code, shown = world.hostswitch("prune", "--check", plan=plan)
+    assert (code, shown["changes"]) == (2, [f"remove what is left of the old release {old[:12]}"])
+    assert world.hostswitch("prune", plan=plan)[1]["outcome"] == "pruned"
+    assert [path.name for path in world.release.parent.iterdir()] == [world.release.name]
+    last = json.loads((world.state / "history.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], [one["name"] for one in last["releases"]]) == ("pruned", [old])
+    assert world.hostswitch("prune", "--check", plan=plan)[0] == 0
 
 
 def test_the_daily_check_passes_after_a_rollout_and_names_what_changed_since(
