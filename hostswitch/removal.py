@@ -22,6 +22,8 @@ from sessionstore.errors import StoreError
 _HALF_REMOVED = ".removing"
 REMOVING = "removing"
 REMOVED = "removed"
+NOT_REMOVED = "not removed"
+RESTORED = "restored"
 # "not checked" is the controller's word for an environment without an age identity on it.
 ARCHIVE_ACCEPTED = ("passed", "not checked")
 
@@ -167,7 +169,11 @@ def remove_due(host: Host) -> dict[str, Any]:
     for item, (report,) in zip(due, proven, strict=True):
         # Between two lines, so that a kill leaves no gap in the history.
         host.history.add(REMOVING, rollout_id=host.plan.rollout_id, directories=[report])
-        removed.append(_remove(host, item, dry_run=False))
+        try:
+            removed.append(_remove(host, item, dry_run=False))
+        except BaseException as error:
+            _record_refusal(host, item, report, error)
+            raise
         host.history.add(REMOVED, rollout_id=host.plan.rollout_id, directories=removed[-1:])
     for rollout_id in aside.kept(host.plan.app_dir):
         aside.drop_empty(host.plan.app_dir, rollout_id)
@@ -177,6 +183,16 @@ def remove_due(host: Host) -> dict[str, Any]:
         "freed": sum(one["freed"] for one in removed if one["freed"] is not None),
         "waiting": waiting,
     }
+
+
+def _record_refusal(
+    host: Host, item: Kept, report: Refusal | dict[str, Any], error: BaseException
+) -> None:
+    """End what the line before it began: a directory that is moved away by hand afterwards must
+    not pass for one that was removed."""
+    if (item.rollout_id, item.name) in {(one.rollout_id, one.name) for one in kept(host)}:
+        rollout_id = host.plan.rollout_id
+        host.history.add(NOT_REMOVED, rollout_id=rollout_id, directories=[report], why=str(error))
 
 
 def complete_record(host: Host) -> list[dict[str, Any]]:
@@ -203,14 +219,19 @@ def _gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def unrecorded(lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Removals that were begun and of which no end is on record: (line, directory)."""
+    """Removals that were begun and of which no end is on record: (line, directory).
+
+    One that was refused, or whose directory was put back afterwards, has ended too.
+    """
     begun: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
     for line in lines:
+        if line["event"] == RESTORED:
+            begun.pop((line["set_aside_by"], line["name"].replace("/", "__")), None)
         for one in line.get("directories", []):
             key = (one["set_aside_by"], one["name"])
             if line["event"] == REMOVING:
                 begun[key] = (line, one)
-            elif line["event"] == REMOVED:
+            elif line["event"] in (REMOVED, NOT_REMOVED):
                 begun.pop(key, None)
     return list(begun.values())
 

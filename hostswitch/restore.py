@@ -13,6 +13,7 @@ from hostswitch.host import Host
 from hostswitch.observe import Observed, look
 from hostswitch.output import progress
 from hostswitch.plan import LegacyDirectory, providers, with_names
+from hostswitch.removal import RESTORED
 from sessionstore import extraction, restoring, shelf
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import StoreError
@@ -76,8 +77,8 @@ def run(
         "set_aside_by": source.rollout_id,
         "archive": source.archive.archive if source.archive else None,
     }
-    host.history.add("restored", rollout_id=host.plan.rollout_id, **fields)
-    return {"outcome": "restored", **fields}
+    host.history.add(RESTORED, rollout_id=host.plan.rollout_id, **fields)
+    return {"outcome": RESTORED, **fields}
 
 
 def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> Source:

@@ -95,6 +95,31 @@ def test_a_removal_that_was_cut_off_before_its_record_is_recorded(
     assert world.hostswitch("remove", "--check", plan=plan)[0] == 0
 
 
+def test_what_was_refused_at_the_last_moment_never_passes_for_removed(
+    world: World, plan: dict[str, Any]
+) -> None:
+    """The operator moves it away next: that it is missing then says nothing about a removal."""
+    world.hostswitch("archive", plan=plan)
+    verify(world)
+    place = world.app_dir / ".set-aside" / ROLLOUT
+    for options in (["--bind"], ["-o", "remount,ro,bind"]):
+        world.run_inside("mount", *options, str(place), str(place))
+    code, result = world.hostswitch("remove", plan=plan)
+    assert code != 0 and "Read-only" in str(result), result
+    world.run_inside("umount", str(place))
+    assert aside(world) == [LIVE, BACKUP]
+    lines = [json.loads(one) for one in (world.state / "history.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines[-2:]] == ["removing", "not removed"]
+    assert "Read-only" in lines[-1]["why"]
+    (one,) = lines[-1]["directories"]
+    (place / one["name"]).rename(world.place / "moved")
+    assert not any(
+        "record" in one for one in world.hostswitch("remove", "--check", plan=plan)[1]["changes"]
+    )
+    result = world.hostswitch("remove", plan=plan)[1]
+    assert one["name"] not in [gone["name"] for gone in result["removed"]]
+
+
 def test_before_its_day_nothing_is_removed(world: World, plan: dict[str, Any]) -> None:
     """Eleven days on the database: the way back to the files stays open until then."""
     later = {**plan, "remove_after_days": 11}

@@ -337,6 +337,10 @@ class World:
         init = Path(f"/proc/{outer}/task/{outer}/children").read_text().strip()
         return ["nsenter", "--target", init, "--pid", "--mount", f"--wd={SERVICE.parents[3]}", "--"]
 
+    def run_inside(self, *command: str) -> None:
+        """Run a command among the machine's processes and mounts."""
+        subprocess.run([*self._inside(), *command], check=True)
+
     def boot(self) -> tuple[int, dict[str, Any]]:
         """What the boot units do, PM2's own between them."""
         self.power_on()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import clock, dump, envfile, gate, pm2, ripeness, verified
+from hostswitch import clock, dump, envfile, gate, pm2, removal, ripeness, verified
 from hostswitch.account import CommandFailedError
 from hostswitch.gate import Company, Expectation, Process
 from hostswitch.plan import PlanError, load
@@ -224,6 +224,25 @@ def test_secret_differences_show_names_only() -> None:
     found = envfile.differences({"A": "1", "P": "old"}, {"A": "2", "P": "new"}, {"A": "2"})
     assert [str(one) for one in found] == ["A: '1' -> '2'", "P (value not shown)"]
     assert found[1].as_json() == {"name": "P", "from": "***", "to": "***"}
+
+
+@pytest.mark.parametrize(
+    ("after", "open_still"),
+    [
+        ([], True),
+        ([{"event": "removed", "directories": [{"set_aside_by": "r", "name": "a__b"}]}], False),
+        ([{"event": "not removed", "directories": [{"set_aside_by": "r", "name": "a__b"}]}], False),
+        ([{"event": "restored", "set_aside_by": "r", "name": "a/b", "archive": None}], False),
+        ([{"event": "restored", "set_aside_by": "q", "name": "a/b", "archive": None}], True),
+    ],
+)
+def test_only_a_removal_without_an_end_can_be_claimed_later(
+    after: list[dict[str, Any]], open_still: bool
+) -> None:
+    """A directory that was refused or put back is missing for another reason than removal."""
+    begun = {"event": "removing", "directories": [{"set_aside_by": "r", "name": "a__b"}]}
+    assert bool(removal.unrecorded([begun, *after])) == open_still
+    assert removal.unrecorded([begun, *after, begun])
 
 
 def test_only_a_positive_token_is_recorded() -> None:
