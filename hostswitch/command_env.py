@@ -31,6 +31,7 @@ class EnvPlan:
     service_user: str
     settings: dict[str, str]
     secret_names: tuple[str, ...]
+    never_secret: tuple[str, ...]
 
 
 def read_plan(text: str) -> EnvPlan:
@@ -47,6 +48,7 @@ def read_plan(text: str) -> EnvPlan:
             fields["service_user"],
             {str(name): str(value) for name, value in fields["settings"].items()},
             tuple(fields["secret_names"]),
+            tuple(fields["never_secret"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(f"the env plan on standard input is not understood: {error!r}") from None
@@ -67,10 +69,9 @@ def stage_env(plan: EnvPlan, check_only: bool) -> int:
     wanted = edited(live, plan.settings)
     if wanted == live:
         _demand_private(plan)
-    plain = {name: value for name, value in plan.settings.items() if name not in plan.secret_names}
-    changes = [
-        difference.as_json() for difference in differences(parse(live), parse(wanted), plain)
-    ]
+    plain = plan.settings.keys() - set(plan.secret_names)
+    found = differences(parse(live), parse(wanted), plain, plan.never_secret)
+    changes = [difference.as_json() for difference in found]
     staged = _is_staged(plan, wanted) if wanted != live else not Path(plan.env_next).exists()
     if not check_only and not staged:
         _stage(plan, live, wanted)

@@ -156,7 +156,9 @@ def _version_changes(plan: Plan, seen: Seen) -> list[Change]:
 
 
 def _env_changes(plan: Plan, seen: Seen) -> list[Change]:
-    differences = envfile.differences(seen.env_live or {}, _following(plan, seen), plan.flags)
+    differences = envfile.differences(
+        seen.env_live or {}, _following(plan, seen), plan.flags, plan.never_secret
+    )
     found = [Change("flag" if not d.secret else "setting", f".env: {d}") for d in differences]
     if not found and not seen.env_same and seen.env_next is not None:
         found.append(Change("env", ".env: text only, no value changes"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hostswitch.dotenv import assignments, text_of
@@ -28,6 +28,9 @@ def repeated(content: bytes) -> dict[str, list[int]]:
     return {name: found for name, found in lines.items() if len(found) > 1}
 
 
+MASK = "***"
+
+
 @dataclass(frozen=True)
 class Difference:
     """A name whose value differs between two .env files; values only where they are no secret."""
@@ -45,12 +48,15 @@ class Difference:
     def as_json(self) -> dict[str, str | None]:
         """Name, from and to; a secret's values are masked."""
         if self.secret:
-            return {"name": self.name, "from": "***", "to": "***"}
+            return {"name": self.name, "from": MASK, "to": MASK}
         return {"name": self.name, "from": self.before, "to": self.after}
 
 
 def differences(
-    before: Mapping[str, str], after: Mapping[str, str], plain: Mapping[str, str]
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    plain: Collection[str],
+    never_secret: Collection[str],
 ) -> list[Difference]:
     """What changes between two .env files.
 
@@ -58,13 +64,20 @@ def differences(
         before: values now.
         after: values then.
         plain: the declared settings that are no secrets; every other name is masked.
+        never_secret: those of them that can't have been one before either. A name may leave the
+            declared secrets with a new value: the old one, in use elsewhere perhaps, stays masked.
 
     Returns:
         One difference for each name, in order of name.
     """
     names = sorted(before.keys() | after.keys())
     return [
-        Difference(name, before.get(name), after.get(name), name not in plain)
+        Difference(
+            name,
+            before.get(name) if name in never_secret or name not in before else MASK,
+            after.get(name),
+            name not in plain,
+        )
         for name in names
         if before.get(name) != after.get(name)
     ]
@@ -84,4 +97,4 @@ def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list
 
 
 def _shown(value: str | None) -> str:
-    return "not set" if value is None else repr(value)
+    return "not set" if value is None else value if value == MASK else repr(value)

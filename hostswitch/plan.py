@@ -118,6 +118,8 @@ class Plan:
     env_live: str
     env_next: str
     flags: Mapping[str, str]
+    never_secret: tuple[str, ...]
+    """Those of them whose value before may be shown as well."""
     companies: tuple[str, ...]
     released: tuple[str, ...]
     """Those of them that no other host of the environment was seen to run."""
@@ -186,6 +188,7 @@ def _plan(reader: Reader) -> Plan:
         env_live=reader.path("env_live"),
         env_next=reader.path("env_next"),
         flags=reader.mapping("flags"),
+        never_secret=reader.texts("never_secret"),
         companies=reader.texts("companies", r"[0-9A-Za-z]{1,40}"),
         released=reader.texts("released"),
         others_answered=reader.flag("others_answered"),

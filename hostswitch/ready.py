@@ -154,7 +154,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         flags=[
             difference.as_json()
             for difference in envfile.differences(
-                seen.env_live or {}, seen.env_next or {}, plan.flags
+                seen.env_live or {}, seen.env_next or {}, plan.flags, plan.never_secret
             )
         ],
     )

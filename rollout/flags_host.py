@@ -110,6 +110,7 @@ def stage(connections: Connections, host: Host) -> list[dict[str, Any]]:
         "service_user": host.settings["service_user"],
         "settings": {name: str(revealed(one)) for name, one in flags.items()},
         "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+        "never_secret": list(plain_flags(host)),
     }
     done = connections.run(
         host, [PROGRAM, "env", "--plan", "-"], stdin=json.dumps(plan).encode(), sudo=True

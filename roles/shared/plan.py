@@ -48,9 +48,9 @@ def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
     }
 
 
-def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
-    """Everything that the service's ``.env`` must hold, NAME to value, secrets included."""
-    own = {
+def _own_settings(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What every service's ``.env`` holds, from the database's and the service's settings."""
+    return {
         "POSTGRES_HOST": data["database_host"],
         "POSTGRES_PORT": data["database_port"],
         "POSTGRES_DATABASE": data["database_name"],
@@ -60,7 +60,16 @@ def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
         "STATUS_PORT": data["service_port"],
         "COMPANIES": ",".join(data["companies"]),
     }
-    declared = {**own, **data["service_settings"], **data["service_secrets"], **data["flags"]}
+
+
+def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
+    """Everything that the service's ``.env`` must hold, NAME to value, secrets included."""
+    declared = {
+        **_own_settings(data),
+        **data["service_settings"],
+        **data["service_secrets"],
+        **data["flags"],
+    }
     return {name: spelled(value) for name, value in declared.items()}
 
 
@@ -69,6 +78,15 @@ def secret_names(data: Mapping[str, Any]) -> list[str]:
     given = {**data["service_settings"], **data["flags"]}
     from_vault = {name for name, value in given.items() if hasattr(value, "reveal")}
     return sorted({"POSTGRES_PASSWORD", *data["service_secrets"], *from_vault})
+
+
+def never_secret(data: Mapping[str, Any]) -> list[str]:
+    """The names whose value before may be shown as well: flags and this package's own settings.
+
+    One of ``service_settings`` may have been a secret until this rollout.
+    """
+    hidden = secret_names(data)
+    return sorted({*_own_settings(data), *data["flags"]}.difference(hidden))
 
 
 def plain_settings(data: Mapping[str, Any]) -> dict[str, str]:
@@ -86,6 +104,7 @@ def environment_plan(data: Mapping[str, Any]) -> dict[str, Any]:
         "service_user": data["service_user"],
         "settings": environment_settings(data),
         "secret_names": secret_names(data),
+        "never_secret": never_secret(data),
     }
 
 
@@ -134,6 +153,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "env_live": f"{app_dir}/.env",
         "env_next": f"{app_dir}/.env.next",
         "flags": plain_settings(data),
+        "never_secret": never_secret(data),
         "companies": list(data["companies"]),
         "released": list(data.get("released") or []),
         "others_answered": bool(data.get("others_answered")),

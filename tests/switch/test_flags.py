@@ -48,6 +48,7 @@ def stage(world: World, level: str) -> tuple[int, dict[str, Any]]:
         "service_user": getpass.getuser(),
         "settings": {**world.plan()["flags"], LEVEL: level},
         "secret_names": [],
+        "never_secret": [LEVEL],
     }
     return world.hostswitch("env", plan=plan)
 

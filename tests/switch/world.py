@@ -153,6 +153,7 @@ class World:
                 "USE_REPOSITORY_PATTERN": "true",
                 "LOG_LEVEL": "info",
             },
+            "never_secret": ["USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN", "LOG_LEVEL"],
             "companies": [COMPANY],
             "legacy_directories": [
                 {"path": "baileys_sessions", "kind": "live", "acknowledge": None},

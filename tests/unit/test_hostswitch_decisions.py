@@ -44,6 +44,7 @@ PLAN = Plan(
     env_live=f"{APP}/.env",
     env_next=f"{APP}/.env.next",
     flags=FLAGS,
+    never_secret=tuple(FLAGS),
     companies=("962302",),
     released=(),
     others_answered=True,

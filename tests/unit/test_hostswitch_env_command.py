@@ -23,6 +23,7 @@ def plan_for(place: Path) -> EnvPlan:
         getpass.getuser(),
         SETTINGS,
         ("POSTGRES_PASSWORD",),
+        ("LOG_LEVEL",),
     )
 
 

@@ -221,9 +221,27 @@ def test_env_files_are_read_as_dotenv_reads_them() -> None:
 
 
 def test_secret_differences_show_names_only() -> None:
-    found = envfile.differences({"A": "1", "P": "old"}, {"A": "2", "P": "new"}, {"A": "2"})
+    found = envfile.differences({"A": "1", "P": "old"}, {"A": "2", "P": "new"}, {"A"}, {"A"})
     assert [str(one) for one in found] == ["A: '1' -> '2'", "P (value not shown)"]
     assert found[1].as_json() == {"name": "P", "from": "***", "to": "***"}
+
+
+def test_what_was_a_secret_until_now_is_not_shown() -> None:
+    """A name that leaves the declared secrets has its new value in plain: the old one still opens
+    something, and the report, the journal and the history would keep it."""
+    found = envfile.differences(
+        {"TOKEN": "hunter2", "HOST": "a"},
+        {"TOKEN": "public", "HOST": "b", "NEW": "c"},
+        {"TOKEN", "HOST", "NEW"},
+        {"HOST"},
+    )
+    assert [str(one) for one in found] == [
+        "HOST: 'a' -> 'b'",
+        "NEW: not set -> 'c'",
+        "TOKEN: *** -> 'public'",
+    ]
+    assert [one.as_json()["from"] for one in found] == ["a", None, "***"]
+    assert "hunter2" not in repr(found)
 
 
 @pytest.mark.parametrize(
