@@ -25,7 +25,7 @@ class Change:
         changes: (name, from, to); None for “not declared”.
         reason: why.
         rollout_id: its id.
-        undoes: the id that it undoes; empty for none.
+        undoes: the id that it undoes, its own where it was taken back; empty for none.
     """
 
     at: str
@@ -52,7 +52,7 @@ def changes_in(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Cha
             change = _change(host, line, toggles)
             if change is None:
                 continue
-            key = (change.rollout_id, change.how)
+            key = (change.rollout_id, change.undoes)
             known = found.get(key)
             found[key] = (
                 replace(known, hosts=(*known.hosts, host), at=min(known.at, change.at))
@@ -99,8 +99,10 @@ def to_undo(environment: str, changes: Sequence[Change]) -> Change:
     Raises:
         OperatorError: there is none, it was no toggle, or it changed data.
     """
-    undone = {change.undoes for change in changes if change.how == UNDO}
-    left = [one for one in changes if one.how != UNDO and one.rollout_id not in undone]
+    taken_back = {one.rollout_id: set(one.hosts) for one in changes if one.undoes == one.rollout_id}
+    in_force = [one for one in changes if not {*one.hosts} <= taken_back.get(one.rollout_id, set())]
+    undone = {change.undoes for change in in_force if change.how == UNDO}
+    left = [one for one in in_force if one.how != UNDO and one.rollout_id not in undone]
     if not left:
         raise OperatorError(
             f"{environment}: no toggle is left to undo.", f"rollout flags history {environment}"

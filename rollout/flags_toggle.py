@@ -223,6 +223,12 @@ def recorded(work: Work) -> dict[str, Any]:
     }
 
 
+def recorded_back(work: Work) -> dict[str, Any]:
+    """The line by which a host that was done has its toggle taken back: it undoes its own run."""
+    swapped = [{**one, "from": one["to"], "to": one["from"]} for one in work.toggle.changes()]
+    return {**recorded(work), "undoes": work.run.rollout_id, "changes": swapped}
+
+
 def goes_back(error: OperatorError, some_done: bool) -> bool:
     """Whether a failure on one host takes the whole toggle back.
 
@@ -265,8 +271,11 @@ def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Pr
                 work.commits[one.host],
             )
             one.outcome = PUT_BACK
+            flags_host.record(work.connections, old[one.host], recorded_back(work))
         except OperatorError as second:
-            one.outcome, one.error = FAILED, f"not put back: {second}"
+            done = one.outcome == PUT_BACK
+            one.error = f"{'put back, but not recorded' if done else 'not put back'}: {second}"
+            one.outcome = FAILED
     try:
         for file in work.toggle.files:
             file.put_back()

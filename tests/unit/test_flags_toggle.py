@@ -208,7 +208,8 @@ def line(rollout_id: str, event: str = "flags", **more: Any) -> dict[str, Any]:
 
 
 def test_history_and_what_is_left_to_undo() -> None:
-    """Undo goes back one toggle at a time, and never over a cut-over."""
+    """Undo goes back one toggle at a time, never over a cut-over, and not twice over one that was
+    taken back because a later host failed."""
     lines = [line("10"), line("10", "switch"), line("11"), line("12", undoes="11")]
     changes = changes_in({"wa-1": lines, "wa-2": lines[2:3]})
     assert [(one.rollout_id, one.how, one.hosts) for one in changes] == [
@@ -217,6 +218,12 @@ def test_history_and_what_is_left_to_undo() -> None:
         ("12", "undo", ("wa-1",)),
     ]
     assert to_undo("x", changes).rollout_id == "10"
+    taken_back = [line("13"), line("13", undoes="13")]
+    assert to_undo("x", changes_in({"wa-1": [*lines, *taken_back]})).rollout_id == "10"
+    partly = changes_in({"wa-1": [*lines, *taken_back], "wa-2": [line("13")]})
+    assert to_undo("x", partly).rollout_id == "13"
+    undo_taken_back = [line("13", undoes="10"), line("13", undoes="13")]
+    assert to_undo("x", changes_in({"wa-1": [*lines, *undo_taken_back]})).rollout_id == "10"
     data = [{"name": "USE_REPOSITORY_PATTERN", "from": "false", "to": "true"}]
     for more, words in (
         ([line("13", "switch", flags=data)], "changes data"),
