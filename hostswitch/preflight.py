@@ -30,7 +30,11 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         return CHANGES, _first_end(host, recover(opened))
     observed = look(host, staged=False)
     decision = decide(host.plan, observed.seen)
+    not_staged = _not_staged(host, observed)
     refusals = ready.refusals(host, observed, decision, is_staged=False)
+    if observed.database_error is not None and not (decision.changes or not_staged):
+        # Nothing that is still to come would mend it, and without the database nothing is proven.
+        refusals.append(observed.database_error)
     changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
     code = REFUSED if refusals else CHANGES if changes else OK
     outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
@@ -40,7 +44,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
-        "not_checked": [*observed.not_checked, *_not_staged(host, observed)],
+        "not_checked": [*observed.not_checked, *not_staged],
         "found": list(observed.found),
     }
 

@@ -204,6 +204,22 @@ def test_refused_without_space_or_database(world: World) -> None:
     assert world.process() == process
 
 
+def test_a_database_that_does_not_answer_is_never_nothing_to_do(world: World) -> None:
+    """A rollout would end well although nobody could look whether the keys are there."""
+    assert world.hostswitch("switch")[0] == 0
+    process = world.process()
+    world.admin(f'ALTER DATABASE "{world.database}" ALLOW_CONNECTIONS false')
+    for command in ("preflight", "switch"):
+        code, result = world.hostswitch(command)
+        assert (code, result["outcome"]) == (3, "refused")
+        assert any("cannot connect" in refusal for refusal in result["refusals"]), result
+    other = world.plan(database={**world.plan()["database"], "password": "declared anew"})
+    assert world.hostswitch("preflight", plan=other)[0] == 0, "its .env will be staged first"
+    world.admin(f'ALTER DATABASE "{world.database}" ALLOW_CONNECTIONS true')
+    assert world.hostswitch("preflight")[0] == 0
+    assert world.process() == process
+
+
 def test_a_new_version_that_does_not_start_is_put_back(world: World) -> None:
     """No key moved, the rows equal the record: the way back to the files is still open."""
     files = world.files()

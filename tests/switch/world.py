@@ -62,8 +62,7 @@ class World:
     def build(self) -> None:
         """The state before: in-place checkout on files, running; the new release staged."""
         self.power_on()
-        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{self.database}" TEMPLATE prepared')
+        self.admin(f'CREATE DATABASE "{self.database}" TEMPLATE prepared')
         self._version(self.app_dir, OLD)
         (self.app_dir / ".git").mkdir()
         (self.app_dir / ".git" / "HEAD").write_text(OLD + "\n")
@@ -91,8 +90,7 @@ class World:
     def tear_down(self) -> None:
         """End every process, drop the database, remove the files."""
         self.power_cut()
-        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
-            admin.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+        self.admin(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
         shutil.rmtree(self.place)
 
     def _version(self, directory: Path, revision: str) -> None:
@@ -289,6 +287,11 @@ class World:
         ) as connection:
             cursor = connection.execute(text.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def admin(self, text: str) -> None:
+        """Tell the database server something, from outside the host's own database."""
+        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
+            admin.execute(text.encode())
 
     def rows(self) -> tuple[int, int]:
         """Credentials and keys in the database."""
