@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hostswitch import closing, envfile, gate, processes, resume, watch
+from hostswitch import closing, envfile, gate, observe, pairing, processes, resume, rows, watch
+from hostswitch.decisions import NOTHING
 from hostswitch.errors import HostError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import progress
 from sessionstore import shelf
+from sessionstore.errors import StoreError
 
 EVENT = "daily-check"
 
@@ -72,6 +74,23 @@ def _archives(found: list[shelf.Shelved]) -> list[str]:
     ]
 
 
+def _waiting(host: Host) -> frozenset[str]:
+    """The companies that rightly wait for their first pairing; those that paired go on record.
+
+    Raises:
+        HostError, StoreError: the database, which has to have nothing of them, could not be asked.
+    """
+    left = pairing.left_waiting(host.history.lines())
+    if not left:
+        return left
+    with rows.connect(host.plan) as connection:
+        states = rows.states(connection, left)
+    paired = observe.paired_of(host, left, states)
+    if paired:
+        host.history.add(pairing.PAIRED, companies=sorted(paired))
+    return frozenset(c for c in left - paired if states[c] == NOTHING)
+
+
 def _service(host: Host) -> list[str]:
     """Whether the declared release answers with the declared flags, from the database."""
     plan = host.plan
@@ -79,7 +98,11 @@ def _service(host: Host) -> list[str]:
     remedy = f"rollout plan {plan.environment} --host {plan.host}"
     if status is None:
         return [f"{plan.gate.status_url} does not answer. See: {remedy}"]
-    companies = {company: Company(None, True, 0) for company in plan.companies}
+    try:
+        waiting = _waiting(host)
+    except (HostError, StoreError) as error:
+        return [f"{error}. See: {remedy}"]
+    companies = {company: Company(None, company not in waiting, 0) for company in plan.companies}
     connected = plan.gate.connected == "required"
     found = gate.problems(status, Expectation(companies, connected, flags=plan.flags))
     pid = status.get("pid")

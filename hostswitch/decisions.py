@@ -40,6 +40,9 @@ class InDatabase:
     """The host whose files came in with that import."""
 
 
+NOTHING = InDatabase(credentials=False, keys=0)
+
+
 @dataclass(frozen=True)
 class LegacySeen:
     """A declared legacy directory as it is: `companies` maps company ids to their key files."""
@@ -258,13 +261,12 @@ def _with_files(seen: Seen) -> set[str]:
 
 
 def _waiting(plan: Plan, seen: Seen) -> frozenset[str]:
-    nothing = InDatabase(credentials=False, keys=0)
     return pairing.waiting(
         plan.companies,
         unused=seen.unused,
         awaited=seen.awaited,
         with_files=_with_files(seen),
-        absent={c for c, state in (seen.database or {}).items() if state == nothing},
+        absent={c for c, state in (seen.database or {}).items() if state == NOTHING},
     )
 
 

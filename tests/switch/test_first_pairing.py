@@ -69,3 +69,16 @@ def test_a_dump_that_cannot_be_read_is_no_proof_that_nothing_ran(unused: World) 
         assert code == 3
         assert any("a start would make a new identity" in one for one in result["refusals"])
     assert unused.rows() == (0, 0)
+
+
+def test_the_daily_check_lets_a_company_wait_until_it_was_paired_once(waiting: World) -> None:
+    """An alarm on each day of waiting is one that nobody reads when the keys are gone."""
+    code, result = waiting.hostswitch("daily-check")
+    assert (code, result["outcome"]) == (0, "passed"), result
+    pair(waiting)
+    assert waiting.hostswitch("daily-check")[0] == 0
+    assert events(waiting) == ["switch", "daily-check", "paired", "daily-check"]
+    assert not waiting.alarm.exists()
+    waiting.query("DELETE FROM whatsapp_auth")
+    assert waiting.hostswitch("daily-check")[0] == 1
+    assert "credentials are not loaded" in waiting.alarm.read_text()
