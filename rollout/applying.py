@@ -31,6 +31,8 @@ ARCHIVE = "Archive the legacy directories"
 REMOVE = "Remove the legacy directories that are due"
 PRUNE = "Remove old releases"
 WAITING = "waiting for verification"
+Revision = tuple[str | None, str | None]
+"""Repository, and the tag, branch or commit in it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class HostOutcome:
         host: its name.
         released: its companies that no other host runs.
         others_answered: every other service host said what it runs.
+        commit: what this rollout resolved the declared revision to; empty until then.
         changed: the steps that changed something.
         results: the last answer of each step of the host program, by step.
         verifications: the host checks before removal, and those of the disk after it.
@@ -76,6 +79,7 @@ class HostOutcome:
     host: str
     released: list[str] = field(default_factory=list)
     others_answered: bool = False
+    commit: str = ""
     changed: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: list[VerificationResult] = field(default_factory=list)
@@ -122,16 +126,35 @@ def apply_environment(
 
     running = moving.ask_hosts(environment, shown)
 
+    resolved: dict[Revision, str] = {}
+
     def apply_one(host: Host) -> HostOutcome:
-        return apply_host(environment, host, run, shown.of(host.name), running)
+        # What the barrier proved is a commit: a branch may move while the others are rolled out.
+        commit = resolved.get(revision_of(host), "")
+        return apply_host(
+            environment, host, run, shown.of(host.name), running=running, commit=commit
+        )
 
     for batch in batches(hosts, at_once):
         if any(done.failure for done in outcome.hosts):
             outcome.untouched += [host.name for host in batch]
         else:
-            outcome.hosts += each(batch, apply_one, at_once)
+            ended = each(batch, apply_one, at_once)
+            outcome.hosts += ended
+            resolved = {**commits_of(batch, ended), **resolved}
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def revision_of(host: Host) -> Revision:
+    """What a host is to run, as declared: hosts may differ in it."""
+    return host.settings.get("service_repository"), host.settings.get("service_revision")
+
+
+def commits_of(hosts: Sequence[Host], ended: Sequence[HostOutcome]) -> dict[Revision, str]:
+    """What hosts resolved their revisions to; a database host resolves none."""
+    pairs = zip(hosts, ended, strict=True)
+    return {revision_of(host): one.commit for host, one in pairs if one.commit}
 
 
 def apply_host(
@@ -139,7 +162,9 @@ def apply_host(
     host: Host,
     run: Run,
     shown: HostProgress,
+    *,
     running: moving.Running = MappingProxyType({}),
+    commit: str = "",
 ) -> HostOutcome:
     """The whole procedure on one host; a failure ends it and is in the outcome.
 
@@ -149,9 +174,10 @@ def apply_host(
         run: who and why.
         shown: where progress goes.
         running: which companies ran where when the rollout began.
+        commit: what an earlier host of this rollout resolved the same revision to; empty if none did.
     """
     started = time.monotonic()
-    outcome = HostOutcome(host.name)
+    outcome = HostOutcome(host.name, commit=commit)
     try:
         outcome.released = companies_released(environment, host, running)
         outcome.others_answered = moving.others_answered(host, running)
@@ -187,7 +213,7 @@ def companies_released(environment: Environment, host: Host, running: moving.Run
 
 def deploy(
     environment: Environment, host: Host, run: Run, shown: HostProgress, outcome: HostOutcome
-) -> None:
+) -> HostRun:
     """Run ``deploy.py`` and take what it did.
 
     Raises:
@@ -200,10 +226,12 @@ def deploy(
             **run.overrides(),
             "released": outcome.released,
             "others_answered": outcome.others_answered,
+            "resolved_commit": outcome.commit,
         },
         dry=False,
         progress=shown.step,
     )
+    outcome.commit = outcome.commit or done.commit
     outcome.results.update(done.results)
     outcome.changed += [
         name for name in done.changed if not only_waited(done.results.get(name, {}))
@@ -211,6 +239,13 @@ def deploy(
     outcome.kept = done.answers.get("remove", {}).get("due", [])
     if not done.succeeded:
         raise OperatorError(f"{host.name}: {done.failure}")
+    return done
+
+
+def has_switched(done: HostRun) -> bool:
+    """Whether the service was switched; a switch that does not say how it ended counts as one."""
+    result = done.results.get(SWITCH, {})
+    return SWITCH in done.changed and result.get("outcome") != "nothing to do"
 
 
 def only_waited(result: dict[str, Any]) -> bool:
@@ -274,11 +309,17 @@ def remove(
     """Remove what waited for nothing but its verification, then check the disk.
 
     Raises:
-        OperatorError: a file is not proven safe, or a check of the disk failed.
+        OperatorError: a file is not proven safe, a check of the disk failed, or the service was
+            switched again, to what nobody verified.
     """
     if awaits_verification(outcome):
         # The same procedure again: everything else is as declared by now, which this shows too.
-        deploy(environment, host, run, shown, outcome)
+        if has_switched(deploy(environment, host, run, shown, outcome)):
+            raise OperatorError(
+                f"{host.name}: the service was switched again after its verification; what runs now"
+                " was not verified",
+                f"rollout apply {environment.name} --host {host.name}",
+            )
         check(environment, host, shown, outcome, only="disk")
 
 

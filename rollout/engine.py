@@ -170,10 +170,10 @@ def emit_plan(state: State) -> None:
 
 
 def emit_answers() -> None:
-    """What the host program said last, by subcommand."""
-    from roles.shared.facts import LAST_ANSWERS
+    """What the host program said last, by subcommand; what the one host resolved its revision to."""
+    from roles.shared.facts import COMMITS, LAST_ANSWERS
 
-    emit("answers", answers=LAST_ANSWERS)
+    emit("answers", answers=LAST_ANSWERS, commit="".join(COMMITS.values()))
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ class HostRun:
         answers: what the host program answered in a dry run, by subcommand.
         results: the last JSON object that each step of the host program printed, by step name.
         failure: the step that failed, with what it said.
+        commit: what the declared revision was resolved to; empty where it was not asked for.
         log: pyinfra's own warnings and errors, in order.
     """
 
@@ -42,6 +43,7 @@ class HostRun:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     failure: str = ""
+    commit: str = ""
     log: list[str] = field(default_factory=list)
 
 
@@ -124,6 +126,7 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
         outcome.planned.append(event["name"])
     elif kind == "answers":
         outcome.answers = event["answers"]
+        outcome.commit = event["commit"]
     elif kind == "log":
         outcome.log.append(event["text"].strip())
 

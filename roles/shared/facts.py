@@ -23,7 +23,7 @@ from roles.shared.secret_lines import SecretLines
 LAST_ANSWERS: dict[str, dict[str, Any]] = {}
 
 # What each host resolved its declared revision to in this process, which is one run.
-_COMMITS: dict[str, str] = {}
+COMMITS: dict[str, str] = {}
 
 EXIT_MARK = "hostswitch-exit="
 
@@ -151,12 +151,14 @@ def declared_commit() -> dict[str, Any]:
     """The declared revision as the host resolves it: ``commit``, ``staged`` and ``reason``.
 
     The repository is asked once: a branch that moves in the middle must not have one commit staged
-    and another switched to.
+    and another switched to. What the rollout resolved on an earlier host, or before it verified this
+    one, stays what it rolls out: nothing else was proven.
     """
     data = host.data
+    resolved = data.get("resolved_commit") or data.service_revision
     wanted = {
         "repository": data.service_repository,
-        "revision": _COMMITS.get(host.name, data.service_revision),
+        "revision": COMMITS.get(host.name, resolved),
         "releases": f"{data.app_dir}/releases",
     }
     answer = remembered(
@@ -164,6 +166,6 @@ def declared_commit() -> dict[str, Any]:
         lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
     )
     if answer["commit"]:
-        _COMMITS[host.name] = answer["commit"]
+        COMMITS[host.name] = answer["commit"]
         keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
     return answer

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
 
 # What the command itself adds to the checked settings: who, why, what it asked of the other hosts,
-# and how SSH gets there.
+# what it resolved the revision to, and how SSH gets there.
 ADDED_BY_THE_COMMAND = frozenset(
-    {"rollout_id", "operator", "reason", "released", "others_answered"}
+    {"rollout_id", "operator", "reason", "released", "others_answered", "resolved_commit"}
 )
 CONNECTION_PREFIX = "ssh_"
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def checked_settings() -> None:
@@ -30,6 +32,12 @@ def checked_settings() -> None:
             f"  → pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST"
         )
     given = set(state.inventory.get_override_data()) - ADDED_BY_THE_COMMAND
+    commit = host.data.get("resolved_commit")
+    if commit and not COMMIT.fullmatch(str(commit)):
+        raise PyinfraError(
+            f"--data resolved_commit={commit} is not a commit of 40 hexadecimal digits.\n"
+            f"  → set service_revision in group_vars/{host.data.environment}/"
+        )
     unchecked = sorted(name for name in given if not name.startswith(CONNECTION_PREFIX))
     if unchecked:
         raise PyinfraError(

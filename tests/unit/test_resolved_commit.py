@@ -1,0 +1,130 @@
+"""A branch that moves during a rollout: every host gets the commit that the first one proved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollout.applying import SWITCH, HostOutcome, commits_of, has_switched, revision_of
+from rollout.hostrun import HostRun, take_event
+from rollout.inventory import DATABASE, SERVICE, Host
+
+ROOT = Path(__file__).resolve().parents[2]
+REVISION = {"service_repository": "git", "service_revision": "main"}
+DEPLOY = """
+from roles.shared.facts import declared_commit
+from roles.shared.guard import checked_settings
+checked_settings()
+declared_commit()
+"""
+# One deploy on this machine itself, with the engine's own parts.
+RUN = """
+import json, sys
+place, root, data, overrides = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
+sys.path[:0] = [root]
+from rollout import engine
+from pyinfra.api.config import Config
+from pyinfra.api.inventory import Inventory
+state = engine.State(check_for_changes=False)
+state.cwd = place
+engine.ctx_state.set(state)
+config = Config()
+engine.ctx_config.set(config)
+config.lock_current_state()
+inventory = Inventory(([("@local", data)], {}), override_data=overrides)
+engine.ctx_inventory.set(inventory)
+state.init(inventory, config)
+state.set_stage(engine.StateStage.Connect)
+engine.connect_all(state)
+state.set_stage(engine.StateStage.Prepare)
+engine.load_deploy_file(state, place + "/deploy.py")
+engine.emit_answers()
+"""
+
+
+def git(repository: Path, *words: str) -> str:
+    """Run git as somebody."""
+    who = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    done = subprocess.run(
+        ["git", "-C", str(repository), *who, *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def push(repository: Path) -> str:
+    """Move the branch on; its new commit."""
+    git(repository, "commit", "--quiet", "--allow-empty", "-m", "a fix")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def deployed(place: Path, revision: str, **overrides: Any) -> str:
+    """What a deploy resolves the revision to, as the command hears of it; else what it said."""
+    (place / "deploy.py").write_text(DEPLOY)
+    data = {
+        "environment": "lab",
+        "service_repository": str(place / "code"),
+        "service_revision": revision,
+        "service_user": "nobody",
+        "app_dir": str(place),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(place), str(ROOT), json.dumps(data), json.dumps(overrides)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    run = HostRun("wa-1")
+    for line in done.stdout.splitlines():
+        take_event(run, json.loads(line), print)
+    return run.commit or done.stderr
+
+
+def test_a_branch_that_moves_during_a_rollout_is_not_followed(tmp_path: Path) -> None:
+    """The barrier proved one commit; another would reach the other hosts unproven."""
+    code = tmp_path / "code"
+    code.mkdir()
+    git(code, "init", "--quiet", "--initial-branch", "main")
+    proven = push(code)
+    git(code, "tag", "v1")
+    assert deployed(tmp_path, "main", resolved_commit="") == proven
+    moved = push(code)
+    assert deployed(tmp_path, "main", resolved_commit=proven) == proven
+    assert deployed(tmp_path, "main") == moved
+    assert deployed(tmp_path, "v1") == deployed(tmp_path, proven) == proven
+    refused = deployed(tmp_path, "main", resolved_commit="v1")
+    assert "not a commit of 40 hexadecimal digits" in refused
+
+
+def test_a_commit_is_handed_on_to_hosts_of_the_same_revision_only() -> None:
+    """A host with a revision of its own must not get another's; databases resolve nothing."""
+    hosts = [
+        Host("db", (DATABASE,), REVISION),
+        Host("wa-1", (SERVICE,), REVISION),
+        Host("wa-2", (SERVICE,), {**REVISION, "service_revision": "next"}),
+    ]
+    ended = [HostOutcome("db"), HostOutcome("wa-1", commit="1" * 40), HostOutcome("wa-2")]
+    assert commits_of(hosts, ended) == {revision_of(hosts[1]): "1" * 40}
+    assert revision_of(hosts[0]) == revision_of(hosts[1]) != revision_of(hosts[2])
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "again"),
+    [
+        ([], None, False),
+        (["Remove old releases"], None, False),
+        ([SWITCH], "nothing to do", False),
+        ([SWITCH], "switched", True),
+        ([SWITCH], None, True),
+    ],
+)
+def test_a_switch_after_the_verification_is_noticed(
+    changed: list[str], outcome: str | None, again: bool
+) -> None:
+    """What runs after it was verified by nobody."""
+    results = {SWITCH: {"outcome": outcome}} if outcome else {}
+    assert has_switched(HostRun("wa-1", changed=changed, results=results)) is again
