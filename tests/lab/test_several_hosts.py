@@ -23,6 +23,8 @@ from lab import hosts, profiles
 from lab.service_install import APP_DIR
 from tests.lab import rig
 
+# Images of a second Debian and two cut-overs: more minutes than the ordinary form has left.
+pytestmark = rig.only_in_soak
 SEVERAL = replace(hosts.HERE, environment="lab-several")
 STRANGER = f"{APP_DIR}/baileys_sessions/company_962302/strange-thing-1.json"
 NODE_20 = "/usr/local/lib/node_modules/node-linux-* /usr/local/bin/node"
@@ -147,7 +149,6 @@ def unwrapped(text: str) -> str:
     return " ".join(text.split())
 
 
-@rig.only_in_soak
 def test_a_company_that_moves_is_never_on_two_hosts(checkout: Path) -> None:
     """Two sockets on one account throw each other off until somebody notices."""
     inventory(checkout, wa_1=["962302", "962417"], wa_2=[])
