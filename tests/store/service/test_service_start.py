@@ -43,16 +43,17 @@ def test_the_new_version_announces_its_start_and_stops_cleanly(
     where = f"127.0.0.1:{_port(seeded.new)}/{database['dbname']}"
     # Baileys fails to connect in its own time, before or after the endpoint listens.
     offline = [line for line in lines if line.startswith("WhatsApp offline")]
-    assert [line for line in lines if line not in offline] == [
+    said = [line for line in lines if line not in offline]
+    assert said[:-2] == [
         "Auth state provider: PostgreSQL",
         f"Session pool initialised (companies: {COMPANY})",
         f"Connected to PostgreSQL {where}",
         f"Credentials loaded for company {COMPANY}",
         f"Keys loaded for company {COMPANY}: 1313",
         f"Status on http://127.0.0.1:{it.port}/status",
-        "Stopping on SIGINT",
-        "Stopped",
     ]
+    # pino writes in its own time, and at the exit what is left at once: these two may change places.
+    assert set(said[-2:]) == {"Stopping on SIGINT", "Stopped"}
     assert code == 0
     assert seeded.digests_of_rows() == before
 
