@@ -1,8 +1,9 @@
 """Which archives may go. Pure: from what is on the shelf to an answer for each, with its reason.
 
-An archive may be the last copy of what it holds, so time alone deletes none: each company that
-has session files in it must be in the database now, or with its credentials in a later archive
-that is whole.
+An archive may be the last copy of what it holds, so time alone deletes none: each pairing whose
+session files are in it must be the one that was imported into the database, or be in a later archive
+that is whole. A pairing is told by its creds.json: the company alone may have been paired again, and
+then the archive holds what nothing else does.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def judge(
     shelf: Sequence[Shelved],
     keep_days: float,
     now: float,
-    in_database: Collection[str],
+    imported: Collection[tuple[str, str]],
     in_use: Collection[str] = (),
 ) -> list[Answer]:
     """Judge every archive on a shelf.
@@ -44,7 +45,8 @@ def judge(
         shelf: the archives, each hashed.
         keep_days: how long an archive is kept at least.
         now: seconds since 1970; where two clocks are at hand, the earlier.
-        in_database: bare ids of the companies whose credentials are in the database now.
+        imported: companies whose credentials are in the database now, by bare id, each with the
+            SHA-256 of the creds.json that they were imported from.
         in_use: paths of archives that something still relies on, such as those of directories
             that are set aside.
 
@@ -56,9 +58,9 @@ def judge(
         kept = (
             _still_needed(one, in_use)
             or _too_young(one, keep_days, now)
-            or _last_copy(one, shelf, in_database)
+            or _last_copy(one, shelf, imported)
         )
-        past = f"past its {keep_days:g} days; {_elsewhere(one, in_database)}"
+        past = f"past its {keep_days:g} days; {_elsewhere(one, imported)}"
         answers.append(Answer(one.archive, not kept, kept or past))
     return answers
 
@@ -80,28 +82,38 @@ def _too_young(one: Shelved, keep_days: float, now: float) -> str | None:
     return f"to be kept for {math.ceil(left):,} more days" if left > 0 else None
 
 
-def _last_copy(one: Shelved, shelf: Sequence[Shelved], in_database: Collection[str]) -> str | None:
+def _last_copy(
+    one: Shelved, shelf: Sequence[Shelved], imported: Collection[tuple[str, str]]
+) -> str | None:
     if one.nameless:
         return "nobody can tell whose session files it holds: no directory in it names a company"
-    for company in one.companies:
-        if company not in in_database and not any(_later(other, one, company) for other in shelf):
-            return f"the database lacks company {company}, and no later archive has it"
+    unpaired = set(one.companies) - {company for company, _ in one.credentials}
+    if unpaired:
+        return (
+            f"no creds.json in it tells which pairing of company {min(unpaired)} its files are of"
+        )
+    for pairing in one.credentials:
+        if pairing not in imported and not any(_later(other, one, pairing) for other in shelf):
+            return (
+                f"its creds.json of company {pairing[0]} was not imported into the database, and no"
+                " later archive has it"
+            )
     return None
 
 
-def _later(other: Shelved, one: Shelved, company: str) -> bool:
+def _later(other: Shelved, one: Shelved, pairing: tuple[str, str]) -> bool:
     return (
         other.state == WHOLE
-        and company in other.credentials
+        and pairing in other.credentials
         and (other.created or 0.0, other.manifest) > (one.created or 0.0, one.manifest)
     )
 
 
-def _elsewhere(one: Shelved, in_database: Collection[str]) -> str:
+def _elsewhere(one: Shelved, imported: Collection[tuple[str, str]]) -> str:
     if not one.companies:
         return "no session files are in it"
     parts = [
-        f"company {company} is in {'the database' if company in in_database else 'a later archive'}"
-        for company in one.companies
+        f"company {pairing[0]} is in {'the database' if pairing in imported else 'a later archive'}"
+        for pairing in one.credentials
     ]
     return ", ".join(parts)

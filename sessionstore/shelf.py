@@ -46,7 +46,7 @@ class Shelved:
         bytes: of the files.
         archive_bytes: of the encrypted file, as the manifest says.
         companies: bare ids of the companies that have session files in it.
-        credentials: those of them whose creds.json is in it.
+        credentials: for each creds.json in it, the company and the SHA-256 of the file: the pairing.
         nameless: whether it holds session files that no directory's name gives a company for.
     """
 
@@ -60,7 +60,7 @@ class Shelved:
     bytes: int
     archive_bytes: int
     companies: tuple[str, ...]
-    credentials: tuple[str, ...]
+    credentials: tuple[tuple[str, str], ...]
     nameless: bool
 
 
@@ -145,7 +145,7 @@ def _absent(archive: str) -> tuple[str, str]:
         return MISSING, "the note about its pruning can't be read"
 
 
-def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], bool]:
     found, paired, nameless = set(), set(), False
     for path, entry in manifest.entries.items():
         parent, _, name = path.rpartition("/")
@@ -157,7 +157,7 @@ def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...], bo
             continue
         found.add(company)
         if name == CREDENTIALS:
-            paired.add(company)
+            paired.add((company, entry.sha256))
     return tuple(sorted(found)), tuple(sorted(paired)), nameless
 
 

@@ -20,7 +20,6 @@ from sessionstore.commands.shared import (
 )
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import printable
-from sessionstore.grammar import company_of
 from sessionstore.sealed import exclusive
 from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, discard, look
 
@@ -114,7 +113,7 @@ def _age(one: Shelved, now: float) -> float | None:
 
 
 def _archive_prune(arguments: argparse.Namespace) -> int:
-    from sessionstore import database
+    from sessionstore import database, records
 
     plan = read_plan()
     if not arguments.keep_days >= 1:
@@ -124,9 +123,9 @@ def _archive_prune(arguments: argparse.Namespace) -> int:
         with database.connect(plan["database"]) as conn:
             # The clock that runs behind decides: one that was set a year on must delete nothing.
             now = min(time.time(), database.clock(conn))
-            known = {company_of(name) or name for name, _ in database.all_credentials(conn)}
+            imported = records.imported_credentials(conn)
         answers = retention.judge(
-            shelf, arguments.keep_days, now, known, frozenset(plan.get("in_use", ()))
+            shelf, arguments.keep_days, now, imported, frozenset(plan.get("in_use", ()))
         )
         for one, answer in zip(shelf, answers, strict=True):
             emit("archive", **asdict(answer))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sessionstore import importing
 from sessionstore.database import Connection
+from sessionstore.scan import scan_directory
 
 from .session_files import COMPANY, write_company
 from .test_commands import run
@@ -69,10 +71,12 @@ def test_list_and_extract(shelf: Path, tmp_path: Path) -> None:
 
 
 def test_prune_spares_what_the_database_lacks(
-    shelf: Path, conn: Connection, database: dict[str, str]
+    shelf: Path, tmp_path: Path, conn: Connection, database: dict[str, str]
 ) -> None:
     """Time alone deletes nothing; the manifest of what went is kept, with the reason."""
-    conn.execute("INSERT INTO whatsapp_auth VALUES (%s, '{}')", [COMPANY])
+    with scan_directory(str(tmp_path / "sessions")) as scan:
+        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
+    conn.execute("INSERT INTO whatsapp_auth VALUES ('777', '{}')")  # paired anew: not what is kept
     command = ("archive", "prune", str(shelf), "--plan", "-", "--keep-days")
     plan = {"database": database}
     assert run(*command, "0", plan=plan)[0] == 1
@@ -88,7 +92,7 @@ def test_prune_spares_what_the_database_lacks(
     code, events, said = run(*command, "30", plan=plan)
     assert (code, events[-1]["pruned"]) == (0, 1)
     assert left(shelf) == {"other", "test_auth"}
-    assert "the database lacks company 777" in said and "whose session files" in said
+    assert "creds.json of company 777 was not imported" in said and "whose session files" in said
     code, events, _ = run("archive", "list", str(shelf))
     state = {event["name"]: (event["state"], event["detail"]) for event in events[:-1]}
     assert state["sessions"][0] == "pruned" and "in the database" in state["sessions"][1]

@@ -30,41 +30,55 @@ def shelved(name: str = "a", days: float = 100, **changes: Any) -> Shelved:
         "nameless": False,
         **changes,
     }
-    return Shelved(**{"credentials": given["companies"], **given})
+    return Shelved(**{"credentials": paired(*given["companies"]), **given})
+
+
+def paired(*companies: str, pairing: str = "p") -> tuple[tuple[str, str], ...]:
+    """Each company with the digest of a creds.json."""
+    return tuple((company, pairing) for company in companies)
 
 
 @pytest.mark.parametrize(
-    ("shelf", "in_database", "in_use", "prune", "words"),
+    ("shelf", "imported", "in_use", "prune", "words"),
     [
-        ([shelved()], {"1"}, (), True, "company 1 is in the database"),
-        ([shelved(days=89.5)], {"1"}, (), False, "1 more days"),
-        ([shelved(days=-400)], {"1"}, (), False, "more days"),
-        ([shelved(created=None)], {"1"}, (), False, "how old"),
-        ([shelved()], {"1"}, ("/x/a.tar.zst.age",), False, "still there"),
-        ([shelved()], set(), (), False, "the database lacks company 1"),
-        ([shelved(companies=("1", "2"))], {"1"}, (), False, "lacks company 2"),
-        ([shelved(), shelved("b", 50)], set(), (), True, "a later archive"),
-        ([shelved(), shelved("b", 50, state=UNCHECKED)], set(), (), False, "lacks company 1"),
-        ([shelved(), shelved("b", 50, state=DAMAGED)], set(), (), False, "lacks company 1"),
-        ([shelved(), shelved("b", 50, state=GONE)], set(), (), False, "lacks company 1"),
-        ([shelved(), shelved("b", 200)], set(), (), False, "lacks company 1"),
-        ([shelved(nameless=True)], {"1"}, (), False, "whose session files"),
-        ([shelved(companies=())], set(), (), True, "no session files"),
-        ([shelved(credentials=())], set(), (), False, "lacks company 1"),
-        ([shelved(), shelved("b", 50, credentials=())], set(), (), False, "lacks company 1"),
-        ([shelved(state=DAMAGED)], {"1"}, (), False, "damaged"),
-        ([shelved(state=MISSING)], {"1"}, (), False, "missing"),
-        ([shelved(state=UNCHECKED)], {"1"}, (), False, "there"),
-        ([shelved(state=GONE)], {"1"}, (), False, "pruned already"),
+        ([shelved()], paired("1"), (), True, "company 1 is in the database"),
+        ([shelved(days=89.5)], paired("1"), (), False, "1 more days"),
+        ([shelved(days=-400)], paired("1"), (), False, "more days"),
+        ([shelved(created=None)], paired("1"), (), False, "how old"),
+        ([shelved()], paired("1"), ("/x/a.tar.zst.age",), False, "still there"),
+        ([shelved()], (), (), False, "1 was not"),
+        ([shelved(companies=("1", "2"))], paired("1"), (), False, "2 was not"),
+        ([shelved(), shelved("b", 50)], (), (), True, "a later archive"),
+        ([shelved(), shelved("b", 50, state=UNCHECKED)], (), (), False, "1 was not"),
+        ([shelved(), shelved("b", 50, state=DAMAGED)], (), (), False, "1 was not"),
+        ([shelved(), shelved("b", 50, state=GONE)], (), (), False, "1 was not"),
+        ([shelved(), shelved("b", 200)], (), (), False, "1 was not"),
+        ([shelved(nameless=True)], paired("1"), (), False, "whose session files"),
+        ([shelved(companies=())], (), (), True, "no session files"),
+        ([shelved(credentials=())], paired("1"), (), False, "which pairing of company 1"),
+        ([shelved()], paired("1", pairing="q"), (), False, "1 was not"),
+        ([shelved(), shelved("b", 50, credentials=paired("1", pairing="q"))], (), (), False, "not"),
+        ([shelved(), shelved("b", 50, credentials=())], (), (), False, "1 was not"),
+        ([shelved(state=DAMAGED)], paired("1"), (), False, "damaged"),
+        ([shelved(state=MISSING)], paired("1"), (), False, "missing"),
+        ([shelved(state=UNCHECKED)], paired("1"), (), False, "there"),
+        ([shelved(state=GONE)], paired("1"), (), False, "pruned already"),
     ],
 )
 def test_the_first_archive(
-    shelf: list[Shelved], in_database: set[str], in_use: tuple[str, ...], prune: bool, words: str
+    shelf: list[Shelved],
+    imported: tuple[tuple[str, str], ...],
+    in_use: tuple[str, ...],
+    prune: bool,
+    words: str,
 ) -> None:
     """Past its time, whole, and what it holds is elsewhere."""
-    answer = judge(shelf, 90, NOW, in_database, in_use)[0]
+    answer = judge(shelf, 90, NOW, imported, in_use)[0]
     assert answer.prune == prune, answer.why
     assert words in answer.why
+
+
+PAIRINGS = st.sets(st.tuples(st.sampled_from("12"), st.sampled_from("pq")))
 
 
 @given(
@@ -74,21 +88,24 @@ def test_the_first_archive(
             st.text("abc", min_size=1, max_size=3),
             st.floats(0, 400),
             state=st.sampled_from(sorted(STATES)),
-            companies=st.sets(st.sampled_from("123")).map(lambda ids: tuple(sorted(ids))),
+            companies=st.just(("1", "2")),
+            credentials=PAIRINGS.map(lambda pairings: tuple(sorted(pairings))),
         ),
         max_size=12,
         unique_by=lambda one: one.archive,
     ),
-    st.sets(st.sampled_from("123")),
+    PAIRINGS,
 )
-def test_a_company_is_never_pruned_away(shelf: list[Shelved], in_database: set[str]) -> None:
-    """Whatever is on the shelf: after pruning, each is in the database or in a whole archive."""
-    answers = judge(shelf, 90, NOW, in_database)
+def test_a_pairing_is_never_pruned_away(
+    shelf: list[Shelved], imported: set[tuple[str, str]]
+) -> None:
+    """Whatever is on the shelf: after pruning, each was imported or is in a whole archive."""
+    answers = judge(shelf, 90, NOW, imported)
     left = {
-        company
+        pairing
         for one, answer in zip(shelf, answers, strict=True)
         if one.state == WHOLE and not answer.prune
-        for company in one.companies
+        for pairing in one.credentials
     }
-    before = {company for one in shelf if one.state == WHOLE for company in one.companies}
-    assert before <= left | in_database
+    before = {pairing for one in shelf if one.state == WHOLE for pairing in one.credentials}
+    assert before <= left | imported
