@@ -92,6 +92,7 @@ def test_a_cut_over_imports_and_sets_everything_aside() -> None:
     assert not decision.refusals
     assert decision.cut_over == {"962302": "baileys_sessions"}
     assert decision.aside == (LIVE, BACKUP)
+    assert decision.to_account == ()
     found = [change.kind for change in decision.changes]
     assert found == ["release", "flag", "cut-over", "set-aside", "set-aside"]
 
@@ -153,6 +154,37 @@ def test_a_directory_of_a_company_that_the_database_has_is_evidence_only() -> No
 def test_what_could_lose_keys_is_refused(changes: dict[str, Any], kind: str) -> None:
     """Each of these once started, the service would run on other keys than its own."""
     assert kind in kinds(**changes)
+
+
+WENT = InDatabase(True, 5, imported_on="wa-2")
+HERE = InDatabase(True, 5, imported_on="wa")
+PAIRED = InDatabase(True, 5)
+
+
+@pytest.mark.parametrize(
+    ("state", "runs_here", "changes", "words"),
+    [
+        (WENT, False, {}, "came from wa-2"),
+        (WENT, True, {}, ""),
+        (WENT, False, {"released": ("962302",)}, ""),
+        (WENT, False, {"released": ("111",)}, "came from wa-2"),
+        (HERE, False, {}, ""),
+        (HERE, False, {"others_answered": False}, "not every other host"),
+        (PAIRED, False, {"others_answered": False}, "not every other host"),
+        (PAIRED, False, {}, ""),
+        (PAIRED, True, {"others_answered": False}, ""),
+        (PAIRED, False, {"others_answered": False, "released": ("962302",)}, ""),
+    ],
+)
+def test_a_company_starts_where_no_other_host_may_run_it(
+    state: InDatabase, runs_here: bool, changes: dict[str, Any], words: str
+) -> None:
+    """Two services on one account fight, and its keys lose."""
+    env = {**NEXT, "COMPANIES": "111, 962302" if runs_here else "111"}
+    plan = replace(PLAN, flags={**FLAGS, "COMPANIES": "962302"}, **changes)
+    seen = replace(AFTER, env_live=env, env_next={**NEXT, **plan.flags}, database={"962302": state})
+    refusals = decide(plan, seen).refusals
+    assert [words in refusal.what for refusal in refusals] == ([True] if words else [])
 
 
 def test_provider_flags_change_data_so_only_a_cut_over_switches_them() -> None:

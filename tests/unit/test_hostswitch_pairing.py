@@ -35,6 +35,12 @@ def test_a_bare_server_waits_for_its_first_pairing() -> None:
     assert any("first pairing" in change.what for change in decision.changes)
 
 
+def test_the_plan_of_a_bare_server_foresees_the_env() -> None:
+    """Before staging there is neither an .env nor the next one, and no refusal may come of that."""
+    decision = decide(PLAN, replace(BARE, env_next=None))
+    assert not decision.refusals and any("release" in change.kind for change in decision.changes)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -16,6 +16,7 @@ from sessionstore.dispositions import (
     Disposition,
     judge,
     judge_credentials,
+    told_by_time,
 )
 from sessionstore.facts import Company, File, Row
 from sessionstore.grammar import KEY_TYPES, Key
@@ -185,6 +186,9 @@ DIFFER = [
     ("identity", file(ID, "99.0", OLD_ID), row(NEW_ID), company(), UNEXPLAINED, "never changes"),
     ("identity, new session", file(ID, "77.0", OLD_ID), row(NEW_ID), company(), NEWER, "since"),
     ("identity, old session", file(ID, "44.0", OLD_ID), row(NEW_ID), company(), UNEXPLAINED, ""),
+    ("identity, session as old as the file", file(ID, "77.0", OLD_ID, 60.0), row(NEW_ID), company(),
+     UNEXPLAINED, "never changes"),
+    ("identity, no bytes", file(ID, "77.0", OLD_ID), row("text"), company(), UNEXPLAINED, ""),
     ("identity, others'", file(ID, "77.0", OLD_ID), row(b"x" * 33), company(), UNEXPLAINED, ""),
     ("session ahead", file("session", "9.0", session()), row(session(counter=5)), company(),
      NEWER, "from 4 to 5"),
@@ -212,6 +216,10 @@ DIFFER = [
     ("list as imported", file(LIST, "99", [], 900.0, True), row(["0"]), company(), NEWER,
      "what was imported"),
     ("list as imported, row old", file(LIST, "99", [], 50.0, True), row(["0"], 90.0), company(),
+     UNEXPLAINED, ""),
+    ("list as imported, row of that instant", file(LIST, "99", [], 50.0, True), row(["0"], 100.0),
+     company(), UNEXPLAINED, ""),
+    ("list, row of the file's instant", file(LIST, "99", [], 200.0), row(["0"]), company(),
      UNEXPLAINED, ""),
     ("list written since", file(LIST, "99", [], 50.0, False), row(["0"]), company(), UNEXPLAINED,
      "somebody wrote it"),
@@ -277,6 +285,13 @@ def test_a_file_without_a_row(file: File, company: Company, outcome: str, words:
     disposition = judge(file, None, company)
     assert disposition.outcome == outcome, disposition.reason
     assert words in disposition.reason and disposition.reason
+
+
+def test_only_what_has_no_counter_is_told_by_time() -> None:
+    """A host's clock must have no say where the values themselves tell which is the later one."""
+    by_time = {key.key_type for key in (case[1].key for case in DIFFER) if told_by_time(key)}
+    assert by_time == {"lid-mapping", LIST, MEMORY, "tctoken"}
+    assert not told_by_time(Key("tctoken", "1@lid"))
 
 
 def test_every_type_is_judged_in_both_tables() -> None:
