@@ -156,37 +156,6 @@ def test_what_could_lose_keys_is_refused(changes: dict[str, Any], kind: str) -> 
     assert kind in kinds(**changes)
 
 
-WENT = InDatabase(True, 5, imported_on="wa-2")
-HERE = InDatabase(True, 5, imported_on="wa")
-PAIRED = InDatabase(True, 5)
-
-
-@pytest.mark.parametrize(
-    ("state", "runs_here", "changes", "words"),
-    [
-        (WENT, False, {}, "came from wa-2"),
-        (WENT, True, {}, ""),
-        (WENT, False, {"released": ("962302",)}, ""),
-        (WENT, False, {"released": ("111",)}, "came from wa-2"),
-        (HERE, False, {}, ""),
-        (HERE, False, {"others_answered": False}, "not every other host"),
-        (PAIRED, False, {"others_answered": False}, "not every other host"),
-        (PAIRED, False, {}, ""),
-        (PAIRED, True, {"others_answered": False}, ""),
-        (PAIRED, False, {"others_answered": False, "released": ("962302",)}, ""),
-    ],
-)
-def test_a_company_starts_where_no_other_host_may_run_it(
-    state: InDatabase, runs_here: bool, changes: dict[str, Any], words: str
-) -> None:
-    """Two services on one account fight, and its keys lose."""
-    env = {**NEXT, "COMPANIES": "111, 962302" if runs_here else "111"}
-    plan = replace(PLAN, flags={**FLAGS, "COMPANIES": "962302"}, **changes)
-    seen = replace(AFTER, env_live=env, env_next={**NEXT, **plan.flags}, database={"962302": state})
-    refusals = decide(plan, seen).refusals
-    assert [words in refusal.what for refusal in refusals] == ([True] if words else [])
-
-
 def test_provider_flags_change_data_so_only_a_cut_over_switches_them() -> None:
     plan = replace(PLAN, flags={"USE_LEGACY_SUPABASE": "true", "USE_REPOSITORY_PATTERN": "false"})
     seen = replace(AFTER, env_next={**NEXT, **plan.flags})
