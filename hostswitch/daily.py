@@ -6,11 +6,11 @@ import os
 from typing import Any
 
 from hostswitch import closing, envfile, gate, observe, pairing, processes, resume, rows, watch
-from hostswitch.decisions import NOTHING
 from hostswitch.errors import HostError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import progress
+from hostswitch.seen import NOTHING
 from sessionstore import shelf
 from sessionstore.errors import StoreError
 

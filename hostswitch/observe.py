@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, swap, watch
-from hostswitch.decisions import InDatabase, LegacySeen, Seen, undeclared
+from hostswitch.env_refusals import undeclared
 from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
+from hostswitch.seen import InDatabase, LegacySeen, Seen
 from sessionstore.errors import StoreError
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan, Problem

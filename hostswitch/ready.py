@@ -21,12 +21,13 @@ from hostswitch import (
     swap,
     watch,
 )
-from hostswitch.decisions import Decision, effective
+from hostswitch.decisions import Decision
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.observe import Observed, scan_steadily
 from hostswitch.plan import LegacyDirectory, providers
+from hostswitch.seen import effective
 from hostswitch.steps import Switch
 from sessionstore.errors import LockHeld, StoreError
 

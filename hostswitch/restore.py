@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hostswitch import aside, ready, resume, rows
-from hostswitch.decisions import POSTGRES, effective
+from hostswitch.env_refusals import POSTGRES
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.host import Host
 from hostswitch.observe import Observed, look
 from hostswitch.output import progress
 from hostswitch.plan import LegacyDirectory, providers, with_names
 from hostswitch.removal import RESTORED
+from hostswitch.seen import effective
 from sessionstore import extraction, restoring, shelf
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import StoreError

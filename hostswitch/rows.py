@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hostswitch.decisions import InDatabase
 from hostswitch.errors import HostError
 from hostswitch.plan import LegacyDirectory, Plan
+from hostswitch.seen import InDatabase
 from sessionstore.errors import DatabaseUnreachable
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan

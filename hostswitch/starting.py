@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostswitch import journal, logs, processes, started
-from hostswitch.decisions import POSTGRES
+from hostswitch.env_refusals import POSTGRES
 from hostswitch.errors import StepFailedError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host

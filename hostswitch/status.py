@@ -6,12 +6,13 @@ import os
 import time
 from typing import Any
 
-from hostswitch import aside, decisions, envfile, journal, swap
+from hostswitch import aside, envfile, journal, swap
 from hostswitch.history import History
 from hostswitch.places import Places
 from hostswitch.recovery import decide
 from hostswitch.revision import revision_of
 from hostswitch.ripeness import judge
+from hostswitch.seen import companies_of
 
 
 def show(
@@ -60,7 +61,7 @@ def _open(places: Places) -> dict[str, Any] | None:
 def _companies(app_dir: str) -> list[str]:
     """The companies that the service here is set to run."""
     live = swap.read(os.path.join(app_dir, ".env"))
-    return decisions.companies_of({} if live is None else envfile.parse(live))
+    return companies_of({} if live is None else envfile.parse(live))
 
 
 def _set_aside(

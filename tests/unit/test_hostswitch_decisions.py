@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hostswitch.decisions import InDatabase, LegacySeen, Seen, decide
+from hostswitch.decisions import decide
 from hostswitch.plan import Acknowledgement, Archive, Database, Gate, LegacyDirectory, Plan
+from hostswitch.seen import InDatabase, LegacySeen, Seen
 
 NEW, OLD = "2" * 40, "1" * 40
 APP = "/opt/ai-admin"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from hostswitch import gate, pairing
-from hostswitch.decisions import InDatabase, LegacySeen, Seen, decide
+from hostswitch.decisions import decide
 from hostswitch.gate import Company, Expectation
+from hostswitch.seen import InDatabase, LegacySeen, Seen
 from tests.unit.test_hostswitch_decisions import BACKUP, LIVE, NEXT, PLAN
 
 EMPTY = {"962302": InDatabase(False, 0)}

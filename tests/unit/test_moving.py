@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostswitch.decisions import InDatabase, decide
+from hostswitch.decisions import decide
+from hostswitch.seen import InDatabase
 from roles.shared.plan import host_plan
 from rollout.inventory import DATABASE, SERVICE, Environment, Host
 from rollout.moving import Move, moves_to, others_answered, released

@@ -1,0 +1,73 @@
+"""What in the next .env forbids a switch: another provider, another database, an undeclared flag. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hostswitch.errors import Refusal
+from hostswitch.plan import PROVIDERS, Plan, providers
+from hostswitch.seen import Seen, effective, following
+
+POSTGRES = "USE_REPOSITORY_PATTERN"
+
+_DATABASE_NAMES = {
+    "POSTGRES_HOST": "host",
+    "POSTGRES_PORT": "port",
+    "POSTGRES_DATABASE": "dbname",
+    "POSTGRES_USER": "user",
+    "POSTGRES_PASSWORD": "password",
+}
+
+
+def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
+    """What forbids the settings.
+
+    Args:
+        plan: the plan.
+        seen: the host.
+        cut_over: whether a company's files are to be imported.
+    """
+    return [*_provider_refusals(plan, seen, cut_over), *_flag_refusals(plan, seen)]
+
+
+def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
+    chosen = providers(following(plan, seen))
+    before = providers(effective(seen))
+    where = plan.env_next
+    if len(chosen) != 1:
+        what = "no auth provider is true" if not chosen else "two auth providers are true"
+        remedy = f"Set exactly one of {' and '.join(PROVIDERS)} to true in flags.yml"
+        return [Refusal("providers", what, where, remedy)]
+    if cut_over and chosen != (POSTGRES,):
+        remedy = "Set USE_REPOSITORY_PATTERN=true and USE_LEGACY_SUPABASE=false in flags.yml"
+        return [Refusal("providers", "a cut-over goes to PostgreSQL", where, remedy)]
+    if cut_over and before:
+        remedy = "Find out where the company's keys really are; files of another provider are old"
+        what = f"files are to be imported, but the service does not run on files: {before[0]}=true"
+        return [Refusal("providers", what, plan.env_live, remedy)]
+    if before and before != chosen:
+        remedy = f"Keep {before[0]}=true; provider flags change data, only a cut-over switches them"
+        return [Refusal("providers", f"the provider would change from {before[0]}", where, remedy)]
+    return []
+
+
+def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
+    """The staged .env must say what was declared, and lead to the database of the plan."""
+    remedy = "Stage it again: rollout apply (role flags)"
+    return [
+        Refusal("env", f"{name} is not as declared", plan.env_next, remedy)
+        for name in ([] if seen.env_next is None else undeclared(plan, seen.env_next))
+    ]
+
+
+def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
+    """Names in an .env whose values are not those of the plan.
+
+    Args:
+        plan: its flags, and its database where the service is to use PostgreSQL.
+        values: the .env.
+    """
+    wanted = dict(plan.flags)
+    if providers(values) == (POSTGRES,):
+        wanted |= {name: str(getattr(plan.database, key)) for name, key in _DATABASE_NAMES.items()}
+    return [name for name, value in wanted.items() if values.get(name) != value]

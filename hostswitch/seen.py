@@ -1,0 +1,91 @@
+"""What a host shows before a switch, and what follows from it at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hostswitch.errors import Refusal
+from hostswitch.plan import LegacyDirectory, Plan
+
+
+@dataclass(frozen=True)
+class InDatabase:
+    """What the database holds of a company."""
+
+    credentials: bool
+    keys: int
+    staged_import: str | None = None
+    active_import: str | None = None
+    imported_on: str | None = None
+    """The host whose files came in with that import."""
+
+
+NOTHING = InDatabase(credentials=False, keys=0)
+
+
+@dataclass(frozen=True)
+class LegacySeen:
+    """A declared legacy directory as it is: `companies` maps company ids to their key files."""
+
+    declared: LegacyDirectory
+    exists: bool
+    companies: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the host shows before a switch. `database` is None where it could not be asked."""
+
+    current: str | None
+    """Target of the symlink `current`, made absolute; None: there is none (in-place checkout)."""
+    running: bool
+    directory: str | None
+    """The service's working directory, symlinks resolved."""
+    environment: Mapping[str, str]
+    """Of the running process, only the names that are flags or settings of the plan."""
+    env_live: Mapping[str, str] | None
+    env_next: Mapping[str, str] | None
+    """The .env after the switch: the staged one, or the live one if it is as declared already.
+    None: it is not staged yet."""
+    env_same: bool
+    legacy: tuple[LegacySeen, ...]
+    database: Mapping[str, InDatabase] | None
+    described_otherwise: tuple[str, ...] = ()
+    """What PM2 runs otherwise than its ecosystem file says, in sentences."""
+    unused: bool = False
+    """No version of the service ever ran on this host."""
+    awaited: frozenset[str] = frozenset()
+    """Companies that the last switch left waiting for their first pairing."""
+
+
+def effective(seen: Seen) -> dict[str, str]:
+    """The settings that the running process has: what PM2 exported wins over the file."""
+    return {**(seen.env_live or {}), **seen.environment}
+
+
+def companies_of(values: Mapping[str, str]) -> list[str]:
+    """The companies that an .env makes the service run."""
+    return [one.strip() for one in values.get("COMPANIES", "").split(",") if one.strip()]
+
+
+def following(plan: Plan, seen: Seen) -> Mapping[str, str]:
+    """The .env after the switch; before it is staged, what staging will make of it.
+
+    Args:
+        plan: its flags.
+        seen: the host.
+    """
+    if seen.env_next is not None:
+        return seen.env_next
+    return {**(seen.env_live or {}), **plan.flags}
+
+
+def with_files(seen: Seen) -> set[str]:
+    """Companies whose files are in a live directory.
+
+    Args:
+        seen: the host.
+    """
+    return {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}
