@@ -14,10 +14,10 @@ rollout: .venv/ready packages ## boot the lab, put it in the state before, roll 
 	@$(BIN)/python -m lab up on-files
 	@$(BIN)/rollout apply lab --reason "make rollout"
 
-test: .venv/ready packages lint ## every test; without root those that need none, and it says so
+test: .venv/ready packages ## lint and every test; without root those that need none, and it says so
 	@$(BIN)/python tests/run.py
 
-soak: .venv/ready packages lint ## the same tests with many more instants and names
+soak: .venv/ready packages ## the same tests with many more instants and names
 	@ROLLOUT_SOAK=1 $(BIN)/python tests/run.py
 
 lint: .venv/ready ## ruff and mypy, strict

@@ -1,4 +1,4 @@
-"""Run the tests: those that boot hosts, and beside them, in a process of their own, all others.
+"""Run the tests: those that boot hosts, and beside them, in a process of their own, lint and all others.
 
 The hosts leave a core idle most of the time, so the two take little longer than the longer one. Run
 by ``make test`` and ``make soak``; ends with 1 if anything failed.
@@ -25,17 +25,25 @@ def pytest(words: tuple[str, ...]) -> list[str]:
     return [sys.executable, "-m", "pytest", *words]
 
 
+def linted(words: list[str]) -> list[str]:
+    """The command that runs another one if lint and types are in order."""
+    return ["sh", "-c", 'make --no-print-directory lint && exec "$@"', "sh", *words]
+
+
 def main() -> int:
     """Run what can be run as this user, and say what can't."""
     if os.geteuid() != 0:
-        code = subprocess.run(pytest(WITHOUT_ROOT), cwd=ROOT, check=False).returncode
+        code = subprocess.run(linted(pytest(WITHOUT_ROOT)), cwd=ROOT, check=False).returncode
         print("Left out, for they need root: tests/lab (whole rollouts, faults, host checks on")
         print("booted hosts) and tests/switch (the host program with a real PM2).")
         return code
     print("Whole rollouts on the lab's hosts here; beside them all other tests, shown at the end.")
     with tempfile.TemporaryFile() as output:
         beside = subprocess.Popen(
-            ["nice", *pytest(ON_THIS_MACHINE)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            ["nice", *linted(pytest(ON_THIS_MACHINE))],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
