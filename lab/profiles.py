@@ -42,6 +42,14 @@ SEVERAL = Profile(
     environment="lab-several",
 )
 
+FIVE = Profile(
+    name="five",
+    summary="the same on five service hosts, four Debian 13 and one 12, a company each (lab-five)",
+    build=service_build.build,
+    made_by=_SERVICE,
+    environment="lab-five",
+)
+
 ON_DATABASE = Profile(
     name="on-database",
     summary="the old version in its checkout, eleven days on PostgreSQL, old directories left",
@@ -75,7 +83,7 @@ MISFILED = Profile(
     holds_secrets=True,
 )
 
-_ALL = (ON_FILES, SEVERAL, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED)
+_ALL = (ON_FILES, SEVERAL, FIVE, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED)
 PROFILES = {profile.name: profile for profile in _ALL}
 
 

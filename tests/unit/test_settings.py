@@ -152,7 +152,9 @@ def test_the_examples_say_what_to_fill_in(name: str) -> None:
 
 def test_an_unknown_environment_is_a_sentence() -> None:
     """Typing `prodution` at night must not end in a traceback."""
-    with pytest.raises(OperatorError, match="there are lab, lab-several, production, staging"):
+    with pytest.raises(
+        OperatorError, match="there are lab, lab-five, lab-several, production, staging"
+    ):
         load("prodution")
 
 
