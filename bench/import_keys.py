@@ -12,6 +12,7 @@ from sessionstore.database import connect
 from tests.store.session_files import COMPANY
 
 _COPY = "\\copy whatsapp_keys(company_id, key_type, key_id, value) from pstdin"
+_PSQL = {"host": "host", "port": "port", "username": "user", "dbname": "dbname"}
 
 
 def compare(keys: int, rounds: int) -> list[str]:
@@ -60,7 +61,8 @@ def copy_rows(programs: Path, database: dict[str, str], rows: Path) -> None:
         database: connection settings.
         rows: in COPY's text format.
     """
-    psql = [str(programs / "psql"), "-XqAt", "-h", database["host"], "-U", database["user"]]
+    psql = [str(programs / "psql"), "-XqAt", "-c", _COPY]
+    where = [f"--{name}={database[key]}" for name, key in _PSQL.items()]
     with rows.open("rb") as ready:
-        command = [*psql, "-d", database["dbname"], "-c", _COPY]
+        command = [*psql, *where]
         subprocess.run(command, stdin=ready, check=True)

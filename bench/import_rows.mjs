@@ -1,18 +1,19 @@
 // What is used in the wild: reads the session files and writes them with node-pg, one INSERT a key or
-// one for each hundred, in one transaction. The names are decoded by splitting off the longest known type,
+// one for each hundred; `autocommit` is what `await client.query(…)` in a loop comes to, `one transaction`
+// what somebody does who thought of it. The names are decoded by splitting off the longest known type,
 // which is quicker than a grammar and wrong for some; nothing is hashed, recorded or proven.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 
-const [directory, host, database, company, size] = process.argv.slice(2);
+const [directory, host, port, database, company, size, commits] = process.argv.slice(2);
 const TYPES = ['app-state-sync-version', 'sender-key-memory', 'app-state-sync-key', 'identity-key',
   'device-list', 'lid-mapping', 'sender-key', 'tctoken', 'pre-key', 'session'];
 
 const started = performance.now();
-const client = new pg.Client({ host, database, user: 'postgres' });
+const client = new pg.Client({ host, port: Number(port), database, user: 'postgres' });
 await client.connect();
-await client.query('BEGIN');
+if (commits === 'one transaction') await client.query('BEGIN');
 const credentials = JSON.parse(await readFile(join(directory, 'creds.json'), 'utf8'));
 await client.query('INSERT INTO whatsapp_auth (company_id, creds) VALUES ($1, $2)',
   [company, JSON.stringify(credentials)]);
@@ -30,6 +31,6 @@ for (let at = 0; at < names.length; at += Number(size)) {
   await client.query(
     `INSERT INTO whatsapp_keys (company_id, key_type, key_id, value) VALUES ${marks.join(', ')}`, values);
 }
-await client.query('COMMIT');
+if (commits === 'one transaction') await client.query('COMMIT');
 await client.end();
 console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000 }));

@@ -52,7 +52,11 @@ def setting(keys: int) -> Iterator[Setting]:
     Args:
         keys: how many key files.
     """
-    with tempfile.TemporaryDirectory(prefix="rollout-bench-") as folder, running_server() as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="rollout-bench-") as folder,
+        # Durable commits and TCP: with neither, whoever commits a row at a time pays for nothing.
+        running_server(as_in_production=True) as server,
+    ):
         directory = Path(folder) / "files" / "baileys_sessions"
         rows = write_tree(directory / f"company_{COMPANY}", keys)
         yield Setting(server, Path(folder), directory, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,20 +21,32 @@ class Server:
     Args:
         place: the directory of its socket.
         programs: where its client programs are (``psql`` …).
+        port: that it answers on at 127.0.0.1; 0 if on its socket only.
     """
 
     place: Path
     programs: Path
+    port: int = 0
 
     @property
     def settings(self) -> dict[str, str]:
         """Connection settings of its superuser."""
-        return {"host": str(self.place), "user": "postgres", "dbname": "postgres"}
+        where = (
+            {"host": "127.0.0.1", "port": str(self.port)}
+            if self.port
+            else {"host": str(self.place)}
+        )
+        return {**where, "user": "postgres", "dbname": "postgres"}
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """Start a server that answers on a socket only, and end it with all its data."""
+def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
+    """Start a server, and end it with all its data.
+
+    Args:
+        as_in_production: it answers on TCP, and with PostgreSQL's own settings, so that a commit
+            is on the disk when it returns; else on a socket only, and nothing waits for the disk.
+    """
     # PostgreSQL refuses to run as root; any other user will do.
     user = "nobody" if os.geteuid() == 0 else None
     place = Path(tempfile.mkdtemp(prefix="rollout-pg-"))
@@ -47,15 +60,28 @@ def running_server() -> Iterator[Server]:
         programs = _reachable(user, place)
         quick = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         assert _run(user, programs / "initdb", "-D", data, *quick)
-        options = f"-c listen_addresses='' -k {place} -c fsync=off -c max_connections=60"
+        port = _free_port() if as_in_production else 0
+        quick_or_real = (
+            f"-c listen_addresses=127.0.0.1 -p {port}"
+            if as_in_production
+            else "-c listen_addresses='' -c fsync=off"
+        )
+        options = f"{quick_or_real} -k {place} -c max_connections=60"
         start = ("-o", options, "-l", data / "log", "-w", "start")
         assert _run(user, programs / "pg_ctl", "-D", data, *start), (data / "log").read_text()
         try:
-            yield Server(place, programs)
+            yield Server(place, programs, port)
         finally:
             _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
 
 
 def client_programs() -> Path:
