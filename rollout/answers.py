@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rollout.checks import VerificationResult
 from rollout.errors import MistakesError, OperatorError
 from rollout.inventory import Environment
 from rollout.planning import HostPlan
 from rollout.reporting import Report
-from rollout.verification import VerificationResult
 
 FORMAT = 1
 

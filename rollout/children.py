@@ -1,11 +1,16 @@
-"""Child processes that several threads wait for: Ctrl-C, which only the main thread sees, ends all."""
+"""Child processes that several threads wait for: Ctrl-C, which only the main thread sees, ends all.
+
+Each leads a session of its own (``start_new_session``), and what it forked ends with it.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _lock = threading.Lock()
@@ -29,7 +34,7 @@ def following(child: subprocess.Popen[Any]) -> Iterator[None]:
         with _lock:
             _running.discard(child)
         if child.poll() is None:
-            child.kill()
+            _kill(child)
             child.wait()
         if _interrupted.is_set():
             raise KeyboardInterrupt
@@ -40,4 +45,9 @@ def end_all() -> None:
     _interrupted.set()
     with _lock:
         for child in _running:
-            child.kill()
+            _kill(child)
+
+
+def _kill(child: subprocess.Popen[Any]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ from rollout.answers import (
     status_answer,
     verify_answer,
 )
-from rollout.applying import Run, apply_environment
+from rollout.applying import apply_environment
 from rollout.batches import AT_ONCE
 from rollout.cli_options import (
     AsJson,
@@ -35,6 +35,7 @@ from rollout.console import WIDTH, progress, stdout_console
 from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host, environment_names, load
 from rollout.junit import write_junit
+from rollout.outcome import Run
 from rollout.planning import exit_code, plan_hosts
 from rollout.render import render_plan, render_report, render_status, render_verification
 from rollout.reporting import report_of, save_report

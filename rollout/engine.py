@@ -1,8 +1,10 @@
-"""Run ``deploy.py`` on one host with pyinfra, as a child process that prints events as JSON lines.
+"""Run ``deploy.py`` with pyinfra, as a child process that writes events as JSON lines.
 
-``python -m rollout.engine [--dry]``; the host comes on standard input, marked secrets included. A
-process of its own, because pyinfra runs under gevent's monkey patch and because a killed child is
-the one way to stop it at once. Two of the names used here are not public, ``pyinfra.is_cli`` and
+``python -m rollout.engine``; what to do comes on standard input (``rollout/hostrun.py``), marked secrets
+included. A process of its own, because pyinfra runs under gevent's monkey patch and because a killed
+child is the one way to stop it at once. Each host is run in a fork of it, with one active host as
+``deploy.py`` demands: pyinfra and the roles are imported once, however many hosts there are, and no
+host's step waits for another's. Two of the names used here are not public, ``pyinfra.is_cli`` and
 ``pyinfra_cli.util.load_deploy_file``: only with them are operations kept in the order of the deploy
 file and told apart by line (DOMAIN.md section 5, "Two phases"); ``tests/unit/test_engine.py`` holds
 them to it.
@@ -19,6 +21,9 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +36,11 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 
+from roles.shared.program import zipapp
+from rollout.forked import run_forked
+from rollout.handover import taken_over
 from rollout.inventory import Environment, Host
 from rollout.pyinfra_inventory import host_data
-from rollout.wire import unmarked
 
 pyinfra.is_cli = True
 
@@ -176,23 +183,43 @@ def emit_answers() -> None:
     emit("answers", answers=LAST_ANSWERS, commit="".join(COMMITS.values()))
 
 
+def imported() -> None:
+    """Import what every host's run needs, and build the host program, before the first fork."""
+    for tasks in sorted((ROOT / "roles").glob("*/tasks.py")):
+        import_module(f"roles.{tasks.parent.name}.tasks")
+    zipapp()
+
+
+def run_one(environment: Environment, deploy: Mapping[str, Any], dry: bool) -> int:
+    """One host's run, in a process of its own; its exit code.
+
+    Args:
+        environment: every host that is to be run.
+        deploy: ``host``, ``overrides`` and ``events``, the descriptor that its events go to.
+        dry: only prepare, and say what would change.
+    """
+    os.dup2(deploy["events"], EVENTS.fileno())
+    try:
+        succeeded = run(environment.host(deploy["host"]), environment, deploy["overrides"], dry)
+    except PyinfraError as error:
+        emit("log", level="error", text=str(error))
+        succeeded = False
+    emit("ended", succeeded=succeeded)
+    return 0 if succeeded else 1
+
+
 def main() -> int:
-    """Read the host from standard input, run, and say how it ended."""
+    """Read what to do from standard input and do it on all hosts; 0 when nothing failed."""
     os.dup2(2, 1)  # whatever prints to stdout must not end up between the events
     sys.path.append(str(ROOT))
     logger = logging.getLogger("pyinfra")
     logger.addHandler(LogEvents(level=logging.WARNING))
     logger.setLevel(logging.WARNING)
     request = json.load(sys.stdin)
-    host = Host(request["name"], tuple(request["groups"]), unmarked(request["settings"]))
-    environment = Environment(request["environment"], (host,))
-    try:
-        succeeded = run(host, environment, request["overrides"], dry="--dry" in sys.argv[1:])
-    except PyinfraError as error:
-        emit("log", level="error", text=str(error))
-        succeeded = False
-    emit("ended", succeeded=succeeded)
-    return 0 if succeeded else 1
+    environment = taken_over(request["environment"])
+    imported()
+    acts = [partial(run_one, environment, one, request["dry"]) for one in request["deploys"]]
+    return max(map(abs, run_forked(acts, request["at_once"])), default=0)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import typer
 
 from roles.shared.plan import new_rollout_id
 from rollout import flags_edit, flags_history, flags_host, flags_render
-from rollout.applying import Run
 from rollout.batches import AT_ONCE
 from rollout.cli_options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
@@ -22,6 +21,7 @@ from rollout.flags_lock import one_toggle
 from rollout.flags_toggle import carry_out
 from rollout.flags_values import columns, mistakes, plain_value
 from rollout.inventory import Host, load
+from rollout.outcome import Run
 from rollout.parallel import each
 from rollout.ssh import Connections
 

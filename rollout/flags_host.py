@@ -12,10 +12,10 @@ from typing import Any
 
 from roles.shared.plan import host_plan
 from roles.shared.program import LOADER, PROGRAM, ZIPAPP, detached_words, zipapp
-from rollout.applying import Run
 from rollout.errors import OperatorError
 from rollout.flag_catalogue import catalogue, revealed
 from rollout.inventory import Environment, Host
+from rollout.outcome import Run
 from rollout.secret import Secret
 from rollout.ssh import Connections
 

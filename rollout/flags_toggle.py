@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rollout import flags_host
-from rollout.applying import Run
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
 from rollout.errors import OperatorError
@@ -23,6 +22,7 @@ from rollout.flags_drift import judged
 from rollout.flags_edit import Toggle
 from rollout.flags_host import HostRefusedError
 from rollout.inventory import Environment, Host
+from rollout.outcome import Run
 from rollout.parallel import each
 from rollout.ssh import Connections
 

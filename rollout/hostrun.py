@@ -1,4 +1,4 @@
-"""One run of ``deploy.py`` on one host, seen from the command: start the engine, follow its events."""
+"""Runs of ``deploy.py``, seen from the command: start the engine, follow its events host by host."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rollout.children import following
+from rollout.handover import handed_over
 from rollout.inventory import Environment, Host
-from rollout.wire import marked
+from rollout.parallel import each
 
 ROOT = Path(__file__).resolve().parent.parent
 Progress = Callable[[str], None]
@@ -47,72 +49,108 @@ class HostRun:
     log: list[str] = field(default_factory=list)
 
 
-def run_deploy(
-    environment: Environment,
-    host: Host,
-    overrides: Mapping[str, Any],
-    *,
-    dry: bool,
-    progress: Progress,
-) -> HostRun:
-    """Run ``deploy.py`` on one host and follow it to its end.
+@dataclass(frozen=True)
+class Deploy:
+    """One host's run of ``deploy.py``.
+
+    Args:
+        host: the host.
+        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
+        progress: called with the name of each step as it begins.
+    """
+
+    host: Host
+    overrides: Mapping[str, Any]
+    progress: Progress
+
+
+def run_deploys(
+    environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
+) -> list[HostRun]:
+    """Run ``deploy.py`` on hosts and follow each to its end.
 
     Args:
         environment: the environment.
-        host: one of its hosts.
-        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
+        deploys: what to run on which of its hosts.
         dry: only prepare, and say what would change.
-        progress: called with the name of each step as it begins.
+        at_once: on how many hosts at the same time, at most.
 
     Returns:
-        What happened; a failure is in it, not raised.
+        What happened, in the order of the deploys; a failure is in it, not raised.
 
     Raises:
         KeyboardInterrupt: the operator interrupted; the engine is ended, and what the host program
             had begun goes on by itself.
     """
-    outcome = HostRun(host.name)
-    arguments = [sys.executable, "-m", "rollout.engine", *(["--dry"] if dry else [])]
-    # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
+    pipes = [os.pipe() for _ in deploys]
+    request = {
+        "environment": handed_over(replace(environment, hosts=tuple(one.host for one in deploys))),
+        "deploys": [
+            {"host": one.host.name, "overrides": dict(one.overrides), "events": writing}
+            for one, (_, writing) in zip(deploys, pipes, strict=True)
+        ],
+        "dry": dry,
+        "at_once": at_once,
+    }
     with (
+        ExitStack() as streams,
         tempfile.TemporaryFile("w+") as trouble,
-        subprocess.Popen(
-            arguments,
-            cwd=ROOT,
-            env={**os.environ, "PYINFRA_PROGRESS": "off"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=trouble,
-            text=True,
-            start_new_session=True,
-        ) as child,
+        started_engine(trouble, [writing for _, writing in pipes]) as child,
         following(child),
     ):
-        assert child.stdin and child.stdout
-        child.stdin.write(json.dumps(request_for(environment, host, overrides)))
+        events = [streams.enter_context(os.fdopen(reading)) for reading, _ in pipes]
+        for _, writing in pipes:
+            os.close(writing)
+        assert child.stdin
+        child.stdin.write(json.dumps(request))
         child.stdin.close()
-        for line in child.stdout:
-            take_event(outcome, json.loads(line), progress)
+        pairs = list(zip(deploys, events, strict=True))
+        runs = each(pairs, lambda pair: followed(*pair), len(pairs))
         child.wait()
-        if child.returncode != 0 and not outcome.failure:
-            trouble.seek(0)
-            said = "; ".join(outcome.log[-3:]) or trouble.read().strip()[-2000:]
-            outcome.failure = said or "the engine ended without a word"
-    outcome.succeeded = child.returncode == 0 and not outcome.failure
+        trouble.seek(0)
+        last_words = trouble.read().strip()[-2000:]
+    for one in runs:
+        if not one.succeeded and not one.failure:
+            one.failure = "; ".join(one.log[-3:]) or last_words or "the engine ended without a word"
+    return runs
+
+
+def started_engine(trouble: IO[str], events: Sequence[int]) -> subprocess.Popen[str]:
+    """The engine, waiting for its request.
+
+    Args:
+        trouble: where its last words go.
+        events: the descriptors that it writes to.
+    """
+    # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
+    return subprocess.Popen(
+        [sys.executable, "-m", "rollout.engine"],
+        cwd=ROOT,
+        env={**os.environ, "PYINFRA_PROGRESS": "off"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=trouble,
+        text=True,
+        start_new_session=True,
+        pass_fds=events,
+    )
+
+
+def followed(deploy: Deploy, events: Iterable[str]) -> HostRun:
+    """What happened on a host, from its events.
+
+    Args:
+        deploy: what runs there.
+        events: its lines; no other is waited for after the one that says how it ended.
+    """
+    outcome = HostRun(deploy.host.name)
+    for line in events:
+        event = json.loads(line)
+        take_event(outcome, event, deploy.progress)
+        if event["event"] == "ended":
+            outcome.succeeded = event["succeeded"] and not outcome.failure
+            break
     return outcome
-
-
-def request_for(
-    environment: Environment, host: Host, overrides: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the engine reads on standard input: the host, its secrets marked."""
-    return {
-        "environment": environment.name,
-        "name": host.name,
-        "groups": list(host.groups),
-        "settings": marked(host.settings),
-        "overrides": dict(overrides),
-    }
 
 
 def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from rollout.checks import FAILED, FOUND, NOT_CHECKED, Check, VerificationResult
 from rollout.errors import OperatorError
-from rollout.verification import FAILED, FOUND, NOT_CHECKED, Check, VerificationResult
 
 # XML 1.0 can't hold these, not even escaped; a log may.
 UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -9,10 +9,9 @@ from typing import Any
 from rollout import moving
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
-from rollout.hostrun import HostRun, run_deploy
+from rollout.hostrun import Deploy, HostRun, run_deploys
 from rollout.inventory import Environment, Host
 from rollout.moving import Move
-from rollout.parallel import each
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
 # Exit codes with which the host program answers: nothing to do, changes, refused.
@@ -50,24 +49,62 @@ def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress)
         hosts: which of its hosts, in rollout order.
         shown: where progress goes.
     """
-
     running = moving.ask_hosts(environment, shown)
+    looks = look_at(environment, hosts, running, shown)
+    return plans_of(environment, hosts, running, looks)
 
-    def plan_one(host: Host) -> HostPlan:
+
+def plans_of(
+    environment: Environment,
+    hosts: Sequence[Host],
+    running: moving.Running,
+    looks: Sequence[HostRun],
+) -> list[HostPlan]:
+    """The plans that a look at hosts amounts to, moves of companies included."""
+    return [
+        with_moves(host_plan(look), environment.name, *moves_in(hosts, host, running))
+        for host, look in zip(hosts, looks, strict=True)
+    ]
+
+
+def look_at(
+    environment: Environment, hosts: Sequence[Host], running: moving.Running, shown: Progress
+) -> list[HostRun]:
+    """Prepare the deploy on every host, several at once, and change nothing.
+
+    Args:
+        environment: the environment.
+        hosts: which of its hosts, in rollout order.
+        running: which companies run where.
+        shown: where progress goes.
+
+    Returns:
+        What each host answered, in the order of the hosts.
+    """
+
+    def looking(host: Host) -> Deploy:
+        _, leaving = moves_in(hosts, host, running)
         progress = shown.of(host.name)
         progress.step("looking at what is there")
-        earlier = {one.name for one in hosts[: hosts.index(host)]}
-        moves = moving.moves_to(host, running)
-        leaving = [move for move in moves if move.source in earlier]
         overrides = {
             "released": moving.released(host, running, leaving),
             "others_answered": moving.others_answered(host, running),
         }
-        run = run_deploy(environment, host, overrides, dry=True, progress=progress.detail)
-        progress.ended()
-        return with_moves(host_plan(run), environment.name, moves, leaving)
+        return Deploy(host, overrides, progress.detail)
 
-    return each(hosts, plan_one, AT_ONCE)
+    runs = run_deploys(environment, list(map(looking, hosts)), dry=True, at_once=AT_ONCE)
+    for host in hosts:
+        shown.of(host.name).ended()
+    return runs
+
+
+def moves_in(
+    hosts: Sequence[Host], host: Host, running: moving.Running
+) -> tuple[list[Move], list[Move]]:
+    """The moves to a host, and those of them whose source is rolled out before it."""
+    earlier = {one.name for one in hosts[: hosts.index(host)]}
+    moves = moving.moves_to(host, running)
+    return moves, [move for move in moves if move.source in earlier]
 
 
 def with_moves(

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Console
 
+from rollout.checks import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
 from rollout.console import table
 from rollout.inventory import Environment
 from rollout.planning import HostPlan
 from rollout.reporting import HostReport, Report
-from rollout.verification import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
 
 
 def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollout.applying import ARCHIVE, PRUNE, REMOVE, SWITCH, HostOutcome, Outcome
-from rollout.verification import FAILED, FOUND, NOT_CHECKED, PASSED
+from rollout.checks import FAILED, FOUND, NOT_CHECKED, PASSED
+from rollout.one_host import ARCHIVE, PRUNE, REMOVE, SWITCH
+from rollout.outcome import HostOutcome, Outcome
 
 REPORTS = Path(__file__).resolve().parent.parent / ".rollout" / "reports"
 

@@ -8,16 +8,21 @@ they belong to `rollout verify` and to the whole-rollout tests.
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rollout.batches import AT_ONCE
 from rollout.errors import OperatorError
-from rollout.inventory import Host
+from rollout.handover import taken_over
+from rollout.inventory import Host, load
 
 from .declared import Declared
 from .reporting import Reporter
+from .side_by_side import SideBySide
 from .suite import Suite
 from .target import Target
 
@@ -30,7 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("an environment's hosts")
     group.addoption("--environment", metavar="NAME", help="whose hosts to check")
     group.addoption("--only", metavar="CONCERN", help="one file of checks: disk for test_disk.py")
-    group.addoption("--report-to", type=int, metavar="FD", help="JSON lines to this descriptor")
+    handed = "for `rollout verify`: the environment as it was loaded, from this descriptor"
+    group.addoption("--environment-from", type=int, metavar="FD", help=handed)
+    reports = "for `rollout verify`: JSON lines, each host's to a descriptor, in their order"
+    group.addoption("--report-to", metavar="FD,FD…", help=reports)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,13 +50,26 @@ def pytest_configure(config: pytest.Config) -> None:
     if environment is None:
         return
     only_hosts = (config.getoption("hosts") or "").split(",")
+    handed = config.getoption("--environment-from")
     try:
-        suite = Suite(environment, [name for name in only_hosts if name])
+        loaded = load(environment) if handed is None else taken_over(_read(handed))
+        suite = Suite(loaded, [name for name in only_hosts if name])
     except OperatorError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SUITE] = suite
     config.add_cleanup(suite.close)
-    config.pluginmanager.register(Reporter(suite, config.getoption("--report-to")))
+    reporter = Reporter(suite)
+    config.pluginmanager.register(reporter)
+    if config.getoption("--report-to"):
+        numbers = map(int, config.getoption("--report-to").split(","))
+        names = [host.name for host in suite.hosts]
+        descriptors = dict(zip(names, numbers, strict=True))
+        config.pluginmanager.register(SideBySide(reporter, descriptors, AT_ONCE))
+
+
+def _read(descriptor: int) -> dict[str, Any]:
+    with os.fdopen(descriptor) as handed:
+        return dict(json.load(handed))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,15 +1,13 @@
 """The outcome of each check: passed, failed or not checked; with the host's own log when it failed.
 
-Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/verification.py`).
+Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/suite_run.py`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Generator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import pytest
 
@@ -45,19 +43,23 @@ class Reporter:
 
     Args:
         suite: the environment under check.
-        descriptor: an open file descriptor for the JSON lines; None for none.
     """
 
-    def __init__(self, suite: Suite, descriptor: int | None) -> None:
+    def __init__(self, suite: Suite) -> None:
         self._suite = suite
-        self._descriptor = descriptor
-        self._began = time.monotonic()
+        self._out: TextIO | None = None
         self._lines: dict[str, dict[str, Any]] = {}
         self._logs_shown: set[str] = set()
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Tell how many checks are coming."""
-        self._write({"event": "planned", "count": len(session.items)})
+    def begin(self, out: TextIO, count: int) -> None:
+        """Write the JSON lines from here on, and first how many checks are coming.
+
+        Args:
+            out: where they go.
+            count: how many.
+        """
+        self._out = out
+        self._write({"event": "planned", "count": count})
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -80,12 +82,12 @@ class Reporter:
             self._write({"event": "check", **self._lines.pop(item.nodeid)})
         return report
 
-    def pytest_sessionfinish(self) -> None:
-        """Tell that every check was made."""
-        seconds = round(time.monotonic() - self._began, 3)
+    def end(self) -> None:
+        """Tell that every check was made, and leave the hosts."""
         commands = self._suite.commands
         cost = self._suite.command_ms()
-        self._write({"event": "end", "seconds": seconds, "commands": commands, "command_ms": cost})
+        self._suite.close()
+        self._write({"event": "end", "commands": commands, "command_ms": cost})
 
     def _log_of(self, host_name: str) -> str:
         """The end of a host's log, for the first of its failures; the others have the same one."""
@@ -102,19 +104,24 @@ class Reporter:
         return mask(text, self._suite.secrets)
 
     def _write(self, line: dict[str, Any]) -> None:
-        if self._descriptor is not None:
-            os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        if self._out is not None:
+            self._out.write(json.dumps(line) + "\n")
+
+
+def host_of(item: pytest.Item) -> str:
+    """The name of the host that a check looks at; empty for one that looks at none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params["target"].name) if callspec else ""
 
 
 def _line(item: pytest.Item) -> dict[str, Any]:
     """What is known of a check before it ran."""
     function = getattr(item, "function", None)
     says = (getattr(function, "__doc__", None) or item.name).strip().splitlines()[0]
-    callspec = getattr(item, "callspec", None)
     return {
         "check": getattr(item, "originalname", None) or item.name,
         "concern": item.path.stem.removeprefix("test_"),
-        "host": callspec.params["target"].name if callspec else "",
+        "host": host_of(item),
         "says": says,
         "outcome": "passed",
         "reason": "",

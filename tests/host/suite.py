@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 
 from rollout.errors import OperatorError
-from rollout.inventory import Environment, Host, load
+from rollout.inventory import Environment, Host
 from rollout.ssh import Connections
 
 from .declared import Declared
@@ -17,19 +18,23 @@ class Suite:
     """One run of the checks.
 
     Args:
-        environment: its name.
+        environment: the environment.
         only_hosts: names of the hosts to look at; empty for all.
 
     Raises:
-        OperatorError: the environment has mistakes, or has no such host.
+        OperatorError: the environment has no such host.
     """
 
-    def __init__(self, environment: str, only_hosts: Sequence[str] = ()) -> None:
-        self.environment: Environment = load(environment)
+    def __init__(self, environment: Environment, only_hosts: Sequence[str] = ()) -> None:
+        self.environment = environment
         named = tuple(self.environment.host(name) for name in only_hosts)
         self.hosts: tuple[Host, ...] = named or self.environment.hosts
-        self.connections = Connections()
         self._targets: dict[str, Target | OperatorError] = {}
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The shared SSH connections, of the process that first asks for them."""
+        return Connections()
 
     def hosts_in(self, *groups: str) -> list[Host]:
         """The hosts to look at that are in any of these groups."""

@@ -15,12 +15,13 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from rollout import answers
+from rollout.checks import Check, VerificationResult
 from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host, environment_names
 from rollout.junit import write_junit
 from rollout.planning import HostPlan
 from rollout.reporting import HostReport, Report
-from rollout.verification import Check, VerificationResult, verify
+from rollout.verification import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

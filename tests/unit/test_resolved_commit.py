@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from rollout.applying import SWITCH, HostOutcome, commits_of, has_switched, revision_of
+from rollout.applying import commits_of, revision_of
 from rollout.hostrun import HostRun, take_event
 from rollout.inventory import DATABASE, SERVICE, Host
+from rollout.one_host import SWITCH, has_switched
+from rollout.outcome import HostOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 REVISION = {"service_repository": "git", "service_revision": "main"}

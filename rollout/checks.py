@@ -1,0 +1,117 @@
+"""What checks of hosts found: one by one, and together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PASSED = "passed"
+FAILED = "failed"
+NOT_CHECKED = "not checked"
+# Something is wrong there that no rollout makes, worsens or mends: it stops none.
+FOUND = "found"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one host.
+
+    Args:
+        check: the name of its function.
+        concern: its file: ``disk`` for ``test_disk.py``.
+        host: the host that was looked at.
+        says: what breaks in production when it fails.
+        outcome: ``passed``, ``failed``, ``not checked`` or ``found``.
+        reason: what was found, or why it can't be known; empty when it passed.
+        log: the end of the host's own log, when it failed; secrets are masked.
+        seconds: how long it took.
+    """
+
+    check: str
+    concern: str
+    host: str
+    says: str
+    outcome: str
+    reason: str
+    log: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class VerificationResult:
+    """What a run of the checks found.
+
+    Args:
+        environment: whose hosts were looked at.
+        checks: every check in the order in which they ran.
+        seconds: wall time of all of them, connecting included.
+        commands: how many commands were run on the hosts.
+        command_ms: milliseconds that a command cost which did nothing, over the shared connection:
+            the median of some, on the dearest host; None where no host was reached.
+    """
+
+    environment: str
+    checks: tuple[Check, ...]
+    seconds: float
+    commands: int
+    command_ms: float | None
+
+    @property
+    def passed(self) -> int:
+        """How many passed."""
+        return self._count(PASSED)
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return self._count(FAILED)
+
+    @property
+    def not_checked(self) -> int:
+        """How many could not be checked; never part of the passed ones."""
+        return self._count(NOT_CHECKED)
+
+    @property
+    def found(self) -> int:
+        """How many found what a rollout neither makes nor mends; never part of the passed ones."""
+        return self._count(FOUND)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing failed and nothing was found, else 1."""
+        return 1 if self.failed or self.found else 0
+
+    def with_outcome(self, outcome: str) -> list[Check]:
+        """The checks that ended so, in order."""
+        return [check for check in self.checks if check.outcome == outcome]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data, for ``rollout verify --json`` and the history."""
+        return {
+            "environment": self.environment,
+            "passed": self.passed,
+            "failed": self.failed,
+            "not_checked": self.not_checked,
+            "found": self.found,
+            "seconds": self.seconds,
+            "commands": self.commands,
+            "command_ms": self.command_ms,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+    def _count(self, outcome: str) -> int:
+        return Counter(check.outcome for check in self.checks)[outcome]
+
+
+def merged(environment: str, found: Sequence[VerificationResult]) -> VerificationResult:
+    """One result of those of several hosts, which were checked at the same time."""
+    costs = [result.command_ms for result in found if result.command_ms is not None]
+    return VerificationResult(
+        environment,
+        tuple(check for result in found for check in result.checks),
+        max((result.seconds for result in found), default=0.0),
+        sum(result.commands for result in found),
+        max(costs, default=None),
+    )

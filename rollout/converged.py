@@ -1,0 +1,60 @@
+"""A first look at all hosts at once: is there anything to do at all?
+
+A rollout that has nothing to change needs no order, no barrier and no engine for each host: every host is
+asked what it would change, side by side, and where none would change anything all are verified. A host
+that has something to do, would refuse or can't be asked is none of this module's business: then every
+host goes through the whole procedure, in order, and is asked again when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rollout import moving
+from rollout.checks import VerificationResult
+from rollout.console import Progress
+from rollout.hostrun import HostRun
+from rollout.inventory import Environment, Host
+from rollout.planning import NOTHING_TO_DO, exit_code, look_at, plans_of
+from rollout.verification import verify_hosts
+
+
+@dataclass(frozen=True)
+class Converged:
+    """A host that has nothing to do.
+
+    Args:
+        look: what it answered when it was asked what would change.
+        verification: what the checks found on it after that.
+    """
+
+    look: HostRun
+    verification: VerificationResult
+
+
+def converged(
+    environment: Environment, hosts: Sequence[Host], running: moving.Running, shown: Progress
+) -> dict[str, Converged]:
+    """Look whether any host has anything to do; where none has, verify them all.
+
+    Args:
+        environment: the environment.
+        hosts: which of its hosts, in rollout order.
+        running: which companies run where.
+        shown: where progress goes.
+
+    Returns:
+        By host, what was seen; empty where any of them has something to do or could not be asked.
+
+    Raises:
+        OperatorError: the checks did not come to their end.
+    """
+    looks = look_at(environment, hosts, running, shown)
+    if exit_code(plans_of(environment, hosts, running, looks)) != NOTHING_TO_DO:
+        return {}
+    found = verify_hosts(environment, hosts, shown=shown.of)
+    return {
+        host.name: Converged(look, verification)
+        for host, look, verification in zip(hosts, looks, found, strict=True)
+    }
