@@ -27,6 +27,7 @@ _SESSION_STORE: dict[str, Callable[[int, int], list[str]]] = {
 #: By name, on the lab's hosts, which need root: each takes rounds.
 _ROLLOUTS: dict[str, Callable[[int], list[str]]] = {
     "converged": converged_rollout.compare,
+    "converged-five": converged_rollout.compare_five,
     "without-service": without_service.compare,
     "bare": bare_host.compare,
     "remote-commands": remote_commands.compare,

@@ -1,7 +1,8 @@
 """A rollout that has nothing to change, against an Ansible playbook that describes the same states.
 
 Start-up is counted on both sides, and the runs are interleaved. Ansible has pipelining and
-ControlPersist; its connections stay open between its runs, which is to its advantage.
+ControlPersist; its connections stay open between its runs, which is to its advantage. Both sides run
+from compiled Python files, as an operator's machine has them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.lab_commands import ROOT, converged, program, row, seconds_of
+from bench.lab_commands import ROOT, converged, converged_five, program, row, seconds_of
 from lab import hosts
 
-HOST = "wa-1"
+HOST, FIVE = "wa-1", "lab-five"
 
 
 def compare(rounds: int) -> list[str]:
@@ -29,15 +30,12 @@ def compare(rounds: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder, hosts.hold():
         converged()
         count = Path(folder) / "count"
-        zipapp = Path(folder) / "hostswitch.pyz"
-        subprocess.run(
-            [sys.executable, "-m", "hostswitch.build", str(zipapp)], check=True, cwd=ROOT
-        )
+        zipapp = host_program(folder)
         counting = {"BENCH_COUNT": str(count)}
         ours, plain, playbook, command = [], [], [], []
         for _ in range(rounds):
             ours.append(seconds_of(pyinfra(), counting))
-            playbook.append(seconds_of(ansible(), {"BENCH_ZIPAPP": str(zipapp)}))
+            playbook.append(seconds_of(ansible("lab", "--limit", HOST), zipapp))
             plain.append(seconds_of(pyinfra(), {**counting, "BENCH_AS_IT_COMES": "1"}))
             command.append(seconds_of([program("rollout"), "apply", "lab", "--host", HOST]))
         trips = count.read_text()
@@ -50,13 +48,46 @@ def compare(rounds: int) -> list[str]:
     ]
 
 
+def compare_five(rounds: int) -> list[str]:
+    """Time the look that ``rollout apply`` takes at five hosts, and all of it, beside the playbook.
+
+    The look asks each host for every state that the playbook describes, and the database's host for
+    its own; where nothing differs, ``apply`` adds the verification and nothing else.
+
+    Args:
+        rounds: how often each side runs.
+
+    Returns:
+        The table's rows.
+    """
+    with tempfile.TemporaryDirectory() as folder, hosts.hold():
+        converged_five()
+        zipapp = host_program(folder)
+        look, playbook, command = [], [], []
+        for _ in range(rounds):
+            look.append(seconds_of([program("rollout"), "plan", FIVE]))
+            playbook.append(seconds_of(ansible(FIVE), zipapp))
+            command.append(seconds_of([program("rollout"), "apply", FIVE]))
+    return [
+        row("converged, 5 hosts: every state asked (`rollout plan`); playbook", look, playbook),
+        row("the same and about 100 checks a host (`rollout apply`); playbook", command, playbook),
+    ]
+
+
 def pyinfra() -> list[str]:
     """pyinfra's own command, as the README shows it."""
     words = ["inventory/lab.py", "bench/deploy_counted.py", "--limit", HOST, "-y"]
     return [program("pyinfra"), *words]
 
 
-def ansible() -> list[str]:
-    """The playbook, on the same host."""
-    words = ["-i", "inventory/lab.yml", "bench/ansible/rollout.yml", "--limit", HOST]
-    return [program("ansible-playbook"), *words]
+def ansible(environment: str, *words: str) -> list[str]:
+    """The playbook, on the hosts of an environment; five at once, which is Ansible's default."""
+    playbook = ["-i", f"inventory/{environment}.yml", "bench/ansible/rollout.yml"]
+    return [program("ansible-playbook"), *playbook, *words]
+
+
+def host_program(folder: str) -> dict[str, str]:
+    """The host program, built for the playbook, which copies it: the environment that names it."""
+    zipapp = Path(folder) / "hostswitch.pyz"
+    subprocess.run([sys.executable, "-m", "hostswitch.build", str(zipapp)], check=True, cwd=ROOT)
+    return {"BENCH_ZIPAPP": str(zipapp)}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from rollout import moving
 from rollout.batches import AT_ONCE, batches
 from rollout.console import Progress
 from rollout.converged import converged
@@ -43,8 +42,7 @@ def apply_environment(
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
 
-    running = moving.ask_hosts(environment, shown)
-    as_declared = converged(environment, hosts, running, shown)
+    running, as_declared = converged(environment, hosts, shown)
     resolved: dict[Revision, str] = {}
 
     def apply_one(host: Host) -> HostOutcome:

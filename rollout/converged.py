@@ -16,7 +16,7 @@ from rollout.checks import VerificationResult
 from rollout.console import Progress
 from rollout.hostrun import HostRun
 from rollout.inventory import Environment, Host
-from rollout.planning import NOTHING_TO_DO, exit_code, look_at, plans_of
+from rollout.planning import NOTHING_TO_DO, asked_after, exit_code, first_look, plans_of
 from rollout.verification import verify_hosts
 
 
@@ -34,27 +34,28 @@ class Converged:
 
 
 def converged(
-    environment: Environment, hosts: Sequence[Host], running: moving.Running, shown: Progress
-) -> dict[str, Converged]:
+    environment: Environment, hosts: Sequence[Host], shown: Progress
+) -> tuple[moving.Running, dict[str, Converged]]:
     """Look whether any host has anything to do; where none has, verify them all.
 
     Args:
         environment: the environment.
         hosts: which of its hosts, in rollout order.
-        running: which companies run where.
         shown: where progress goes.
 
     Returns:
-        By host, what was seen; empty where any of them has something to do or could not be asked.
+        Which companies run where, as far as it had to be asked; and by host what was seen, empty where
+        any has something to do or could not be asked.
 
     Raises:
         OperatorError: the checks did not come to their end.
     """
-    looks = look_at(environment, hosts, running, shown)
+    looks = first_look(environment, hosts, shown)
+    running = asked_after(environment, hosts, looks, shown)
     if exit_code(plans_of(environment, hosts, running, looks)) != NOTHING_TO_DO:
-        return {}
+        return running, {}
     found = verify_hosts(environment, hosts, shown=shown.of)
-    return {
+    return running, {
         host.name: Converged(look, verification)
         for host, look, verification in zip(hosts, looks, found, strict=True)
     }

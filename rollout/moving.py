@@ -53,6 +53,12 @@ def ask_hosts(environment: Environment, shown: Progress) -> Running:
     return {host.name: found for host, found in zip(services, answers, strict=True)}
 
 
+def not_asked(environment: Environment) -> Running:
+    """What is known before any service host was asked; nothing where there is only one."""
+    services = environment.in_group(SERVICE)
+    return dict.fromkeys((host.name for host in services), None) if len(services) > 1 else {}
+
+
 def companies_on(environment: Environment, host: Host) -> Collection[str] | None:
     """The companies that a host's service is set to run; None if it can't be asked."""
     with Connections() as connections:

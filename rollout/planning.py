@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from rollout import moving
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
 from rollout.hostrun import Deploy, HostRun, run_deploys
-from rollout.inventory import Environment, Host
+from rollout.inventory import SERVICE, Environment, Host
 from rollout.moving import Move
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
@@ -44,14 +45,45 @@ class HostPlan:
 def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostPlan]:
     """Ask each host, read-only, what would change.
 
+    What the others run decides nothing but refusals, so only a host that refuses is asked again when
+    they have been asked.
+
     Args:
         environment: the environment.
         hosts: which of its hosts, in rollout order.
         shown: where progress goes.
     """
-    running = moving.ask_hosts(environment, shown)
-    looks = look_at(environment, hosts, running, shown)
+    looks = first_look(environment, hosts, shown)
+    running = asked_after(environment, hosts, looks, shown)
+    plans = plans_of(environment, hosts, running, looks)
+    refusing = {plan.host for plan in plans if plan.refusals} if running else set()
+    again = [host for host in hosts if host.name in refusing]
+    if again:
+        overrides = partial(overrides_of, hosts, running)
+        anew = {look.host: look for look in look_at(environment, again, overrides, shown)}
+        looks = [anew.get(look.host, look) for look in looks]
     return plans_of(environment, hosts, running, looks)
+
+
+def first_look(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostRun]:
+    """Prepare the deploy on every host, several at once, before any is asked what it runs."""
+    unasked = moving.not_asked(environment)
+    return look_at(environment, hosts, partial(overrides_of, hosts, unasked), shown)
+
+
+def asked_after(
+    environment: Environment, hosts: Sequence[Host], looks: Sequence[HostRun], shown: Progress
+) -> moving.Running:
+    """Which companies run where: asked of every service host, unless the looks say it.
+
+    Where every service host was looked at and has nothing to do, each runs what is declared for it,
+    and no company is declared twice: there is nothing to ask.
+    """
+    everywhere = {host.name for host in environment.in_group(SERVICE)}
+    seen = {host.name for host in hosts}
+    if everywhere <= seen and exit_code(plans_of(environment, hosts, {}, looks)) == NOTHING_TO_DO:
+        return {}
+    return moving.ask_hosts(environment, shown)
 
 
 def plans_of(
@@ -68,14 +100,17 @@ def plans_of(
 
 
 def look_at(
-    environment: Environment, hosts: Sequence[Host], running: moving.Running, shown: Progress
+    environment: Environment,
+    hosts: Sequence[Host],
+    overrides: Callable[[Host], dict[str, Any]],
+    shown: Progress,
 ) -> list[HostRun]:
-    """Prepare the deploy on every host, several at once, and change nothing.
+    """Prepare the deploy on hosts, several at once, and change nothing.
 
     Args:
         environment: the environment.
-        hosts: which of its hosts, in rollout order.
-        running: which companies run where.
+        hosts: which of its hosts.
+        overrides: what a host is told of the others.
         shown: where progress goes.
 
     Returns:
@@ -83,19 +118,29 @@ def look_at(
     """
 
     def looking(host: Host) -> Deploy:
-        _, leaving = moves_in(hosts, host, running)
         progress = shown.of(host.name)
         progress.step("looking at what is there")
-        overrides = {
-            "released": moving.released(host, running, leaving),
-            "others_answered": moving.others_answered(host, running),
-        }
-        return Deploy(host, overrides, progress.detail)
+        return Deploy(host, overrides(host), progress.detail)
 
     runs = run_deploys(environment, list(map(looking, hosts)), dry=True, at_once=AT_ONCE)
     for host in hosts:
         shown.of(host.name).ended()
     return runs
+
+
+def overrides_of(hosts: Sequence[Host], running: moving.Running, host: Host) -> dict[str, Any]:
+    """What a host is told of the others.
+
+    Args:
+        hosts: those that are rolled out, in order.
+        running: which companies run where.
+        host: which of them.
+    """
+    _, leaving = moves_in(hosts, host, running)
+    return {
+        "released": moving.released(host, running, leaving),
+        "others_answered": moving.others_answered(host, running),
+    }
 
 
 def moves_in(

@@ -6,15 +6,11 @@ of this checkout, whose settings and inventory are what changes.
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -22,10 +18,10 @@ from ruamel.yaml import YAML
 from lab import hosts, profiles
 from lab.service_install import APP_DIR
 from tests.lab import rig
+from tests.lab.checkouts import copied, rollout, service, sh, unwrapped
 
 # Images of a second Debian and two cut-overs: more minutes than the ordinary form has left.
 pytestmark = rig.only_in_soak
-SEVERAL = replace(hosts.HERE, environment="lab-several")
 STRANGER = f"{APP_DIR}/baileys_sessions/company_962302/strange-thing-1.json"
 NODE_20 = "/usr/local/lib/node_modules/node-linux-* /usr/local/bin/node"
 OWN_NPM = "/usr/local/lib/node_modules/npm /usr/local/bin/npm /usr/local/bin/npx"
@@ -39,32 +35,13 @@ def checkout(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     # As Debian 12 comes: its own Node.js is 18, and the rollout has to bring another.
     sh("wa-2", f"rm -rf {NODE_20} {OWN_NPM}")
     assert sh("wa-2", "node --version").startswith("v18.")
-    copy = tmp_path_factory.mktemp("checkout") / "own"
-    left_out = shutil.ignore_patterns(".venv", ".git", ".*cache", ".rollout", "node_modules")
-    shutil.copytree(rig.ROOT, copy, ignore=left_out)
+    copy = copied(tmp_path_factory.mktemp("checkout") / "own")
     settings = copy / "group_vars/lab/settings.yml"
     settings.write_text(
         settings.read_text().replace("remove_after_days: 0", "remove_after_days: 11")
     )
     yield copy
     hosts.reset(place=hosts.HERE)
-
-
-def sh(host: str, command: str) -> str:
-    """Run a shell command as root on a host."""
-    return hosts.get(host, place=SEVERAL).run(command, sudo=True).stdout.decode()
-
-
-def rollout(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The operator's command in that checkout."""
-    return subprocess.run(
-        [sys.executable, "-m", "rollout.cli", *words],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
 
 
 def inventory(checkout: Path, **companies: list[str]) -> None:
@@ -78,12 +55,6 @@ def inventory(checkout: Path, **companies: list[str]) -> None:
         there = services.setdefault(host, {"ansible_host": f"{address}.9{host[-1]}"})
         there["companies"] = declared
     YAML().dump(tree, path)
-
-
-def service(host: str) -> dict[str, Any]:
-    """What the service on a host answers."""
-    command = f"python3 - 30 <<'END'\n{rig.STATUS}\nEND"
-    return dict(json.loads(sh(host, command)))
 
 
 def test_a_barrier_that_refuses_leaves_all_others_untouched(checkout: Path) -> None:
@@ -142,11 +113,6 @@ def test_what_is_set_aside_has_a_date_and_is_no_change(checkout: Path) -> None:
     assert len(re.findall(r"removal due \d{4}-\d\d-\d\d", unwrapped(plan.stdout))) == 2 * SET_ASIDE
     shown = rollout(checkout, "status", "lab-several", "--json")
     assert len(re.findall(r"removal due \d{4}-\d\d-\d\d", shown.stdout)) == 2 * SET_ASIDE
-
-
-def unwrapped(text: str) -> str:
-    """What was printed, on one line."""
-    return " ".join(text.split())
 
 
 def test_a_company_that_moves_is_never_on_two_hosts(checkout: Path) -> None:

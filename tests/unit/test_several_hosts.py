@@ -49,13 +49,13 @@ def test_databases_then_the_schema_host_alone_then_the_rest(
 
 
 INTERRUPTED = """
-    import subprocess, sys
+    import os, subprocess, sys
     from rollout.children import following
     from rollout.parallel import each
 
     def act(seconds):
         with subprocess.Popen(["sleep", seconds], start_new_session=True) as child, following(child):
-            print(child.pid, flush=True)
+            os.write(1, b"%d\\n" % child.pid)  # in one piece: two threads print
             child.wait()
 
     each(["61", "62", "63"], act, 2)
