@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 
 import pytest
 
@@ -52,7 +53,7 @@ class SideBySide:
     def _check(self, items: Sequence[pytest.Item], descriptor: int) -> int:
         with os.fdopen(descriptor, "w", buffering=1) as lines:
             self._reporter.begin(lines, len(items))
-            for item, following in zip(items, [*items[1:], None], strict=True):
+            for item, following in zip_longest(items, items[1:]):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self._reporter.end()
         return int(items[0].session.testsfailed > 0) if items else 0
