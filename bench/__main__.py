@@ -24,6 +24,8 @@ _SESSION_STORE: dict[str, Callable[[int, int], list[str]]] = {
     "after-import": after_import.compare,
     "one-company": one_company.compare,
 }
+#: Likewise, but only when asked for: it writes a million files, which takes minutes.
+_ON_REQUEST: dict[str, Callable[[int, int], list[str]]] = {"million": import_keys.compare_sizes}
 #: By name, on the lab's hosts, which need root: each takes rounds.
 _ROLLOUTS: dict[str, Callable[[int], list[str]]] = {
     "converged": converged_rollout.compare,
@@ -39,13 +41,16 @@ def main() -> None:
     """Run the comparisons that were named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = ", ".join([*_SESSION_STORE, *_ROLLOUTS])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}; all by default")
+    also = ", ".join(_ON_REQUEST)
+    help_names = f"of {names}: all by default; or {also}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=help_names)
     parser.add_argument("--keys", type=int, default=20_000, help="session files of the company")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved runs of each side")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.names) - _SESSION_STORE.keys() - _ROLLOUTS.keys())
+    there = {**_SESSION_STORE, **_ON_REQUEST, **_ROLLOUTS}
+    unknown = sorted(set(arguments.names) - there.keys())
     if unknown:
-        parser.error(f"no such comparison: {', '.join(unknown)}; there are {names}")
+        parser.error(f"no such comparison: {', '.join(unknown)}; there are {names}, {also}")
     print("| what; beside it | ours, s | beside it, s | ratio |")
     print("| --- | --- | --- | --- |")
     for name in arguments.names or [*_SESSION_STORE, *_ROLLOUTS]:
@@ -56,7 +61,7 @@ def main() -> None:
 def _rows(name: str, keys: int, rounds: int) -> list[str]:
     if name in _ROLLOUTS:
         return _ROLLOUTS[name](rounds)
-    return _SESSION_STORE[name](keys, rounds)
+    return {**_SESSION_STORE, **_ON_REQUEST}[name](keys, rounds)
 
 
 if __name__ == "__main__":

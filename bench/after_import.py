@@ -30,10 +30,12 @@ def compare(keys: int, rounds: int) -> list[str]:
                 for what, seconds in _round(given, database, recipient).items():
                     times.setdefault(what, []).append(seconds)
     middle = {what: median(seconds) for what, seconds in times.items()}
+    removal = f"removal of {keys:,} files, proven again"
     return [
         _row(f"proof of {keys:,} keys; their import", middle["prove"], middle["import"]),
         _row(f"archive of {keys:,} files; `tar \\| zstd`", middle["archive"], middle["tar"]),
-        _row(f"removal of {keys:,} files, proven again; `rm -rf`", middle["remove"], middle["rm"]),
+        _row(f"{removal}; `rm -rf`", middle["remove"], middle["rm"]),
+        _row(f"{removal}; all files read, then `rm -rf`", middle["remove"], middle["read and rm"]),
     ]
 
 
@@ -51,16 +53,35 @@ def _round(given: Setting, database: dict[str, str], recipient: str) -> dict[str
         seconds["archive"] = seconds_of(lambda: archive.create(fd, str(out), "bench", [recipient]))
     seconds["tar"] = seconds_of(lambda: _tar(given.directory, place / "plain.tar.zst"))
     doomed = place / "copy" / given.directory.name
-    shutil.copytree(given.directory, doomed)
-    seconds["rm"] = seconds_of(lambda: subprocess.run(["rm", "-rf", doomed], check=True))
-    # With the times of the originals: they are in the archive's manifest.
-    subprocess.run(["cp", "-a", given.directory, doomed], check=True)
+    doomed.parent.mkdir(exist_ok=True)
+    _copy(given.directory, doomed)
+    seconds["rm"] = seconds_of(lambda: _delete(doomed))
+    _copy(given.directory, doomed)
+    seconds["read and rm"] = seconds_of(lambda: _read_and_delete(doomed))
+    _copy(given.directory, doomed)
     removed = act(
         "remove", database=database, directory=doomed, manifest=out / "bench.manifest.jsonl"
     )
     seconds["remove"] = removed["seconds"]
     shutil.rmtree(out)
     return seconds
+
+
+def _copy(directory: Path, doomed: Path) -> None:
+    # With the times of the originals: they are in the archive's manifest.
+    subprocess.run(["cp", "-a", directory, doomed], check=True)
+
+
+def _delete(doomed: Path) -> None:
+    subprocess.run(["rm", "-rf", doomed], check=True)
+
+
+def _read_and_delete(doomed: Path) -> None:
+    """The least that a deletion after a look at every byte can cost."""
+    # Not tar: it reads nothing when it writes to /dev/null.
+    read = ["find", str(doomed), "-type", "f", "-exec", "cat", "{}", "+"]
+    subprocess.run(read, check=True, stdout=subprocess.DEVNULL)
+    _delete(doomed)
 
 
 def _recipient(place: Path) -> str:

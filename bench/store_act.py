@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sessionstore import importing, removal
-from sessionstore.accounting import account
 from sessionstore.database import connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.manifest import read_manifest
 from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
+from sessionstore.whole import Tree
 
 
 def _import(plan: dict[str, Any]) -> None:
@@ -43,9 +44,9 @@ def _remove(plan: dict[str, Any]) -> None:
     """Prove against archive and database again, and delete."""
     parent, name = os.path.split(plan["directory"])
 
-    def objections(fd: int) -> tuple[str, ...]:
-        with scan_directory(fd, label=name) as scan:
-            decision = account(conn, scan, "live").decision
+    def objections(fd: int, tree: Tree) -> tuple[str, ...]:
+        companies = [plan["company"]]
+        decision = account_again(conn, fd, tree, name, "live", company_ids=companies).decision
         return () if decision.removable else decision.reasons
 
     manifest = read_manifest(plan["manifest"])

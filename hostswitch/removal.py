@@ -18,6 +18,7 @@ from hostswitch.ripeness import WAITING_FOR_VERIFICATION, Ripeness, judge, verif
 from sessionstore import archive, removal
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import StoreError
+from sessionstore.whole import Tree
 
 _HALF_REMOVED = ".removing"
 REMOVING = "removing"
@@ -294,12 +295,12 @@ def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int], Sequence[str]]:
+def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int, Tree], Sequence[str]]:
     """The proof made again on the open directory: its files against the database now."""
 
-    def prove_again(directory: int) -> Sequence[str]:
+    def prove_again(directory: int, tree: Tree) -> Sequence[str]:
         with rows.connect(host.plan) as connection:
-            return rows.removal_reasons(connection, directory, declared, host.plan)
+            return rows.removal_reasons(connection, directory, tree, declared, host.plan)
 
     return prove_again
 

@@ -12,8 +12,8 @@ from hostswitch.errors import HostError
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.seen import InDatabase
 from sessionstore.errors import DatabaseUnreachable
-from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
+from sessionstore.whole import Tree
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -144,14 +144,23 @@ def unaccounted(connection: Connection[Any], scan: DirectoryScan, plan: Plan) ->
 
 
 def removal_reasons(
-    connection: Connection[Any], directory: int, declared: LegacyDirectory, plan: Plan
+    connection: Connection[Any],
+    directory: int,
+    tree: Tree,
+    declared: LegacyDirectory,
+    plan: Plan,
 ) -> list[str]:
-    """Why a set-aside directory must not be deleted; empty if it may."""
-    from sessionstore import accounting
+    """Why a set-aside directory, read as this tree, must not be deleted; empty if it may."""
+    from sessionstore.second_proof import account_again
 
     acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None
-    with scan_directory(directory, label=declared.path) as scan:
-        answer = accounting.account(
-            connection, scan, declared.kind, company_ids=plan.companies, acknowledge=acknowledge
-        )
+    answer = account_again(
+        connection,
+        directory,
+        tree,
+        declared.path,
+        declared.kind,
+        company_ids=plan.companies,
+        acknowledge=acknowledge,
+    )
     return [] if answer.decision.removable else list(answer.decision.reasons)

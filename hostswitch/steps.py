@@ -186,7 +186,8 @@ def import_files(switch: Switch) -> dict[str, int]:
     with step(switch, journal.IMPORTED, imports=dict(facts.imports)) as done, ExitStack() as stack:
         connection = stack.enter_context(rows.connect(host.plan))
         for company_id, path in facts.cut_over.items():
-            with _scan_aside(switch, path) as scan:
+            # Listed only: the import reads every file itself, and the proof reads it again.
+            with _scan_aside(switch, path, contents=False) as scan:
                 record = importing.stage(
                     connection,
                     scan,
@@ -208,11 +209,11 @@ def import_files(switch: Switch) -> dict[str, int]:
 
 
 @contextmanager
-def _scan_aside(switch: Switch, path: str) -> Iterator[DirectoryScan]:
+def _scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
     with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
         descriptor = open_beneath(place, _name(switch, path))
         try:
-            with scan_directory(descriptor, label=path) as scan:
+            with scan_directory(descriptor, label=path, contents=contents) as scan:
                 yield scan
         finally:
             os.close(descriptor)

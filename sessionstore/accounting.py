@@ -155,7 +155,7 @@ def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str
     database = _credentials(row.text) if row else None
     verdict = compare(company.credentials, database) if company.credentials else None
     # Torn credentials leave a fresh identity beside the old, valuable keys: that is no empty shell.
-    unregistered = set(company.by_type) <= {"pre-key"} and any(
+    unregistered = set(company.counts.by_type) <= {"pre-key"} and any(
         problem.kind == "not registered" for problem in company.problems
     )
     if company_id is None or row is None or verdict is None:
@@ -213,21 +213,25 @@ class _Comparison:
     company: CompanyScan
     kind: str
     record: ImportRecord | None
-    _equal: set[Key] = field(default_factory=set)
+    _equal: set[str] = field(default_factory=set)
     _different: dict[Key, KeyRow] = field(default_factory=dict)
     _lids: dict[str, str] = field(default_factory=dict)
 
     def read_database(self) -> None:
-        digests = {entry.key: entry.value_sha256 for entry in self.company.files if entry.key}
+        files = {
+            key: (entry.name, entry.value_sha256)
+            for entry in self.company.files
+            if (key := entry.key)
+        }
         for row in read_rows(self.conn, self.company_id):
             key = row.key
             if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
                 self._note_lid(key.key_id, row.text)
-            if key not in digests:
+            if key not in files:
                 continue
-            mine = digests[key]
+            name, mine = files[key]
             if mine is not None and row_digest(row) == mine:
-                self._equal.add(key)
+                self._equal.add(name)
             else:
                 self._different[key] = row
 
@@ -253,6 +257,8 @@ class _Comparison:
         found = []
         with closing(self.scan.open_company(self.company)) as fd:
             for entry in self.company.files:
+                if entry.name in self._equal:
+                    continue
                 one = self._judge_file(fd, entry, context, creds)
                 if one.outcome == UNEXPLAINED and self.kind != LIVE:
                     one = Disposition(one.file, ARCHIVED, one.reason)
@@ -264,8 +270,6 @@ class _Comparison:
         self, fd: int, entry: FileEntry, context: Company, creds: CredentialsRow
     ) -> Disposition:
         path = _path(self.company, entry)
-        if entry.key in self._equal:
-            return Disposition(path, EQUAL, "")
         if entry.kind == CREDS:
             return self._judge_creds(path, entry, context, creds)
         if entry.key is None:
@@ -278,6 +282,9 @@ class _Comparison:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
+        if there and row_digest(there) == reading.value_sha256:
+            # Its value was taken from an import's record, and that was not what the file holds.
+            return Disposition(path, EQUAL, "")
         imported = self._imported(entry) if told_by_time(entry.key) else None
         file = File(path, entry.key, reading.value, entry.mtime_ns / 1e9, imported)
         return judge(file, row, context)

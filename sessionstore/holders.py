@@ -48,12 +48,13 @@ def held_open(directory_fd: int) -> tuple[Holder, ...]:
     return holders_of(directory_fd, walk(directory_fd, hashed=False))
 
 
-def holders_of(directory_fd: int, tree: Tree) -> tuple[Holder, ...]:
+def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[Holder, ...]:
     """Do as :func:`held_open` for a tree that was walked already.
 
     Args:
         directory_fd: the directory.
         tree: all that is in it.
+        leases: False asks /proc only, where the caller asks again before anything depends on it.
 
     Returns:
         One entry for each process.
@@ -74,7 +75,7 @@ def holders_of(directory_fd: int, tree: Tree) -> tuple[Holder, ...]:
             continue
         if how:
             found.append(Holder(int(name), _command(name), how))
-    if closed and not found:
+    if closed and leases and not found:
         found.extend(_by_leases(directory_fd, tree, closed))
     return tuple(sorted(found))
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from sessionstore.database import Connection, company_state, lock_company, transaction
 from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
-from sessionstore.files import CREDS, KEY, FileEntry
-from sessionstore.grammar import CREDENTIALS, is_company_id
+from sessionstore.files import CREDS, regular_files
+from sessionstore.grammar import CREDENTIALS, decode, is_company_id
 from sessionstore.lineage import credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
 from sessionstore.reading import BadFile, Reading, read_session_file
@@ -59,6 +59,10 @@ _FILES = (
     "COPY whatsapp_import_files"
     " (import_id, file_name, key_type, key_id, file_sha256, value_sha256) FROM STDIN"
 )
+
+
+#: Lines for whatsapp_keys, and those for whatsapp_import_files.
+_Batch = tuple[list[str], list[str]]
 
 
 class _RolledBack(Exception):
@@ -145,7 +149,6 @@ def _import(
     lock_company(conn, company_id)
     _refuse_unless_absent(conn, company_id)
     _forget_withdrawn(conn, import_id)
-    keys = company.files.count_of(KEY)
     with closing(scan.open_company(company)) as fd:
         creds = _read_credentials(fd, company)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
@@ -153,26 +156,28 @@ def _import(
         conn.execute(
             "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
             " source, creds_sha256, key_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [*whose, creds.value_sha256, keys],
+            [*whose, creds.value_sha256, company.keys],
         )
         conn.execute(
             "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
             [company_id, creds.canonical],
         )
         _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
-        _import_keys(conn, fd, company, import_id)
-        if _names_in(fd) != _fingerprint(company.files.names):
+        _import_keys(conn, _batches(fd, scan, company, import_id))
+        with os.scandir(fd) as entries:
+            held_still = company.counts.are_of(entry.name for entry in entries)
+        if not held_still:
             raise Refused(
                 "files came or went during the import", source, "Look who writes there; run again."
             )
     return require(conn, import_id)
 
 
-def _import_keys(conn: Connection, fd: int, company: CompanyScan, import_id: str) -> None:
+def _import_keys(conn: Connection, batches: Iterator[_Batch]) -> None:
     """Read the files of a batch while the server takes in the one before it."""
     with ThreadPoolExecutor(max_workers=1) as sender:
         under_way: Future[None] | None = None
-        for rows, records in _batches(fd, company, import_id):
+        for rows, records in batches:
             if under_way:
                 under_way.result()
             under_way = sender.submit(_send, conn, rows, records)
@@ -181,22 +186,22 @@ def _import_keys(conn: Connection, fd: int, company: CompanyScan, import_id: str
 
 
 def _batches(
-    fd: int, company: CompanyScan, import_id: str
-) -> Iterator[tuple[list[str], list[str]]]:
+    fd: int, scan: DirectoryScan, company: CompanyScan, import_id: str
+) -> Iterator[_Batch]:
     """Make the lines of both tables, in COPY's text format."""
     rows: list[str] = []
     records: list[str] = []
     size = 0
-    for entry in company.files:
-        key = entry.key
+    for name, scanned in _names(fd, scan, company):
+        key = decode(name)
         if key is None:
             continue
         key_type, key_id = key
-        reading = _read(fd, entry)
+        reading = _read(fd, name, scanned)
         # Of all that canonical JSON holds only the backslash needs care.
         value = reading.canonical.replace("\\", "\\\\")
         rows.append(f"{company.company_id}\t{key_type}\t{key_id}\t{value}\n")
-        records.append(f"{import_id}\t{entry.name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
+        records.append(f"{import_id}\t{name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
         size += len(value)
         if len(rows) == BATCH or size >= BATCH_BYTES:
             yield rows, records
@@ -210,20 +215,6 @@ def _send(conn: Connection, rows: list[str], records: list[str]) -> None:
     _copy(conn, _FILES, records)
 
 
-def _names_in(fd: int) -> tuple[int, int]:
-    with os.scandir(fd) as entries:
-        return _fingerprint(entry.name for entry in entries)
-
-
-def _fingerprint(names: Iterable[str]) -> tuple[int, int]:
-    """Tell sets of names apart without holding a million of them twice."""
-    count = total = 0
-    for name in names:
-        count += 1
-        total += hash(name)
-    return count, total
-
-
 def _digests(reading: Reading) -> str:
     return f"{reading.sha256}\t{reading.value_sha256}"
 
@@ -233,22 +224,29 @@ def _copy(conn: Connection, statement: str, lines: Iterable[str]) -> None:
         copy.write("".join(lines).encode("ascii"))
 
 
-def _read(fd: int, entry: FileEntry) -> Reading:
+def _names(fd: int, scan: DirectoryScan, company: CompanyScan) -> Iterator[tuple[str, str | None]]:
+    """Each file's name, with the digest of its bytes where the scan read them."""
+    if scan.contents:
+        return ((entry.name, entry.sha256) for entry in company.files)
+    # Listed again and not kept: an import of any size takes the same memory.
+    return ((name, None) for name in regular_files(fd))
+
+
+def _read(fd: int, name: str, scanned: str | None) -> Reading:
     try:
-        reading = read_session_file(fd, entry.name)
+        reading = read_session_file(fd, name)
     except BadFile as trouble:
-        raise Refused(f"a file can't be imported: {trouble}", entry.name) from None
-    if entry.sha256 is not None and entry.sha256 != reading.sha256:
+        raise Refused(f"a file can't be imported: {trouble}", name) from None
+    if scanned is not None and scanned != reading.sha256:
         raise Refused(
-            "a file changed since it was scanned", entry.name, "Look who writes there; run again."
+            "a file changed since it was scanned", name, "Look who writes there; run again."
         )
     return reading
 
 
 def _read_credentials(fd: int, company: CompanyScan) -> Reading:
     entry = company.files.first_of(CREDS)
-    assert entry is not None
-    reading = _read(fd, entry)
+    reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None)
     try:
         credentials_of(reading.value)
     except ValueProblem as trouble:
@@ -274,7 +272,7 @@ def _fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
             "Mend them, or move what does not belong there, then run again.",
             [_sentence(problem) for problem in blocking],
         )
-    if not company.files.count_of(CREDS):
+    if not company.counts.by_kind[CREDS]:
         raise Refused("nothing to import: there is no creds.json", company.directory)
     return company
 

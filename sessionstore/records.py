@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,6 +27,16 @@ COPY (
     SELECT string_agg(concat_ws(E'\x1f', file_name, file_sha256, value_sha256), E'\x1e')
       FROM (SELECT *, (row_number() OVER ()) / 500 AS block
               FROM whatsapp_import_files WHERE import_id = %s) AS numbered
+     GROUP BY block
+) TO STDOUT
+"""
+
+_VALUES = r"""
+COPY (
+    SELECT string_agg(concat_ws(E'\x1f', file_sha256, value_sha256), E'\x1e')
+      FROM (SELECT *, (row_number() OVER ()) / 500 AS block
+              FROM whatsapp_import_files JOIN whatsapp_imports USING (import_id)
+             WHERE company_id = ANY(%s) AND state <> 'withdrawn') AS numbered
      GROUP BY block
 ) TO STDOUT
 """
@@ -198,17 +209,33 @@ def record_digests(conn: Connection, import_id: str) -> dict[str, tuple[str, str
     Returns:
         For each file name, creds.json included: SHA-256 of its bytes and of its value.
     """
-    found: dict[str, tuple[str, str]] = {}
-    with (
-        explained("reading the import record", import_id),
-        conn.cursor() as cursor,
-        cursor.copy(_FILES, [import_id]) as blocks,
-    ):
+    with explained("reading the import record", import_id):
+        return {
+            name: (file_sha256, value_sha256)
+            for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id)
+        }
+
+
+def recorded_values(conn: Connection, company_ids: Collection[str]) -> dict[str, str]:
+    """Read which value the imports found in which bytes.
+
+    Args:
+        conn: an open connection.
+        company_ids: whose imports; bare ids.
+
+    Returns:
+        For the SHA-256 of a file's bytes that of its value.
+    """
+    with explained("reading the import records"):
+        rows = _copied(conn, _VALUES, list(company_ids))
+        return {row[0]: row[1] for row in rows}
+
+
+def _copied(conn: Connection, statement: LiteralString, parameter: object) -> Iterator[list[str]]:
+    with conn.cursor() as cursor, cursor.copy(statement, [parameter]) as blocks:
         for block in blocks:
             for record in bytes(block).decode("utf-8").rstrip("\n").split("\x1e"):
-                name, file_sha256, value_sha256 = record.split("\x1f")
-                found[name] = (file_sha256, value_sha256)
-    return found
+                yield record.split("\x1f")
 
 
 def activate(conn: Connection, import_id: str) -> ImportRecord:

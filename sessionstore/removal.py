@@ -55,7 +55,7 @@ def remove(
     name: str,
     *,
     manifest: Manifest,
-    objections: Callable[[int], Sequence[str]],
+    objections: Callable[[int, Tree], Sequence[str]],
     dry_run: bool = False,
 ) -> RemovalReport:
     """Prove that a directory may go, and delete it.
@@ -65,7 +65,8 @@ def remove(
         name: its bare name.
         manifest: of its archive, which the caller has just verified on disk.
         objections: makes every further proof again (the database above all), given a
-            descriptor of the directory; what it returns forbids the removal.
+            descriptor of the directory and all that was just read of it; what it returns forbids
+            the removal.
         dry_run: prove only; delete nothing.
 
     Returns:
@@ -84,7 +85,9 @@ def remove(
         _lock(fd, name)
         tree = walk(fd)
         reasons = _reasons(parent_fd, fd, tree, manifest, resumed=resumed)
-        reasons.extend(objections(fd))
+        # All files are opened for leases once: here, or just before they are deleted.
+        reasons.extend(_holding(fd, tree, leases=dry_run))
+        reasons.extend(objections(fd, tree))
         _refuse(name, reasons)
         if not dry_run:
             try:
@@ -151,12 +154,11 @@ def _reasons(
     if not resumed:
         gone = manifest.entries.keys() - there.keys()
         reasons.extend(f"{path}: archived, but gone from the directory" for path in sorted(gone))
-    reasons.extend(_holding(fd, tree))
     return reasons
 
 
-def _holding(fd: int, tree: Tree) -> list[str]:
-    holders = holders_of(fd, tree)
+def _holding(fd: int, tree: Tree, *, leases: bool) -> list[str]:
+    holders = holders_of(fd, tree, leases=leases)
     return [f"process {one.pid or '?'} ({one.command}) holds it: {one.how}" for one in holders]
 
 
@@ -177,7 +179,7 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
         os.fsync(parent_fd)
     late = [] if _is_same(parent_fd, half, fd) else ["another directory took its place"]
     # Under its new name nobody can open it by path any more; who did so just before is seen.
-    late.extend(_holding(fd, tree))
+    late.extend(_holding(fd, tree, leases=True))
     if late:
         os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
         _refuse(name, late)

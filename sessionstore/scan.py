@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from array import array
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sessionstore.descriptors import (
@@ -22,11 +21,13 @@ from sessionstore.files import (
     CREDS,
     KEY,
     UNKNOWN,
+    Counts,
     FileEntry,
     FileTable,
-    PackedNames,
+    regular_files,
 )
 from sessionstore.grammar import CREDENTIALS, CREDENTIALS_CACHE, company_of, decode, is_company_id
+from sessionstore.known import KnownFiles
 from sessionstore.lineage import Credentials, credentials_of
 from sessionstore.reading import BadFile, hash_file, read_session_file
 from sessionstore.tree import (
@@ -48,6 +49,7 @@ def scan_directory(
     label: str = "",
     contents: bool = True,
     flat_company: str | None = None,
+    known: KnownFiles | None = None,
 ) -> DirectoryScan:
     """List, and normally read, everything in a directory of session files.
 
@@ -57,6 +59,7 @@ def scan_directory(
         contents: False lists names only: no file is looked at, so sizes and times are 0.
         flat_company: whose files they are when they lie in the directory itself; by default
             the directory's own name tells (``company_<id>``).
+        known: files that were read just before, and are not read again.
 
     Returns:
         All that was found. Trouble with single files is in its problems, never raised.
@@ -71,7 +74,7 @@ def scan_directory(
         fd = open_beneath(directory, ".")
     try:
         own_name = os.path.basename(label.rstrip("/"))
-        walk = _Walk(contents, flat_company or company_of(own_name), mount_id(fd))
+        walk = _Walk(contents, flat_company or company_of(own_name), mount_id(fd), known)
         walk.directory(fd, "", 0)
         walk.note_mounts(fd)
         return walk.result(fd, label)
@@ -81,19 +84,11 @@ def scan_directory(
 
 
 @dataclass
-class _Listing:
-    """The entries of one directory, sorted by what they are."""
-
-    files: PackedNames = field(default_factory=PackedNames)
-    inodes: array[int] = field(default_factory=lambda: array("Q"))
-    directories: list[str] = field(default_factory=list)
-
-
-@dataclass
 class _Walk:
     contents: bool
     flat_company: str | None
     mount: int
+    known: KnownFiles | None = None
     companies: list[CompanyScan] = field(default_factory=list)
     others: list[FileEntry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -104,48 +99,48 @@ class _Walk:
         status = os.fstat(fd)
         self.allocated += status.st_blocks * 512
         found: list[Problem] = []
-        listing = self._list(fd, path, found)
+        sessions, directories = self._survey(fd, path, found)
         name = os.path.basename(path)
         company_id = company_of(name) if path else self.flat_company
-        sessions = _holds_sessions(listing)
         if sessions or (path and company_id):
             if depth > 1 or (path and company_id is None):
                 found.append(Problem("unexpected place", path, _misplaced(name), True))
-            self._company(fd, path, company_id, listing, found)
+            self._company(fd, path, company_id, found)
         else:
             self.problems.extend(found)
             if path:
                 self._problem("unknown directory", path, "not company_<id>")
-            self._other_files(fd, path, listing.files)
-        for child in listing.directories:
+            self._other_files(fd, path)
+        for child in directories:
             self._descend(fd, _join(path, child), child, depth + 1, sessions)
 
-    def _list(self, fd: int, path: str, found: list[Problem]) -> _Listing:
-        listing = _Listing()
+    def _survey(self, fd: int, path: str, found: list[Problem]) -> tuple[bool, list[str]]:
+        """Tell whether a directory holds session files, and which directories."""
+        sessions = False
+        directories: list[str] = []
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
-                    self._sort_entry(entry, path, listing, found)
+                    name = entry.name
+                    if not _is_utf8(name):
+                        found.append(Problem("name not UTF-8", _join(path, name), "", True))
+                    if entry.is_file(follow_symlinks=False):
+                        sessions = sessions or name == CREDENTIALS or decode(name) is not None
+                    elif entry.is_dir(follow_symlinks=False):
+                        directories.append(name)
+                    else:
+                        where, kind = _join(path, name), _kind_of(entry)
+                        found.append(Problem("not a regular file", where, kind, True))
         except OSError as error:
-            found.append(Problem("unreadable", path or ".", error.strerror or "", True))
-        # On ext4 files that were not read lately are read several times faster in this order.
-        listing.files = listing.files.ordered_by(listing.inodes)
-        listing.directories.sort()
-        return listing
+            found.append(_unlistable(path, error))
+        return sessions, sorted(directories)
 
-    def _sort_entry(
-        self, entry: os.DirEntry[str], path: str, listing: _Listing, found: list[Problem]
-    ) -> None:
-        if not _is_utf8(entry.name):
-            found.append(Problem("name not UTF-8", _join(path, entry.name), "", True))
-        if entry.is_file(follow_symlinks=False):
-            listing.files.append(entry.name)
-            listing.inodes.append(entry.inode())
-        elif entry.is_dir(follow_symlinks=False):
-            listing.directories.append(entry.name)
-        else:
-            kind = _kind_of(entry)
-            found.append(Problem("not a regular file", _join(path, entry.name), kind, True))
+    def _names(self, fd: int, path: str, found: list[Problem]) -> Iterator[str]:
+        try:
+            yield from regular_files(fd)
+        except OSError as error:
+            if _unlistable(path, error) not in found:
+                found.append(_unlistable(path, error))
 
     def _descend(self, fd: int, path: str, name: str, depth: int, inside: bool) -> None:
         if depth > DEEPEST_DIRECTORY:
@@ -166,21 +161,19 @@ class _Walk:
         finally:
             os.close(child)
 
-    def _company(
-        self,
-        fd: int,
-        path: str,
-        company_id: str | None,
-        listing: _Listing,
-        found: list[Problem],
-    ) -> None:
-        files = FileTable(listing.files)
+    def _company(self, fd: int, path: str, company_id: str | None, found: list[Problem]) -> None:
+        counts, files = Counts(), FileTable()
         credentials: Credentials | None = None
-        for name in listing.files:
-            entry, creds = self._file(fd, name, path, found)
-            files.append(entry)
-            credentials = creds or credentials
-        if listing.files and not files.count_of(CREDS):
+        for name in self._names(fd, path, found):
+            key = decode(name)
+            kind = KEY if key else _kind_of_name(name)
+            counts.add(name, kind, key)
+            self._note_name(name, kind, path, found)
+            if self.contents:
+                entry, creds = self._file(fd, name, kind, path, found)
+                files.append(entry)
+                credentials = creds or credentials
+        if counts.total and not counts.by_kind[CREDS]:
             found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
         status = os.fstat(fd)
         self.companies.append(
@@ -189,29 +182,30 @@ class _Walk:
                 path or ".",
                 status.st_dev,
                 status.st_ino,
+                counts,
                 files,
                 credentials,
                 tuple(sorted(found, key=_place)),
             )
         )
 
-    def _file(
-        self, fd: int, name: str, path: str, found: list[Problem]
-    ) -> tuple[FileEntry, Credentials | None]:
-        kind = KEY if decode(name) else _kind_of_name(name)
+    def _note_name(self, name: str, kind: str, path: str, found: list[Problem]) -> None:
+        """Report what a name alone tells."""
         if kind == UNKNOWN:
             found.append(Problem("unknown file", _join(path, name), PROBLEMS["unknown file"], True))
         if name == CREDENTIALS_CACHE:
-            found.append(
-                Problem(
-                    "credentials cache", _join(path, name), PROBLEMS["credentials cache"], False
-                )
-            )
-        if not self.contents:
-            return FileEntry(name, kind, 0, 0), None
+            detail = PROBLEMS["credentials cache"]
+            found.append(Problem("credentials cache", _join(path, name), detail, False))
+
+    def _file(
+        self, fd: int, name: str, kind: str, path: str, found: list[Problem]
+    ) -> tuple[FileEntry, Credentials | None]:
         sha256 = value_sha256 = credentials = None
         try:
-            if kind in (KEY, CREDS):
+            known = self.known.find(_join(path, name), kind) if self.known else None
+            if known is not None:
+                status, sha256, value_sha256 = known
+            elif kind in (KEY, CREDS):
                 reading = read_session_file(fd, name)
                 status, sha256, value_sha256 = (
                     reading.status,
@@ -235,9 +229,13 @@ class _Walk:
             credentials,
         )
 
-    def _other_files(self, fd: int, path: str, names: Iterable[str]) -> None:
-        for name in names:
-            entry, _ = self._file(fd, name, path, self.problems)
+    def _other_files(self, fd: int, path: str) -> None:
+        for name in self._names(fd, path, self.problems):
+            kind = _kind_of_name(name)
+            self._note_name(name, kind, path, self.problems)
+            entry = FileEntry(name, kind, 0, 0)
+            if self.contents:
+                entry, _ = self._file(fd, name, kind, path, self.problems)
             self.others.append(entry._replace(name=_join(path, name)))
 
     def _problem(self, kind: str, where: str, detail: str) -> None:
@@ -273,14 +271,14 @@ def _misplaced(name: str) -> str:
     return f"not company_<id> at the top{bare}"
 
 
-def _holds_sessions(listing: _Listing) -> bool:
-    return any(name == CREDENTIALS or decode(name) for name in listing.files)
-
-
 def _kind_of_name(name: str) -> str:
     if name == CREDENTIALS:
         return CREDS
     return ARTEFACT if _artefact(name) else UNKNOWN
+
+
+def _unlistable(path: str, error: OSError) -> Problem:
+    return Problem("unreadable", path or ".", error.strerror or "", True)
 
 
 def _kind_of(entry: os.DirEntry[str]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sessionstore.descriptors import open_beneath
 from sessionstore.errors import DirectoryProblem
-from sessionstore.files import KEY, FileEntry, FileTable
+from sessionstore.files import KEY, Counts, FileEntry, FileTable
 from sessionstore.lineage import Credentials
 
 DEEPEST_DIRECTORY = 8
@@ -74,7 +74,8 @@ class CompanyScan:
         directory: path below the scanned directory; "." for a flat one.
         device: of the directory.
         inode: of the directory.
-        files: every regular file in it.
+        counts: of every regular file in it.
+        files: each of them; none where contents were not read.
         credentials: identity and clocks; None where creds.json is missing, bad or unread.
         problems: all that concerns this directory.
     """
@@ -83,6 +84,7 @@ class CompanyScan:
     directory: str
     device: int
     inode: int
+    counts: Counts
     files: FileTable
     credentials: Credentials | None
     problems: tuple[Problem, ...]
@@ -90,12 +92,7 @@ class CompanyScan:
     @property
     def keys(self) -> int:
         """How many key files there are."""
-        return self.files.count_of(KEY)
-
-    @property
-    def by_type(self) -> dict[str, int]:
-        """How many key files there are of each type."""
-        return dict(Counter(key[0] for entry in self.files if (key := entry.key)))
+        return self.counts.by_kind[KEY]
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
@@ -135,7 +132,7 @@ class DirectoryScan:
     @property
     def file_count(self) -> int:
         """How many regular files there are in all."""
-        return len(self.others) + sum(len(company.files) for company in self.companies)
+        return len(self.others) + sum(company.counts.total for company in self.companies)
 
     @property
     def company_ids(self) -> tuple[str, ...]:

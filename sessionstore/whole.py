@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import NamedTuple
 
@@ -104,17 +104,32 @@ class _Walker:
     def directory(self, fd: int, path: str) -> None:
         self.nodes.append(Node(path, os.fstat(fd), "", _is_fixed(fd)))
         try:
-            names = sorted(os.listdir(fd))
+            with os.scandir(fd) as entries:
+                # In the order of inodes, in which ext4 reads fastest.
+                found = sorted((entry.inode(), entry.name, _is_file(entry)) for entry in entries)
         except OSError as error:
             self.objections.append(f"{path}: {error.strerror}")
             return
-        for name in names:
-            below = name if path == "." else f"{path}/{name}"
-            try:
-                self._entry(fd, name, below)
-            except (OSError, DirectoryProblem) as error:
-                reason = error.strerror if isinstance(error, OSError) else error.what
-                self.objections.append(f"{below}: {reason}")
+        files = {
+            name: self._attempt(self._file, fd, name, _below(path, name))
+            for _, name, is_file in found
+            if is_file
+        }
+        for name in sorted(name for _, name, _ in found):
+            if name not in files:
+                self._attempt(self._other, fd, name, _below(path, name))
+            elif (node := files[name]) is not None:
+                self.nodes.append(node)
+
+    def _attempt(
+        self, act: Callable[[int, str, str], Node | None], fd: int, name: str, path: str
+    ) -> Node | None:
+        try:
+            return act(fd, name, path)
+        except (OSError, DirectoryProblem) as error:
+            reason = error.strerror if isinstance(error, OSError) else error.what
+            self.objections.append(f"{path}: {reason}")
+            return None
 
     def note_mounts(self, fd: int) -> None:
         """A mounted directory was seen when it was met; a mounted file looks like any other."""
@@ -122,12 +137,14 @@ class _Walker:
         for path in files.intersection(mounts_beneath(fd)):
             self.objections.append(f"{path}: another file is mounted there")
 
-    def _entry(self, fd: int, name: str, path: str) -> None:
+    def _file(self, fd: int, name: str, path: str) -> Node:
+        if self._hashed:
+            return _hashed(fd, name, path)
+        return Node(path, os.stat(name, dir_fd=fd, follow_symlinks=False))
+
+    def _other(self, fd: int, name: str, path: str) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        if stat.S_ISREG(status.st_mode):
-            node = _hashed(fd, name, path) if self._hashed else Node(path, status)
-            self.nodes.append(node)
-        elif not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             self.objections.append(f"{path}: a {kind_of_mode(status.st_mode)}, never touched")
         elif path.count("/") >= DEEPEST:
             self.objections.append(f"{path}: more than {DEEPEST} levels down")
@@ -139,17 +156,38 @@ class _Walker:
                     self.objections.append(f"{path}: another file system is mounted there")
 
 
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False)
+
+
+def _below(path: str, name: str) -> str:
+    return name if path == "." else f"{path}/{name}"
+
+
 def _hashed(fd: int, name: str, path: str) -> Node:
-    digest = hashlib.sha256()
-    with closing(os.open(name, _FILE, dir_fd=fd)) as file:
+    file = os.open(name, _FILE, dir_fd=fd)
+    try:
         before = os.fstat(file)
-        for chunk in chunks(file):
-            digest.update(chunk)
+        if not stat.S_ISREG(before.st_mode):
+            raise DirectoryProblem("changed while it was read", path)
+        sha256 = _digest_of(file, before.st_size)
         after = os.fstat(file)
         fixed = _is_fixed(file)
+    finally:
+        os.close(file)
     if not same_file_state(before, after):
         raise DirectoryProblem("changed while it was read", path)
-    return Node(path, after, digest.hexdigest(), fixed)
+    return Node(path, after, sha256, fixed)
+
+
+def _digest_of(file: int, size: int) -> str:
+    # One byte more than the size shows growth: a small file takes one call, not three.
+    first = os.read(file, min(CHUNK, size + 1))
+    digest = hashlib.sha256(first)
+    if len(first) != size:
+        for chunk in chunks(file):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _is_fixed(fd: int) -> bool:

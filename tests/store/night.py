@@ -19,11 +19,12 @@ from types import FrameType
 from typing import Any
 
 from sessionstore import archive, importing, removal
-from sessionstore.accounting import account
 from sessionstore.database import Connection, connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem, LockHeld, Refused, StoreError
 from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
+from sessionstore.whole import Tree
 
 from .session_files import COMPANY, keys, write_company
 
@@ -129,10 +130,9 @@ class Night:
     def _remove(self, conn: Connection) -> None:
         manifest = archive.verify_on_disk(*self.archive)
 
-        def objections(fd: int) -> tuple[str, ...]:
-            with scan_directory(fd, label=NAME) as scan:
-                decision = account(conn, scan, "live", company_ids=[COMPANY]).decision
-            return () if decision.removable else decision.reasons
+        def objections(fd: int, tree: Tree) -> tuple[str, ...]:
+            found = account_again(conn, fd, tree, NAME, "live", company_ids=[COMPANY])
+            return () if found.decision.removable else found.decision.reasons
 
         with closing(open_directory(str(self.parent))) as parent:
             removal.remove(parent, NAME, manifest=manifest, objections=objections)

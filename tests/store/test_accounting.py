@@ -13,9 +13,12 @@ from psycopg.types.json import Jsonb
 from sessionstore import importing
 from sessionstore.accounting import Accounting, account
 from sessionstore.database import Connection
+from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused
 from sessionstore.grammar import Key, encode
 from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
+from sessionstore.whole import walk
 
 from .session_files import (
     COMPANY,
@@ -45,9 +48,12 @@ def root(tmp_path: Path, conn: Connection) -> Path:
 
 
 def look(conn: Connection, root: Path, kind: str = "live", **more: Any) -> Accounting:
-    """Account for root."""
+    """Account for root; with every file read, and with those that a removal has read, alike."""
     with scan_directory(str(root)) as scan:
-        return account(conn, scan, kind, **more)
+        found = account(conn, scan, kind, **more)
+    with closing(open_directory(str(root))) as fd:
+        assert account_again(conn, fd, walk(fd), str(root), kind, **more) == found
+    return found
 
 
 def put(conn: Connection, key: Key, value: Any) -> None:

@@ -91,7 +91,7 @@ def archived(root: Path, out: Path, recipient: str) -> Manifest:
 def remove(root: Path, manifest: Manifest) -> removal.RemovalReport:
     """Remove a tree whose further proof has no objection."""
     with closing(open_directory(str(root.parent))) as parent:
-        return removal.remove(parent, root.name, manifest=manifest, objections=lambda _: ())
+        return removal.remove(parent, root.name, manifest=manifest, objections=lambda *_: ())
 
 
 def test_names_that_mean_something_to_programs(

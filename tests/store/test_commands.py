@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from sessionstore import archive, importing, removal
-from sessionstore.accounting import account
 from sessionstore.database import Connection, connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused
 from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
+from sessionstore.whole import Tree
 
 from .conftest import MIGRATIONS
 from .session_files import COMPANY, keys, write_company
@@ -158,10 +159,9 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
     checked = run("archive", "check", made, "--manifest", listing, "--identity", str(identity))
     assert checked[0] == 0 and checked[1][-1]["files"] == len(keys()) + 1
 
-    def objections(fd: int) -> tuple[str, ...]:
-        with scan_directory(fd, label=root.name) as again:
-            decision = account(conn, again, "live").decision
-        return () if decision.removable else decision.reasons
+    def objections(fd: int, tree: Tree) -> tuple[str, ...]:
+        found = account_again(conn, fd, tree, root.name, "live", company_ids=[COMPANY])
+        return () if found.decision.removable else found.decision.reasons
 
     manifest = archive.verify_on_disk(made, listing)
     lost = "DELETE FROM whatsapp_keys WHERE key_type = 'session' AND key_id = '15550003333_128.99'"

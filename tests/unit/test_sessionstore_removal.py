@@ -17,7 +17,7 @@ from sessionstore import removal
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import DirectoryProblem, Refused
 from sessionstore.manifest import Manifest, entry_of
-from sessionstore.whole import walk
+from sessionstore.whole import Tree, walk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
 
@@ -54,7 +54,7 @@ def manifest_of(tree: Path) -> Manifest:
 def remove(
     tree: Path,
     manifest: Manifest,
-    objections: Callable[[int], Sequence[str]] = lambda fd: [],
+    objections: Callable[[int, Tree], Sequence[str]] = lambda *_: [],
     *,
     dry_run: bool = False,
 ) -> removal.RemovalReport:
@@ -116,7 +116,7 @@ def test_an_objection_of_the_proof_keeps_everything(tree: Path) -> None:
     """The database says no; every reason is listed."""
     before = snapshot(tree)
     with pytest.raises(Refused) as caught:
-        remove(tree, manifest_of(tree), lambda fd: ["key 1 is missing", "key 2 is missing"])
+        remove(tree, manifest_of(tree), lambda *_: ["key 1 is missing", "key 2 is missing"])
     assert caught.value.reasons == ("key 1 is missing", "key 2 is missing")
     assert snapshot(tree) == before
 
@@ -125,7 +125,7 @@ def test_the_proof_is_given_the_directory_itself(tree: Path) -> None:
     """By descriptor: a path could have been swapped."""
     seen: list[str] = []
 
-    def note(fd: int) -> list[str]:
+    def note(fd: int, _: Tree) -> list[str]:
         seen.extend(entry.name for entry in os.scandir(fd))
         return []
 
@@ -255,7 +255,7 @@ def test_two_candidates_are_refused(tree: Path) -> None:
 def test_only_a_bare_name_is_taken(tmp_path: Path, name: str) -> None:
     """Nothing outside the parent."""
     with closing(open_directory(str(tmp_path))) as parent, pytest.raises(Refused):
-        removal.remove(parent, name, manifest=manifest_of(tmp_path), objections=lambda fd: [])
+        removal.remove(parent, name, manifest=manifest_of(tmp_path), objections=lambda *_: [])
 
 
 def test_hard_links_outside_free_nothing(tree: Path, tmp_path: Path) -> None:

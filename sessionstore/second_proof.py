@@ -1,0 +1,53 @@
+"""Accounting for a directory that was just read as a whole, for its archive's sake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+
+from sessionstore.accounting import Accounting, account
+from sessionstore.database import Connection
+from sessionstore.grammar import company_of
+from sessionstore.known import KnownFiles
+from sessionstore.records import recorded_values
+from sessionstore.scan import scan_directory
+from sessionstore.whole import Tree
+
+
+def account_again(
+    conn: Connection,
+    directory_fd: int,
+    tree: Tree,
+    label: str,
+    kind: str,
+    *,
+    company_ids: Collection[str] = (),
+    acknowledge: Mapping[str, object] | None = None,
+) -> Accounting:
+    """Do as :func:`sessionstore.accounting.account`, on the bytes that were read already.
+
+    A key file of bytes that were imported is not parsed again: which value they are is on record.
+    Every row is read and compared as ever.
+
+    Args:
+        conn: an open connection, in no transaction.
+        directory_fd: the directory.
+        tree: all of it, as walked and hashed; whoever deletes a file afterwards makes sure that it
+            is still in the state that was hashed.
+        label: how to call the directory in messages.
+        kind: as declared: live, backup or test.
+        company_ids: the companies of the host.
+        acknowledge: as declared, or None.
+
+    Returns:
+        The decision with everything that led to it.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
+        DirectoryProblem: the directory can't be listed.
+    """
+    named = {company_of(os.path.basename(node.path)) for node in tree.directories}
+    whose = {*company_ids, *(one for one in named if one)}
+    known = KnownFiles(tree, recorded_values(conn, whose))
+    with scan_directory(directory_fd, label=label, known=known) as scan:
+        return account(conn, scan, kind, company_ids=company_ids, acknowledge=acknowledge)

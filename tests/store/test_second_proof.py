@@ -1,0 +1,104 @@
+"""The proof that a removal makes of files that it has read already: once, and no weaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sessionstore import importing, reading, scan
+from sessionstore.accounting import Accounting
+from sessionstore.database import Connection
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
+from sessionstore.whole import walk
+
+from .session_files import COMPANY, keys, write_company
+
+
+@pytest.fixture
+def root(tmp_path: Path, conn: Connection) -> Path:
+    """A live directory that was imported and is active in the database."""
+    write_company(tmp_path / "baileys_sessions")
+    with scan_directory(str(tmp_path / "baileys_sessions"), contents=False) as listed:
+        record = importing.stage(conn, listed, COMPANY, "rollout", "wa-1")
+    importing.activate(conn, record.import_id)
+    return tmp_path / "baileys_sessions"
+
+
+@contextmanager
+def walked(conn: Connection, root: Path) -> Iterator[Callable[[], Accounting]]:
+    """The directory, read for its archive; gives the proof that follows."""
+    with closing(open_directory(str(root))) as fd:
+        tree = walk(fd)
+        yield lambda: account_again(conn, fd, tree, str(root), "live")
+
+
+def test_no_file_that_was_imported_is_read_again(
+    conn: Connection, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading is most of what a removal takes; only the credentials have to be understood."""
+    opened: list[str] = []
+    read = reading.read_session_file
+
+    def noted(fd: int, name: str) -> object:
+        opened.append(name)
+        return read(fd, name)
+
+    monkeypatch.setattr(scan, "read_session_file", noted)
+    with walked(conn, root) as proof:
+        found = proof()
+    assert found.decision.removable and found.decision.counts == {"equal": len(keys()) + 1}
+    assert opened == ["creds.json"]
+
+
+def test_a_row_that_moved_counts_for_what_it_is(conn: Connection, root: Path) -> None:
+    """What was recorded of a file says nothing of its row, which is read every time."""
+    conn.execute(
+        "UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'pre-key' AND key_id = '7'"
+    )
+    with walked(conn, root) as proof:
+        (reason,) = proof().decision.reasons
+    assert "pre-key-7.json" in reason and "never changes" in reason
+
+
+def test_a_file_of_other_bytes_is_read(conn: Connection, root: Path) -> None:
+    """Written anew with the same value it is still equal; with another it blocks."""
+    path = root / f"company_{COMPANY}" / "pre-key-7.json"
+    path.write_bytes(b" " + path.read_bytes())
+    with walked(conn, root) as proof:
+        assert proof().decision.removable
+    path.write_text("[1]")
+    with walked(conn, root) as proof:
+        assert "pre-key-7.json" in proof().decision.reasons[0]
+
+
+def test_a_file_that_came_after_the_reading_blocks(conn: Connection, root: Path) -> None:
+    """It is in no archive."""
+    with walked(conn, root) as proof:
+        (root / f"company_{COMPANY}" / "pre-key-500.json").write_text("{}")
+        assert "pre-key-500.json" in proof().decision.reasons[0]
+
+
+def test_a_wrong_record_neither_blocks_nor_excuses(conn: Connection, root: Path) -> None:
+    """The values themselves are compared where the record does not fit the row."""
+    other = "UPDATE whatsapp_import_files SET value_sha256 = repeat('0', 64) WHERE key_id = '7'"
+    conn.execute(other.encode())
+    with walked(conn, root) as proof:
+        assert proof().decision.removable
+    conn.execute("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7'")
+    with walked(conn, root) as proof:
+        assert "pre-key-7.json" in proof().decision.reasons[0]
+
+
+def test_a_withdrawn_import_is_no_record(conn: Connection, root: Path) -> None:
+    """Nothing of it is in the database."""
+    record = importing.find_for_company(conn, COMPANY)
+    assert record is not None
+    importing.withdraw(conn, record.import_id, active=True)
+    with walked(conn, root) as proof:
+        assert "does not know company" in proof().decision.reasons[0]
+    assert len(list((root / f"company_{COMPANY}").iterdir())) == len(keys()) + 1
