@@ -181,6 +181,22 @@ class Runner:
             raise MigrationProblem("; ".join(failures))
         return tuple(Step(record.name, "verified") for record in records)
 
+    def to_revert(self, to: str) -> tuple[str, ...]:
+        """Say which migrations a revert would undo, newest first; changes nothing.
+
+        Args:
+            to: the last migration to keep, or "nothing".
+
+        Returns:
+            Their names.
+
+        Raises:
+            MigrationProblem: there is no such target, or one of them can't be undone.
+        """
+        records = self._records()
+        pending(self._migrations, records)
+        return tuple(record.name for record in to_revert(records, to))
+
     def revert(self, *, to: str, dry_run: bool = False) -> tuple[Step, ...]:
         """Undo migrations, newest first.
 

@@ -1,9 +1,12 @@
-"""Which archives may go. Pure: from what is on the shelf to an answer for each, with its reason.
+"""Which archives and backups may go. Pure: from what is there to an answer for each, with its reason.
 
 An archive may be the last copy of what it holds, so time alone deletes none: each pairing whose
 session files are in it must be the one that was imported into the database, or be in a later archive
 that is whole. A pairing is told by its creds.json: the company alone may have been paired again, and
 then the archive holds what nothing else does.
+
+A backup of the database is an older state of rows that have gone on since: nobody restores it while a
+later one is whole. So the latest whole one of each kind stays, and what is damaged is left to a person.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from sessionstore.backup_shelf import ShelvedBackup
 from sessionstore.shelf import GONE, WHOLE, Shelved
 
 DAY = 86_400.0
@@ -19,7 +23,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What becomes of one archive.
+    """What becomes of one archive or backup.
 
     Attributes:
         archive: path of the encrypted file.
@@ -56,8 +60,9 @@ def judge(
     answers = []
     for one in shelf:
         kept = (
-            _still_needed(one, in_use)
-            or _too_young(one, keep_days, now)
+            _not_whole(one.state)
+            or _relied_on(one, in_use)
+            or _too_young(one.created, keep_days, now)
             or _last_copy(one, shelf, imported)
         )
         past = f"past its {keep_days:g} days; {_elsewhere(one, imported)}"
@@ -65,20 +70,55 @@ def judge(
     return answers
 
 
-def _still_needed(one: Shelved, in_use: Collection[str]) -> str | None:
-    if one.state == GONE:
+def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float) -> list[Answer]:
+    """Judge every backup of the database.
+
+    Args:
+        backups: each hashed.
+        keep_days: how long a backup is kept at least.
+        now: seconds since 1970; where two clocks are at hand, the earlier.
+
+    Returns:
+        One answer for each, in the same order.
+    """
+    answers = []
+    for one in backups:
+        kept = (
+            _not_whole(one.state)
+            or _too_young(one.created, keep_days, now)
+            or _latest_of_its_kind(one, backups)
+        )
+        past = f"past its {keep_days:g} days; a later {one.name} is whole"
+        answers.append(Answer(one.backup, not kept, kept or past))
+    return answers
+
+
+def _latest_of_its_kind(one: ShelvedBackup, backups: Sequence[ShelvedBackup]) -> str | None:
+    later = any(
+        other.state == WHOLE
+        and other.name == one.name
+        and (other.created or 0.0, other.manifest) > (one.created or 0.0, one.manifest)
+        for other in backups
+    )
+    return None if later else f"the latest whole {one.name}"
+
+
+def _not_whole(state: str) -> str | None:
+    if state == GONE:
         return "pruned already"
-    if one.state != WHOLE:
-        return f"{one.state}: look at it first"
+    return None if state == WHOLE else f"{state}: look at it first"
+
+
+def _relied_on(one: Shelved, in_use: Collection[str]) -> str | None:
     if one.archive in in_use:
         return "its directory is still there, and its removal relies on the archive"
     return None
 
 
-def _too_young(one: Shelved, keep_days: float, now: float) -> str | None:
-    if one.created is None:
+def _too_young(created: float | None, keep_days: float, now: float) -> str | None:
+    if created is None:
         return "nobody can tell how old it is"
-    left = keep_days - (now - one.created) / DAY
+    left = keep_days - (now - created) / DAY
     return f"to be kept for {math.ceil(left):,} more days" if left > 0 else None
 
 

@@ -104,7 +104,7 @@ def _shelved(manifest_path: str, *, hashed: bool) -> Shelved:
         manifest.name,
         state,
         detail,
-        _seconds(manifest.created_at),
+        seconds_of(manifest.created_at),
         manifest.files,
         manifest.bytes,
         manifest.archive_bytes,
@@ -120,7 +120,7 @@ def _state(
     try:
         size = os.lstat(archive).st_size
     except FileNotFoundError:
-        return _absent(archive)
+        return absent(archive.removesuffix(SEALED))
     except OSError as error:
         return DAMAGED, error.strerror or ""
     if size != manifest.archive_bytes:
@@ -134,10 +134,14 @@ def _state(
     return WHOLE, ""
 
 
-def _absent(archive: str) -> tuple[str, str]:
-    note = archive.removesuffix(SEALED) + PRUNED
+def absent(base: str) -> tuple[str, str]:
+    """State and detail of an archive or a backup whose manifest is there, and it is not.
+
+    Args:
+        base: its path without the ending.
+    """
     try:
-        with open(note, encoding="utf-8") as file:
+        with open(base + PRUNED, encoding="utf-8") as file:
             return GONE, str(json.load(file)["why"])
     except FileNotFoundError:
         return MISSING, ""
@@ -161,7 +165,8 @@ def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, st
     return tuple(sorted(found)), tuple(sorted(paired)), nameless
 
 
-def _seconds(text: str) -> float | None:
+def seconds_of(text: str) -> float | None:
+    """A manifest's time as seconds since 1970; None where it is no time with a zone."""
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -169,24 +174,25 @@ def _seconds(text: str) -> float | None:
     return at.timestamp() if at.tzinfo else None
 
 
-def discard(one: Shelved, why: str) -> None:
-    """Delete an archive; its manifest stays, with a note that says why.
+def discard(path: str, why: str) -> None:
+    """Delete an archive or a backup; its manifest stays, with a note that says why.
 
     Args:
-        one: from :func:`look`.
+        path: of the encrypted file, ``NAME.KIND.zst.age``.
         why: the reason.
 
     Raises:
         ArchiveProblem: it can't be deleted.
     """
-    directory, name = os.path.split(one.archive)
+    directory, name = os.path.split(path)
+    base = name.rsplit(".", 3)[0]
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     note = json.dumps({"pruned_at": at, "why": why}).encode("ascii") + b"\n"
     try:
         with closing(open_directory(directory)) as fd:
             # The note first: an archive that is gone without one counts as missing.
-            write_file(fd, name.removesuffix(SEALED) + PRUNED, note)
+            write_file(fd, base + PRUNED, note)
             os.unlink(name, dir_fd=fd)
             os.fsync(fd)
     except OSError as error:
-        raise ArchiveProblem(f"cannot delete the archive: {error.strerror}", one.archive) from None
+        raise ArchiveProblem(f"cannot delete it: {error.strerror}", path) from None

@@ -20,8 +20,7 @@ from sessionstore.commands.shared import (
 )
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import printable
-from sessionstore.sealed import exclusive
-from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, discard, look
+from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, look
 
 
 def add(commands: Any) -> None:
@@ -58,7 +57,7 @@ def add(commands: Any) -> None:
     listing.add_argument("--verify", action="store_true", help="hash each of them again")
     listing.set_defaults(run=_archive_list)
     prune = actions.add_parser(
-        "prune", help="delete archives past their keep time whose companies are safe elsewhere"
+        "prune", help="delete archives and backups past their keep time that are safe elsewhere"
     )
     prune.add_argument("directory")
     prune.add_argument("--keep-days", type=float, required=True, help="keep each at least so long")
@@ -113,27 +112,25 @@ def _age(one: Shelved, now: float) -> float | None:
 
 
 def _archive_prune(arguments: argparse.Namespace) -> int:
-    from sessionstore import database, records
+    from sessionstore import database, pruning
 
     plan = read_plan()
     if not arguments.keep_days >= 1:
         raise UsageError("--keep-days must be 1 or more")
-    with exclusive(arguments.directory):
-        shelf = look(arguments.directory, hashed=True)
-        with database.connect(plan["database"]) as conn:
-            # The clock that runs behind decides: one that was set a year on must delete nothing.
-            now = min(time.time(), database.clock(conn))
-            imported = records.imported_credentials(conn)
-        answers = retention.judge(
-            shelf, arguments.keep_days, now, imported, frozenset(plan.get("in_use", ()))
+    with database.connect(plan["database"]) as conn:
+        done = pruning.prune(
+            conn,
+            arguments.directory,
+            arguments.keep_days,
+            frozenset(plan.get("in_use", ())),
+            dry_run=arguments.dry_run,
         )
-        for one, answer in zip(shelf, answers, strict=True):
-            emit("archive", **asdict(answer))
+    for event, decided in (("archive", done.archives), ("backup", done.backups)):
+        for one, answer in decided:
+            emit(event, **asdict(answer))
             word = "prune" if answer.prune else "keep"
             print(f"{word}  {printable(one.name or one.manifest)}: {answer.why}", file=sys.stderr)
-            if answer.prune and not arguments.dry_run:
-                discard(one, answer.why)
-    gone = sum(answer.prune for answer in answers)
+    gone = sum(answer.prune for answer in done.answers)
     outcome = "nothing to do" if not gone else "would prune" if arguments.dry_run else "pruned"
-    emit("result", outcome=outcome, pruned=gone, kept=len(answers) - gone)
+    emit("result", outcome=outcome, pruned=gone, kept=len(done.answers) - gone)
     return CHANGES if gone and arguments.dry_run else OK

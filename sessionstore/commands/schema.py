@@ -32,6 +32,8 @@ def add(commands: Any) -> None:
 def _migrate(arguments: argparse.Namespace) -> int:
     from sessionstore import database, migration_plan, migration_rights, migrations
 
+    if arguments.action == "revert" and not arguments.to:
+        raise UsageError("revert needs --to MIGRATION, the last one to keep")
     plan = read_plan()
     if "migrations" not in plan and "directory" not in plan:
         raise UsageError("the plan lacks migrations, or the directory that holds them")
@@ -40,10 +42,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
     with database.connect(plan["database"]) as conn:
         runner = migrations.Runner(conn, source, **plan.get("limits", {}))
         if arguments.action in ("deploy", "adopt", "revert") and not arguments.dry_run:
-            _back_up(conn, plan, runner, arguments.action)
+            _back_up(conn, plan, runner, arguments)
         if arguments.action == "revert":
-            if not arguments.to:
-                raise UsageError("revert needs --to MIGRATION, the last one to keep")
             steps = runner.revert(to=arguments.to, dry_run=arguments.dry_run)
         elif arguments.action == "deploy":
             steps = runner.deploy(dry_run=arguments.dry_run)
@@ -61,12 +61,15 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return CHANGES if changes else OK
 
 
-def _back_up(conn: Connection, plan: dict[str, Any], runner: Runner, action: str) -> None:
+def _back_up(
+    conn: Connection, plan: dict[str, Any], runner: Runner, arguments: argparse.Namespace
+) -> None:
     """Make the backup that the plan asks for, unless nothing is going to change."""
     from sessionstore import backup
 
-    wanted = plan.get("backup")
-    if not wanted or (action != "revert" and not runner.plan()):
+    wanted, action = plan.get("backup"), arguments.action
+    to_do = runner.to_revert(arguments.to) if action == "revert" else runner.plan()
+    if not wanted or not to_do:
         return
     if wanted["method"] == "provider":
         emit("backup", outcome="provider", reason=wanted["reason"])

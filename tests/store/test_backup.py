@@ -26,6 +26,7 @@ from .service_tables import ORIGINAL
 from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+LATEST = "0005_whatsapp_stats"
 PASSWORD = r"pass:w\ord 'quoted' é"
 
 
@@ -279,7 +280,50 @@ def test_a_migration_is_preceded_by_a_backup_and_stopped_without_one(
     assert (code, events[0]["outcome"], events[0]["rows"]) == (0, "backed up", 3), said
     code, events, _ = run(*deploy, plan=plan)
     assert (code, [event["event"] for event in events]) == (0, ["result"])
+    there = sorted(backups.out.rglob("*"))
+    for target in ((), ("--to", "0009_no_such"), ("--to", "nothing"), ("--to", LATEST)):
+        _, events, said = run("migrate", "revert", *target, "--plan", "-", plan=plan)
+        assert not any(event["event"] == "backup" for event in events), said
+    assert sorted(backups.out.rglob("*")) == there, "what is refused needs no backup"
     plan["backup"] = {"method": "provider", "reason": "daily, kept 7 days"}
     back = ("migrate", "revert", "--to", "0004_whatsapp_keys_company", "--plan", "-")
     code, events, _ = run(*back, plan=plan)
     assert (code, events[0]["outcome"]) == (0, "provider")
+
+
+def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
+    conn: Connection, backups: Backups, empty_database: dict[str, str]
+) -> None:
+    """A disk that fills up with old dumps stops the next rollout; the last dump is the way back."""
+    fill(conn)
+    for number, name in ((1, "database-before-import"), (2, "database-before-import"),
+                         (3, "database-before-import"), (2, "database-before-removal")):  # fmt: skip
+        out = backups.out / f"rollout-{number}"
+        out.mkdir(exist_ok=True)
+        recipients = [backups.recipient]
+        made = backup.take(
+            conn, backups.settings, str(out), name, recipients, programs=backups.programs
+        )
+        manifest = json.loads(Path(made.manifest).read_text())
+        manifest["created_at"] = f"2020-01-0{number}T00:00:00+00:00"
+        Path(made.manifest).write_text(json.dumps(manifest))
+    newest = backups.out / "rollout-3" / "database-before-import.dump.zst.age"
+    prune = ("archive", "prune", str(backups.out), "--keep-days", "30", "--plan", "-")
+    plan = {"database": empty_database}
+
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[:-1] + b"x")
+    code, events, said = run(*prune, "--dry-run", plan=plan)
+    assert (code, events[-1]["pruned"]) == (2, 1) and "damaged: look at it first" in said
+    newest.write_bytes(whole)
+    code, events, said = run(*prune, plan=plan)
+    assert (code, events[-1]["pruned"], events[-1]["kept"]) == (0, 2, 2), said
+    assert sorted(str(path.relative_to(backups.out)) for path in backups.out.rglob("*.age")) == [
+        "rollout-2/database-before-removal.dump.zst.age",
+        "rollout-3/database-before-import.dump.zst.age",
+    ]
+    note = json.loads(
+        (backups.out / "rollout-1" / "database-before-import.pruned.json").read_text()
+    )
+    assert "a later database-before-import is whole" in note["why"]
+    assert run(*prune, plan=plan)[1][-1]["outcome"] == "nothing to do"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionstore.retention import DAY, judge
+from sessionstore.backup_shelf import ShelvedBackup
+from sessionstore.retention import DAY, judge, judge_backups
 from sessionstore.shelf import DAMAGED, GONE, MISSING, STATES, UNCHECKED, WHOLE, Shelved
 
 NOW = 1000 * DAY
@@ -109,3 +110,37 @@ def test_a_pairing_is_never_pruned_away(
     }
     before = {pairing for one in shelf if one.state == WHOLE for pairing in one.credentials}
     assert before <= left | imported
+
+
+BACKUPS = st.builds(
+    lambda number, name, state, days: ShelvedBackup(
+        f"/x/{number}/{name}.dump.zst.age",
+        f"/x/{number}/{name}.backup.json",
+        name,
+        state,
+        "",
+        None if days is None else NOW - days * DAY,
+    ),
+    st.integers(0, 99),
+    st.sampled_from(["database-before-import", "database-before-removal"]),
+    st.sampled_from([WHOLE, WHOLE, DAMAGED, MISSING, GONE]),
+    st.none() | st.floats(-9, 400),
+)
+
+
+@given(st.lists(BACKUPS, max_size=12, unique_by=lambda one: one.backup))
+def test_a_backup_goes_only_if_it_is_old_whole_and_followed(backups: list[ShelvedBackup]) -> None:
+    """Whatever is there: the latest whole one of each kind stays, and nothing young or damaged goes."""
+    answers = judge_backups(backups, 90, NOW)
+    for one, answer in zip(backups, answers, strict=True):
+        if answer.prune:
+            assert one.state == WHOLE and one.created is not None
+            assert NOW - one.created >= 90 * DAY
+    gone = {answer.archive for answer in answers if answer.prune}
+    for kind in {one.name for one in backups}:
+        whole = [one for one in backups if one.name == kind and one.state == WHOLE]
+        if whole:
+            latest = max(whole, key=lambda one: (one.created or 0.0, one.manifest))
+            assert latest.backup not in gone
+    old = [one for one in backups if one.state == WHOLE and (one.created or NOW) < NOW - 90 * DAY]
+    assert len(gone) >= len(old) - len({one.name for one in old})

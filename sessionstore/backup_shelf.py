@@ -1,0 +1,77 @@
+"""The backups of the database in a directory: how old each is, and whether it is whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from sessionstore.backup import ENDINGS
+from sessionstore.backup_manifest import read_manifest, verify_on_disk
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import BackupProblem
+from sessionstore.shelf import DAMAGED, WHOLE, absent, seconds_of
+
+SEALED, LISTING = ENDINGS
+
+
+@dataclass(frozen=True)
+class ShelvedBackup:
+    """One backup.
+
+    Attributes:
+        backup: path of the encrypted dump.
+        manifest: path of its manifest.
+        name: what it was made before, such as ``database-before-import``: its kind.
+        state: one of the states of archives, but never "there".
+        detail: more, where the state is DAMAGED or GONE.
+        created: seconds since 1970, by the clock of the host that made it; None if unknown.
+    """
+
+    backup: str
+    manifest: str
+    name: str
+    state: str
+    detail: str
+    created: float | None
+
+
+def look(directory: str) -> list[ShelvedBackup]:
+    """List the backups in a directory and in those below it; each is hashed.
+
+    Args:
+        directory: where backups are kept; links in it are not followed.
+
+    Returns:
+        One entry for each manifest of a backup, the oldest first.
+
+    Raises:
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
+    with closing(open_directory(directory)):
+        pass
+    found = [
+        _shelved(os.path.join(place, name))
+        for place, _, names in os.walk(directory)
+        for name in names
+        if name.endswith(LISTING) and not name.startswith(".")
+    ]
+    return sorted(found, key=lambda one: (one.created or 0.0, one.manifest))
+
+
+def _shelved(manifest: str) -> ShelvedBackup:
+    base = manifest.removesuffix(LISTING)
+    backup, name = base + SEALED, os.path.basename(base)
+    try:
+        created = seconds_of(read_manifest(manifest).created_at)
+    except BackupProblem as error:
+        return ShelvedBackup(backup, manifest, name, DAMAGED, error.what, None)
+    state, detail = _state(backup, manifest) if os.path.lexists(backup) else absent(base)
+    return ShelvedBackup(backup, manifest, name, state, detail, created)
+
+
+def _state(backup: str, manifest: str) -> tuple[str, str]:
+    try:
+        verify_on_disk(backup, manifest)
+    except BackupProblem as error:
+        return DAMAGED, error.what
+    return WHOLE, ""
