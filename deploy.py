@@ -43,6 +43,7 @@ if "service" in host.groups:
     flags.stage()
 
     service.switch()
+    sessions.watch()
 
     sessions.retire()
     sessions.archive()

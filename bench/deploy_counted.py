@@ -1,7 +1,7 @@
 """``deploy.py`` as it is, for pyinfra, with its remote commands counted; ``AS_IT_COMES`` undoes a lever.
 
 The count goes into the file that BENCH_COUNT names. With BENCH_AS_IT_COMES set, pyinfra's own socket
-settings stay: the difference is what TCP_NODELAY brings (DOMAIN.md section 5, "Speed").
+settings stay: the difference is what TCP_NODELAY brings (docs/facts.md section 5, "Speed").
 """
 
 import os

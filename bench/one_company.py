@@ -20,7 +20,7 @@ def compare(_keys: int, rounds: int) -> list[str]:
     """Time the whole process with the system's own Python, and what of it is starting.
 
     Args:
-        _keys: not used: the size is that of the company in DOMAIN.md section 1.
+        _keys: not used: the size is that of the company in docs/facts.md section 1.
         rounds: how many times it runs.
 
     Returns:

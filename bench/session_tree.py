@@ -12,7 +12,7 @@ from sessionstore.grammar import Key, encode
 from tests.store.session_files import COMPANY, buffer, credentials, pair, sender_key, session
 
 #: What a hundred keys are: every type, in about the shares and with the 300 bytes a file that
-#: directories written by the real library had (DOMAIN.md section 2).
+#: directories written by the real library had (docs/facts.md section 2).
 SHARES: dict[str, int] = {
     "pre-key": 40,
     "session": 18,

@@ -1,7 +1,7 @@
 """Runs programs as the service's user, in an environment that carries nothing of ours along.
 
 PM2 exports its client's environment into the apps it starts, and dotenv does not override that
-(DOMAIN.md section 3): so every call gets `env -i` and the few names that PM2 needs.
+(docs/facts.md section 3): so every call gets `env -i` and the few names that PM2 needs.
 """
 
 from __future__ import annotations

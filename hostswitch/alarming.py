@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 TEXTS = ("No session record", "Bad MAC", "Invalid PreKey ID")
-"""What libsignal logs when a ratchet went back or a key is missing (DOMAIN.md section 2)."""
+"""What libsignal logs when a ratchet went back or a key is missing (docs/facts.md section 2)."""
 
 WINDOW_SECONDS = 3600
 _BY_CHANCE = 0.01

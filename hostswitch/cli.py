@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from hostswitch import (
+    closing,
     daily,
     errors,
     flagview,
@@ -46,7 +48,8 @@ standard error. A plan comes on standard input, because it holds the database pa
 _CODES = """\
 exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
 service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
-unhealthy, the alarm was raised; 6 another run holds the lock"""
+unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
+that a company grew unlike its own past"""
 
 _Command = Callable[[argparse.Namespace, Places], int]
 
@@ -124,9 +127,13 @@ def _remove(parsed: argparse.Namespace, places: Places) -> int:
 
 def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
     host = Host(load(_text(parsed.plan)), places)
-    places.prepare()
-    with held(places.lock, "timer", "daily check"):
-        emit("result", **daily.run(host))
+    try:
+        places.prepare()
+        with held(places.lock, host.plan.operator, "daily check"):
+            emit("result", **daily.run(host))
+    except OSError as error:
+        closing.alarm(host, f"the daily check of {host.plan.host} could not be made: {error}")
+        raise
     return errors.OK
 
 
@@ -153,16 +160,21 @@ def _checked_or_done(
 
 
 def _restore(parsed: argparse.Namespace, places: Places) -> int:
-    host = Host(load(_text(parsed.plan)), places)
-    places.prepare()
-    with held(places.lock, host.plan.operator, f"restore {parsed.name}"):
-        answer = restore.run(
-            host,
-            parsed.name,
-            set_aside_by=parsed.set_aside_by,
-            identity=parsed.identity,
-            check=parsed.check,
-        )
+    text, identity = _text(parsed.plan), parsed.identity
+    with ExitStack() as kept:
+        if identity == "-":
+            text, _, secret = text.partition("\n")
+            identity = kept.enter_context(restore.kept_in_memory(secret))
+        host = Host(load(text), places)
+        places.prepare()
+        with held(places.lock, host.plan.operator, f"restore {parsed.name}"):
+            answer = restore.run(
+                host,
+                parsed.name,
+                set_aside_by=parsed.set_aside_by,
+                identity=identity,
+                check=parsed.check,
+            )
     emit("result", **answer)
     return errors.CHANGES if parsed.check else errors.OK
 
@@ -263,7 +275,7 @@ def _plan_commands(commands: Any) -> None:
             "daily-check",
             _daily_check,
             False,
-            "see that disk, archives and service are as the last rollout left them; alarm if not",
+            "see that all is as the last rollout left it, or alarm; keep figures, prune archives",
         ),
         ("restore", _restore, True, "put a set-aside or archived directory back exactly"),
     ):
@@ -278,7 +290,10 @@ def _plan_commands(commands: Any) -> None:
         if command is _restore:
             parser.add_argument("name", help="as in legacy_directories")
             parser.add_argument("--set-aside-by", help="the rollout, where several kept it")
-            parser.add_argument("--identity", help="age identity, where only the archive is left")
+            parser.add_argument(
+                "--identity",
+                help="age identity, where only the archive is left; - if it follows the plan's line",
+            )
         parser.set_defaults(command=command)
 
 

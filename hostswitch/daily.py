@@ -1,17 +1,28 @@
-"""The daily check: is what a rollout left still so? Reads only, records, and raises the alarm."""
+"""The daily check: is what a rollout left still so? Records, prunes, and raises the alarm."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from hostswitch import closing, envfile, gate, observe, pairing, processes, resume, rows, watch
-from hostswitch.errors import HostError
+from hostswitch import (
+    closing,
+    envfile,
+    gate,
+    observe,
+    pairing,
+    processes,
+    resume,
+    rows,
+    started,
+    upkeep,
+    watch,
+)
+from hostswitch.errors import UNUSUAL_GROWTH, HostError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import progress
 from hostswitch.seen import NOTHING
-from sessionstore import shelf
 from sessionstore.errors import StoreError
 
 EVENT = "daily-check"
@@ -21,8 +32,14 @@ class DailyCheckError(HostError):
     """Something is not as the last rollout left it; the text lists all of it."""
 
 
+class UnusualGrowthError(DailyCheckError):
+    """A company grew or shrank unlike its own past, and nothing else is wrong."""
+
+    exit_code = UNUSUAL_GROWTH
+
+
 def run(host: Host) -> dict[str, Any]:
-    """Check, record the result in the history, and raise the alarm where something is wrong.
+    """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong.
 
     Args:
         host: the host; its plan is that of the last rollout.
@@ -34,15 +51,25 @@ def run(host: Host) -> dict[str, Any]:
         DailyCheckError: what is wrong, with a remedy for each.
     """
     progress("look at the disk, the archives and the service")
-    archives = _shelved(host)
-    problems = [*_open_switch(host), *_came_back(host), *_archives(archives), *_service(host)]
-    figures = {"archives": len(archives), "problems": problems}
-    host.history.add(EVENT, outcome="failed" if problems else "passed", **figures)
-    if problems:
-        message = f"the daily check of {host.plan.host} failed: " + "; ".join(problems)
-        closing.alarm(host, message)
-        raise DailyCheckError(message)
-    return {"outcome": "passed", **figures}
+    kept_up = upkeep.run(host)
+    wrong = [*_open_switch(host), *_came_back(host), *_service(host), *kept_up.problems]
+    fields = {
+        "outcome": "failed" if wrong or kept_up.unusual else "passed",
+        "problems": [*wrong, *kept_up.unusual],
+        "archives": kept_up.archives,
+        "pruned": list(kept_up.pruned),
+        "recorded": kept_up.recorded,
+    }
+    if not fields["problems"]:
+        host.history.add(EVENT, **fields)
+        return fields
+    message = f"the daily check of {host.plan.host} failed: " + "; ".join(
+        [*wrong, *kept_up.unusual]
+    )
+    # Before the record: a disk that is full must not keep the alarm back.
+    closing.alarm(host, message)
+    host.history.add(EVENT, **fields)
+    raise DailyCheckError(message) if wrong else UnusualGrowthError(message)
 
 
 def _open_switch(host: Host) -> list[str]:
@@ -57,20 +84,6 @@ def _came_back(host: Host) -> list[str]:
         f"--time-style=full-iso {host.path(item.path)}"
         for item in host.plan.legacy_directories
         if os.path.lexists(host.path(item.path))
-    ]
-
-
-def _shelved(host: Host) -> list[shelf.Shelved]:
-    directory = host.plan.archive.directory
-    return shelf.look(directory, hashed=True) if os.path.isdir(directory) else []
-
-
-def _archives(found: list[shelf.Shelved]) -> list[str]:
-    return [
-        f"the archive {one.archive} is {one.state}: {one.detail or 'it is not there'}. It may be the "
-        f"last copy: restore it from the host's own backup"
-        for one in found
-        if one.state in (shelf.DAMAGED, shelf.MISSING)
     ]
 
 
@@ -104,12 +117,13 @@ def _service(host: Host) -> list[str]:
         return [f"{error}. See: {remedy}"]
     companies = {company: Company(None, company not in waiting, 0) for company in plan.companies}
     connected = plan.gate.connected == "required"
-    found = gate.problems(status, Expectation(companies, connected, flags=plan.flags))
+    flags = started.noted_or_planned(host)
+    found = gate.problems(status, Expectation(companies, connected, flags=flags))
     pid = status.get("pid")
     if isinstance(pid, int):
         directory = processes.working_directory(pid)
         if directory != plan.release:
             found.append(f"the service runs in {directory}, not in {plan.release}")
-        shadowed = envfile.shadows(processes.environment(pid), plan.flags)
+        shadowed = envfile.shadows(processes.environment(pid), flags)
         found += [f"its environment shadows {name} of the .env" for name in shadowed]
     return [f"{problem}. See: {remedy}" for problem in found]

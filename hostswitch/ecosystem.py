@@ -1,6 +1,6 @@
 """PM2's description of the apps (its ecosystem file), and whether PM2 runs them as it says.
 
-PM2 keeps how it started an app: `pm2 restart` does not read the file again (DOMAIN.md section 3).
+PM2 keeps how it started an app: `pm2 restart` does not read the file again (docs/facts.md section 3).
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list
     """Declared names that a process's own environment holds with another value.
 
     dotenv does not override what PM2 exported, so such a process never sees the file's value
-    (DOMAIN.md section 3).
+    (docs/facts.md section 3).
     """
     return sorted(
         name

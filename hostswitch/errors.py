@@ -12,6 +12,7 @@ REFUSED = 3
 PUT_BACK = 4
 LEFT_STOPPED = 5
 LOCKED = 6
+UNUSUAL_GROWTH = 7
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def _process(
 ) -> dict[str, tuple[str | None, str]]:
     """What each flag is in the process, and how that is known.
 
-    What PM2 exported wins (dotenv does not override it, DOMAIN.md section 3). All else it read from
+    What PM2 exported wins (dotenv does not override it, docs/facts.md section 3). All else it read from
     the file as that was when it started: the file of now, if nobody touched it since, or what the
     last switch noted when it started this process.
     """

@@ -107,7 +107,7 @@ def process_problems(process: Process | None, first: Process | None) -> list[str
         first: as it was when it first answered well, or None before that.
 
     Returns:
-        Sentences. PM2's exit codes are never asked (DOMAIN.md section 3: they lie).
+        Sentences. PM2's exit codes are never asked (docs/facts.md section 3: they lie).
     """
     if process is None:
         return ["PM2 does not list it"]

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from hostswitch import clock
-from hostswitch.disk import append_line
+from hostswitch.disk import append_line, reserve
+from hostswitch.errors import HostError
 
 Line = dict[str, Any]
+
+_RESERVED = 1 << 18
+"""Bytes set aside for the lines of one rollout; a switch of a hundred companies needs a tenth."""
+
+
+class HistoryError(HostError):
+    """What is about to be done could not be recorded, so it must not be done."""
 
 
 class History:
@@ -25,6 +34,25 @@ class History:
         except FileNotFoundError:
             return []
         return [line for line in map(_parsed, content.splitlines()) if line is not None]
+
+    def reserve(self) -> None:
+        """Set space aside for what is about to be recorded: a disk that fills up can't prevent it.
+
+        Raises:
+            HistoryError: there is no room for it.
+        """
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                reserve(descriptor, os.fstat(descriptor).st_size + _RESERVED)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise HistoryError(
+                f"{self._path} can't be given the space for this switch's record: {error.strerror}; "
+                f"nothing was begun. Make room: df -h {self._path.parent}"
+            ) from None
 
     def add(self, event: str, **fields: Any) -> Line:
         """Append a line and wait until it is on the disk.
@@ -46,7 +74,8 @@ class History:
             self._append(line)
 
     def _append(self, line: Line) -> None:
-        torn = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
+        content = self._path.read_bytes() if self._path.exists() else b""
+        torn = content != b"" and not content.endswith(b"\n")
         append_line(self._path, ("\n" if torn else "") + json.dumps(line))
 
 

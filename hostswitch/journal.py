@@ -30,7 +30,7 @@ UNDONE = "put-back"
 CLOSED = "closed"
 
 STEPS = (READY, STOPPED, SET_ASIDE, IMPORTED, SWAPPED, ACTIVE, HEALTHY)
-"""The rows of the table in DESIGN.md, "The switch"."""
+"""The rows of the table in docs/switch.md."""
 
 INSTANTS = (
     "intent:ready",

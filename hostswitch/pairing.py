@@ -1,6 +1,6 @@
 """Companies that wait for their first pairing: no session of theirs is anywhere. Pure.
 
-A service that finds no credentials makes a new identity (DOMAIN.md section 2). That is right for a
+A service that finds no credentials makes a new identity (docs/facts.md section 2). That is right for a
 server on which nothing ever ran, and a lost customer for every other one.
 """
 

@@ -73,7 +73,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Gate:
-    """When a started service counts as healthy (DESIGN.md, gate)."""
+    """When a started service counts as healthy (docs/switch.md, "The gate")."""
 
     status_url: str
     limit_seconds: float
@@ -83,10 +83,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class Archive:
-    """Where archives of set-aside directories go, and to whom they are encrypted."""
+    """Where archives of set-aside directories go, to whom they are encrypted, how long they stay."""
 
     directory: str
     recipients: tuple[str, ...]
+    keep_days: float
+    """For how long archives and backups are kept at least."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ def _gate(reader: Reader) -> Gate:
 
 
 def _archive(reader: Reader) -> Archive:
-    return Archive(reader.path("directory"), reader.texts("recipients"))
+    return Archive(reader.path("directory"), reader.texts("recipients"), reader.number("keep_days"))
 
 
 def _backup(reader: Reader) -> Backup:
@@ -269,7 +271,7 @@ def _inside(path: str, directory: str) -> bool:
 
 
 def providers(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Which auth providers a set of environment values chooses (DOMAIN.md section 1).
+    """Which auth providers a set of environment values chooses (docs/facts.md section 1).
 
     Args:
         values: names and values of an .env file.

@@ -1,4 +1,4 @@
-"""PM2 as this program uses it (7.0.4). Its exit codes are not believed (DOMAIN.md section 3)."""
+"""PM2 as this program uses it (7.0.4). Its exit codes are not believed (docs/facts.md section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an open journal asks for. Pure (DESIGN.md, "The switch", last column)."""
+"""What an open journal asks for. Pure (docs/switch.md, last column of its table)."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,20 +68,39 @@ def run(
     if refusals:
         raise RefusedError(refusals)
     sentence = f"restore {declared.path} from {source.shown}"
-    if check:
-        return {"outcome": "changes", "changes": [sentence]}
-    progress(sentence)
-    if source.archive is None:
-        _rename_back(host, declared, source)
-    else:
-        _extract(host, declared, source.archive, identity)
     fields = {
         "name": declared.path,
         "set_aside_by": source.rollout_id,
         "archive": source.archive.archive if source.archive else None,
     }
-    host.history.add(RESTORED, rollout_id=host.plan.rollout_id, **fields)
+    if check:
+        return {"outcome": "changes", "changes": [sentence], **fields}
+    progress(sentence)
+    if source.archive is None:
+        _rename_back(host, declared, source)
+    else:
+        _extract(host, declared, source.archive, identity)
+    who = {"operator": host.plan.operator, "reason": host.plan.reason}
+    host.history.add(RESTORED, rollout_id=host.plan.rollout_id, **who, **fields)
     return {"outcome": RESTORED, **fields}
+
+
+@contextmanager
+def kept_in_memory(identity: str) -> Iterator[str]:
+    """A file with an age identity that is on no disk, for as long as it is needed.
+
+    Args:
+        identity: its text.
+
+    Yields:
+        A path that this process and those that it starts can open.
+    """
+    descriptor = os.memfd_create("identity")
+    try:
+        os.write(descriptor, identity.encode())
+        yield f"/proc/{os.getpid()}/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> Source:
@@ -168,7 +189,7 @@ def _extract(
 ) -> None:
     if identity is None:
         raise HostError(
-            "only its archive is left, which needs the age identity: --identity FILE. Or extract "
-            "it where the identity is: sessionstore archive extract"
+            "only its archive is left, which needs the age identity: --identity FILE. Or, from where "
+            "the identity is: rollout sessions restore"
         )
     extraction.extract(archive.archive, archive.manifest, identity, host.path(declared.path))

@@ -32,6 +32,22 @@ def forget(host: Host) -> None:
     host.places.started.unlink(missing_ok=True)
 
 
+def noted_or_planned(host: Host) -> Mapping[str, str]:
+    """The plan's flags as the last switch started the service with them.
+
+    A toggle is a switch as well, and the plan at hand may be older than it.
+
+    Args:
+        host: its plan names the flags.
+    """
+    planned = host.plan.flags
+    try:
+        noted = dict(json.loads(host.places.started.read_bytes())["flags"])
+    except (OSError, ValueError, KeyError, TypeError):
+        noted = {}
+    return {name: noted.get(name, value) for name, value in planned.items()}
+
+
 def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
     """The flags that a process read from the file when it began.
 

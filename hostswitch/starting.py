@@ -70,7 +70,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
 def take_down(host: Host) -> None:
     """Stop the plan's apps, forget how PM2 started them, and see that they are gone.
 
-    Deleting is what cures an environment that PM2 exported once and keeps (DOMAIN.md section 3).
+    Deleting is what cures an environment that PM2 exported once and keeps (docs/facts.md section 3).
 
     Raises:
         StepFailedError: a process survived.

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from hostswitch import aside, envfile, journal, swap
+from hostswitch import aside, daily, envfile, journal, swap
 from hostswitch.history import History
 from hostswitch.places import Places
 from hostswitch.recovery import decide
@@ -29,9 +29,11 @@ def show(
     Returns:
         `current`, `revision`, `companies` (those the live .env names), `open` (the open switch or
         None), `set_aside` (with the date of the switch that did it, and when it will be removed),
-        `history`.
+        `daily_check` (the last one's line, or None), `history` (without daily checks).
     """
     history = History(places.history).lines()
+    checks = [line for line in history if line.get("event") == daily.EVENT]
+    others = [line for line in history if line.get("event") != daily.EVENT]
     target = swap.current_target(app_dir)
     directory = app_dir if target is None else os.path.normpath(os.path.join(app_dir, target))
     return {
@@ -40,7 +42,8 @@ def show(
         "companies": _companies(app_dir),
         "open": _open(places),
         "set_aside": _set_aside(app_dir, history, remove_after_days),
-        "history": history[-lines:] if lines > 0 else [],
+        "daily_check": checks[-1] if checks else None,
+        "history": others[-lines:] if lines > 0 else [],
     }
 
 

@@ -1,4 +1,4 @@
-"""The rows of the switch (DESIGN.md, "The switch"), each between its intent and its done line."""
+"""The rows of the switch (docs/switch.md), each between its intent and its done line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switch: from what runs to what was staged, or back (DESIGN.md, "The switch")."""
+"""The switch: from what runs to what was staged, or back (docs/switch.md)."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def run(host: Host, plan_text: str) -> Result:
 
 
 def _open(host: Host, plan_text: str, facts: Facts) -> Switch:
+    host.history.reserve()
     owner = (os.geteuid(), os.getegid())
     replace_file(host.places.plan, json.dumps(json.loads(plan_text)).encode(), 0o600, owner)
     try:

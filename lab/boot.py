@@ -17,7 +17,7 @@ _MACHINE_IDS = uuid.UUID("8a4fd9a6-58f5-4a35-8f0f-7a3c4f0c2f2e")
 
 
 def nspawn_argv(place: Place, spec: HostSpec) -> list[str]:
-    """The command that boots a host on the disk mounted at its root (DOMAIN section 6)."""
+    """The command that boots a host on the disk mounted at its root (docs/facts.md section 6)."""
     return [
         "systemd-nspawn",
         "--boot",

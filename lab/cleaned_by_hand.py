@@ -1,4 +1,4 @@
-"""Profile `cleaned-by-hand`: on PostgreSQL, and the clean-up done by hand, as DOMAIN section 1 tells.
+"""Profile `cleaned-by-hand`: on PostgreSQL, and the clean-up done by hand, as docs/facts.md section 1 tells.
 
 Directories deleted without an archive, the cron job taken out, the new version pulled into the
 checkout and restarted; nothing of it was recorded anywhere.

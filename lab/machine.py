@@ -106,7 +106,7 @@ def cut_power(place: Place, host: str) -> None:
     """Kill the host's own init, as a power cut would, and wait until nothing of it is left.
 
     Killing systemd-nspawn instead would leave the host alive, and the next boot would run a second
-    system on the same disk (DOMAIN section 6).
+    system on the same disk (docs/facts.md section 6).
     """
     group = cgroups.group_of(place, host)
     init = cgroups.init_of(group)

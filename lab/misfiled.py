@@ -1,7 +1,7 @@
 """Profile `misfiled`: moved to PostgreSQL by an importer that split file names at the first dash.
 
 It compared counts and was content; then the files were deleted. Four keys of five are in the
-database under names that Baileys never asks for (DOMAIN section 2).
+database under names that Baileys never asks for (docs/facts.md section 2).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _SERVICE = (
 
 ON_FILES = Profile(
     name="on-files",
-    summary="the old version on session files, as before the clean-up (DOMAIN section 1)",
+    summary="the old version on session files, as before the clean-up (docs/facts.md section 1)",
     build=service_build.build,
     made_by=_SERVICE,
 )

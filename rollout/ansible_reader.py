@@ -1,7 +1,7 @@
 """Read one Ansible inventory with its group_vars and Vault, and print it as JSON.
 
 Run as a program (``python -m rollout.ansible_reader ENVIRONMENT``), never imported by the command:
-ansible-core must not share a process with gevent, and in a child it takes 0.3 s (DOMAIN.md section 5,
+ansible-core must not share a process with gevent, and in a child it takes 0.3 s (docs/facts.md section 5,
 "Layout and inventory"). Secrets cross the pipe marked, so that the parent wraps them at once.
 """
 

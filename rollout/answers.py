@@ -46,6 +46,14 @@ def status_answer(
     return _answer("status", environment) | {"hosts": hosts}
 
 
+def restore_answer(
+    environment: Environment, rollout_id: str, restoration: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What ``rollout sessions restore --json`` prints."""
+    begins = _answer("sessions restore", environment)
+    return begins | {"rollout_id": rollout_id, **restoration}
+
+
 def error_answer(error: OperatorError) -> dict[str, Any]:
     """What any command prints with ``--json`` when it ends in an error of the operator's."""
     mistakes = error.mistakes if isinstance(error, MistakesError) else ()

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from roles.shared.plan import new_rollout_id
-from rollout import flags_cli
+from rollout import flags_cli, sessions_cli
 from rollout.answers import (
     apply_answer,
     error_answer,
@@ -80,6 +80,7 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
 app.add_typer(flags_cli.app, name="flags")
+app.add_typer(sessions_cli.app, name="sessions")
 
 
 @app.command(short_help="Show what a rollout would change; changes nothing.")

@@ -6,7 +6,7 @@ child is the one way to stop it at once. Each host is run in a fork of it, with 
 ``deploy.py`` demands: pyinfra and the roles are imported once, however many hosts there are, and no
 host's step waits for another's. Two of the names used here are not public, ``pyinfra.is_cli`` and
 ``pyinfra_cli.util.load_deploy_file``: only with them are operations kept in the order of the deploy
-file and told apart by line (DOMAIN.md section 5, "Two phases"); ``tests/unit/test_engine.py`` holds
+file and told apart by line (docs/facts.md section 5, "Two phases"); ``tests/unit/test_engine.py`` holds
 them to it.
 """
 

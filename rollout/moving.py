@@ -1,6 +1,6 @@
 """Companies that move from one host to another: which host runs which, asked of the hosts themselves.
 
-Two services with one company's credentials fight (DOMAIN.md section 2). What is declared twice is a
+Two services with one company's credentials fight (docs/facts.md section 2). What is declared twice is a
 mistake of the settings; what was moved in the inventory still runs on the host that it left, until
 that one has been rolled out.
 """

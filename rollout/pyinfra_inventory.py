@@ -16,7 +16,7 @@ def hosts_and_groups(name: str) -> dict[str, Any]:
         name: the environment's name.
 
     Returns:
-        ``all``: the hosts with their data; and a list of host names for each group (DOMAIN.md
+        ``all``: the hosts with their data; and a list of host names for each group (docs/facts.md
         section 5, "Layout and inventory": every module-level list of strings is a group).
 
     Raises:
@@ -51,7 +51,7 @@ def host_data(environment: Environment, host: Host) -> dict[str, Any]:
     """A host's settings with its connection mapped to pyinfra's names.
 
     A string ``"no"`` in ``_sudo`` would turn sudo on, and a variable called ``name`` would rename
-    every operation (DOMAIN.md section 5), so Ansible's connection variables are not passed through.
+    every operation (docs/facts.md section 5), so Ansible's connection variables are not passed through.
     """
     own = {
         key: value

@@ -210,11 +210,20 @@ def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         (f"set aside {entry['name']}", f"since {entry['since']}; {entry['removal']}")
         for entry in answer["set_aside"]
     ]
+    rows.append(("daily check", daily_text(answer.get("daily_check"))))
     rows += [
         (str(line.get("at")), f"{line.get('event')}: {line.get('outcome', '')}".rstrip(": "))
         for line in answer.get("history", [])
     ]
     return rows
+
+
+def daily_text(line: Mapping[str, Any] | None) -> str:
+    """When the host's own daily check last ran, and what it found."""
+    if line is None:
+        return "has not run yet"
+    problems = "".join(f"\n{problem}" for problem in line.get("problems", []))
+    return f"{line.get('outcome')} at {line.get('at')}{problems}"
 
 
 def check_text(checks: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
 """One root shell on a host, kept open: each command is a line to it, not a process of ssh's own.
 
-A command over ssh's shared connection costs an ssh and a sudo process, 9 to 13 ms (DOMAIN.md section 5,
+A command over ssh's shared connection costs an ssh and a sudo process, 9 to 13 ms (docs/facts.md section 5,
 "testinfra"); a line to a program that already runs there costs the shell that it starts, and nothing
 is left on the host when the connection ends.
 """

@@ -9,7 +9,7 @@ class Secret:
     """A secret text; only ``reveal()`` gives it away.
 
     It is deliberately not a ``str``: formatting, logging, ``json`` and pyinfra's argument printing
-    (DOMAIN.md section 5, "Exit codes and output") all go through ``__str__``, ``__repr__`` or
+    (docs/facts.md section 5, "Exit codes and output") all go through ``__str__``, ``__repr__`` or
     ``to_json`` and get the mask.
 
     Args:

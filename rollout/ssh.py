@@ -1,7 +1,7 @@
 """SSH to the hosts of an environment: strict host keys, one connection a host, kept open.
 
 The first command to a host opens its connection, the next ones share it: 47 commands take
-0.4-0.6 s instead of 9 s (DOMAIN.md section 5, "testinfra").
+0.4-0.6 s instead of 9 s (docs/facts.md section 5, "testinfra").
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Connections:
         Args:
             host: where.
             command: text for a shell, or words, which are quoted. Never a secret: those go into
-                ``stdin`` (DOMAIN.md section 5, "Exit codes and output").
+                ``stdin`` (docs/facts.md section 5, "Exit codes and output").
             stdin: what the command reads; nothing if None.
             sudo: run it as root.
             timeout: seconds, or None for as long as it takes.

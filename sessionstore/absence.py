@@ -43,6 +43,9 @@ def explain(file: File, company: Company) -> Answer:
 
 
 def _pre_key(file: File, company: Company) -> Answer:
+    # With equal clocks an uploaded key may have been used, or a clean-up job may have deleted one
+    # that WhatsApp still hands out. No value tells which: a session that a contact began does not
+    # name the pre-key that it used up (libsignal's session_record.js).
     before, after = company.file_clocks, company.database_clocks
     if before is None or after is None or after.next_pre_key <= before.next_pre_key:
         return False, "not in the database, and the clocks do not show that it was consumed"

@@ -15,7 +15,7 @@ from sessionstore.grammar import Key
 from sessionstore.values import Value
 
 # Domain numbers in an address: none is a phone number, 128 a hosted one, 1 and 129 their LIDs
-# (DOMAIN.md section 2).
+# (docs/facts.md section 2).
 _LID_DOMAIN = {"": "1", "128": "129"}
 
 

@@ -1,7 +1,7 @@
 """Deciding whether a whole directory may be removed, once a verified archive holds it.
 
 Pure: from what accounting for its files gave, and what the operator declared and
-acknowledged, to a decision with every reason (DESIGN.md "Session data").
+acknowledged, to a decision with every reason (docs/session-data.md).
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
         if before.st_size > limit:
             raise Unreadable("too large", f"{before.st_size} bytes")
         # One byte more than the size shows growth. A large fixed buffer ended in ENOMEM
-        # after 100,000 files (DOMAIN.md section 2).
+        # after 100,000 files (docs/facts.md section 2).
         raw = _read(fd, before.st_size + 1)
         after = os.fstat(fd)
     except OSError as error:

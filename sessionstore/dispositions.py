@@ -1,7 +1,7 @@
 """Judging a file that does not equal its row in the database.
 
-Pure functions from facts to a decision with its reason; the rules are those of DESIGN.md
-"Session data" and DOMAIN.md "What a mover must respect". Whatever no rule explains is
+Pure functions from facts to a decision with its reason; the rules are those of
+docs/session-data.md and docs/facts.md section 2, "What a mover must respect". Whatever no rule explains is
 unexplained, and blocks.
 """
 

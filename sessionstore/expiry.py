@@ -1,7 +1,7 @@
 """What inside the database deletes keys by itself: found in its catalogue, not guessed.
 
 The service's own clean-up deletes keys after some days, app-state-sync-keys included
-(DOMAIN.md section 2): who looks at rows with ``expires_at`` wants to know what acts on them.
+(docs/facts.md section 2): who looks at rows with ``expires_at`` wants to know what acts on them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """File names of Baileys' ``useMultiFileAuthState``, and the keys they stand for.
 
 Baileys writes ``type-id.json`` after replacing ``/`` by ``__`` and ``:`` by ``-``. That does
-not invert in general; with a grammar for each type it does (DOMAIN.md section 2, where the
+not invert in general; with a grammar for each type it does (docs/facts.md section 2, where the
 table and the expressions come from). A name that the grammar does not know is never guessed.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 CREDENTIALS = "creds.json"
-#: May hold credentials too (DOMAIN.md section 2); Baileys itself never reads it.
+#: May hold credentials too (docs/facts.md section 2); Baileys itself never reads it.
 CREDENTIALS_CACHE = ".baileys-cache.json"
 HIGHEST_PRE_KEY = 16_777_215
 
@@ -171,7 +171,7 @@ def is_company_id(text: str) -> bool:
 
 
 def spellings(company_id: str) -> tuple[str, str]:
-    """Give both forms in which a company's rows are met in the wild (DOMAIN.md section 2).
+    """Give both forms in which a company's rows are met in the wild (docs/facts.md section 2).
 
     Args:
         company_id: the bare id.

@@ -1,6 +1,6 @@
 """Importing session files into a company that the database does not have.
 
-Insert-only, in one transaction: a ratchet that goes back loses messages (DOMAIN.md section
+Insert-only, in one transaction: a ratchet that goes back loses messages (docs/facts.md section
 2, "What a mover must respect"). Each file is recorded with the digest of its bytes and of
 its value, so that everything later (proof, withdrawal, removal) has something to hold on to.
 """

@@ -1,7 +1,7 @@
 """Which of two copies of a company's credentials descends from the other.
 
 Identity is what a pairing is born with and keeps; clocks are counters in the credentials
-that only grow (DOMAIN.md section 2, "What a mover must respect"). Pure: no I/O.
+that only grow (docs/facts.md section 2, "What a mover must respect"). Pure: no I/O.
 """
 
 from __future__ import annotations

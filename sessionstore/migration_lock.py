@@ -1,7 +1,7 @@
 """The lock that lets one migration run at a time work on a database.
 
 A session advisory lock: it frees itself when its holder dies, even by kill -9; but it is
-the server session's, so it must be taken on a direct connection (DOMAIN.md section 4).
+the server session's, so it must be taken on a direct connection (docs/facts.md section 4).
 """
 
 from __future__ import annotations

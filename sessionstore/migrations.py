@@ -304,7 +304,7 @@ class Runner:
             there = f"; what is there now does not fit: {hint}" if hint else ""
             raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
         if self._transaction_id() != before:
-            # A COMMIT inside a script ends the transaction silently (DOMAIN.md section 4).
+            # A COMMIT inside a script ends the transaction silently (docs/facts.md section 4).
             raise MigrationProblem(
                 f"the {kind} script ended its transaction",
                 name,

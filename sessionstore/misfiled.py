@@ -3,7 +3,7 @@
 An importer that splits file names at the first dash stores ``pre-key-1.json`` as ('pre',
 'key-1'); one that leaves ids as they stand in the name stores a sender key with ``--`` for
 ``::``. Each "verifies" by comparing counts, and passes with most keys unreachable. Putting the
-name together again and decoding it by the grammar gives the key back (DOMAIN.md section 2).
+name together again and decoding it by the grammar gives the key back (docs/facts.md section 2).
 """
 
 from __future__ import annotations

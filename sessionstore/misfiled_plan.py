@@ -2,7 +2,7 @@
 
 A correction is safe only while nobody has used the company's rows: a service that ran on a
 misfiled import found most keys missing, made new ones, and moved ratchets; what the importer
-stored is then older than what is there (DOMAIN.md section 2, "A ratchet never goes back"). So
+stored is then older than what is there (docs/facts.md section 2, "A ratchet never goes back"). So
 every row of the company must have come from that one import, and none may have changed since.
 Pure, but for :func:`read_facts`.
 """

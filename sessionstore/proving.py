@@ -25,7 +25,7 @@ from sessionstore.values import ValueProblem, digest, parse
 SHOWN = 100
 
 # The rows encoded as Baileys names files, against the names that were recorded: needs no
-# decoding at all, so a mistake in the grammar can't hide in it (DOMAIN.md section 2).
+# decoding at all, so a mistake in the grammar can't hide in it (docs/facts.md section 2).
 _NAMES = """
 SELECT count(*) FILTER (WHERE r.name IS NULL), count(*) FILTER (WHERE f.name IS NULL),
        min(coalesce(r.name, f.name)) FILTER (WHERE r.name IS NULL OR f.name IS NULL), count(*)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sessionstore import backup_shelf, database, records, retention, shelf
-from sessionstore.database import Connection
 from sessionstore.retention import Answer
 from sessionstore.sealed import exclusive
 
@@ -31,7 +30,7 @@ class Pruning:
 
 
 def prune(
-    conn: Connection,
+    settings: Mapping[str, object],
     directory: str,
     keep_days: float,
     in_use: Collection[str] = (),
@@ -41,7 +40,7 @@ def prune(
     """Delete what is past its time and safe elsewhere.
 
     Args:
-        conn: the database that the archived files were imported into.
+        settings: of the database that the archived files were imported into.
         directory: of archives and backups, and of directories of them.
         keep_days: how long each is kept at least.
         in_use: paths of archives that something still relies on.
@@ -58,9 +57,10 @@ def prune(
     """
     with exclusive(directory):
         archives, backups = shelf.look(directory, hashed=True), backup_shelf.look(directory)
-        # The clock that runs behind decides: one that was set a year on must delete nothing.
-        now = min(time.time(), database.clock(conn))
-        imported = records.imported_credentials(conn)
+        with database.connect(settings) as conn:
+            # The clock that runs behind decides: one that was set a year on must delete nothing.
+            now = min(time.time(), database.clock(conn))
+            imported = records.imported_credentials(conn)
         decided = Pruning(
             tuple(
                 zip(

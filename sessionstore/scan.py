@@ -265,7 +265,7 @@ class _Walk:
 
 
 def _misplaced(name: str) -> str:
-    # Rows use the bare id, directories never do (DOMAIN.md section 2): whose they are is not
+    # Rows use the bare id, directories never do (docs/facts.md section 2): whose they are is not
     # guessed, two spellings of one company could lie side by side.
     bare = f"; company {name} belongs in company_{name}" if is_company_id(name) else ""
     return f"not company_<id> at the top{bare}"

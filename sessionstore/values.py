@@ -3,7 +3,7 @@
 Baileys has written Buffers in four spellings, and ``jsonb`` reorders keys and rewrites
 numbers, so texts can't be compared. A value is therefore parsed into plain Python, Buffers
 as ``bytes`` and whole numbers as ``int``, and written in one canonical form, which is also
-what goes into the database (DOMAIN.md section 2, "Values"). The standard ``json`` module is
+what goes into the database (docs/facts.md section 2, "Values"). The standard ``json`` module is
 used because it keeps integers beyond 64 bits.
 """
 
@@ -245,7 +245,7 @@ def jsonb_problem(value: Value) -> str | None:
 
     Returns:
         A reason, or None: NUL ends in error 22P05, half a surrogate pair in 22P02, and both
-        load into ``json``, so they do turn up (DOMAIN.md section 2).
+        load into ``json``, so they do turn up (docs/facts.md section 2).
     """
     return jsonb_problem_of_canonical(_CANONICAL(value))
 

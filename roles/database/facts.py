@@ -70,20 +70,42 @@ class PasswordsAccepted(FactBase[bool]):
         return output[-1:] == ["yes"]
 
 
+class FileLines(FactBase[list[str]]):
+    """The lines of a file; none where it does not exist."""
+
+    def command(self, path: str) -> StringCommand:
+        """All of it."""
+        return StringCommand("cat --", QuoteString(path), "2>/dev/null || true")
+
+    @staticmethod
+    def default() -> list[str]:
+        """Nothing."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """The lines."""
+        return list(output)
+
+
+# Fractions of a second: a file may be written in the same one.
+IN_FORCE = """
+cd /; folder=$1
+changed=$(stat -c %.6Y "$folder"/conf.d/* "$folder"/pg_hba.conf "$folder"/server.crt \
+  "$folder"/server.key 2>/dev/null | sort -n | tail -n 1)
+systemctl -q is-active "$2" && runuser -u postgres -- psql -XAtq -c "SELECT 'yes'
+  WHERE extract(epoch FROM pg_conf_load_time()) > ${changed:-0}
+  AND NOT EXISTS (SELECT FROM pg_settings WHERE pending_restart)" 2>/dev/null
+true
+"""
+
+
 class ConfigurationInForce(FactBase[bool]):
-    """Whether the cluster runs and was started after its configuration files last changed."""
+    """Whether the cluster runs and has loaded its files since they last changed."""
 
     def command(self, version: int) -> StringCommand:
-        """Compare the start's time with the files' times."""
-        folder = f"/etc/postgresql/{version}/main"
-        script = (
-            f"started=$(stat -c %Y /run/postgresql/{version}-main.pid 2>/dev/null || echo 0); "
-            f"changed=$(stat -c %Y {folder}/conf.d/* {folder}/pg_hba.conf"
-            f" {folder}/server.crt {folder}/server.key | sort -n | tail -n 1); "
-            f'[ "$started" -gt "$changed" ] && systemctl -q is-active postgresql@{version}-main'
-            " && echo yes; true"
-        )
-        return StringCommand("sh", "-c", QuoteString(script))
+        """PostgreSQL itself says when it loaded them, and what still waits for a restart."""
+        folder, unit = f"/etc/postgresql/{version}/main", f"postgresql@{version}-main"
+        return StringCommand("sh", "-c", QuoteString(IN_FORCE), "sh", folder, unit)
 
     @staticmethod
     def default() -> bool:

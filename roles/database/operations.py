@@ -8,11 +8,36 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.database.facts import ConfigurationInForce, PasswordsAccepted, PostgresqlObjects
+from roles.database.facts import (
+    ConfigurationInForce,
+    FileLines,
+    PasswordsAccepted,
+    PostgresqlObjects,
+)
+from roles.database.hba import strange_lines
 from roles.database.sql import database_sql, privileges_sql, role_sql
+from roles.shared.files import FileDigests, as_declared, replacing
 from roles.shared.secret_lines import SecretLines
 
 PSQL = "psql -XAtq -v ON_ERROR_STOP=1"
+
+# A reload is told by its time; a file that does not parse would be kept out without a word.
+LOAD = """
+cd /; unit=$1
+ask() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
+systemctl -q is-active "$unit" || exec systemctl restart "$unit"
+before=$(ask "SELECT pg_conf_load_time()") || exec systemctl restart "$unit"
+systemctl reload "$unit" || exit 1
+for _ in $(seq 100); do
+  [ "$(ask "SELECT pg_conf_load_time()")" = "$before" ] || break; sleep 0.1
+done
+wrong=$(ask "SELECT string_agg(error, '; ') FROM (SELECT error FROM pg_file_settings
+  UNION ALL SELECT error FROM pg_hba_file_rules) AS files WHERE error IS NOT NULL
+  AND error <> 'setting could not be applied'")
+[ -z "$wrong" ] || { echo "PostgreSQL does not take its configuration: $wrong" >&2; exit 1; }
+pending=$(ask "SELECT string_agg(name, ', ') FROM pg_settings WHERE pending_restart")
+[ -z "$pending" ] || { echo "restart for: $pending"; systemctl restart "$unit"; }
+"""
 
 
 @operation()
@@ -58,8 +83,32 @@ def _psql(database: str, sql: str) -> StringCommand:
 
 
 @operation()
+def who_may_connect(path: str, content: str) -> Iterator[StringCommand]:
+    """Have pg_hba.conf as declared, unless that would shut somebody out whom nobody declared.
+
+    Args:
+        path: of the file.
+        content: all of it.
+    """
+    owner, mode = "postgres:postgres", "640"
+    if as_declared(host.get_fact(FileDigests, paths=[path]).get(path), content, owner, mode):
+        host.noop(f"{path} is as declared")
+        return
+    strange = strange_lines(host.get_fact(FileLines, path=path), content.splitlines())
+    if strange:
+        lines = "; ".join(" ".join(line.split()) for line in strange)
+        remedy = "add what is to stay to database_hba_lines, and take the rest out of the file"
+        said = f"{path} on {host.name} lets in whom nobody declared: {lines} → {remedy}"
+        yield StringCommand("echo", QuoteString(said), ">&2; exit 1")
+        return
+    yield replacing(path, content, owner, mode)
+
+
+@operation()
 def configuration_in_force(version: int) -> Iterator[StringCommand]:
-    """Restart the cluster if its files are newer than its start, or it is not running.
+    """Load the cluster's files if they are newer than what it runs with.
+
+    It is restarted, and every connection cut, only where PostgreSQL says that a change needs that.
 
     Args:
         version: PostgreSQL's major version.
@@ -67,5 +116,4 @@ def configuration_in_force(version: int) -> Iterator[StringCommand]:
     if host.get_fact(ConfigurationInForce, version=version):
         host.noop("PostgreSQL runs with its configuration")
         return
-    # The clock of a file's time has whole seconds here: let the start be later than the change.
-    yield StringCommand(f"sleep 1 && systemctl restart postgresql@{version}-main")
+    yield StringCommand("sh", "-c", QuoteString(LOAD), "sh", f"postgresql@{version}-main")

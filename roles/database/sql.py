@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def literal(text: str) -> str:
-    """A text as an SQL literal (pyinfra's ``postgres.role`` breaks on ``'``, DOMAIN.md section 5)."""
+    """A text as an SQL literal (pyinfra's ``postgres.role`` breaks on ``'``, docs/facts.md section 5)."""
     return "'" + text.replace("'", "''") + "'"
 
 

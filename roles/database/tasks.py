@@ -7,7 +7,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.operations import files
 
-from roles.database.operations import configuration_in_force, database_present
+from roles.database.operations import configuration_in_force, database_present, who_may_connect
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
 from roles.shared.plan import text_of
@@ -17,7 +17,7 @@ CA_FILE = "/etc/postgresql/baileys-rollout-ca.crt"
 
 
 def provision() -> None:
-    """Install, configure, restart only if the configuration changed, and make roles and database."""
+    """Install, configure, reload or restart if the configuration changed, make roles and database."""
     version = host.data.postgresql_version
     packages_installed(
         name="Install PostgreSQL",
@@ -68,7 +68,7 @@ def configuration(version: int) -> None:
         ),
         owner="postgres:postgres",
     )
-    put(
+    who_may_connect(
         name="Declare who may connect",
         path=f"{folder}/pg_hba.conf",
         content=content_of(
@@ -77,9 +77,8 @@ def configuration(version: int) -> None:
             database=host.data.database_name,
             owner=host.data.database_owner_user,
             app=host.data.database_app_user,
+            further=host.data.database_hba_lines,
         ),
-        owner="postgres:postgres",
-        mode="640",
     )
 
 

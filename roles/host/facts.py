@@ -15,7 +15,7 @@ class GlobalNpmVersion(FactBase[str | None]):
     """Version of an npm package installed for the whole host, or None.
 
     Read from its ``package.json``: ``npm ls -g`` takes a second, and pyinfra's own fact misreads
-    scoped names (DOMAIN.md section 5, "Custom operations and facts").
+    scoped names (docs/facts.md section 5, "Custom operations and facts").
     """
 
     def command(self, package: str) -> StringCommand:

@@ -142,5 +142,5 @@ def pm2_boot_unit(user: str, home: str) -> Iterator[StringCommand]:
     if unit in host.get_fact(EnabledUnits, units=[unit]):
         host.noop(f"{unit} is enabled")
         return
-    # PM2 names, writes and enables the unit itself (DOMAIN.md section 3).
+    # PM2 names, writes and enables the unit itself (docs/facts.md section 3).
     yield StringCommand("pm2 startup systemd -u", QuoteString(user), "--hp", QuoteString(home))

@@ -59,7 +59,7 @@ def question() -> Question:
 def migrated() -> Iterator[StringCommand]:
     """Bring the schema up to the migrations of this checkout, on the host that is named for it.
 
-    ``_run_once`` would pick any host, and skip silently when that one had failed (DOMAIN.md
+    ``_run_once`` would pick any host, and skip silently when that one had failed (docs/facts.md
     section 5, "Two phases"). Another host fails until the named one has migrated.
     """
     if ask(question())["exit"] == 0:

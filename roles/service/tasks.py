@@ -34,7 +34,7 @@ def switched() -> Iterator[StringCommand]:
     """Run what is staged, if it differs from what runs.
 
     Whether it differs is decided on the host when this step runs, never while preparing, when what
-    earlier steps stage is not there yet (DOMAIN.md section 5, "Two phases").
+    earlier steps stage is not there yet (docs/facts.md section 5, "Two phases").
     """
     if not is_needed(ask(question())):
         host.noop("what runs is what is declared")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
+
+from roles.shared.files import FileDigests
 
 NAME = '"$name"'
 
@@ -59,3 +62,26 @@ class CrontabLines(FactBase[list[str]]):
     def process(self, output: list[str]) -> list[str]:
         """The lines."""
         return list(output)
+
+
+class InstalledTimer(FactBase[dict[str, Any]]):
+    """Some files, and whether a systemd timer is enabled and runs: one command for all."""
+
+    def command(self, timer: str, paths: Sequence[str]) -> StringCommand:
+        """``is-enabled`` and ``is-active`` print a word each, which may be missing."""
+        states = StringCommand(
+            "; systemctl is-enabled", QuoteString(timer), "2>/dev/null; systemctl is-active",
+            QuoteString(timer), "2>/dev/null; true",
+        )  # fmt: skip
+        return StringCommand(FileDigests().command(paths), states)
+
+    @staticmethod
+    def default() -> dict[str, Any]:
+        """Nothing is there."""
+        return {"files": {}, "runs": False}
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """``files`` as ``FileDigests`` has them, and ``runs``: enabled and active."""
+        told = [line for line in output if "|" in line]
+        states = [line.strip() for line in output if "|" not in line]
+        return {"files": FileDigests().process(told), "runs": states == ["enabled", "active"]}

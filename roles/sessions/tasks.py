@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
+from roles.sessions.daily import daily_check_scheduled, no_daily_check
 from roles.sessions.operations import cron_jobs_retired, scripts_archived
 from roles.shared.facts import Question, ask, declared_commit
 from roles.shared.host_program import installed_command
@@ -32,6 +33,14 @@ def retire() -> None:
         texts=data.retired_cron_jobs,
         keep_in=data.archive_directory,
     )
+
+
+def watch() -> None:
+    """The daily check, or none."""
+    if host.data.daily_check == "enabled":
+        daily_check_scheduled(name="Schedule the daily check")
+    else:
+        no_daily_check(name="Take the daily check away")
 
 
 def question(step: str) -> Question:

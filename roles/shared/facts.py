@@ -32,7 +32,7 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
     """The last JSON object that the streamed host program printed, with its exit code.
 
     The command itself always ends in 0: a failing fact would mark the host as failed and still
-    return its default (DOMAIN.md section 5, "Two phases"). So the exit code is part of the answer,
+    return its default (docs/facts.md section 5, "Two phases"). So the exit code is part of the answer,
     and an answer without one is no answer.
     """
 

@@ -1,14 +1,14 @@
 """Files put in place whole: one fact and one operation.
 
 pyinfra's ``files.put`` and ``files.template`` are not atomic, and a new file of mode 600 exists as 644
-for a moment, with sudo also under a predictable name in /tmp (DOMAIN.md section 5, "Files").
+for a moment, with sudo also under a predictable name in /tmp (docs/facts.md section 5, "Files").
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def content_of(source: Path, **values: Any) -> str:
 
     Args:
         source: the file, built from the role's ``__file__`` (a relative path would resolve against
-            the working directory, DOMAIN.md section 5).
+            the working directory, docs/facts.md section 5).
         values: what its placeholders stand for.
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
@@ -82,18 +82,42 @@ def put(
         owner: ``user:group``.
         mode: octal digits as ``stat`` prints them, ``600``.
     """
-    raw = content.encode() if isinstance(content, str) else content
+    if as_declared(host.get_fact(FileDigests, paths=[path]).get(path), content, owner, mode):
+        host.noop(f"{path} is as declared")
+        return
+    yield replacing(path, content, owner, mode)
+
+
+def as_declared(
+    found: Mapping[str, str] | None, content: str | bytes, owner: str, mode: str
+) -> bool:
+    """Whether a file, as ``FileDigests`` tells of it, needs nothing.
+
+    Args:
+        found: what was told; None where it does not exist.
+        content: what it should hold.
+        owner: ``user:group``.
+        mode: octal digits.
+    """
     wanted = {
-        "sha256": hashlib.sha256(raw).hexdigest(),
+        "sha256": hashlib.sha256(_raw(content)).hexdigest(),
         "kind": "regular file",
         "owner": owner,
         "mode": mode,
     }
-    found = host.get_fact(FileDigests, paths=[path]).get(path, {})
-    if {**found, "kind": "regular file"} == wanted:
-        host.noop(f"{path} is as declared")
-        return
-    yield StringCommand(
+    return found is not None and {**found, "kind": "regular file"} == wanted
+
+
+def replacing(path: str, content: str | bytes, owner: str, mode: str) -> StringCommand:
+    """The command that writes a file atomically; its content comes on standard input.
+
+    Args:
+        path: where, absolute; its directory exists.
+        content: what.
+        owner: ``user:group``.
+        mode: octal digits.
+    """
+    return StringCommand(
         "sh",
         "-c",
         QuoteString(REPLACE),
@@ -101,5 +125,9 @@ def put(
         QuoteString(path),
         owner,
         mode,
-        _stdin=SecretLines([base64.b64encode(raw).decode()]),
+        _stdin=SecretLines([base64.b64encode(_raw(content)).decode()]),
     )
+
+
+def _raw(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content

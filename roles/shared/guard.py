@@ -50,7 +50,7 @@ def one_active_host() -> None:
     """Refuse more than one active host.
 
     Plain pyinfra runs each step on all hosts before the next one: *stop* ran on three hosts before
-    the first health gate, and after one had failed, *remove* went on elsewhere (DOMAIN.md section 5,
+    the first health gate, and after one had failed, *remove* went on elsewhere (docs/facts.md section 5,
     "Two phases"). Order and batches are the command's.
 
     Raises:
@@ -72,7 +72,7 @@ GIVE_UP_MILLISECONDS = 15000
 def answer_without_delay() -> None:
     """Let this host's SSH connection send small packets at once, and notice when it was cut off.
 
-    paramiko never sets TCP_NODELAY, which costs 44 ms instead of 2.3 ms a command (DOMAIN.md
+    paramiko never sets TCP_NODELAY, which costs 44 ms instead of 2.3 ms a command (docs/facts.md
     section 5, "Speed"); nor does it give up on a host that has gone, so that a rollout would wait
     for ever.
     """

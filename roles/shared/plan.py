@@ -168,6 +168,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "archive": {
             "directory": data["archive_directory"],
             "recipients": list(data["archive_recipients"]),
+            "keep_days": data["archive_keep_days"],
         },
         "backup": backup_plan(data),
         "remove_after_days": data["remove_after_days"],
@@ -176,3 +177,16 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "releases_kept": data["releases_kept"],
         "alarm_command": list(data["alarm_command"]) or None,
     }
+
+
+def daily_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
+    """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout.
+
+    Args:
+        data: the host's settings.
+        host_name: its name in the inventory.
+        commit: the service's revision, resolved to a commit.
+    """
+    own = {"rollout_id": "daily-check", "operator": "timer", "reason": ""}
+    moving = {"released": [], "others_answered": False}
+    return {**host_plan(data, host_name, commit), **own, **moving}

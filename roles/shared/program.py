@@ -19,7 +19,7 @@ PROGRAM = "/usr/local/sbin/baileys-hostswitch"
 
 # Reads "<length>\n", that many base64 characters and a newline, and runs them from memory; what
 # follows on standard input is the program's own. Byte-wise, so that nothing of that is swallowed.
-# Nothing is left on the host (DOMAIN.md section 6: a program can run from a memfd).
+# Nothing is left on the host (docs/facts.md section 6: a program can run from a memfd).
 LOADER = (
     "import base64,os,sys\n"
     "n=b''\n"

@@ -1,6 +1,6 @@
 """Answers of this run that still hold: those given since anything was last changed on the host.
 
-pyinfra asks again for every fact (DOMAIN.md section 5, "Two phases"). Where nothing was changed in
+pyinfra asks again for every fact (docs/facts.md section 5, "Two phases"). Where nothing was changed in
 between, the answer is the same, and a rollout that has nothing to change need not ask twice.
 """
 

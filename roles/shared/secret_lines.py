@@ -10,7 +10,7 @@ class SecretLines(list[str]):
 
     Secrets reach a host on standard input only: ``_env`` and arguments stand in the remote argv,
     and a fact's or an operation's keyword arguments are printed when it fails or with ``-v``
-    (DOMAIN.md section 5, "Exit codes and output"). pyinfra's ``write_stdin`` takes any list.
+    (docs/facts.md section 5, "Exit codes and output"). pyinfra's ``write_stdin`` takes any list.
     """
 
     def __repr__(self) -> str:

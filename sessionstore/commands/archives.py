@@ -112,19 +112,18 @@ def _age(one: Shelved, now: float) -> float | None:
 
 
 def _archive_prune(arguments: argparse.Namespace) -> int:
-    from sessionstore import database, pruning
+    from sessionstore import pruning
 
     plan = read_plan()
     if not arguments.keep_days >= 1:
         raise UsageError("--keep-days must be 1 or more")
-    with database.connect(plan["database"]) as conn:
-        done = pruning.prune(
-            conn,
-            arguments.directory,
-            arguments.keep_days,
-            frozenset(plan.get("in_use", ())),
-            dry_run=arguments.dry_run,
-        )
+    done = pruning.prune(
+        plan["database"],
+        arguments.directory,
+        arguments.keep_days,
+        frozenset(plan.get("in_use", ())),
+        dry_run=arguments.dry_run,
+    )
     for event, decided in (("archive", done.archives), ("backup", done.backups)):
         for one, answer in decided:
             emit(event, **asdict(answer))

@@ -1,7 +1,7 @@
 """Whether a key that was imported may be absent now. Pure: evidence in, verdict out.
 
 An import record alone explains nothing: a clean-up job may have deleted what Baileys needs. Only
-what Baileys itself deletes is explained, and only with evidence (DOMAIN.md section 2, "What a mover
+what Baileys itself deletes is explained, and only with evidence (docs/facts.md section 2, "What a mover
 must respect"). Judged here anew, and not by the program whose work is being checked.
 """
 

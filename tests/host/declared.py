@@ -17,7 +17,9 @@ HOST_PROGRAM = PurePosixPath("/usr/local/lib/baileys-rollout/hostswitch.pyz")
 HOST_COMMAND = PurePosixPath("/usr/local/sbin/baileys-hostswitch")
 # The first puts an interrupted switch back before PM2 starts, the second finishes it afterwards.
 BOOT_UNITS = ("baileys-hostswitch-before-pm2.service", "baileys-hostswitch-after-pm2.service")
-# A cache that can hold credentials too (DOMAIN.md section 2).
+DAILY_UNIT = "baileys-hostswitch-daily"
+DAILY_SETTINGS = CONFIG / "daily-check.json"
+# A cache that can hold credentials too (docs/facts.md section 2).
 CACHE_FILE = ".baileys-cache.json"
 
 

@@ -46,7 +46,7 @@ def removal(lines: Sequence[Line], rollout_id: str, days: int, now: datetime) ->
     """Judge by the record when what a rollout set aside is due for removal.
 
     It is due a number of days after a healthy switch, and only if the latest switch was verified
-    since (DESIGN.md, "Session data"): so it waits while this very verification is still to be made.
+    since (docs/session-data.md): so it waits while this very verification is still to be made.
 
     Args:
         lines: the host's history, oldest first.

@@ -1,6 +1,6 @@
 """What the service says of itself: log lines and status. The one place that knows their form.
 
-The lines are those of DOMAIN.md section 1, "checked"; they are looked for anywhere in a line, so
+The lines are those of docs/facts.md section 1, "checked"; they are looked for anywhere in a line, so
 that plain text and JSON logs both do.
 """
 
@@ -15,7 +15,7 @@ PROVIDER = "postgres"
 CONNECTED = "open"
 # The first line of a start; whatever stands before its last occurrence belongs to an earlier start.
 START = re.compile(r"Auth state provider: ")
-# What libsignal says when a ratchet went back or a key is missing (DOMAIN.md section 2).
+# What libsignal says when a ratchet went back or a key is missing (docs/facts.md section 2).
 RATCHET_ERRORS = ("No session record", "Bad MAC", "Invalid PreKey ID")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from .declared import BOOT_UNITS, Declared
 from .target import Target
+from .units import unit
 from .wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
@@ -20,13 +21,6 @@ def dumped(target: Target) -> dict[str, Any]:
     found = [app for app in dump["apps"] if app["name"] == target.declared.service_app]
     assert len(found) == 1, f"PM2's dump holds the service {len(found)} times"
     return dict(found[0])
-
-
-def unit(host: Any, name: str, *properties: str) -> dict[str, str]:
-    """Properties of a systemd unit."""
-    wanted = ",".join(("UnitFileState", "ActiveState", *properties))
-    lines = host.check_output("systemctl show --property=%s -- %s", wanted, name).splitlines()
-    return dict(line.split("=", 1) for line in lines)
 
 
 def test_pm2_starts_at_boot(host: Any, declared: Declared) -> None:

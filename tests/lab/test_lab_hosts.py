@@ -221,7 +221,7 @@ def test_up_boots_a_host_that_lost_its_cable(place: Place) -> None:
 
 
 def test_nspawn_killed_and_the_host_still_alive(place: Place) -> None:
-    """Then a second system must not be booted on the same disk (DOMAIN section 6)."""
+    """Then a second system must not be booted on the same disk (docs/facts.md section 6)."""
     group = cgroups.group_of(place, HOST)
     init = cgroups.init_of(group)
     assert init is not None

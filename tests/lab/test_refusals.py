@@ -90,7 +90,7 @@ def test_neither_provider_is_refused_before_any_host_is_contacted(
 
 
 def test_several_active_hosts_are_refused(on_files: int) -> None:
-    """Plain pyinfra would run each step on all hosts before the next (DOMAIN.md section 5)."""
+    """Plain pyinfra would run each step on all hosts before the next (docs/facts.md section 5)."""
     refused = rig.pyinfra()
     assert refused.returncode == 1
     assert "rollout apply lab" in refused.stderr

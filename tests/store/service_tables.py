@@ -1,4 +1,4 @@
-"""The tables as the service's own migration made them, as DOMAIN.md section 1 describes them.
+"""The tables as the service's own migration made them, as docs/facts.md section 1 describes them.
 
 Four further indexes, updated_at triggers, a clean-up function, and a key without credentials.
 """

@@ -156,6 +156,24 @@ def test_one_unexplained_key_blocks_and_is_named(
     assert any(named in reason for reason in answer.decision.reasons), answer.decision.reasons
 
 
+def test_a_quiet_accounts_missing_pre_key_blocks_until_the_archive_may_be_its_only_copy(
+    conn: Connection, root: Path
+) -> None:
+    """Used up by a contact, or deleted by a clean-up job while WhatsApp still hands it out: no value
+    tells. The session that the contact began is there in both cases."""
+    drop(conn, Key("pre-key", "3"))
+    put(conn, Key("session", "15559990000.0"), session(1))
+    answer = look(conn, root)
+    assert not answer.decision.removable
+    assert any("pre-key-3.json" in reason for reason in answer.decision.reasons)
+    accepted = {"reason": "quiet account", "identities": True, "companies": [COMPANY]}
+    assert not look(conn, root, acknowledge=accepted).decision.removable
+    declared = look(conn, root, "backup").decision
+    assert declared.removable and [name.rpartition("/")[2] for name in declared.beyond] == [
+        "pre-key-3.json"
+    ]
+
+
 def test_a_misfiled_row_accounts_for_nothing(conn: Connection, root: Path) -> None:
     """('pre', 'key-7') encodes to the same name, but the service never finds it."""
     conn.execute("UPDATE whatsapp_keys SET key_type = 'pre', key_id = 'key-7' WHERE key_id = '7'")

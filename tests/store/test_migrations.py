@@ -218,7 +218,7 @@ def test_an_edited_or_missing_file_stops_everything(conn: Connection, tmp_path: 
 def test_two_runners_at_once_apply_each_migration_once(
     empty_database: dict[str, str], tmp_path: Path
 ) -> None:
-    """dbmate has no lock and the second one dies (DOMAIN.md section 4)."""
+    """dbmate has no lock and the second one dies (docs/facts.md section 4)."""
     deploy, verify, revert = table("a")
     root = write(tmp_path, "0001_a", f"{deploy}; SELECT pg_sleep(0.5)", verify, revert)
     done: list[int] = []

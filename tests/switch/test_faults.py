@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -113,3 +114,36 @@ def test_rebooted_while_the_database_is_away(world: World) -> None:
     assert world.hostswitch("resume")[0] == 4
     assert world.process()["pid"] == pid
     assert_before(world, files)
+
+
+# What a switch does with its history, on a disk that others fill up in between.
+RECORD_ON_A_FULL_DISK = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from hostswitch.history import History
+state = Path(sys.argv[1])
+history = History(state / "history.jsonl")
+history.reserve()
+with suppress(OSError), open(state / "others", "wb", buffering=0) as file:
+    while True:
+        file.write(bytes(4096))
+history.add("switch", outcome="switched", told="x" * 100_000)
+assert history.lines()[-1]["outcome"] == "switched"
+"""
+
+
+def test_no_switch_begins_that_could_not_be_recorded(world: World) -> None:
+    """An unrecorded switch is one that no later run knows of: removal, flags undo and pruning err."""
+    state, before = str(world.state), world.status()
+    world.state.mkdir()
+    world.run_inside("mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", state)
+    world.run_inside("sh", "-c", f"head -c 900000 /dev/zero > {state}/others")
+    # Enough for the check before it; the rest was taken meanwhile.
+    code, result = world.hostswitch("switch", plan=world.plan(minimum_free_mb=0))
+    assert code == 1 and "can't be given the space for this switch's record" in result["error"]
+    assert "df -h" in result["error"] and world.status() == before
+    world.run_inside("rm", f"{state}/others")
+    world.run_inside(sys.executable, "-c", RECORD_ON_A_FULL_DISK, state)
+    world.run_inside("umount", state)
+    assert world.hostswitch("switch")[0] == 0

@@ -105,7 +105,7 @@ def test_a_toggle_is_seen_everywhere_and_a_later_edit_waits_for_a_restart(on_row
 
 
 def test_an_exported_value_is_found_cured_and_stays_cured(on_rows: World) -> None:
-    """dotenv never overrides what PM2 exported once (DOMAIN.md section 3), nor does a reboot."""
+    """dotenv never overrides what PM2 exported once (docs/facts.md section 3), nor does a reboot."""
     world = on_rows
     world.pm2_environment(LOG_LEVEL="error")
     world.pm2("save")

@@ -23,7 +23,11 @@ def plan(world: World) -> dict[str, Any]:
     recipient = subprocess.run(
         ["age-keygen", "-y", str(identity)], check=True, capture_output=True, text=True
     ).stdout.strip()
-    archive = {"directory": str(world.place / "archive"), "recipients": [recipient]}
+    archive = {
+        "directory": str(world.place / "archive"),
+        "recipients": [recipient],
+        "keep_days": 180,
+    }
     acknowledge = {"reason": "a test's backup", "identities": True, "companies": []}
     directories = [
         {"path": LIVE, "kind": "live", "acknowledge": None},

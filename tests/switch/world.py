@@ -172,7 +172,11 @@ class World:
                 "settle_seconds": 0.5,
                 "connected": "not checked",
             },
-            "archive": {"directory": str(self.place / "archive"), "recipients": []},
+            "archive": {
+                "directory": str(self.place / "archive"),
+                "recipients": [],
+                "keep_days": 180,
+            },
             "remove_after_days": 0,
             "kill_timeout_ms": 5000,
             "minimum_free_mb": 1,

@@ -154,7 +154,7 @@ PLAN: dict[str, Any] = {
         "settle_seconds": 5,
         "connected": "required",
     },
-    "archive": {"directory": "/var/backups", "recipients": ["age1x"]},
+    "archive": {"directory": "/var/backups", "recipients": ["age1x"], "keep_days": 180},
     "remove_after_days": 11,
     "kill_timeout_ms": 15000,
     "minimum_free_mb": 200,

@@ -1,4 +1,4 @@
-"""What an open journal asks for: each row of the table in DESIGN.md, before and after its act."""
+"""What an open journal asks for: each row of the table in docs/switch.md, before and after its act."""
 
 from __future__ import annotations
 

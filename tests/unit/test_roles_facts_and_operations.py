@@ -25,6 +25,7 @@ FACTS = (
     "host.facts.GlobalNpmVersion",
     "host.facts.NodeProgram",
     "sessions.facts.CrontabLines",
+    "sessions.facts.InstalledTimer",
     "sessions.facts.PresentFiles",
     "shared.facts.HostProgramAnswer",
     "shared.files.FileDigests",

@@ -191,7 +191,7 @@ def _is_sender_key(text: str) -> bool:
     )
 
 
-#: The table of DOMAIN.md section 2 again, without an expression in common with the code.
+#: The table of docs/facts.md section 2 again, without an expression in common with the code.
 VALID: dict[str, Callable[[str], bool]] = {
     "pre-key": lambda text: _all_digits(text, 8) and text[0] != "0" and int(text) < 2**24,
     "session": _is_address,

@@ -43,7 +43,7 @@ def test_what_is_pending(tmp_path: Path) -> None:
 
 
 def test_an_edited_file_is_told(tmp_path: Path) -> None:
-    """yoyo hashes the name only and would not notice (DOMAIN.md section 4)."""
+    """yoyo hashes the name only and would not notice (docs/facts.md section 4)."""
     root = write(tmp_path, "0001_a")
     applied = records(root)
     write(tmp_path, "0001_a", deploy="SELECT 2;")

@@ -222,7 +222,7 @@ def test_what_jsonb_takes_is_not_refused(value: Value) -> None:
 
 
 def test_large_integers_keep_every_digit() -> None:
-    """orjson would turn them into floats (DOMAIN.md section 2)."""
+    """orjson would turn them into floats (docs/facts.md section 2)."""
     number = 2**200 + 1
     assert parse(str(number).encode()) == number
     assert to_jsonb(number) == str(number)

@@ -101,7 +101,7 @@ def test_a_missing_setting_says_what_it_is_for() -> None:
 
 
 def test_one_company_on_two_hosts_is_refused() -> None:
-    """Two sockets on one credential throw each other out (DOMAIN.md section 2)."""
+    """Two sockets on one credential throw each other out (docs/facts.md section 2)."""
     hosts = [DeclaredHost(GOOD), DeclaredHost(GOOD, name="wa-2")]
     (mistake,) = mistakes(*hosts)
     assert "company 962302 is on wa-1 and wa-2" in mistake.problem

@@ -21,7 +21,7 @@ const TYPES = [
   'device-list',
   'tctoken'
 ]
-// The 728 keys that were first migrated, and the 1,313 of the clean-up (DOMAIN.md section 1).
+// The 728 keys that were first migrated, and the 1,313 of the clean-up (docs/facts.md section 1).
 const FIRST_BACKUP = [180, 90, 54, 30, 5, 4, 5, 40, 14, 7]
 const FIRST_MIGRATED = [330, 140, 84, 50, 8, 8, 5, 66, 24, 13]
 const CLEAN_UP = [620, 240, 150, 90, 14, 12, 5, 120, 40, 22]

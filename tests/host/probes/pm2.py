@@ -1,7 +1,7 @@
 """Runs on the host: PM2's daemon, list and dump of one user, without what is secret in them.
 
 Arguments: PM2_HOME, USER, then the names of environment variables that PM2 should not carry.
-A `pm2` command would start the daemon (DOMAIN.md section 3), so none is run unless it is alive.
+A `pm2` command would start the daemon (docs/facts.md section 3), so none is run unless it is alive.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ async function main() {
   })
   server.listen(Number(env.STATUS_PORT), '127.0.0.1')
   process.on('SIGINT', () => {
-    // What a kill in the middle of saveCreds leaves behind (DOMAIN.md section 2).
+    // What a kill in the middle of saveCreds leaves behind (docs/facts.md section 2).
     if (env.DRILL_TEAR && provider === 'files') fs.writeFileSync(creds(companies[0]), '{"me":')
     if (env.DRILL_EDIT && provider === 'files') fs.appendFileSync(env.DRILL_EDIT, 'LATE=1\n')
     process.exit(0)

@@ -1,4 +1,4 @@
-// Made-up ids of every form that Baileys writes (DOMAIN.md section 2): the i-th of each type.
+// Made-up ids of every form that Baileys writes (docs/facts.md section 2): the i-th of each type.
 // Telephone numbers are +1 555 010 xxxx, which nobody has.
 
 const phone = n => `1555010${String(n).padStart(4, '0')}`
