@@ -19,7 +19,7 @@ _MODULES = ("typing_extensions",)
 # psycopg asks its own metadata for its version, in the archive as well.
 _WITH_METADATA = "psycopg"
 _SHEBANG = b"#!/usr/bin/env python3\n"
-_MAIN = "import sys\n\nfrom hostswitch.cli import main\n\nsys.exit(main())\n"
+_MAIN = Path(__file__).parent / "zipapp_main.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -48,7 +48,7 @@ def _archive(members: dict[str, bytes]) -> bytes:
 
 
 def _members() -> Iterator[tuple[str, bytes]]:
-    yield "__main__.py", _MAIN.encode()
+    yield "__main__.py", _MAIN.read_bytes()
     for package in _PACKAGES:
         root = _origin(package).parent
         for path in root.rglob("*.py"):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from hostswitch.compiled import keep as keep_compiled
+from hostswitch.zipapp_main import KEPT
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -57,6 +61,8 @@ class Places:
         return self.run / "die-at"
 
     def prepare(self) -> None:
-        """Make the state directory, for root alone."""
+        """Make the state directory, for root alone, with the program's compiled modules in it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state.chmod(0o700)
+        if self.state == Path(KEPT).parent:
+            keep_compiled(Path(sys.argv[0]))

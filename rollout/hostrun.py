@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -102,8 +102,9 @@ def run_deploys(
         for _, writing in pipes:
             os.close(writing)
         assert child.stdin
-        child.stdin.write(json.dumps(request))
-        child.stdin.close()
+        with suppress(BrokenPipeError):  # it ended already: its last words say why
+            child.stdin.write(json.dumps(request))
+            child.stdin.close()
         pairs = list(zip(deploys, events, strict=True))
         runs = each(pairs, lambda pair: followed(*pair), len(pairs))
         child.wait()
