@@ -16,6 +16,7 @@ from rollout.errors import Mistake, MistakesError, OperatorError
 from rollout.flag_catalogue import FLAG_REMEDY, catalogue, flag_mistakes
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.secret import Secret
+from rollout.variable_folders import flags_file
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS, OVERRIDES = "flags", "flag_overrides"
@@ -127,7 +128,7 @@ def demand_behaviour(environment: str, name: str) -> None:
         raise OperatorError(
             f"flag {name} changes data: it says where the keys live, and only a cut-over, which"
             " imports and proves every key first, may switch it. No host was contacted.",
-            f"edit group_vars/{environment}/flags.yml, then: rollout plan {environment},"
+            f"edit {flags_file(environment).relative_to(ROOT)}, then: rollout plan {environment},"
             f" rollout apply {environment}",
         )
 
@@ -170,7 +171,7 @@ def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
 def _everywhere(
     environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
 ) -> Toggle:
-    path = ROOT / "group_vars" / environment.name / "flags.yml"
+    path = flags_file(environment.name)
     before = _declared(path, FLAGS)
     if not before:
         raise OperatorError(
@@ -210,7 +211,7 @@ def _canary(
 ) -> Toggle:
     (one,) = old
     path = _host_file(one.name)
-    declared = _declared(ROOT / "group_vars" / environment.name / "flags.yml", FLAGS)
+    declared = _declared(flags_file(environment.name), FLAGS)
     usual = catalogue().completed(declared)
     before = _own(one)
     # Ansible replaces a group's mapping by the host's: what the group says is taken along.

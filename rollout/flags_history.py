@@ -8,6 +8,7 @@ from typing import Any
 
 from rollout.errors import OperatorError
 from rollout.flag_catalogue import catalogue
+from rollout.variable_folders import ROOT, flags_file
 
 SET, UNDO, ROLLOUT = "set", "undo", "rollout"
 
@@ -115,7 +116,7 @@ def to_undo(environment: str, changes: Sequence[Change]) -> Change:
         raise OperatorError(
             f"the last change of flags, {last.rollout_id}, switched {', '.join(data)}, which changes"
             " data: going back would set keys back. Nothing was changed.",
-            f"edit group_vars/{environment}/flags.yml and roll out: rollout plan {environment};"
+            f"edit {flags_file(environment).relative_to(ROOT)} and roll out: rollout plan {environment};"
             " the host refuses what would lose keys",
         )
     if last.how == ROLLOUT:

@@ -13,6 +13,7 @@ from rollout.flag_catalogue import catalogue, displayed, flag_mistakes
 from rollout.flags_edit import FLAGS, OVERRIDES, ROOT
 from rollout.inventory import SERVICE, Environment, Host, environment_names, load_unchecked
 from rollout.parallel import each
+from rollout.variable_folders import flags_file
 
 AT_ONCE = 4
 
@@ -125,7 +126,7 @@ def _mistakes_of(name: str) -> list[str]:
 def _files(environment: str, hosts: Sequence[Host]) -> list[tuple[Path, str]]:
     """Where flags are declared: the host's own first, because it wins."""
     own = [(ROOT / "host_vars" / host.name / "flags.yml", OVERRIDES) for host in hosts]
-    return [*own, (ROOT / "group_vars" / environment / "flags.yml", FLAGS)]
+    return [*own, (flags_file(environment), FLAGS)]
 
 
 def _entries(path: Path, variable: str) -> dict[str, str]:

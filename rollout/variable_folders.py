@@ -29,6 +29,12 @@ def variable_folders(environment: str) -> list[Path]:
     return [*(reversed(own) if own else [VARIABLES / environment]), VARIABLES / "all"]
 
 
+def flags_file(environment: str) -> Path:
+    """The file that declares an environment's flags: of its own folders, the first that has one."""
+    files = [folder / "flags.yml" for folder in variable_folders(environment)[:-1]]
+    return next((file for file in files if file.exists()), files[0])
+
+
 def groups_of(environment: str) -> list[str]:
     """Every group of an inventory, a group before those that it holds."""
     return list(_groups_below(_inventory(environment)))

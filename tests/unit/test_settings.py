@@ -16,7 +16,7 @@ from rollout.inventory import load
 from rollout.secret import Secret
 from rollout.settings import known_variables, mistakes_in
 from rollout.settings_where import Places
-from rollout.variable_folders import variable_folders
+from rollout.variable_folders import flags_file, variable_folders
 
 from .good_settings import GOOD, DeclaredHost, wrong_values
 
@@ -178,3 +178,4 @@ def test_settings_are_looked_for_where_ansible_takes_them_from(
 ) -> None:
     """A vault in a folder that nobody looked into would stay locked, its plain text unnoticed."""
     assert [folder.name for folder in variable_folders(environment)] == folders
+    assert flags_file(environment).parent.name == folders[0]
