@@ -67,11 +67,11 @@ def wait_for(plan: Plan, seconds: float) -> Connection[Any]:
 
 def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:
     """What the database holds of each company."""
-    from sessionstore import database
+    from sessionstore.company_rows import company_state
 
     found = {}
     for company_id in companies:
-        state = database.company_state(connection, company_id)
+        state = company_state(connection, company_id)
         found[company_id] = InDatabase(
             state.credentials,
             state.keys,

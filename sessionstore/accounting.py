@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sessionstore.database import (
-    Connection,
-    CredentialsRow,
-    all_credentials,
-    clock,
-    read_credentials,
-    read_value,
-    transaction,
-)
+from sessionstore.company_rows import CredentialsRow, read_credentials, read_value
+from sessionstore.database import Connection, clock, transaction
 from sessionstore.decisions import LIVE, CompanyFacts, DirectoryDecision, decide
 from sessionstore.descriptors import closing
 from sessionstore.dispositions import (
@@ -33,7 +26,8 @@ from sessionstore.errors import Refused
 from sessionstore.facts import Company, File, Row
 from sessionstore.files import ARTEFACT, CREDS, FileEntry
 from sessionstore.grammar import Key
-from sessionstore.lineage import Credentials, Identity, compare, credentials_of
+from sessionstore.known_companies import KnownCompanies, readable
+from sessionstore.lineage import compare
 from sessionstore.reading import BadFile, read_session_file
 from sessionstore.records import ImportRecord, find_for_company, imported_file
 from sessionstore.rows import KeyRow, read_rows, row_digest
@@ -93,7 +87,7 @@ def account(
     if not scan.contents:
         raise Refused("accounting needs a scan that read the files", scan.label)
     with transaction(conn, "accounting for files", scan.label, isolation="REPEATABLE READ"):
-        known = _Known(conn, company_ids)
+        known = KnownCompanies(conn, company_ids)
         companies = tuple(_company(known, scan, company, kind) for company in scan.companies)
     others = [_without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
@@ -115,44 +109,12 @@ def _forbids(problem: Problem, kind: str) -> bool:
     return problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
 
 
-class _Known:
-    """The companies that the database knows, found by name or by identity."""
-
-    def __init__(self, conn: Connection, company_ids: Collection[str]) -> None:
-        self.conn = conn
-        self._only = next(iter(company_ids)) if len(company_ids) == 1 else None
-        self._by_identity: dict[Identity, str] | None = None
-
-    def company_for(self, company: CompanyScan) -> str | None:
-        if company.company_id is not None:
-            return company.company_id
-        if company.credentials is not None:
-            found = self._identities().get(company.credentials.identity)
-            if found is not None:
-                return found
-        return self._only if company.directory == "." else None
-
-    def _identities(self) -> dict[Identity, str]:
-        if self._by_identity is None:
-            self._by_identity = {}
-            for company_id, text in all_credentials(self.conn):
-                credentials = _credentials(text)
-                if credentials is not None:
-                    self._by_identity[credentials.identity] = company_id
-        return self._by_identity
-
-
-def _credentials(text: bytes) -> Credentials | None:
-    try:
-        return credentials_of(parse(text))
-    except ValueProblem:
-        return None
-
-
-def _company(known: _Known, scan: DirectoryScan, company: CompanyScan, kind: str) -> CompanyFacts:
+def _company(
+    known: KnownCompanies, scan: DirectoryScan, company: CompanyScan, kind: str
+) -> CompanyFacts:
     company_id = known.company_for(company)
     row = read_credentials(known.conn, company_id) if company_id else None
-    database = _credentials(row.text) if row else None
+    database = readable(row.text) if row else None
     verdict = compare(company.credentials, database) if company.credentials else None
     # Torn credentials leave a fresh identity beside the old, valuable keys: that is no empty shell.
     unregistered = set(company.counts.by_type) <= {"pre-key"} and any(

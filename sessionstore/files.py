@@ -17,8 +17,8 @@ CREDS = "creds"
 ARTEFACT = "artefact"
 UNKNOWN = "unknown"
 
-#: Names that are held at a time while a directory is listed.
-WINDOW = 50_000
+#: Names that are held at a time to put them into order: about 100 bytes each.
+WINDOW = 500_000
 
 _KINDS = (KEY, CREDS, ARTEFACT, UNKNOWN)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
@@ -101,31 +101,6 @@ class Counts:
         return (count, total) == (self.total, self.names)
 
 
-def regular_files(directory_fd: int) -> Iterator[str]:
-    """List the regular files of a directory in an order in which they are read fast.
-
-    On ext4 files that were not read lately are read several times faster in the order of their
-    inodes. They are put into that order :data:`WINDOW` at a time, so that no size of directory
-    takes more memory than that.
-
-    Args:
-        directory_fd: the directory.
-
-    Yields:
-        Bare names.
-
-    Raises:
-        OSError: the directory can't be listed, or not to its end.
-    """
-    with os.scandir(directory_fd) as entries:
-        files = (
-            (entry.inode(), entry.name) for entry in entries if entry.is_file(follow_symlinks=False)
-        )
-        while window := sorted(islice(files, WINDOW)):
-            for _, name in window:
-                yield name
-
-
 class PackedNames(Sequence[str]):
     """File names one after the other in one buffer: half the memory of a list of texts."""
 
@@ -160,6 +135,53 @@ class PackedNames(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[index] for index in range(len(self)))
+
+
+def regular_files(directory_fd: int) -> Iterator[os.DirEntry[str]]:
+    """List the regular files of a directory, in no order.
+
+    Args:
+        directory_fd: the directory.
+
+    Yields:
+        Their entries.
+
+    Raises:
+        OSError: the directory can't be listed, or not to its end.
+    """
+    with os.scandir(directory_fd) as entries:
+        yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def in_reading_order(directory_fd: int) -> Iterator[str]:
+    """List the regular files of a directory in an order in which they are read fast.
+
+    On ext4 files that were not read lately are read several times faster in the order of their
+    inodes. They are put into that order :data:`WINDOW` at a time, so that no size of directory
+    takes more memory than that.
+
+    Args:
+        directory_fd: the directory.
+
+    Yields:
+        Bare names.
+
+    Raises:
+        OSError: as :func:`regular_files`.
+    """
+    files = regular_files(directory_fd)
+    while True:
+        names = PackedNames()
+        order = []
+        for entry in islice(files, WINDOW):
+            # Inode and place in one number: a pair for each would take four times the memory.
+            order.append(entry.inode() * WINDOW + len(names))
+            names.append(entry.name)
+        if not order:
+            return
+        order.sort()
+        for one in order:
+            yield names[one % WINDOW]
 
 
 class FileTable(Sequence[FileEntry]):

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from sessionstore.database import Connection, company_state, lock_company, transaction
+from sessionstore.database import Connection, lock_company, transaction
 from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
-from sessionstore.files import CREDS, regular_files
-from sessionstore.grammar import CREDENTIALS, decode, is_company_id
+from sessionstore.files import CREDS, in_reading_order
+from sessionstore.grammar import CREDENTIALS, decode
+from sessionstore.import_fitness import fit_company, refuse_unless_absent
 from sessionstore.lineage import credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
 from sessionstore.reading import BadFile, Reading, read_session_file
@@ -31,7 +32,7 @@ from sessionstore.records import (
     import_id_for,
     require,
 )
-from sessionstore.tree import CompanyScan, DirectoryScan, Problem
+from sessionstore.tree import CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem
 
 __all__ = [
@@ -145,9 +146,9 @@ def _import(
     import_id: str | None,
 ) -> ImportRecord:
     import_id = import_id or import_id_for(rollout_id, host, company_id)
-    company = _fit_company(scan, company_id)
+    company = fit_company(scan, company_id)
     lock_company(conn, company_id)
-    _refuse_unless_absent(conn, company_id)
+    refuse_unless_absent(conn, company_id)
     _forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
         creds = _read_credentials(fd, company)
@@ -229,7 +230,7 @@ def _names(fd: int, scan: DirectoryScan, company: CompanyScan) -> Iterator[tuple
     if scan.contents:
         return ((entry.name, entry.sha256) for entry in company.files)
     # Listed again and not kept: an import of any size takes the same memory.
-    return ((name, None) for name in regular_files(fd))
+    return ((name, None) for name in in_reading_order(fd))
 
 
 def _read(fd: int, name: str, scanned: str | None) -> Reading:
@@ -252,55 +253,6 @@ def _read_credentials(fd: int, company: CompanyScan) -> Reading:
     except ValueProblem as trouble:
         raise Refused(f"the credentials are no good: {trouble}", CREDENTIALS) from None
     return reading
-
-
-def _fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
-    if not is_company_id(company_id):
-        raise Refused("not a bare company id", company_id, "Give it without company_.")
-    company = scan.company(company_id)
-    if company is None:
-        raise Refused(
-            f"no single directory of company {company_id}",
-            scan.label,
-            f"Expected: {scan.label}/company_{company_id}.",
-        )
-    blocking = (*scan.blocking, *company.blocking)
-    if blocking:
-        raise Refused(
-            f"{len(blocking)} problem(s) in the files, the first: {_sentence(blocking[0])}",
-            scan.label,
-            "Mend them, or move what does not belong there, then run again.",
-            [_sentence(problem) for problem in blocking],
-        )
-    if not company.counts.by_kind[CREDS]:
-        raise Refused("nothing to import: there is no creds.json", company.directory)
-    return company
-
-
-def _sentence(problem: Problem) -> str:
-    detail = f" ({problem.detail})" if problem.detail else ""
-    return f"{problem.where}: {problem.kind}{detail}"
-
-
-def _refuse_unless_absent(conn: Connection, company_id: str) -> None:
-    state = company_state(conn, company_id)
-    if state.empty:
-        return
-    there = [
-        words
-        for words, found in (
-            ("credentials", state.credentials),
-            (f"{state.keys} keys", state.keys),
-            (f"a staged import {state.staged_import}", state.staged_import),
-            (f"an active import {state.active_import}", state.active_import),
-        )
-        if found
-    ]
-    raise Refused(
-        f"the database has this company already: {', '.join(there)}",
-        company_id,
-        "Files are evidence then, never input: importing could set keys back.",
-    )
 
 
 def _forget_withdrawn(conn: Connection, import_id: str) -> None:

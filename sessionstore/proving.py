@@ -6,13 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sessionstore.database import (
-    Connection,
-    explained,
-    lock_company,
-    read_credentials,
-    transaction,
-)
+from sessionstore.company_rows import read_credentials
+from sessionstore.database import Connection, explained, lock_company, transaction
 from sessionstore.errors import Refused
 from sessionstore.files import CREDS, KEY
 from sessionstore.grammar import CREDENTIALS, decode, encode, spellings

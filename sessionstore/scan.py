@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sessionstore.descriptors import (
-    Unreadable,
-    kind_of_mode,
     mount_id,
     mounts_beneath,
     open_beneath,
@@ -24,15 +22,24 @@ from sessionstore.files import (
     Counts,
     FileEntry,
     FileTable,
+    in_reading_order,
     regular_files,
 )
-from sessionstore.grammar import CREDENTIALS, CREDENTIALS_CACHE, company_of, decode, is_company_id
+from sessionstore.grammar import CREDENTIALS, company_of, decode
 from sessionstore.known import KnownFiles
 from sessionstore.lineage import Credentials, credentials_of
 from sessionstore.reading import BadFile, hash_file, read_session_file
+from sessionstore.scan_problems import (
+    below,
+    is_utf8,
+    kind_of,
+    misplaced,
+    of_name,
+    of_trouble,
+    unlistable,
+)
 from sessionstore.tree import (
     DEEPEST_DIRECTORY,
-    PROBLEMS,
     CompanyScan,
     DirectoryScan,
     Problem,
@@ -104,7 +111,7 @@ class _Walk:
         company_id = company_of(name) if path else self.flat_company
         if sessions or (path and company_id):
             if depth > 1 or (path and company_id is None):
-                found.append(Problem("unexpected place", path, _misplaced(name), True))
+                found.append(Problem("unexpected place", path, misplaced(name), True))
             self._company(fd, path, company_id, found)
         else:
             self.problems.extend(found)
@@ -112,7 +119,7 @@ class _Walk:
                 self._problem("unknown directory", path, "not company_<id>")
             self._other_files(fd, path)
         for child in directories:
-            self._descend(fd, _join(path, child), child, depth + 1, sessions)
+            self._descend(fd, below(path, child), child, depth + 1, sessions)
 
     def _survey(self, fd: int, path: str, found: list[Problem]) -> tuple[bool, list[str]]:
         """Tell whether a directory holds session files, and which directories."""
@@ -122,25 +129,28 @@ class _Walk:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     name = entry.name
-                    if not _is_utf8(name):
-                        found.append(Problem("name not UTF-8", _join(path, name), "", True))
+                    if not is_utf8(name):
+                        found.append(Problem("name not UTF-8", below(path, name), "", True))
                     if entry.is_file(follow_symlinks=False):
                         sessions = sessions or name == CREDENTIALS or decode(name) is not None
                     elif entry.is_dir(follow_symlinks=False):
                         directories.append(name)
                     else:
-                        where, kind = _join(path, name), _kind_of(entry)
+                        where, kind = below(path, name), kind_of(entry)
                         found.append(Problem("not a regular file", where, kind, True))
         except OSError as error:
-            found.append(_unlistable(path, error))
+            found.append(unlistable(path, error))
         return sessions, sorted(directories)
 
     def _names(self, fd: int, path: str, found: list[Problem]) -> Iterator[str]:
         try:
-            yield from regular_files(fd)
+            if self.contents:
+                yield from in_reading_order(fd)
+            else:
+                yield from (entry.name for entry in regular_files(fd))
         except OSError as error:
-            if _unlistable(path, error) not in found:
-                found.append(_unlistable(path, error))
+            if unlistable(path, error) not in found:
+                found.append(unlistable(path, error))
 
     def _descend(self, fd: int, path: str, name: str, depth: int, inside: bool) -> None:
         if depth > DEEPEST_DIRECTORY:
@@ -168,7 +178,8 @@ class _Walk:
             key = decode(name)
             kind = KEY if key else _kind_of_name(name)
             counts.add(name, kind, key)
-            self._note_name(name, kind, path, found)
+            if key is None:
+                found.extend(of_name(name, kind, path))
             if self.contents:
                 entry, creds = self._file(fd, name, kind, path, found)
                 files.append(entry)
@@ -189,20 +200,12 @@ class _Walk:
             )
         )
 
-    def _note_name(self, name: str, kind: str, path: str, found: list[Problem]) -> None:
-        """Report what a name alone tells."""
-        if kind == UNKNOWN:
-            found.append(Problem("unknown file", _join(path, name), PROBLEMS["unknown file"], True))
-        if name == CREDENTIALS_CACHE:
-            detail = PROBLEMS["credentials cache"]
-            found.append(Problem("credentials cache", _join(path, name), detail, False))
-
     def _file(
         self, fd: int, name: str, kind: str, path: str, found: list[Problem]
     ) -> tuple[FileEntry, Credentials | None]:
         sha256 = value_sha256 = credentials = None
         try:
-            known = self.known.find(_join(path, name), kind) if self.known else None
+            known = self.known.find(below(path, name), kind) if self.known else None
             if known is not None:
                 status, sha256, value_sha256 = known
             elif kind in (KEY, CREDS):
@@ -216,14 +219,14 @@ class _Walk:
             else:
                 sha256, status = hash_file(fd, name)
         except (BadFile, ValueProblem, OSError) as trouble:
-            found.append(_trouble(trouble, _join(path, name), kind))
+            found.append(of_trouble(trouble, below(path, name), kind))
             sha256 = getattr(trouble, "sha256", None) or sha256
             status = getattr(trouble, "status", None) or _status(fd, name)
         self.bytes += status.st_size
         self.allocated += status.st_blocks * 512
         if status.st_nlink > 1:
             detail = f"{status.st_nlink} names"
-            found.append(Problem("hard link", _join(path, name), detail, False))
+            found.append(Problem("hard link", below(path, name), detail, False))
         return (
             FileEntry(name, kind, status.st_size, status.st_mtime_ns, sha256, value_sha256),
             credentials,
@@ -232,11 +235,11 @@ class _Walk:
     def _other_files(self, fd: int, path: str) -> None:
         for name in self._names(fd, path, self.problems):
             kind = _kind_of_name(name)
-            self._note_name(name, kind, path, self.problems)
+            self.problems.extend(of_name(name, kind, path))
             entry = FileEntry(name, kind, 0, 0)
             if self.contents:
                 entry, _ = self._file(fd, name, kind, path, self.problems)
-            self.others.append(entry._replace(name=_join(path, name)))
+            self.others.append(entry._replace(name=below(path, name)))
 
     def _problem(self, kind: str, where: str, detail: str) -> None:
         self.problems.append(Problem(kind, where, detail, True))
@@ -264,36 +267,10 @@ class _Walk:
         )
 
 
-def _misplaced(name: str) -> str:
-    # Rows use the bare id, directories never do (docs/facts.md section 2): whose they are is not
-    # guessed, two spellings of one company could lie side by side.
-    bare = f"; company {name} belongs in company_{name}" if is_company_id(name) else ""
-    return f"not company_<id> at the top{bare}"
-
-
 def _kind_of_name(name: str) -> str:
     if name == CREDENTIALS:
         return CREDS
     return ARTEFACT if _artefact(name) else UNKNOWN
-
-
-def _unlistable(path: str, error: OSError) -> Problem:
-    return Problem("unreadable", path or ".", error.strerror or "", True)
-
-
-def _kind_of(entry: os.DirEntry[str]) -> str:
-    try:
-        return kind_of_mode(entry.stat(follow_symlinks=False).st_mode)
-    except OSError:
-        return "gone again"
-
-
-def _trouble(trouble: Exception, where: str, kind: str) -> Problem:
-    if isinstance(trouble, (BadFile, ValueProblem, Unreadable)):
-        # An artefact is never read by Baileys, so what it holds can't block an import.
-        blocks = kind != ARTEFACT or trouble.kind in ("not a regular file", "unreadable")
-        return Problem(trouble.kind, where, trouble.detail, blocks)
-    return Problem("unreadable", where, getattr(trouble, "strerror", None) or "", True)
 
 
 _NOTHING = os.stat_result((0,) * 10 + (0.0,) * 3 + (0,) * 6)
@@ -312,17 +289,3 @@ def _place(problem: Problem) -> tuple[str, str]:
 
 def _name_of(entry: FileEntry) -> str:
     return entry.name
-
-
-def _is_utf8(name: str) -> bool:
-    if name.isascii():
-        return True
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}/{name}" if path else name

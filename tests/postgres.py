@@ -49,7 +49,9 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
     """
     # PostgreSQL refuses to run as root; any other user will do.
     user = "nobody" if os.geteuid() == 0 else None
-    place = Path(tempfile.mkdtemp(prefix="rollout-pg-"))
+    # What lies in memory is on no disk, whatever a commit waits for.
+    parent = "/var/tmp" if as_in_production else None
+    place = Path(tempfile.mkdtemp(prefix="rollout-pg-", dir=parent))
     place.chmod(0o755)
     data = place / "data"
     data.mkdir(mode=0o700)

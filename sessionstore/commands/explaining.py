@@ -161,7 +161,7 @@ def _sentences(facts: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _in_database(conn: Connection, company_id: str | None, entry: FileEntry) -> bool:
-    from sessionstore.database import read_credentials, read_value
+    from sessionstore.company_rows import read_credentials, read_value
 
     if company_id is None:
         return False

@@ -20,7 +20,7 @@ from sessionstore.files import (
     Counts,
     FileEntry,
     FileTable,
-    regular_files,
+    in_reading_order,
 )
 from sessionstore.grammar import Key
 
@@ -69,7 +69,7 @@ def test_every_regular_file_is_listed_once(
     (tmp_path / "directory").mkdir()
     (tmp_path / "link").symlink_to("pre-key-1.json")
     with closing(open_directory(str(tmp_path))) as fd:
-        found = list(regular_files(fd))
+        found = list(in_reading_order(fd))
     assert sorted(found) == sorted(inodes)
     for start in range(0, len(found), window):
         listed = [inodes[name] for name in found[start : start + window]]

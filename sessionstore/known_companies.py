@@ -1,0 +1,67 @@
+"""Whose files a directory holds, as far as the database can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sessionstore.company_rows import all_credentials
+from sessionstore.database import Connection
+from sessionstore.lineage import Credentials, Identity, credentials_of
+from sessionstore.tree import CompanyScan
+from sessionstore.values import ValueProblem, parse
+
+
+class KnownCompanies:
+    """The companies that the database knows, found by name or by identity.
+
+    Args:
+        conn: an open connection.
+        company_ids: the companies of the host; the only one of them is taken for files that lie
+            in the directory itself and belong to no other by identity.
+    """
+
+    def __init__(self, conn: Connection, company_ids: Collection[str]) -> None:
+        self.conn = conn
+        self._only = next(iter(company_ids)) if len(company_ids) == 1 else None
+        self._by_identity: dict[Identity, str] | None = None
+
+    def company_for(self, company: CompanyScan) -> str | None:
+        """Tell whose files a directory holds.
+
+        Args:
+            company: what a scan found in it.
+
+        Returns:
+            The bare id, or None where nobody can tell.
+        """
+        if company.company_id is not None:
+            return company.company_id
+        if company.credentials is not None:
+            found = self._identities().get(company.credentials.identity)
+            if found is not None:
+                return found
+        return self._only if company.directory == "." else None
+
+    def _identities(self) -> dict[Identity, str]:
+        if self._by_identity is None:
+            self._by_identity = {}
+            for company_id, text in all_credentials(self.conn):
+                credentials = readable(text)
+                if credentials is not None:
+                    self._by_identity[credentials.identity] = company_id
+        return self._by_identity
+
+
+def readable(text: bytes) -> Credentials | None:
+    """Read identity and clocks from a row.
+
+    Args:
+        text: the credentials as JSON text.
+
+    Returns:
+        Both, or None where the row holds no credentials.
+    """
+    try:
+        return credentials_of(parse(text))
+    except ValueProblem:
+        return None
