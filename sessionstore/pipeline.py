@@ -35,6 +35,8 @@ class _Program:
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 env=_ENVIRONMENT,
+                # Session files are small: without it each is a write of its own, or two.
+                bufsize=CHUNK,
             )
         except OSError as error:
             self._complaints.close()

@@ -104,5 +104,5 @@ def _block(
 ) -> bytes:
     numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, gid, size, seconds)
     block = path.ljust(100, b"\0") + numbers + b" " * 8 + kind + bytes(100) + b"ustar\x0000"
-    block = block.ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    checksum = b"%06o\0 " % sum(block)
+    return block[:148] + checksum + block[156:].ljust(BLOCK - 156, b"\0")
