@@ -33,6 +33,7 @@ class HostRun:
         planned: names of the steps that would, in a dry run.
         answers: what the host program answered in a dry run, by subcommand.
         results: the last JSON object that each step of the host program printed, by step name.
+        step: the step that was begun last.
         failure: the step that failed, with what it said.
         commit: what the declared revision was resolved to; empty where it was not asked for.
         log: pyinfra's own warnings and errors, in order.
@@ -44,6 +45,7 @@ class HostRun:
     planned: list[str] = field(default_factory=list)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    step: str = ""
     failure: str = ""
     commit: str = ""
     log: list[str] = field(default_factory=list)
@@ -158,7 +160,8 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
     """Take one event of the engine into the outcome."""
     kind = event["event"]
     if kind == "operation":
-        progress(event["name"])
+        outcome.step = event["name"]
+        progress(outcome.step)
     elif kind == "operation ended":
         take_operation(outcome, event)
     elif kind == "planned" and event["changes"]:

@@ -108,8 +108,19 @@ def deploy(
         name for name in done.changed if not only_waited(done.results.get(name, {}))
     ]
     if not done.succeeded:
-        raise OperatorError(f"{host.name}: {done.failure}")
+        raise failure_of(host, done)
     return done
+
+
+def failure_of(host: Host, done: HostRun) -> OperatorError:
+    """What ended a run: that the host is gone, if it is, whichever step noticed it first."""
+    try:
+        with Connections() as connections:
+            connections.run(host, "true")
+    except OperatorError as gone:
+        when = f" It went away at “{done.step}”, which may go on by itself." if done.step else ""
+        return OperatorError(gone.message + when, gone.remedy)
+    return OperatorError(f"{host.name}: {done.failure}")
 
 
 def take_answers(outcome: HostOutcome, seen: HostRun) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.batches import batches
+from rollout.hostrun import HostRun
 from rollout.inventory import DATABASE, SERVICE, Environment, Host
+from rollout.one_host import failure_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = st.lists(st.sampled_from("abcdefghijkl"), unique=True, max_size=9)
@@ -139,3 +142,16 @@ def read(screen: int) -> bytes:
         return os.read(screen, 65536)
     except OSError:
         return b""
+
+
+def test_a_host_that_went_away_is_told_as_that() -> None:
+    """What noticed it first, some question about a file, sends an operator looking in the wrong place."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # it does not listen: connections are refused
+        settings = {"ansible_host": "127.0.0.1", "ansible_port": bound.getsockname()[1]}
+        gone = Host("wa-3", (SERVICE,), settings)
+        run = HostRun("wa-3", step="Switch the service", failure="could not load fact")
+        said = str(failure_of(gone, run))
+    assert said.startswith("wa-3 (root@127.0.0.1) can't be reached: ")
+    assert "went away at “Switch the service”" in said
+    assert "ssh -o StrictHostKeyChecking=yes" in said
