@@ -97,6 +97,10 @@ def gap_during(act: Callable[[], None]) -> float:
         assert poller.stdout
         if poller.stdout.readline().strip() != "watching":
             raise RuntimeError("the service does not answer, so there is nothing to watch")
-        act()
+        try:
+            act()
+        except BaseException:
+            poller.kill()  # it would wait for a gap that does not come
+            raise
         found = json.loads(poller.stdout.readline())
     return float(found["gap"])

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from hostswitch.errors import HostError
 
+_UMASK = 0o022  # ours is 077; what PM2 starts must not inherit it
+
 
 class CommandFailedError(HostError):
     """A program ended with an error or took too long."""
@@ -71,7 +73,7 @@ class Account:
                 capture_output=True,
                 timeout=seconds,
                 cwd="/",
-                umask=0o022,  # ours is 077; what PM2 starts must not inherit it
+                umask=_UMASK,
             )
         except subprocess.TimeoutExpired:
             message = f"`{name}` as {self.user} took more than {seconds:.0f} s"
@@ -79,6 +81,24 @@ class Account:
         if check and done.returncode != 0:
             raise CommandFailedError(f"`{name}` as {self.user} failed: {_last_line(done.stderr)}")
         return done.stdout.decode("utf-8", "replace")
+
+    def popen(
+        self, arguments: Sequence[str], *, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Start a program as this user; its standard input and output are pipes.
+
+        Args:
+            arguments: the program and its arguments; no secret may be among them.
+            environment: as for `run`.
+        """
+        return subprocess.Popen(
+            [*self._prefix(environment), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            umask=_UMASK,
+        )
 
     def _prefix(self, environment: Mapping[str, str]) -> list[str]:
         values = {

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hostswitch import (
     closing,
@@ -23,6 +23,7 @@ from hostswitch import (
     status,
     survey,
     switch,
+    toggling,
 )
 from hostswitch.command_env import read_plan, stage_env
 from hostswitch.errors import HostError, RefusedError
@@ -49,9 +50,17 @@ _CODES = """\
 exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
 service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
 unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
-that a company grew unlike its own past"""
+that a company grew unlike its own past; 64 a mistyped command or option"""
 
 _Command = Callable[[argparse.Namespace, Places], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse ends a mistyped command with 2, which means "changes" here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(errors.USAGE, f"{self.prog}: {message}. See: {self.prog} --help\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -194,6 +203,15 @@ def _flags(parsed: argparse.Namespace, places: Places) -> int:
     return errors.OK
 
 
+def _toggle(parsed: argparse.Namespace, places: Places) -> int:
+    plan = toggling.read_plan(_text(parsed.plan), places)
+    places.prepare()
+    with held(places.lock, plan.host.plan.operator, f"toggle {plan.host.plan.rollout_id}"):
+        resumed = resume.first(places)
+        emit("result", **toggling.run(plan), resumed=resumed)
+    return errors.OK
+
+
 def _toggled(_parsed: argparse.Namespace, places: Places) -> int:
     fields = toggle(sys.stdin.read())
     places.prepare()
@@ -239,7 +257,7 @@ def _login() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="baileys-hostswitch",
         description=_ABOUT,
         epilog=_CODES,
@@ -267,6 +285,12 @@ def _plan_commands(commands: Any) -> None:
             _flags,
             False,
             "show each flag in the file, the process and the service; read-only",
+        ),
+        (
+            "toggle",
+            _toggle,
+            False,
+            "stage flags, switch to them and show what the process has then",
         ),
         ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
         ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),

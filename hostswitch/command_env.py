@@ -20,6 +20,7 @@ from hostswitch.errors import CHANGES, OK, HostError
 from hostswitch.output import emit
 
 LARGEST_ENV_BYTES = 1 << 20
+_WOULD_STAGE = "would stage"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ def read_plan(text: str) -> EnvPlan:
         raise HostError(f"the env plan on standard input is not understood: {error!r}") from None
 
 
+@dataclass(frozen=True)
+class Staging:
+    """How staging went: ``outcome``, and ``changes`` as name, from and to, secrets masked."""
+
+    outcome: str
+    changes: list[dict[str, str | None]]
+
+
 def stage_env(plan: EnvPlan, check_only: bool) -> int:
     """Stage the live file with the settings in it, if that changes it; say what changes.
 
@@ -63,6 +72,21 @@ def stage_env(plan: EnvPlan, check_only: bool) -> int:
 
     Returns:
         With ``check_only`` 0 where nothing is to be staged and 2 where something is; else 0.
+    """
+    found = stage(plan, check_only)
+    emit("result", outcome=found.outcome, changes=found.changes)
+    return CHANGES if found.outcome == _WOULD_STAGE else OK
+
+
+def stage(plan: EnvPlan, check_only: bool) -> Staging:
+    """Stage the live file with the settings in it, if that changes it.
+
+    Args:
+        plan: what is declared.
+        check_only: change nothing.
+
+    Raises:
+        HostError: the live file is not what it should be.
     """
     live = read_env(plan.env_live)
     _demand_once(plan, live)
@@ -75,9 +99,8 @@ def stage_env(plan: EnvPlan, check_only: bool) -> int:
     staged = _is_staged(plan, wanted) if wanted != live else not Path(plan.env_next).exists()
     if not check_only and not staged:
         _stage(plan, live, wanted)
-    outcome = "nothing to do" if staged else "would stage" if check_only else "staged"
-    emit("result", outcome=outcome, changes=changes)
-    return CHANGES if check_only and not staged else OK
+    outcome = "nothing to do" if staged else _WOULD_STAGE if check_only else "staged"
+    return Staging(outcome, changes)
 
 
 def _stage(plan: EnvPlan, live: bytes, wanted: bytes) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from hostswitch.disk import replace_file
 from hostswitch.errors import HostError
-from hostswitch.safefile import open_regular, read_regular
+from hostswitch.safefile import read_regular
 
 NAMES = ("dump.pm2", "dump.pm2.bak")
 """PM2 reads the second one when the first is missing or torn."""
 
 _LARGEST = 64 << 20
+_OF_THE_RUN = ("instances", "pm_id", "prev_restart_delay")
 
 Apps = list[dict[str, Any]]
 
@@ -82,20 +82,16 @@ def merged(current: Apps, before: Apps, names: Collection[str]) -> Apps:
     return [app for app in current if app.get("name") not in names] + only(before, names)
 
 
+def entry(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """An app of PM2's list as `pm2 save` writes it: without what belongs to this run of it."""
+    return {name: value for name, value in environment.items() if name not in _OF_THE_RUN}
+
+
+def is_kept(environment: Mapping[str, Any]) -> bool:
+    """Whether `pm2 save` writes an app: PM2's own modules are kept elsewhere."""
+    return not environment.get("pmx_module")
+
+
 def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:
     """Replace a dump in one step, readable by its owner alone."""
     replace_file(path, json.dumps(apps, indent=2).encode(), 0o600, owner)
-
-
-def tighten(pm2_home: Path) -> None:
-    """Take group and others off the dumps: PM2 writes them 0644 with secrets in them.
-
-    Raises:
-        UnsafeFileError: something else lies there under a dump's name.
-    """
-    for name in NAMES:
-        file = open_regular(pm2_home / name)
-        if file is not None:
-            with file:
-                os.fchmod(file.fileno(), 0o600)
-                os.fsync(file.fileno())

@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from hostswitch.account import CommandFailedError
+from hostswitch.account import Account, CommandFailedError
 from hostswitch.errors import HostError
-from hostswitch.host import Host
+from hostswitch.plan import Plan
 from hostswitch.pm2 import NUMBERS, OFF_UNLESS_NAMED, App
 
 _READ = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
@@ -23,28 +23,22 @@ class EcosystemError(HostError):
     """The file is missing or can't be understood."""
 
 
-def read(host: Host) -> Description:
+def read(account: Account, path: str) -> Description:
     """The apps of the ecosystem file by name, as Node.js evaluates it.
 
     Raises:
         EcosystemError: it can't be read.
     """
-    path = host.plan.ecosystem
     try:
-        apps: list[dict[str, Any]] = json.loads(host.account.run(["node", "-e", _READ, path]))
+        apps: list[dict[str, Any]] = json.loads(account.run(["node", "-e", _READ, path]))
         return {app["name"]: app for app in apps}
     except (CommandFailedError, ValueError, KeyError, TypeError):
         raise EcosystemError("PM2's ecosystem file can't be read") from None
 
 
-def to_come(host: Host) -> Description:
-    """What the file will say once it is staged: as it is, with what the plan itself names.
-
-    Raises:
-        EcosystemError: there is none yet.
-    """
-    plan = host.plan
-    apps = {name: dict(app) for name, app in read(host).items()}
+def to_come(described: Description, plan: Plan) -> Description:
+    """What the file will say once it is staged: as it is, with what the plan itself names."""
+    apps = {name: dict(app) for name, app in described.items()}
     for app in apps.values():
         app["kill_timeout"] = plan.kill_timeout_ms
     if plan.service_app in apps:

@@ -13,6 +13,7 @@ PUT_BACK = 4
 LEFT_STOPPED = 5
 LOCKED = 6
 UNUSUAL_GROWTH = 7
+USAGE = 64
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hostswitch import clock, processes, started, watch
+from hostswitch import clock, processes, started, swap, watch
 from hostswitch.account import Account
 from hostswitch.command_env import read_env
 from hostswitch.envfile import parse, repeated
 from hostswitch.errors import HostError
 from hostswitch.places import Places
 from hostswitch.pm2 import Pm2
+from hostswitch.revision import revision_of
 
 EXPORTED, FILE, UNKNOWN = "exported", "file", "unknown"
 _MASK = "********"
@@ -61,10 +62,10 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
     """What this host shows of the flags.
 
     Returns:
-        `running`; `pid`; `started` (ISO 8601 or None); `answers` (whether the status endpoint does);
-        `problem` (what is wrong with the file, or None); `flags`: name -> `file`, `process`,
-        `source` (of the process's value: exported, file, unknown), `service`, `repeated`. A secret
-        shows whether it is the declared one.
+        `revision` (of the release that `current` leads to; None without one); `running`; `pid`;
+        `started` (ISO 8601 or None); `answers` (whether the status endpoint does); `problem` (what is
+        wrong with the file, or None); `flags`: name -> `file`, `process`, `source` (of the process's
+        value: exported, file, unknown), `service`, `repeated`. A secret shows whether it is the declared one.
     """
     try:
         content, problem = read_env(plan.env_live), None
@@ -90,6 +91,7 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
         for name in plan.names
     }
     return {
+        "revision": _revision(os.path.dirname(plan.env_live)),
         "running": pid is not None,
         "pid": pid,
         "started": clock.text(began) if began is not None else None,
@@ -97,6 +99,11 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
         "problem": problem,
         "flags": flags,
     }
+
+
+def _revision(app_dir: str) -> str | None:
+    target = swap.current_target(app_dir)
+    return None if target is None else revision_of(os.path.normpath(os.path.join(app_dir, target)))
 
 
 def _pid(plan: FlagPlan, places: Places) -> int | None:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 
+from hostswitch import ecosystem
 from hostswitch.account import Account
 from hostswitch.errors import NoUserError
 from hostswitch.history import History
@@ -40,6 +41,15 @@ class Host:
     def pm2(self) -> Pm2:
         """The PM2 of the service's user."""
         return Pm2(self.account, self.plan.pm2_home)
+
+    @cached_property
+    def described(self) -> ecosystem.Description:
+        """PM2's ecosystem file as it was when it was first looked at; the swap demands that one.
+
+        Raises:
+            EcosystemError: it can't be read.
+        """
+        return ecosystem.read(self.account, self.plan.ecosystem)
 
     @cached_property
     def history(self) -> History:

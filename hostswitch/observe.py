@@ -194,7 +194,7 @@ def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
 
 def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
     try:
-        described = ecosystem.read(host) if staged else ecosystem.to_come(host)
+        described = host.described if staged else ecosystem.to_come(host.described, host.plan)
     except ecosystem.EcosystemError:
         return ()  # Not staged yet; once it must be, `staged` refuses.
     wanted = {name: app for name, app in described.items() if name in host.plan.pm2_apps}

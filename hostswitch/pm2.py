@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hostswitch import dump
-from hostswitch.account import Account, CommandFailedError
+from hostswitch import dump, pm2_rpc
+from hostswitch.account import Account
 from hostswitch.gate import Process
+from hostswitch.pm2_starter import Starter
 from hostswitch.safefile import read_regular
 
 ONLINE = ("online", "launching", "waiting restart")
@@ -28,6 +28,8 @@ OFF_UNLESS_NAMED = (
 """Settings that start or end an app in another way, and are off where nobody names them."""
 
 _LARGEST_PID_FILE = 4096
+_ANSWER_SECONDS = 30
+_START_SECONDS = 60
 _STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS, *OFF_UNLESS_NAMED)
 
 
@@ -66,6 +68,7 @@ class Pm2:
 
     def __init__(self, account: Account, home: str) -> None:
         self._account = account
+        self._starter: Starter | None = None
         self.home = Path(home)
 
     def daemon(self) -> int | None:
@@ -90,13 +93,16 @@ class Pm2:
         """
         if self.daemon() is None and Path("/run/systemd/system").is_dir():
             self._start_unit()
-        self._run("ping")
+        if self.daemon() is None:
+            self._run("ping")
 
     def apps(self) -> list[App]:
-        """PM2's list; empty if no daemon runs (none is started)."""
-        if self.daemon() is None:
-            return []
-        return [_app(entry) for entry in parse_list(self._run("jlist"))]
+        """PM2's list; empty if no daemon runs (none is started).
+
+        Raises:
+            Pm2DaemonError: one runs and does not answer.
+        """
+        return [_app(entry) for entry in self._listed()]
 
     def app(self, name: str) -> App | None:
         """One app of the list."""
@@ -107,30 +113,48 @@ class Pm2:
 
         The caller checks in /proc that their processes are gone.
         """
-        if names:
-            self._run("delete", *names, seconds=seconds)
+        for entry in self._listed():
+            if entry["name"] in names:
+                number = entry["pm_id"]
+                self._call("stopWatch", "deleteProcessId", number)
+                self._call("deleteProcessId", number, seconds=seconds)
+
+    def prime(self, ecosystem: str, names: Sequence[str]) -> None:
+        """Load what `start` needs, beside whatever is done meanwhile."""
+        if self._starter is None:
+            self._starter = Starter(self._account, self.home, ecosystem, names)
 
     def start(self, ecosystem: str, names: Sequence[str]) -> None:
         """Start apps as the ecosystem file says; whether they live is for the gate to find out."""
-        self._run("start", ecosystem, "--only", ",".join(names), check=False)
+        self.wait_primed(ecosystem, names)
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            starter.go(_START_SECONDS)
+
+    def wait_primed(self, ecosystem: str, names: Sequence[str]) -> None:
+        """Wait until `start` would start them at once."""
+        self.prime(ecosystem, names)
+        if self._starter is not None:
+            self._starter.wait_ready()
 
     def resurrect(self) -> None:
         """Start the dump's apps that PM2 does not list."""
         self._run("resurrect", check=False)
 
     def save(self) -> None:
-        """Write the dump: what runs now is what a boot brings back. Modes are tightened."""
-        # Without --force PM2 keeps the old dump when its list is empty.
-        self._run("save", "--force")
-        dump.tighten(self.home)
+        """Write the dump, as `pm2 save --force` does: what runs now is what a boot brings back.
 
-    def leave_out(self, names: Sequence[str], owner: tuple[int, int]) -> None:
-        """Take apps out of the dump, so that a boot does not bring them back.
-
-        As `pm2 save` does once they are deleted, without the second that its Node.js takes: the
-        service is down meanwhile.
+        In one step and for its owner alone, which PM2's own is not. So nothing has to be fallen back
+        to, and PM2's backup, which may name another version, goes.
         """
-        dump.write(self.dump(), dump.merged(dump.read(self.dump()), [], names), owner)
+        dump.write(self.dump(), self.saved(), (self._account.uid, self._account.gid))
+        self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
+
+    def saved(self) -> dump.Apps:
+        """What `pm2 save` would write now: the apps with all that starting them again needs."""
+        return [
+            dump.entry(one["pm2_env"]) for one in self._listed() if dump.is_kept(one["pm2_env"])
+        ]
 
     def dump(self) -> Path:
         """The dump file."""
@@ -143,30 +167,25 @@ class Pm2:
         if known.strip() == "loaded":
             root.run(["systemctl", "start", unit])
 
-    def _run(self, *arguments: str, seconds: float = 60, check: bool = True) -> str:
+    def _listed(self) -> list[dict[str, Any]]:
+        """The daemon's list, with all that it holds; secrets too."""
+        if self.daemon() is None:
+            return []
+        found = self._call("getMonitorData", {})
+        if not isinstance(found, list) or not all(map(_is_entry, found)):
+            raise pm2_rpc.Pm2DaemonError("PM2's daemon gave no list of apps; see: pm2 ls")
+        return found
+
+    def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
+        return pm2_rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
+
+    def _run(self, *arguments: str, check: bool = True) -> None:
         environment = {"PM2_HOME": str(self.home)}
-        return self._account.run(
-            ["pm2", *arguments], environment=environment, seconds=seconds, check=check
-        )
+        self._account.run(["pm2", *arguments], environment=environment, check=check)
 
 
-def parse_list(output: str) -> list[dict[str, Any]]:
-    """The list in the output of `pm2 jlist`, whatever banners precede it.
-
-    Raises:
-        CommandFailedError: there is none.
-    """
-    decoder = json.JSONDecoder()
-    position = output.find("[")
-    while position >= 0:
-        try:
-            found, _ = decoder.raw_decode(output, position)
-        except ValueError:
-            found = None
-        if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
-            return found
-        position = output.find("[", position + 1)
-    raise CommandFailedError("`pm2 jlist` printed no list; see: pm2 jlist | head -c 300")
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("pm2_env"), dict) and "name" in entry
 
 
 def _app(entry: dict[str, Any]) -> App:

@@ -29,11 +29,16 @@ def identity(pid: int) -> Identity | None:
 
 def started_at(pid: int) -> float | None:
     """When a process began, in seconds since 1970; None if it is gone."""
+    seconds = age(pid)
+    return None if seconds is None else time.time() - seconds
+
+
+def age(pid: int) -> float | None:
+    """How long a process has run, in seconds; None if it is gone."""
     found = identity(pid)
     if found is None:
         return None
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / os.sysconf("SC_CLK_TCK")
-    return time.time() - age
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / os.sysconf("SC_CLK_TCK")
 
 
 def alive(process: Identity) -> bool:

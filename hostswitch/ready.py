@@ -177,6 +177,9 @@ def prepare(switch: Switch, decision: Decision) -> None:
         copied = sum(_copy(switch, path) for path in _live(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
         _keep_dump(switch)
+        host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
+        live, following = (switch.facts.judged[p] for p in (host.plan.env_live, host.plan.env_next))
+        swap.keep_env(host.plan.env_live, live, following, host.owner)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None
     switch.journal.mark(journal.READY, "done", **asdict(figures), copied_bytes=copied)
@@ -256,9 +259,10 @@ def _keep_dump(switch: Switch) -> None:
         HostError: an app is not in it, so that the way back would be missing.
     """
     host = switch.host
-    host.pm2.save()
-    apps = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+    apps = dump.only(host.pm2.saved(), host.plan.pm2_apps)
     missing = sorted(set(switch.facts.apps) - {app.get("name") for app in apps})
     if missing:
-        raise HostError(f"{host.pm2.dump()} was just saved, but {', '.join(missing)} is not in it")
+        raise HostError(
+            f"PM2 listed {', '.join(missing)} a moment ago and does not now; see: pm2 ls"
+        )
     dump.write(host.places.dump_before, apps, (os.geteuid(), os.getegid()))

@@ -96,7 +96,7 @@ def ecosystem_refusals(host: Host) -> list[Refusal]:
     path = host.plan.ecosystem
     remedy = _STAGE.format("host")
     try:
-        by_name = ecosystem.read(host)
+        by_name = host.described
     except ecosystem.EcosystemError as error:
         return [Refusal("ecosystem", str(error), path, remedy)]
     found = []

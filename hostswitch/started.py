@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 
 from hostswitch import clock, swap
-from hostswitch.disk import replace_file
 from hostswitch.envfile import parse
 from hostswitch.host import Host
 from hostswitch.places import Places
@@ -24,7 +23,10 @@ def note(host: Host) -> None:
     values = parse(swap.read(host.plan.env_live) or b"")
     flags = {name: values[name] for name in host.plan.flags if name in values}
     line = {"at": time.time(), "boot": clock.boot_id(), "flags": flags}
-    replace_file(host.places.started, json.dumps(line).encode(), 0o600, None)
+    # Not for another boot, so nothing waits for the disk: the service is down meanwhile.
+    temporary = host.places.started.with_suffix(".new")
+    temporary.write_text(json.dumps(line))
+    temporary.replace(host.places.started)
 
 
 def forget(host: Host) -> None:

@@ -19,7 +19,9 @@ _PM2_SECONDS = 30
 
 def start_new(switch: Switch) -> Verdict:
     """Start the new version, whatever runs now, and gate it."""
-    take_down(switch.host)
+    host = switch.host
+    host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
+    take_down(host)
     return start_stopped(switch)
 
 

@@ -55,12 +55,12 @@ def stop(switch: Switch) -> None:
     running = processes.tree({app.pid for app in apps if app.pid > 0})
     with step(switch, journal.STOPPED):
         # Deleted, not only stopped: PM2 starts a stopped app again at the tick of its cron_restart.
-        # The dump that was kept in row 0 has all that bringing it back needs.
+        # What was kept in row 0 has all that bringing it back needs.
         seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
         host.pm2.delete(sorted({app.name for app in apps}), seconds)
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
-        host.pm2.leave_out(host.plan.pm2_apps, host.owner)
+        host.pm2.save()
         for path in _live_paths(switch):
             _demand_unheld(host.path(path))
             _demand_whole(switch, path)
@@ -249,9 +249,14 @@ def swap_pointers(switch: Switch) -> None:
 
 def _demand_judged(switch: Switch) -> None:
     """Nothing is swapped yet, so that putting back finds the .env as somebody left it."""
-    for path, judged in switch.facts.judged.items():
-        if swap.digest(swap.read(path)) != judged:
+    plan, judged = switch.host.plan, switch.facts.judged
+    for path, digest in judged.items():
+        if swap.digest(swap.read(path)) != digest:
             raise swap.changed_since(path)
+    kept, live = swap.previous(plan.env_live), judged[plan.env_live]
+    follows = live is not None and judged[plan.env_next] not in (None, live)
+    if follows and swap.digest(swap.read(kept)) != live:
+        raise swap.changed_since(str(kept))
 
 
 def activate(switch: Switch) -> None:

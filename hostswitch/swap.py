@@ -61,8 +61,27 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
+def keep_env(env_live: str, judged: str | None, following: str | None, owner: Owner) -> None:
+    """Keep the .env that is live beside it, if another one follows; while the service still runs.
+
+    Args:
+        env_live: the live file.
+        judged: SHA-256 of what row 0 judged; None: there was none.
+        following: SHA-256 of the staged one; None: the live one stays.
+        owner: uid and gid.
+
+    Raises:
+        StepFailedError: the live one is not what was judged.
+    """
+    live = read(env_live)
+    if digest(live) != judged:
+        raise changed_since(env_live)
+    if live is not None and following not in (None, judged):
+        replace_file(previous(env_live), live, 0o600, owner)
+
+
 def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
-    """Make the staged .env the live one; the one before stays beside it.
+    """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
 
     Args:
         env_live: the live file.
@@ -73,13 +92,11 @@ def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> N
     Raises:
         StepFailedError: what is staged is not what was judged.
     """
-    staged, live = read(env_next), read(env_live)
+    staged = read(env_next)
     if digest(staged) != judged:
         raise changed_since(env_next)
     if staged is None:
         return
-    if live is not None and live != staged:
-        replace_file(previous(env_live), live, 0o600, owner)
     # The bytes that were compared: a rename would take whatever lies there by now.
     replace_file(Path(env_live), staged, 0o600, owner)
     Path(env_next).unlink(missing_ok=True)

@@ -47,6 +47,7 @@ def run(host: Host, plan_text: str) -> Result:
         LeftStoppedError: nothing runs, or nothing healthy.
     """
     host.pm2.ensure_daemon()
+    host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
     observed = look(host, staged=True)
     if observed.paired:
         host.history.add(pairing.PAIRED, companies=sorted(observed.paired))

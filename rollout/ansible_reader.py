@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def needs_password(path: Path) -> bool:
     return is_encrypted(path) or b"!vault" in path.read_bytes()
 
 
+@cache
 def role_defaults() -> dict[str, Any]:
     """The defaults of every role, by variable; they have the lowest precedence."""
     defaults: dict[str, Any] = {}

@@ -18,9 +18,18 @@ from rollout.reporting import Report
 FORMAT = 1
 
 
+def answer(command: str, **fields: Any) -> dict[str, Any]:
+    """What a command prints: its object begins alike everywhere.
+
+    Args:
+        command: as it is typed, without `rollout`.
+        fields: its own; `environment` first where it has one.
+    """
+    return {"format": FORMAT, "command": command, **fields}
+
+
 def _answer(command: str, environment: Environment) -> dict[str, Any]:
-    """What every command's object begins with."""
-    return {"format": FORMAT, "command": command, "environment": environment.name}
+    return answer(command, environment=environment.name)
 
 
 def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 
 from roles.shared.plan import new_rollout_id
 from rollout import flags_edit, flags_history, flags_host, flags_render
+from rollout.answers import answer
 from rollout.batches import AT_ONCE
 from rollout.cli_options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
@@ -52,7 +53,7 @@ def matrix(context: typer.Context, as_json: AsJson = False) -> None:
         return
     found = columns()
     if as_json:
-        print_json([asdict(column) for column in found])
+        print_json(answer("flags", environments=[asdict(column) for column in found]))
         return
     flags_render.render_columns(stdout_console(), found)
     flags_render.render_catalogue(stdout_console())
@@ -66,7 +67,7 @@ def check(as_json: AsJson = False) -> None:
     """
     found = mistakes()
     if as_json:
-        print_json(found)
+        print_json(answer("flags check", mistakes=found))
     else:
         for number, one in enumerate(found, 1):
             stdout_console().print(f"{number}. {one}", markup=False)
@@ -92,7 +93,8 @@ def diff(first: EnvironmentName, second: EnvironmentName, as_json: AsJson = Fals
         if plain_value(one.values.get(name, "-")) != plain_value(other.values.get(name, "-"))
     }
     if as_json:
-        print_json({name: {first: a, second: b} for name, (a, b) in found.items()})
+        differences = {name: {first: a, second: b} for name, (a, b) in found.items()}
+        print_json(answer("flags diff", differences=differences))
     else:
         for name, (a, b) in found.items():
             stdout_console().print(f"{name}  {first}: {a}  {second}: {b}", markup=False)
@@ -122,7 +124,8 @@ def show(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
 
         found = each(hosts, ask, AT_ONCE)
     if as_json:
-        print_json([asdict(one) for one in found])
+        hosts_shown = [asdict(one) for one in found]
+        print_json(answer("flags show", environment=loaded.name, hosts=hosts_shown))
     else:
         flags_render.render_hosts(stdout_console(), loaded.name, found)
     if any(one.failure for one in found):
@@ -182,7 +185,8 @@ def history(environment: EnvironmentName, name: FlagName = "", as_json: AsJson =
         if not name or name in [flag for flag, _, _ in change.changes]
     ]
     if as_json:
-        print_json([asdict(change) for change in found])
+        changes = [asdict(change) for change in found]
+        print_json(answer("flags history", environment=environment, changes=changes))
     else:
         flags_render.render_history(stdout_console(), found, name)
 
@@ -218,7 +222,8 @@ def finish(
             "hosts": hosts,
             "error": outcome.error,
         }
-        print_json(fields)
+        command = "flags undo" if undoes else "flags set"
+        print_json(answer(command, environment=environment, **fields))
     else:
         flags_render.render_outcome(stdout_console(), outcome)
     raise typer.Exit(OK if outcome.succeeded else ERROR)

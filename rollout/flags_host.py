@@ -19,8 +19,6 @@ from rollout.outcome import Run
 from rollout.secret import Secret
 from rollout.ssh import Connections
 
-SWITCHED = ("switched", "nothing to do")
-
 
 class HostRefusedError(OperatorError):
     """The host's program ended a step with a verdict: its ``outcome`` is refused, put back, locked …"""
@@ -72,56 +70,43 @@ def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
     return list(_answer(host, connections.run(host, words, sudo=True))["history"])
 
 
-def running_release(connections: Connections, environment: Environment, host: Host) -> str:
-    """The commit that the host runs, by a program of this very version.
+def look_installed(
+    connections: Connections, environment: Environment, host: Host
+) -> dict[str, Any]:
+    """What the host shows of its flags, by an installed program of this very version.
 
     Raises:
-        OperatorError: it has not been rolled out, or with another version of this package.
+        OperatorError: it can't be asked, has not been rolled out, or with another version of this
+            package.
     """
     remedy = f"rollout apply {environment.name} --host {host.name}"
-    app_dir = shlex.quote(str(host.settings["app_dir"]))
-    both = f"sha256sum {ZIPAPP} && {PROGRAM} status --lines 0 --app-dir {app_dir}"
-    done = connections.run(host, both, sudo=True)
+    both = f"sha256sum {ZIPAPP} && {PROGRAM} flags --plan -"
+    done = connections.run(host, both, stdin=json.dumps(_looking(host)).encode(), sudo=True)
     digest = done.stdout.split()[0].decode() if done.stdout else ""
     if not digest:
         raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
     if digest != hashlib.sha256(zipapp()).hexdigest():
         raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
-    shown = _answer(host, done)
-    if not shown["current"] or not shown["revision"]:
+    seen = _answer(host, done)
+    if not seen["revision"]:
         raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
-    return str(shown["revision"])
+    return seen
 
 
-def stage(connections: Connections, host: Host) -> list[dict[str, Any]]:
-    """Have the next ``.env`` hold the host's flags, and no other change.
-
-    Returns:
-        What changes: name, from, to; secrets masked.
+def stage(connections: Connections, host: Host) -> None:
+    """Have the next ``.env`` hold the host's flags, and no other change; it has no effect yet.
 
     Raises:
         HostRefusedError: the live file is not what it should be.
     """
-    app_dir = host.settings["app_dir"]
-    flags: Mapping[str, Any] = host.settings["flags"]
-    plan = {
-        "env_live": f"{app_dir}/.env",
-        "env_next": f"{app_dir}/.env.next",
-        "service_user": host.settings["service_user"],
-        "settings": {name: str(revealed(one)) for name, one in flags.items()},
-        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
-        "never_secret": list(plain_flags(host)),
-    }
-    done = connections.run(
-        host, [PROGRAM, "env", "--plan", "-"], stdin=json.dumps(plan).encode(), sudo=True
-    )
-    return list(_answer(host, done)["changes"])
+    plan = json.dumps(_staging(host)).encode()
+    _answer(host, connections.run(host, [PROGRAM, "env", "--plan", "-"], stdin=plan, sudo=True))
 
 
-def switch(
+def toggle(
     connections: Connections, environment: Environment, host: Host, run: Run, commit: str
 ) -> dict[str, Any]:
-    """Let the host's switch take the staged flags up, on the release that runs.
+    """Stage the host's flags and let its switch take them up, on the release that runs.
 
     Args:
         connections: the SSH connections.
@@ -131,22 +116,46 @@ def switch(
         commit: the commit that runs there; it stays.
 
     Returns:
-        The switch's own record.
+        The switch's own record; ``staged``: what changed in the ``.env`` as name, from and to, secrets
+        masked; ``seen``: what the host shows of its flags then.
 
     Raises:
         HostRefusedError: refused, put back, left stopped, or another run is at work.
         OperatorError: the connection broke; the switch goes on by itself.
     """
+    plan = {
+        "env": _staging(host),
+        "switch": _switching(environment, host, run, commit),
+        "flags": _looking(host),
+    }
+    command = detached_words("toggle --plan -", run.rollout_id)
+    done = connections.run(host, command, stdin=json.dumps(plan).encode(), sudo=True)
+    return _answer(host, done)
+
+
+def _staging(host: Host) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch env``: this host's flags, and nothing else of its ``.env``."""
+    app_dir = host.settings["app_dir"]
+    flags: Mapping[str, Any] = host.settings["flags"]
+    return {
+        "env_live": f"{app_dir}/.env",
+        "env_next": f"{app_dir}/.env.next",
+        "service_user": host.settings["service_user"],
+        "settings": {name: str(revealed(one)) for name, one in flags.items()},
+        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+        "never_secret": list(plain_flags(host)),
+    }
+
+
+def _switching(environment: Environment, host: Host, run: Run, commit: str) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch switch`` for a toggle: flags only, on the same release."""
     data = {
         **host.settings,
         **run.overrides(),
         "environment": environment.name,
         "legacy_directories": [],
     }
-    plan = {**host_plan(data, host.name, commit), "flags": plain_flags(host)}
-    command = detached_words("switch --plan -", run.rollout_id)
-    done = connections.run(host, command, stdin=json.dumps(plan).encode(), sudo=True)
-    return _answer(host, done)
+    return {**host_plan(data, host.name, commit), "flags": plain_flags(host)}
 
 
 def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:

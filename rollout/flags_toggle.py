@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from roles.shared.program import zipapp
 from rollout import flags_host
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
@@ -120,7 +122,9 @@ def carry_out(
     outcome = ToggleOutcome(
         environment.name, run, toggle, [HostToggle(host.name) for host in toggle.hosts]
     )
-    with Connections() as connections:
+    with Connections() as connections, ThreadPoolExecutor(1) as beside:
+        # What the hosts' programs are compared with is built while the connections are made.
+        beside.submit(zipapp)
 
         def fit(host: Host) -> str:
             shown.of(host.name).step("looking at its flags")
@@ -156,8 +160,7 @@ def fit_commit(connections: Connections, environment: Environment, host: Host) -
     Raises:
         OperatorError: they can't; the text says what mends it.
     """
-    commit = flags_host.running_release(connections, environment, host)
-    seen = flags_host.look(connections, host)
+    seen = flags_host.look_installed(connections, environment, host)
     if seen["problem"]:
         raise OperatorError(f"{host.name}: {seen['problem']}; nothing was changed.")
     if not seen["running"]:
@@ -166,7 +169,7 @@ def fit_commit(connections: Connections, environment: Environment, host: Host) -
             " nothing was changed.",
             f"rollout status {environment.name} --host {host.name}",
         )
-    return commit
+    return str(seen["revision"])
 
 
 def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> None:
@@ -176,15 +179,13 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
         OperatorError: a step failed.
     """
     progress = shown.of(host.name)
-    progress.step("staging the .env")
-    result.changes = flags_host.stage(work.connections, host)
     progress.step("switching")
-    switched = flags_host.switch(
+    switched = flags_host.toggle(
         work.connections, work.environment, host, work.run, work.commits[host.name]
     )
+    result.changes = switched["staged"]
     result.without_service = switched.get("seconds_without_service")
-    progress.step("proving it in the process")
-    prove(work, host)
+    prove(work, host, switched["seen"])
     result.seconds = round(time.monotonic() - work.began, 2)
     already = switched["outcome"] == "nothing to do" and not work.toggle.files
     result.outcome = ALREADY if already else DONE
@@ -193,13 +194,17 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
     progress.ended(f"{result.outcome} in {result.seconds} s")
 
 
-def prove(work: Work, host: Host) -> None:
+def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
     """The file, the process and the service's own answer show the toggled values.
+
+    Args:
+        work: the toggle.
+        host: the host, its flags as they are to be.
+        seen: what it showed once its switch had ended.
 
     Raises:
         OperatorError: one of them shows another.
     """
-    seen = flags_host.look(work.connections, host)
     found = judged(host.name, host.settings["flags"], seen, {})
     wrong = [
         f"{row.name} {row.drift}"
@@ -262,8 +267,7 @@ def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Pr
     for one in reversed(changed):
         shown.of(one.host).step("putting it back")
         try:
-            flags_host.stage(work.connections, old[one.host])
-            flags_host.switch(
+            flags_host.toggle(
                 work.connections,
                 work.environment,
                 old[one.host],

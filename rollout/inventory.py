@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rollout import ahead
 from rollout.errors import MistakesError, OperatorError
 from rollout.flag_catalogue import catalogue
 from rollout.nearest import did_you_mean
@@ -184,17 +183,10 @@ def _read(name: str) -> dict[str, Any]:
             + did_you_mean(name, environment_names()),
             f"write inventory/{name}.yml (README, “Your own server”)",
         )
-    child = subprocess.run(
-        [sys.executable, "-m", "rollout.ansible_reader", name],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if child.returncode == 0:
-        return dict(json.loads(child.stdout))
-    reason = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
+    code, said, complaint = ahead.read(name)
+    if code == 0:
+        return dict(json.loads(said))
+    reason = (complaint.strip().splitlines() or ["no reason given"])[-1]
     raise OperatorError(
         f"{name}: the inventory can't be read: {reason}", _reading_remedy(name, reason)
     )

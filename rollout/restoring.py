@@ -10,7 +10,7 @@ from typing import Any
 from roles.shared.plan import host_plan
 from roles.shared.program import PROGRAM
 from rollout.errors import OperatorError
-from rollout.flags_host import running_release
+from rollout.flags_host import look_installed
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.outcome import Run
 from rollout.ssh import Connections
@@ -71,7 +71,7 @@ def restore(
             is left and the identity is not here, or the host reported an error.
     """
     _demand_declared(environment, host, wanted.directory)
-    commit = running_release(connections, environment, host)
+    commit = str(look_installed(connections, environment, host)["revision"])
     data = {**host.settings, **run.overrides(), "environment": environment.name}
     plan = json.dumps(host_plan(data, host.name, commit))
     found = _asked(connections, host, wanted, plan, ["--check"])

@@ -10,12 +10,15 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ZIPAPP = "/usr/local/lib/baileys-rollout/hostswitch.pyz"
 PROGRAM = "/usr/local/sbin/baileys-hostswitch"
+
+_one_builds = threading.Lock()
 
 # Reads "<length>\n", that many base64 characters and a newline, and runs them from memory; what
 # follows on standard input is the program's own. Byte-wise, so that nothing of that is swallowed.
@@ -34,9 +37,17 @@ LOADER = (
 )
 
 
-@cache
 def zipapp() -> bytes:
-    """The host program as built from this checkout; the same bytes from the same sources."""
+    """The host program as built from this checkout; the same bytes from the same sources.
+
+    Built once, whichever threads ask for it.
+    """
+    with _one_builds:
+        return _built()
+
+
+@cache
+def _built() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "hostswitch.pyz"
         subprocess.run(

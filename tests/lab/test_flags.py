@@ -42,7 +42,7 @@ def toggled(*words: str) -> dict[str, Any]:
 def everywhere(name: str) -> tuple[str | None, ...]:
     """A flag in the file, in the process and as the service reports it, as `show` says."""
     done = flags("show", "lab", "--json")
-    (host,) = json.loads(done.stdout)
+    (host,) = json.loads(done.stdout)["hosts"]
     assert host["failure"] == "", host
     (row,) = (row for row in host["rows"] if row["name"] == name)
     return row["file"], row["process"], row["service"]
@@ -83,7 +83,7 @@ def test_a_flag_is_toggled_seen_and_undone(rolled_out: None) -> None:
     assert undone["changes"] == [{"name": "MESSAGE_ECHO", "from": "true", "to": "false"}]
     assert everywhere("MESSAGE_ECHO") == ("false", "false", "false")
     assert YAML.read_text() == declared and rig.sh(f"cat {APP_DIR}/.env") == live
-    history = json.loads(flags("history", "lab", "MESSAGE_ECHO", "--json").stdout)
+    history = json.loads(flags("history", "lab", "MESSAGE_ECHO", "--json").stdout)["changes"]
     assert [one["how"] for one in history[-2:]] == ["set", "undo"]
     assert history[-1]["undoes"] == history[-2]["rollout_id"] == report["rollout_id"]
     # The last change that is left is the cut-over: nothing goes back over that.

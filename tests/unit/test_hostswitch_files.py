@@ -93,6 +93,9 @@ def test_the_env_is_swapped_and_restored(app: Path) -> None:
     with pytest.raises(StepFailedError, match="changed after it was judged"):
         swap.put_env(str(live), str(staged), swap.digest(b"A=3"), US)
     assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
+    with pytest.raises(StepFailedError, match="changed after it was judged"):
+        swap.keep_env(str(live), swap.digest(b"A=3"), swap.digest(b"A=2"), US)
+    swap.keep_env(str(live), before, swap.digest(b"A=2"), US)
     swap.put_env(str(live), str(staged), swap.digest(b"A=2"), US)
     assert (live.read_text(), staged.exists()) == ("A=2", False)
     assert (app / ".env.previous").stat().st_mode & 0o777 == 0o600

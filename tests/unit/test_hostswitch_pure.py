@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import clock, dump, envfile, gate, pm2, removal, ripeness, verified
-from hostswitch.account import CommandFailedError
+from hostswitch import clock, dump, envfile, gate, removal, ripeness, verified
 from hostswitch.gate import Company, Expectation, Process
 from hostswitch.plan import PlanError, load
 
@@ -190,15 +189,6 @@ def test_a_plan_that_leaves_its_directory_is_refused() -> None:
         legacy = [{"path": path, "kind": "live", "acknowledge": None}]
         with pytest.raises(PlanError):
             load(json.dumps({**PLAN, "legacy_directories": legacy}))
-
-
-def test_pm2s_list_is_found_behind_its_banners() -> None:
-    apps = [{"name": "a", "pm2_env": {"args": ["[x]"]}}]
-    banner = ">>>> In-memory PM2 is out-of-date\n[PM2] Spawning PM2 daemon\n[PM2] done [ok]\n"
-    assert pm2.parse_list(banner + json.dumps(apps) + "\n") == apps
-    assert pm2.parse_list("[PM2] x\n[]\n") == []
-    with pytest.raises(CommandFailedError):
-        pm2.parse_list("[PM2] nothing")
 
 
 def test_putting_a_dump_back_leaves_other_apps_alone() -> None:

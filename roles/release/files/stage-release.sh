@@ -12,7 +12,7 @@ fail() { printf 'release %s: %s\n' "$commit" "$1" >&2; exit 1; }
 export GIT_TERMINAL_PROMPT=0
 if [ -d "$mirror" ]; then
   git -C "$mirror" remote set-url origin "$repository"
-  git -C "$mirror" fetch --quiet --prune --tags origin '+refs/heads/*:refs/heads/*'
+  git -C "$mirror" fetch --quiet --force --prune --tags origin '+refs/heads/*:refs/heads/*'
 else
   rm -rf "$mirror.new"
   git clone --quiet --bare --no-hardlinks "$repository" "$mirror.new"

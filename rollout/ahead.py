@@ -1,0 +1,86 @@
+"""Reads an environment in a child process; begun early, it reads while the command itself still loads.
+
+ansible-core takes 0.5 s to load, most of it before it opens a file. What is read ahead counts only if no
+file of settings has changed between its beginning and the moment when it is wanted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_FOLDERS = ("inventory", "group_vars", "host_vars")
+
+Marks = dict[str, tuple[int, int, int]]
+_begun: dict[str, tuple[subprocess.Popen[str], Marks]] = {}
+
+
+def begin(words: Sequence[str]) -> None:
+    """Begin to read the first environment that a command line names; does not wait.
+
+    Args:
+        words: the command's arguments.
+    """
+    known = {path.stem for path in (ROOT / "inventory").glob("*.yml")}
+    name = next((word for word in words if word in known), None)
+    if name is not None:
+        before = marks()
+        _begun[name] = (_child(name), before)
+        atexit.register(_forget, name)
+
+
+def read(name: str) -> tuple[int, str, str]:
+    """An environment as ``rollout/ansible_reader.py`` prints it.
+
+    Args:
+        name: the environment.
+
+    Returns:
+        The reader's exit code, what it printed and what it complained of.
+    """
+    child, before = _begun.pop(name, (None, None))
+    if child is not None and before != marks():
+        child.kill()
+        child.communicate()
+        child = None
+    if child is None:
+        child = _child(name)
+    said, complaint = child.communicate()
+    return child.returncode, said, complaint
+
+
+def marks() -> Marks:
+    """What changes with any file that an environment is read from: path → inode, time and size."""
+    paths = [ROOT / "ansible.cfg", *ROOT.glob("roles/*/defaults.yml")]
+    for folder in _FOLDERS:
+        paths += [ROOT / folder, *(ROOT / folder).rglob("*")]
+    found = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            seen = path.stat()
+            found[str(path)] = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+    return found
+
+
+def _child(name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "rollout.ansible_reader", name],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _forget(name: str) -> None:
+    """A command that ended without it leaves nothing running."""
+    child, _ = _begun.pop(name, (None, None))
+    if child is not None:
+        child.kill()
+        child.communicate()
