@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -94,3 +95,17 @@ def test_a_second_holder_is_told_who_and_what(tmp_path: Path) -> None:
         assert caught.value.exit_code == 6
     with held(path, "bob", "switch two"):
         pass
+
+
+def test_space_reserved_for_the_history_is_no_line_of_it(tmp_path: Path) -> None:
+    """A switch reserves before it begins; a reader of the file must not find half a line there."""
+    path = tmp_path / "history.jsonl"
+    History(path).reserve()
+    assert path.read_bytes() == b""
+    History(path).add("switch", outcome="switched")
+    History(path).reserve()
+    History(path).add("verified", verified=True)
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == [
+        "switch",
+        "verified",
+    ]
