@@ -79,6 +79,5 @@ def test_a_provider_is_declared_with_its_reason(world: World, plan_before: dict[
 def plan_before(world: World) -> dict[str, Any]:
     """The plan of the cut-over, with a recipient for the backup."""
     recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-    return world.plan(
-        archive={"directory": str(world.place / "archive"), "recipients": [recipient]}
-    )
+    made = world.plan()
+    return {**made, "archive": {**made["archive"], "recipients": [recipient]}}
