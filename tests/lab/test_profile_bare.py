@@ -47,6 +47,7 @@ def test_second_run_changes_nothing(report: dict[str, Any]) -> None:
     assert rig.status()["pid"] == pid
 
 
+@rig.only_in_soak
 def test_credentials_that_are_gone_are_no_first_pairing(report: dict[str, Any]) -> None:
     """A database that was restored empty looks just like a new one: the record tells them apart."""
     rig.sql(f"INSERT INTO whatsapp_auth (company_id, creds) VALUES ('{COMPANY}', '{{}}')")

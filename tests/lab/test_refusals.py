@@ -116,6 +116,7 @@ def test_ansible_reads_the_same_inventory(on_files: int) -> None:
     assert done.stdout.count("SUCCESS") == 2
 
 
+@rig.only_in_soak
 def test_a_failure_stops_the_rollout_and_names_who_is_untouched(on_files: int) -> None:
     """Ctrl-C or a broken first host must never be followed by the next one."""
     hosts.cut_off(rig.DATABASE_HOST)

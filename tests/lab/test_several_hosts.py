@@ -20,8 +20,6 @@ from lab.service_install import APP_DIR
 from tests.lab import rig
 from tests.lab.checkouts import copied, rollout, service, sh, unwrapped
 
-# Images of a second Debian and two cut-overs: more minutes than the ordinary form has left.
-pytestmark = rig.only_in_soak
 STRANGER = f"{APP_DIR}/baileys_sessions/company_962302/strange-thing-1.json"
 NODE_20 = "/usr/local/lib/node_modules/node-linux-* /usr/local/bin/node"
 OWN_NPM = "/usr/local/lib/node_modules/npm /usr/local/bin/npm /usr/local/bin/npx"
@@ -57,6 +55,7 @@ def inventory(checkout: Path, **companies: list[str]) -> None:
     YAML().dump(tree, path)
 
 
+@rig.only_in_soak
 def test_a_barrier_that_refuses_leaves_all_others_untouched(checkout: Path) -> None:
     """A bad release or a bad host shows on one server, not on a hundred."""
     sh("wa-1", f"echo '{{}}' > {STRANGER}")
@@ -115,6 +114,7 @@ def test_what_is_set_aside_has_a_date_and_is_no_change(checkout: Path) -> None:
     assert len(re.findall(r"removal due \d{4}-\d\d-\d\d", shown.stdout)) == 2 * SET_ASIDE
 
 
+@rig.only_in_soak
 def test_a_company_that_moves_is_never_on_two_hosts(checkout: Path) -> None:
     """Two sockets on one account throw each other off until somebody notices."""
     inventory(checkout, wa_1=["962302", "962417"], wa_2=[])
