@@ -24,8 +24,8 @@ def compare(rounds: int) -> list[str]:
         The table's rows: the whole, then the steps that took longest.
     """
     del rounds
+    hosts.up()
     with hosts.hold():
-        hosts.up()
         profiles.reset("bare")
         done = subprocess.run(
             [program("rollout"), "apply", "lab", "--reason", "bench"],

@@ -27,8 +27,8 @@ def compare(rounds: int) -> list[str]:
     Returns:
         The table's rows.
     """
+    converged()
     with tempfile.TemporaryDirectory() as folder, hosts.hold():
-        converged()
         count = Path(folder) / "count"
         zipapp = host_program(folder)
         counting = {"BENCH_COUNT": str(count)}
@@ -60,8 +60,8 @@ def compare_five(rounds: int) -> list[str]:
     Returns:
         The table's rows.
     """
+    converged_five()
     with tempfile.TemporaryDirectory() as folder, hosts.hold():
-        converged_five()
         zipapp = host_program(folder)
         look, playbook, command = [], [], []
         for _ in range(rounds):

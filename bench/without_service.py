@@ -59,8 +59,8 @@ def compare(rounds: int) -> list[str]:
     Returns:
         The table's row, with whether it is within 1.3 × + 0.3 s.
     """
+    converged()
     with hosts.hold():
-        converged()
         switch, restart = [], []
         for _ in range(rounds):
             as_service(NEW_REVISION)

@@ -193,6 +193,8 @@ def get(host: str, *, place: Place = HERE) -> Host:
 def hold(*, place: Place = HERE) -> Iterator[None]:
     """Keep other checkouts from taking the lab over while a longer piece of work uses it.
 
+    After ``up``, which makes it this checkout's: a lab of another one can't be taken over while it is held.
+
     Raises:
         LabError: one has been doing so for ten minutes.
     """

@@ -19,8 +19,9 @@ STAGED = "staged"
 @pytest.fixture(scope="session")
 def lab() -> Iterator[None]:
     """The lab is ours until the tests are over; then it is down, so that the next ``up`` is fresh."""
+    # Up first: it tells whether another checkout uses the lab, which our own hold would hide.
+    hosts.up()
     with hosts.hold():
-        hosts.up()
         yield
         hosts.down()
 
