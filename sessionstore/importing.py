@@ -18,7 +18,7 @@ from sessionstore.errors import Refused, printable
 from sessionstore.files import CREDS, in_reading_order
 from sessionstore.grammar import CREDENTIALS, decode
 from sessionstore.import_fitness import fit_company, refuse_unless_absent
-from sessionstore.lineage import credentials_of
+from sessionstore.lineage import Identity, credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
 from sessionstore.reading import BadFile, Reading, read_session_file
 from sessionstore.records import (
@@ -151,13 +151,14 @@ def _import(
     refuse_unless_absent(conn, company_id)
     _forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
-        creds = _read_credentials(fd, company)
+        creds, identity = _read_credentials(fd, company)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         conn.execute(
             "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
-            " source, creds_sha256, key_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [*whose, creds.value_sha256, company.keys],
+            " source, creds_sha256, identity_sha256, key_count)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [*whose, creds.value_sha256, identity.digest, company.keys],
         )
         conn.execute(
             "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
@@ -245,14 +246,13 @@ def _read(fd: int, name: str, scanned: str | None) -> Reading:
     return reading
 
 
-def _read_credentials(fd: int, company: CompanyScan) -> Reading:
+def _read_credentials(fd: int, company: CompanyScan) -> tuple[Reading, Identity]:
     entry = company.files.first_of(CREDS)
     reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None)
     try:
-        credentials_of(reading.value)
+        return reading, credentials_of(reading.value).identity
     except ValueProblem as trouble:
         raise Refused(f"the credentials are no good: {trouble}", CREDENTIALS) from None
-    return reading
 
 
 def _forget_withdrawn(conn: Connection, import_id: str) -> None:

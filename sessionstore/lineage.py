@@ -33,6 +33,13 @@ class Identity:
     account: str
     fingerprint: tuple[str, ...]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over both, for a record: it tells this pairing from others and nothing else."""
+        return hashlib.sha256(
+            "\n".join((self.account, *self.fingerprint)).encode("utf-8", "surrogatepass")
+        ).hexdigest()
+
 
 @dataclass(frozen=True)
 class Clocks:

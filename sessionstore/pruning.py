@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sessionstore import backup_shelf, database, records, retention, shelf
+from sessionstore import backup_shelf, database, pairings, retention, shelf
 from sessionstore.retention import Answer
 from sessionstore.sealed import exclusive
 
@@ -60,7 +60,7 @@ def prune(
         with database.connect(settings) as conn:
             # The clock that runs behind decides: one that was set a year on must delete nothing.
             now = min(time.time(), database.clock(conn))
-            imported = records.imported_credentials(conn)
+            imported = pairings.imported(conn)
         decided = Pruning(
             tuple(
                 zip(

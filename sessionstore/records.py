@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from sessionstore.database import Connection, explained, lock_company, transaction
 from sessionstore.errors import Refused
-from sessionstore.grammar import CREDENTIALS
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
@@ -158,26 +157,6 @@ def imported_file(conn: Connection, import_id: str, file_name: str) -> str | Non
             [import_id, file_name],
         ).fetchone()
     return None if row is None else str(row[0])
-
-
-def imported_credentials(conn: Connection) -> set[tuple[str, str]]:
-    """Tell which pairing each company in the database was imported from.
-
-    Args:
-        conn: an open connection.
-
-    Returns:
-        Bare ids of companies whose credentials are in the database and whose import is active, each
-        with the SHA-256 of the creds.json that was imported.
-    """
-    with explained("reading the import records"):
-        rows = conn.execute(
-            "SELECT company_id, file_sha256 FROM whatsapp_imports"
-            " JOIN whatsapp_import_files USING (import_id) JOIN whatsapp_auth USING (company_id)"
-            " WHERE state = 'active' AND file_name = %s",
-            [CREDENTIALS],
-        ).fetchall()
-    return {(str(company_id), str(file_sha256)) for company_id, file_sha256 in rows}
 
 
 def require(conn: Connection, import_id: str) -> ImportRecord:

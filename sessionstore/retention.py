@@ -1,9 +1,9 @@
 """Which archives and backups may go. Pure: from what is there to an answer for each, with its reason.
 
 An archive may be the last copy of what it holds, so time alone deletes none: each pairing whose
-session files are in it must be the one that was imported into the database, or be in a later archive
-that is whole. A pairing is told by its creds.json: the company alone may have been paired again, and
-then the archive holds what nothing else does.
+session files are in it must have been imported into the database, which still has it, or be in a later
+archive that is whole. A pairing is told by its creds.json: the company may have been paired anew before
+the import or after it, and then the archive holds what nothing else does.
 
 A backup of the database is an older state of rows that have gone on since: nobody restores it while a
 later one is whole. So the latest whole one of each kind stays, and what is damaged is left to a person.
@@ -12,10 +12,11 @@ later one is whole. So the latest whole one of each kind stays, and what is dama
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sessionstore.backup_shelf import ShelvedBackup
+from sessionstore.pairings import Pairing, held
 from sessionstore.shelf import GONE, WHOLE, Shelved
 
 DAY = 86_400.0
@@ -40,7 +41,7 @@ def judge(
     shelf: Sequence[Shelved],
     keep_days: float,
     now: float,
-    imported: Collection[tuple[str, str]],
+    imported: Mapping[Pairing, str | None],
     in_use: Collection[str] = (),
 ) -> list[Answer]:
     """Judge every archive on a shelf.
@@ -49,15 +50,14 @@ def judge(
         shelf: the archives, each hashed.
         keep_days: how long an archive is kept at least.
         now: seconds since 1970; where two clocks are at hand, the earlier.
-        imported: companies whose credentials are in the database now, by bare id, each with the
-            SHA-256 of the creds.json that they were imported from.
+        imported: as :func:`sessionstore.pairings.imported` gives them.
         in_use: paths of archives that something still relies on, such as those of directories
             that are set aside.
 
     Returns:
         One answer for each, in the same order.
     """
-    answers = []
+    answers, in_database = [], held(imported)
     for one in shelf:
         kept = (
             _not_whole(one.state)
@@ -65,7 +65,7 @@ def judge(
             or _too_young(one.created, keep_days, now)
             or _last_copy(one, shelf, imported)
         )
-        past = f"past its {keep_days:g} days; {_elsewhere(one, imported)}"
+        past = f"past its {keep_days:g} days; {_elsewhere(one, in_database)}"
         answers.append(Answer(one.archive, not kept, kept or past))
     return answers
 
@@ -123,7 +123,7 @@ def _too_young(created: float | None, keep_days: float, now: float) -> str | Non
 
 
 def _last_copy(
-    one: Shelved, shelf: Sequence[Shelved], imported: Collection[tuple[str, str]]
+    one: Shelved, shelf: Sequence[Shelved], imported: Mapping[Pairing, str | None]
 ) -> str | None:
     if one.nameless:
         return "nobody can tell whose session files it holds: no directory in it names a company"
@@ -133,15 +133,14 @@ def _last_copy(
             f"no creds.json in it tells which pairing of company {min(unpaired)} its files are of"
         )
     for pairing in one.credentials:
-        if pairing not in imported and not any(_later(other, one, pairing) for other in shelf):
-            return (
-                f"its creds.json of company {pairing[0]} was not imported into the database, and no"
-                " later archive has it"
-            )
+        unknown = f"its creds.json of company {pairing[0]} was not imported into the database"
+        why_not = imported.get(pairing, unknown)
+        if why_not and not any(_later(other, one, pairing) for other in shelf):
+            return f"{why_not}, and no later archive has it"
     return None
 
 
-def _later(other: Shelved, one: Shelved, pairing: tuple[str, str]) -> bool:
+def _later(other: Shelved, one: Shelved, pairing: Pairing) -> bool:
     return (
         other.state == WHOLE
         and pairing in other.credentials
@@ -149,11 +148,11 @@ def _later(other: Shelved, one: Shelved, pairing: tuple[str, str]) -> bool:
     )
 
 
-def _elsewhere(one: Shelved, imported: Collection[tuple[str, str]]) -> str:
+def _elsewhere(one: Shelved, in_database: Collection[Pairing]) -> str:
     if not one.companies:
         return "no session files are in it"
     parts = [
-        f"company {pairing[0]} is in {'the database' if pairing in imported else 'a later archive'}"
+        f"company {pairing[0]} is in {'the database' if pairing in in_database else 'a later archive'}"
         for pairing in one.credentials
     ]
     return ", ".join(parts)

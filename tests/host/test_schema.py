@@ -22,6 +22,7 @@ TABLES = {
     "whatsapp_imports": {
         *("import_id", "company_id", "state", "rollout_id", "host", "source"),
         *("creds_sha256", "key_count", "created_at", "activated_at", "withdrawn_at"),
+        "identity_sha256",
     },
     "whatsapp_import_files": {
         *("import_id", "file_name", "key_type", "key_id", "file_sha256", "value_sha256"),

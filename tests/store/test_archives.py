@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any, LiteralString
 
 import pytest
 
@@ -13,7 +14,7 @@ from sessionstore import importing
 from sessionstore.database import Connection
 from sessionstore.scan import scan_directory
 
-from .session_files import COMPANY, write_company
+from .session_files import COMPANY, credentials, dump, pair, write_company
 from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
@@ -47,6 +48,14 @@ def left(shelf: Path) -> set[str]:
     return {path.name.partition(".")[0] for path in shelf.rglob("*.age")}
 
 
+@pytest.fixture
+def shelf_of_imported(shelf: Path, conn: Connection) -> Path:
+    """The same; what the archive of company 962302 holds was imported, and runs."""
+    with scan_directory(str(shelf.parent / "sessions")) as scan:
+        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
+    return shelf
+
+
 def test_list_and_extract(shelf: Path, tmp_path: Path) -> None:
     """What is kept, how old, and back again."""
     code, events, said = run("archive", "list", str(shelf), "--verify")
@@ -71,32 +80,84 @@ def test_list_and_extract(shelf: Path, tmp_path: Path) -> None:
 
 
 def test_prune_spares_what_the_database_lacks(
-    shelf: Path, tmp_path: Path, conn: Connection, database: dict[str, str]
+    shelf_of_imported: Path, conn: Connection, database: dict[str, str]
 ) -> None:
     """Time alone deletes nothing; the manifest of what went is kept, with the reason."""
-    with scan_directory(str(tmp_path / "sessions")) as scan:
-        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
     conn.execute("INSERT INTO whatsapp_auth VALUES ('777', '{}')")  # paired anew: not what is kept
-    command = ("archive", "prune", str(shelf), "--plan", "-", "--keep-days")
+    command = ("archive", "prune", str(shelf_of_imported), "--plan", "-", "--keep-days")
     plan = {"database": database}
     assert run(*command, "0", plan=plan)[0] == 1
     assert run(*command, "100000", plan=plan)[1][-1]["pruned"] == 0
     code, events, _ = run(*command, "30", "--dry-run", plan=plan)
-    assert (code, events[-1]["outcome"], left(shelf)) == (
+    assert (code, events[-1]["outcome"], left(shelf_of_imported)) == (
         2,
         "would prune",
         {"sessions", "other", "test_auth"},
     )
-    relied_on = str(shelf / "rollout-1" / "sessions.tar.zst.age")
+    relied_on = str(shelf_of_imported / "rollout-1" / "sessions.tar.zst.age")
     assert run(*command, "30", plan={**plan, "in_use": [relied_on]})[1][-1]["pruned"] == 0
     code, events, said = run(*command, "30", plan=plan)
     assert (code, events[-1]["pruned"]) == (0, 1)
-    assert left(shelf) == {"other", "test_auth"}
+    assert left(shelf_of_imported) == {"other", "test_auth"}
     assert "creds.json of company 777 was not imported" in said and "whose session files" in said
-    code, events, _ = run("archive", "list", str(shelf))
+    code, events, _ = run("archive", "list", str(shelf_of_imported))
     state = {event["name"]: (event["state"], event["detail"]) for event in events[:-1]}
     assert state["sessions"][0] == "pruned" and "in the database" in state["sessions"][1]
     assert code == 0 and run(*command, "30", plan=plan)[1][-1]["outcome"] == "nothing to do"
+
+
+PRUNE = ("--plan", "-", "--keep-days", "30")
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        ({"signedIdentityKey": pair(90)}, "was paired anew since its import"),
+        ({"me": {"id": "15550001111:8@s.whatsapp.net"}}, "was paired anew since its import"),
+        ({"me": None}, "credentials of company 962302 are no good"),
+    ],
+)
+def test_prune_spares_a_pairing_that_the_database_lost(
+    shelf_of_imported: Path,
+    conn: Connection,
+    database: dict[str, str],
+    since: dict[str, Any],
+    words: str,
+) -> None:
+    """Logged out and paired anew: only the archive still has what was imported."""
+    later = {**credentials(nextPreKeyId=9000), **since}
+    conn.execute("UPDATE whatsapp_auth SET creds = %s::jsonb", [dump(later)])
+    _, events, said = run(
+        "archive", "prune", str(shelf_of_imported), *PRUNE, plan={"database": database}
+    )
+    assert (events[-1]["pruned"], len(left(shelf_of_imported))) == (0, 3) and words in said
+    conn.execute(
+        "UPDATE whatsapp_auth SET creds = %s::jsonb", [dump(credentials(nextPreKeyId=9000))]
+    )
+    run("archive", "prune", str(shelf_of_imported), *PRUNE, plan={"database": database})
+    assert left(shelf_of_imported) == {"other", "test_auth"}, "the same pairing, further on"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE whatsapp_imports SET identity_sha256 = NULL", "does not say which pairing it was"),
+        ("TRUNCATE whatsapp_auth CASCADE", "has no credentials of company 962302 any more"),
+    ],
+)
+def test_prune_fails_closed(
+    shelf_of_imported: Path,
+    conn: Connection,
+    database: dict[str, str],
+    change: LiteralString,
+    words: str,
+) -> None:
+    """A record from before it named the pairing, a company that is gone: nothing goes on a guess."""
+    conn.execute(change)
+    code, events, said = run(
+        "archive", "prune", str(shelf_of_imported), *PRUNE, plan={"database": database}
+    )
+    assert (code, events[-1]["pruned"], len(left(shelf_of_imported))) == (0, 0, 3) and words in said
 
 
 def test_prune_needs_the_database(shelf: Path) -> None:

@@ -101,7 +101,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
     code, events, _ = run("migrate", "deploy", "--dry-run", "--plan", "-", plan=schema)
     assert (code, events[-1]["outcome"]) == (0, "rolled back")
     code, events, _ = run("migrate", "deploy", "--plan", "-", plan=schema)
-    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 5)
+    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 6)
     code, events, _ = run("migrate", "plan", "--plan", "-", plan=schema)
     assert (code, events[-1]["outcome"]) == (0, "nothing to do")
     assert run("migrate", "verify", "--plan", "-", plan=schema)[0] == 0

@@ -62,7 +62,7 @@ def test_a_connection_cut_after_commit_was_sent_is_told_as_unknown(
             Runner(mine, MIGRATIONS).deploy()
     runner = Runner(conn, MIGRATIONS)
     assert [step.action for step in runner.status()][:2] == ["applied", "deploy"]
-    assert len(runner.deploy()) == 4
+    assert len(runner.deploy()) == 5
     runner.verify()
 
 

@@ -37,6 +37,12 @@ DATA = {
         "INSERT INTO whatsapp_stats VALUES ('9', '2026-11-22', 'pre-key', 1, 1)",
         "can not be measured again",
     ),
+    "0006_whatsapp_imports_identity": (
+        "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host, source,"
+        " creds_sha256, key_count, identity_sha256) VALUES"
+        " ('00000000-0000-0000-0000-000000000009', '9', 'active', 'r', 'h', 's', 'd', 1, 'i')",
+        "nothing could tell again",
+    ),
 }
 CLEAR = (
     "DELETE FROM {table} WHERE company_id = '9'",
@@ -62,6 +68,7 @@ def everything(conn: Connection) -> list[str]:
         SELECT format('%s.%s %s %s %s', relname, a.attname, format_type(a.atttypid, a.atttypmod),
                       a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
           FROM relation JOIN pg_attribute a ON a.attrelid = relation.oid AND a.attnum > 0
+               AND NOT a.attisdropped
           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         UNION ALL SELECT format('%s %s', relname, reloptions) FROM relation
         UNION ALL SELECT format('%s %s %s', conname, convalidated, pg_get_constraintdef(c.oid))

@@ -30,6 +30,9 @@ def test_archives_past_their_time_go_only_when_nothing_relies_on_them(
     assert (code, result["pruned"]) == (0, []) and archives(world) == before
     verify(world)
     assert world.hostswitch("remove", plan=plan)[1]["outcome"] == "removed"
+    world.query("UPDATE whatsapp_auth SET creds = jsonb_set(creds, '{registrationId}', '4712')")
+    assert world.hostswitch("daily-check", plan=plan)[1]["pruned"] == [], "paired anew: all it has"
+    world.query("UPDATE whatsapp_auth SET creds = jsonb_set(creds, '{registrationId}', '4711')")
     code, result = world.hostswitch("daily-check", plan=plan)
     assert (code, result["outcome"]) == (0, "passed"), result
     # The live one is in the database by its own pairing; nobody can tell whose the backup was.

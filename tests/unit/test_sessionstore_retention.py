@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionstore.backup_shelf import ShelvedBackup
+from sessionstore.pairings import Pairing
 from sessionstore.retention import DAY, judge, judge_backups
 from sessionstore.shelf import DAMAGED, GONE, MISSING, STATES, UNCHECKED, WHOLE, Shelved
 
@@ -40,7 +41,7 @@ def paired(*companies: str, pairing: str = "p") -> tuple[tuple[str, str], ...]:
 
 
 @pytest.mark.parametrize(
-    ("shelf", "imported", "in_use", "prune", "words"),
+    ("shelf", "in_database", "in_use", "prune", "words"),
     [
         ([shelved()], paired("1"), (), True, "company 1 is in the database"),
         ([shelved(days=89.5)], paired("1"), (), False, "1 more days"),
@@ -68,18 +69,27 @@ def paired(*companies: str, pairing: str = "p") -> tuple[tuple[str, str], ...]:
 )
 def test_the_first_archive(
     shelf: list[Shelved],
-    imported: tuple[tuple[str, str], ...],
+    in_database: tuple[tuple[str, str], ...],
     in_use: tuple[str, ...],
     prune: bool,
     words: str,
 ) -> None:
     """Past its time, whole, and what it holds is elsewhere."""
-    answer = judge(shelf, 90, NOW, imported, in_use)[0]
+    answer = judge(shelf, 90, NOW, dict.fromkeys(in_database), in_use)[0]
     assert answer.prune == prune, answer.why
     assert words in answer.why
 
 
-PAIRINGS = st.sets(st.tuples(st.sampled_from("12"), st.sampled_from("pq")))
+def test_an_imported_pairing_that_the_database_lost_stays() -> None:
+    """The service was logged out and paired anew: what was imported is in the archive alone."""
+    lost = {("1", "p"): "company 1 was paired anew since its import"}
+    answer = judge([shelved()], 90, NOW, lost)[0]
+    assert (answer.prune, answer.why) == (False, f"{lost['1', 'p']}, and no later archive has it")
+    assert judge([shelved(), shelved("b", 50)], 90, NOW, lost)[0].prune
+
+
+PAIRING = st.tuples(st.sampled_from("12"), st.sampled_from("pq"))
+PAIRINGS = st.sets(PAIRING)
 
 
 @given(
@@ -95,12 +105,12 @@ PAIRINGS = st.sets(st.tuples(st.sampled_from("12"), st.sampled_from("pq")))
         max_size=12,
         unique_by=lambda one: one.archive,
     ),
-    PAIRINGS,
+    st.dictionaries(PAIRING, st.none() | st.just("paired anew")),
 )
 def test_a_pairing_is_never_pruned_away(
-    shelf: list[Shelved], imported: set[tuple[str, str]]
+    shelf: list[Shelved], imported: dict[Pairing, str | None]
 ) -> None:
-    """Whatever is on the shelf: after pruning, each was imported or is in a whole archive."""
+    """Whatever is on the shelf: after pruning, each is in the database or in a whole archive."""
     answers = judge(shelf, 90, NOW, imported)
     left = {
         pairing
@@ -109,7 +119,7 @@ def test_a_pairing_is_never_pruned_away(
         for pairing in one.credentials
     }
     before = {pairing for one in shelf if one.state == WHOLE for pairing in one.credentials}
-    assert before <= left | imported
+    assert before <= left | {pairing for pairing, why_not in imported.items() if why_not is None}
 
 
 BACKUPS = st.builds(
