@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,6 +71,9 @@ def _round(given: Setting, database: dict[str, str], recipient: str) -> dict[str
 def _copy(directory: Path, doomed: Path) -> None:
     # With the times of the originals: they are in the archive's manifest.
     subprocess.run(["cp", "-a", directory, doomed], check=True)
+    # What is due for removal has lain on the disk for days. Files whose blocks were never written
+    # are deleted several times faster, by both sides.
+    os.sync()
 
 
 def _delete(doomed: Path) -> None:

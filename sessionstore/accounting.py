@@ -25,7 +25,7 @@ from sessionstore.dispositions import (
 from sessionstore.errors import Refused
 from sessionstore.facts import Company, File, Row
 from sessionstore.files import ARTEFACT, CREDS, FileEntry
-from sessionstore.grammar import Key
+from sessionstore.grammar import Key, decode, encode
 from sessionstore.known_companies import KnownCompanies, readable
 from sessionstore.lineage import compare
 from sessionstore.reading import BadFile, read_session_file
@@ -175,25 +175,27 @@ class _Comparison:
     company: CompanyScan
     kind: str
     record: ImportRecord | None
-    _equal: set[str] = field(default_factory=set)
+    _equal: bytearray = field(default_factory=bytearray)
     _different: dict[Key, KeyRow] = field(default_factory=dict)
     _lids: dict[str, str] = field(default_factory=dict)
 
     def read_database(self) -> None:
-        files = {
-            key: (entry.name, entry.value_sha256)
-            for entry in self.company.files
-            if (key := entry.key)
-        }
-        for row in read_rows(self.conn, self.company_id):
+        table = self.company.files
+        self._equal = bytearray(len(table))
+        places = {name: place for place, name in enumerate(table.names())}
+        import_id = self.record.import_id if self.record else None
+        for row in read_rows(self.conn, self.company_id, import_id):
             key = row.key
             if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
                 self._note_lid(key.key_id, row.text)
-            if key not in files:
+            name = row.file_name or encode(key)
+            place = places.get(name)
+            # What was imported was decoded then. Of other rows several may encode to one name.
+            if place is None or not (row.file_name or decode(name) == key):
                 continue
-            name, mine = files[key]
+            mine = table.value_sha256(place)
             if mine is not None and row_digest(row) == mine:
-                self._equal.add(name)
+                self._equal[place] = True
             else:
                 self._different[key] = row
 
@@ -218,10 +220,10 @@ class _Comparison:
     def judge(self, context: Company, creds: CredentialsRow) -> list[Disposition]:
         found = []
         with closing(self.scan.open_company(self.company)) as fd:
-            for entry in self.company.files:
-                if entry.name in self._equal:
+            for place, equal in enumerate(self._equal):
+                if equal:
                     continue
-                one = self._judge_file(fd, entry, context, creds)
+                one = self._judge_file(fd, self.company.files[place], context, creds)
                 if one.outcome == UNEXPLAINED and self.kind != LIVE:
                     one = Disposition(one.file, ARCHIVED, one.reason)
                 if one.outcome != EQUAL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ _KINDS = (KEY, CREDS, ARTEFACT, UNKNOWN)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _DIGEST = 32
 _NO_DIGEST = bytes(_DIGEST)
+# What os.fsencode and os.fsdecode use, without their checks: half of a table's time.
+_NAMING = sys.getfilesystemencoding()
 
 
 class FileEntry(NamedTuple):
@@ -114,7 +117,7 @@ class PackedNames(Sequence[str]):
         Args:
             name: as ``os.scandir`` gives it.
         """
-        self._bytes += os.fsencode(name)
+        self._bytes += name.encode(_NAMING, "surrogateescape")
         self._ends.append(len(self._bytes))
 
     def __len__(self) -> int:
@@ -131,10 +134,14 @@ class PackedNames(Sequence[str]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return os.fsdecode(bytes(self._bytes[self._ends[index] : self._ends[index + 1]]))
+        start, end = self._ends[index], self._ends[index + 1]
+        return self._bytes[start:end].decode(_NAMING, "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
-        return (self[index] for index in range(len(self)))
+        start = 0
+        for end in islice(self._ends, 1, None):
+            yield self._bytes[start:end].decode(_NAMING, "surrogateescape")
+            start = end
 
 
 def regular_files(directory_fd: int) -> Iterator[os.DirEntry[str]]:
@@ -217,6 +224,26 @@ class FileTable(Sequence[FileEntry]):
         """
         index = self._kinds.find(_CODES[kind])
         return None if index < 0 else self[index]
+
+    def names(self) -> Iterator[str]:
+        """The names alone, in order: much faster than whole entries.
+
+        Yields:
+            The name of each entry.
+        """
+        return iter(self._names)
+
+    def value_sha256(self, index: int) -> str | None:
+        """What an entry says of its value, without the rest of it.
+
+        Args:
+            index: place of the entry, from 0.
+
+        Returns:
+            The digest of its value, or None.
+        """
+        start = (2 * index + 1) * _DIGEST
+        return _unpacked(self._digests[start : start + _DIGEST])
 
     def __len__(self) -> int:
         return len(self._kinds)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
 from sessionstore.whole import Beneath, Tree, walk
 
@@ -63,13 +62,12 @@ def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[H
         Refused: nobody can tell.
     """
     path = os.readlink(f"/proc/self/fd/{directory_fd}")
-    identities = {(node.status.st_dev, node.status.st_ino) for node in tree.nodes}
     found, closed = [], []
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
         try:
-            how = _how(name, path, identities)
+            how = _how(name, path, tree.identities)
         except PermissionError:
             closed.append(name)
             continue
@@ -126,9 +124,11 @@ def _by_leases(directory_fd: int, tree: Tree, closed: Collection[str]) -> Iterat
     with Beneath(directory_fd) as beneath:
         for node in tree.files:
             try:
-                with closing(beneath.open_file(node.path)) as fd:
-                    # Closing the descriptor gives the lease back.
+                fd = beneath.open_file(node.path)
+                try:
                     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                finally:
+                    os.close(fd)  # Gives the lease back.
             except BlockingIOError:
                 yield Holder(0, "?", f"open or mapped file {printable(node.path)}")
             except OSError as error:

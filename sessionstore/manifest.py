@@ -14,13 +14,15 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
-from sessionstore.descriptors import closing
 from sessionstore.errors import ArchiveProblem
-from sessionstore.whole import Node, chunks
+from sessionstore.whole import Node
 
 FORMAT = "baileys-rollout archive 1"
+#: Lines that are parsed at a time.
+_BLOCK = 1000
 
 
 class Entry(NamedTuple):
@@ -157,12 +159,11 @@ def read_manifest(path: str) -> Manifest:
         ArchiveProblem: it can't be read, was cut off, or contradicts itself.
     """
     try:
-        with closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as fd:
-            raw = b"".join(chunks(fd))
+        # A line at a time: that of a million files is larger than all else that a check holds.
+        with open(path, "rb", opener=_not_a_symlink) as lines:
+            return _parse(lines)
     except OSError as error:
         raise ArchiveProblem(f"cannot read the manifest: {error.strerror}", path) from None
-    try:
-        return _parse(raw)
     except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
         raise ArchiveProblem(
             "the manifest is damaged or was cut off",
@@ -171,12 +172,24 @@ def read_manifest(path: str) -> Manifest:
         ) from None
 
 
-def _parse(raw: bytes) -> Manifest:
-    lines = [json.loads(line) for line in raw.decode("utf-8").splitlines()]
-    head, tail = lines[0], lines[-1]
-    if head["format"] != FORMAT or not raw.endswith(b"\n"):
+def _not_a_symlink(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _parse(lines: Iterator[bytes]) -> Manifest:
+    head = json.loads(next(lines, b""))
+    if head["format"] != FORMAT:
         raise ValueError("not a manifest of a known format")
-    entries = {entry.path: entry for entry in _entries(lines[1:-1])}
+    entries: dict[str, Entry] = {}
+    described, tail = 0, None
+    for block in _blocks(lines):
+        if tail is not None:
+            block.insert(0, tail)
+        tail = block.pop()
+        entries.update((entry.path, entry) for entry in map(_entry, block))
+        described += len(block)
+    if tail is None:
+        raise ValueError("cut off after its first line")
     manifest = Manifest(
         head["name"],
         head["created_at"],
@@ -192,23 +205,33 @@ def _parse(raw: bytes) -> Manifest:
         "directories": manifest.directories,
         "bytes": sum(entry.size for entry in entries.values()),
     }
-    if tail["totals"] != counted or len(entries) != len(lines) - 2:
+    if tail["totals"] != counted or len(entries) != described:
         raise ValueError("the totals do not fit")
     return manifest
 
 
-def _entries(lines: list[dict[str, Any]]) -> Iterator[Entry]:
-    for line in lines:
-        encoded = line.get("path_base64")
-        path = os.fsdecode(base64.b64decode(encoded)) if encoded else line["path"]
-        directory = line["type"] == "directory"
-        yield Entry(
-            path,
-            directory,
-            line["mode"],
-            line["uid"],
-            line["gid"],
-            line["mtime_ns"],
-            0 if directory else line["size"],
-            "" if directory else line["sha256"],
-        )
+def _blocks(lines: Iterator[bytes]) -> Iterator[list[dict[str, Any]]]:
+    """Parse many lines as one JSON array: twice as fast as one by one."""
+    while block := list(islice(lines, _BLOCK)):
+        if not block[-1].endswith(b"\n"):
+            raise ValueError("the last line was cut off")
+        parsed: list[dict[str, Any]] = json.loads(b"[%s]" % b",".join(block))
+        if len(parsed) != len(block):
+            raise ValueError("a line is not one object")
+        yield parsed
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    encoded = line.get("path_base64")
+    path = os.fsdecode(base64.b64decode(encoded)) if encoded else line["path"]
+    directory = line["type"] == "directory"
+    return Entry(
+        path,
+        directory,
+        line["mode"],
+        line["uid"],
+        line["gid"],
+        line["mtime_ns"],
+        0 if directory else line["size"],
+        "" if directory else line["sha256"],
+    )

@@ -12,6 +12,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import NamedTuple
 
@@ -55,7 +57,8 @@ class Node(NamedTuple):
         return stat.S_ISDIR(self.status.st_mode)
 
 
-class Tree(NamedTuple):
+@dataclass(frozen=True)
+class Tree:
     """Everything below a directory, and what is wrong with it.
 
     Attributes:
@@ -66,15 +69,20 @@ class Tree(NamedTuple):
     nodes: tuple[Node, ...]
     objections: tuple[str, ...]
 
-    @property
+    @cached_property
     def files(self) -> tuple[Node, ...]:
         """The files only."""
         return tuple(node for node in self.nodes if not node.is_directory)
 
-    @property
+    @cached_property
     def directories(self) -> tuple[Node, ...]:
         """The directories only, the walked one included."""
         return tuple(node for node in self.nodes if node.is_directory)
+
+    @cached_property
+    def identities(self) -> frozenset[tuple[int, int]]:
+        """Device and inode of all of them."""
+        return frozenset((node.status.st_dev, node.status.st_ino) for node in self.nodes)
 
 
 def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
