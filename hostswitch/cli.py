@@ -36,6 +36,7 @@ from hostswitch.plan import load
 from hostswitch.toggled import toggle
 from hostswitch.verified import token
 from sessionstore.errors import StoreError
+from sessionstore.interrupts import Interrupted, interruptible
 
 _ABOUT = """\
 Switches the WhatsApp service on this host from what runs to what was staged, or puts it back.
@@ -50,7 +51,7 @@ _CODES = """\
 exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
 service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
 unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
-that a company grew unlike its own past; 64 a mistyped command or option"""
+that a company grew unlike its own past; 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
 
 _Command = Callable[[argparse.Namespace, Places], int]
 
@@ -84,10 +85,24 @@ def main(arguments: list[str] | None = None) -> int:
     # shutil and subprocess look programs up here; the account's environment gets it as well.
     os.environ["PATH"] = places.search_path
     try:
-        code: int = parsed.command(parsed, places)
-        return code
+        with interruptible():
+            code: int = parsed.command(parsed, places)
+            return code
+    except Interrupted as error:
+        return _interrupted(error, places)
     except (HostError, StoreError, OSError) as error:
         return _failed(error)
+
+
+def _interrupted(error: Interrupted, places: Places) -> int:
+    """Nothing is undone now: whoever ends a program may give it no time. The journal knows."""
+    begun = "A switch was begun and is not ended; the service may be stopped. "
+    left = f"{begun}End it: baileys-hostswitch resume"
+    again = "Run it again: it looks where this run stopped, and goes on from there"
+    text = f"{error}. {left if places.journal.exists() else again}"
+    progress(text)
+    emit("result", outcome="interrupted", error=text)
+    return error.code
 
 
 def _failed(error: Exception) -> int:

@@ -2,7 +2,8 @@
 
 JSON lines on standard output, progress for people on standard error. Exit codes: 0 done or
 nothing to do, 1 error, 2 changes needed or not proven, 3 refused and nothing changed, 6
-somebody else holds the lock, 7 unusual growth. Secrets come on standard input only, as one JSON document.
+somebody else holds the lock, 7 unusual growth, 130 Ctrl-C, 143 SIGTERM. Secrets come on standard
+input only, as one JSON document.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from sessionstore.commands import (
     schema,
 )
 from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
-from sessionstore.errors import Refused, StoreError
+from sessionstore.errors import Refused, StoreError, printable
+from sessionstore.interrupts import Interrupted, interruptible
 
 _GROUPS = (reading, deciding, explaining, naming, archives, backups, schema, figures)
 
@@ -37,35 +39,41 @@ def main(argv: Sequence[str]) -> int:
         The exit code.
     """
     try:
-        arguments = _parser().parse_args(argv)
-        code: int = arguments.run(arguments)
-        return code
+        with interruptible():
+            arguments = _parser().parse_args(argv)
+            code: int = arguments.run(arguments)
+            return code
     except StoreError as error:
-        reasons = list(error.reasons) if isinstance(error, Refused) else [error.what]
-        emit(
-            "error",
-            error=str(error),
-            kind=type(error).__name__,
-            what=error.what,
-            where=error.where,
-            remedy=error.remedy,
-            reasons=reasons,
-        )
-        print(f"error: {error}", file=sys.stderr)
-        return error.code
+        return _explained(error)
+    except Interrupted as error:
+        again = "Run it again: it looks where this run stopped, and goes on from there"
+        return _failed(f"{error}. {again}.", type(error).__name__, error.code)
     except ImportError as error:
         # psycopg is imported late, by whatever needs the database; it finds no libpq.
         if not (error.name or "").startswith("psycopg") and "libpq" not in str(error):
             raise
         message = "libpq is missing here, so the database can't be asked. apt-get install libpq5"
-        emit("error", error=message)
-        print(f"error: {message}", file=sys.stderr)
-        return ERROR
+        return _failed(message, type(error).__name__)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
-        return ERROR
     except BrokenPipeError:
-        return ERROR
+        pass
+    except OSError as error:
+        place = f" ({printable(str(error.filename))})" if error.filename is not None else ""
+        return _failed(f"{error.strerror or error}{place}", type(error).__name__)
+    return ERROR
+
+
+def _explained(error: StoreError) -> int:
+    reasons = list(error.reasons) if isinstance(error, Refused) else [error.what]
+    more = {"what": error.what, "where": error.where, "remedy": error.remedy, "reasons": reasons}
+    return _failed(str(error), type(error).__name__, error.code, **more)
+
+
+def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:
+    emit("error", error=message, kind=kind, **more)
+    print(f"error: {message}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="sessionstore",
         description="Session data of a Baileys service: scan, account, prove, archive, migrate.",
         epilog="Exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked, "
-        "7 unusual growth.",
+        "7 unusual growth, 130 Ctrl-C, 143 SIGTERM.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for group in _GROUPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sessionstore.commands import shared
 from sessionstore.decisions import KINDS
 from sessionstore.dispositions import OUTCOMES
 from sessionstore.grammar import KEY_TYPES
+from sessionstore.interrupts import Interrupted
 from sessionstore.shelf import STATES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "session-data.md").read_text()
@@ -54,8 +56,9 @@ def test_exit_codes() -> None:
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.StoreError)
     }
-    expected = {shared.OK, shared.ERROR, shared.CHANGES, *raised}
-    assert {int(code) for code in table("code")} == expected
+    signals = {Interrupted(number).code for number in (signal.SIGINT, signal.SIGTERM)}
+    expected = {shared.OK, shared.ERROR, shared.CHANGES, *raised, *signals}
+    assert {int(code) for cell in table("code") for code in cell.split(",")} == expected
 
 
 @pytest.mark.parametrize("command", re.findall(r"`archive (\w+) ", PAGE))
