@@ -192,4 +192,13 @@ def _extract(
             "only its archive is left, which needs the age identity: --identity FILE. Or, from where "
             "the identity is: rollout sessions restore"
         )
-    extraction.extract(archive.archive, archive.manifest, identity, host.path(declared.path))
+    parent, _, name = declared.path.rpartition("/")
+    app = open_directory(host.plan.app_dir)
+    try:
+        place = open_beneath(app, parent or ".")
+    finally:
+        os.close(app)
+    try:
+        extraction.extract_into(place, name, archive.archive, archive.manifest, identity)
+    finally:
+        os.close(place)

@@ -1,26 +1,31 @@
 """Getting a directory back out of its archive, exactly: names, modes, owners, times, contents.
 
-It is built under another name, compared as a whole with the manifest as it lies on the disk, and
-only then gets its own: whatever ends this program, there is either nothing or all of it.
+It is built in a directory of this program alone, compared as a whole with the manifest as it lies on the
+disk, and only then gets its place: whatever ends this program, there is either nothing or all of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sessionstore.archive_check import read_archive
 from sessionstore.descriptors import closing, open_beneath, open_directory
-from sessionstore.errors import ArchiveProblem, Refused
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
 from sessionstore.manifest import Entry, Manifest, entry_of, read_manifest
 from sessionstore.whole import Beneath, walk
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-#: The ending that a directory has while it is being extracted.
+#: The ending of the directory in which another one is built before it gets its place.
 HALF_EXTRACTED = ".extracting"
+_CONTENTS = "contents"
 
 
 @dataclass(frozen=True)
@@ -58,33 +63,50 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
         Refused: the target is there already, or the owners can't be put back.
         ArchiveProblem: the archive can't be opened, or is not what its manifest says; nothing
             is left under the target's name.
+        LockHeld: another run is extracting to it.
         DirectoryProblem: the target's parent is not there, or is a symlink.
+    """
+    parent, name = os.path.split(os.path.abspath(target))
+    with closing(open_directory(parent)) as parent_fd:
+        return extract_into(parent_fd, name, archive, manifest, identity_file)
+
+
+def extract_into(
+    parent_fd: int, name: str, archive: str, manifest: str, identity_file: str
+) -> ExtractionReport:
+    """Do as :func:`extract` for a place that is given by descriptor.
+
+    Args:
+        parent_fd: the directory that is to hold it; others may write there meanwhile.
+        name: the new directory's bare name.
+        archive: path of the encrypted file, or "-" for standard input.
+        manifest: path of its manifest.
+        identity_file: path of a file with an age identity.
+
+    Returns:
+        What was extracted.
+
+    Raises:
+        StoreError: as :func:`extract`.
     """
     started = time.monotonic()
     expected = read_manifest(manifest)
-    parent, name = os.path.split(os.path.abspath(target))
-    with closing(open_directory(parent)) as parent_fd:
-        _refuse(parent_fd, name, expected)
-        half = name + HALF_EXTRACTED
-        if half in os.listdir(parent_fd):
-            shutil.rmtree(_beneath(parent_fd, half))  # left by a run that was killed
-        try:
-            os.mkdir(half, 0o700, dir_fd=parent_fd)
-            with closing(open_beneath(parent_fd, half)) as fd:
+    _refuse(parent_fd, name, expected)
+    try:
+        with _workplace(parent_fd, name + HALF_EXTRACTED) as place:
+            os.mkdir(_CONTENTS, 0o700, dir_fd=place)
+            with closing(open_beneath(place, _CONTENTS)) as fd:
                 with _Writer(fd) as writer:
                     read_archive(archive, expected, identity_file, sink=writer)
                 _finish(fd, expected)
                 _compare(fd, expected)
-            os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
+            os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
             os.fsync(parent_fd)
-        except BaseException as trouble:
-            shutil.rmtree(_beneath(parent_fd, half), ignore_errors=True)
-            if isinstance(trouble, OSError):
-                reason = f"cannot extract the archive: {trouble.strerror}"
-                raise ArchiveProblem(reason, target, "Nothing was left there.") from None
-            raise
+    except OSError as error:
+        reason = f"cannot extract the archive: {error.strerror}"
+        raise ArchiveProblem(reason, name, "Nothing was left there.") from None
     return ExtractionReport(
-        os.path.join(parent, name),
+        os.path.join(os.readlink(f"/proc/self/fd/{parent_fd}"), name),
         expected.files,
         expected.directories,
         expected.bytes,
@@ -92,9 +114,51 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
     )
 
 
-def _beneath(parent_fd: int, name: str) -> str:
-    """A path through the descriptor: rmtree takes one itself only from Python 3.11 on."""
-    return f"/proc/self/fd/{parent_fd}/{name}"
+@contextmanager
+def _workplace(parent_fd: int, name: str) -> Iterator[int]:
+    """A directory that only this program can look into, gone afterwards.
+
+    What is built in it can't be swapped for something else, although others may write in the
+    directory that holds it.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent_fd)
+    with closing(_own(parent_fd, name)) as fd:
+        _clear(fd)  # left by a run that was killed
+        try:
+            yield fd
+        finally:
+            _clear(fd)
+            with contextlib.suppress(OSError):  # somebody moved it: it is empty, wherever it is
+                os.rmdir(name, dir_fd=parent_fd)
+
+
+def _own(parent_fd: int, name: str) -> int:
+    """Open the workplace; what somebody else made under its name is not looked into."""
+    foreign = Refused(
+        "it is there, and no run of this program left it", name, "Move it away, then run again."
+    )
+    try:
+        fd = open_beneath(parent_fd, name)
+    except DirectoryProblem:
+        raise foreign from None
+    status = os.fstat(fd)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != 0o700:
+        os.close(fd)
+        raise foreign
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        remedy = "Wait for it to end, then run again."
+        raise LockHeld("another run is extracting it", name, remedy) from None
+    return fd
+
+
+def _clear(fd: int) -> None:
+    if _CONTENTS in os.listdir(fd):
+        # A path through the descriptor: rmtree takes one itself only from Python 3.11 on.
+        shutil.rmtree(f"/proc/self/fd/{fd}/{_CONTENTS}")
 
 
 def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:

@@ -15,6 +15,7 @@ from sessionstore import archive, removal
 from sessionstore.archive import Manifest
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import StoreError
+from sessionstore.extraction import extract
 from sessionstore.scan import scan_directory
 
 from .night import digest
@@ -137,6 +138,37 @@ def test_swapped_for_a_symlink_between_proof_and_removal(
         assert digest(canary) == before, f"round {number}"
     print(outcomes)
     assert outcomes["refused"] > 0, "it was never swapped in time"
+
+
+def test_raced_by_somebody_who_may_write_where_it_is_put_back(
+    tmp_path: Path, canary: Path, out: Path, age_identity: tuple[str, str]
+) -> None:
+    """The name that it works under is swapped for a link all the time: exact, or told."""
+    root, before = sessions(tmp_path / "before"), digest(canary)
+    archived(root, out, age_identity[1])
+    sealed, manifest = str(out / "sessions.tar.zst.age"), str(out / "sessions.manifest.jsonl")
+    outcomes = {"exact": 0, "told": 0}
+    for number in range(ROUNDS):
+        app, link = tmp_path / f"app{number}", tmp_path / f"link{number}"
+        app.mkdir()
+        link.symlink_to(canary)
+        with swapping(app / "sessions.extracting", link):
+            try:
+                extract(sealed, manifest, age_identity[0], str(app / "sessions"))
+            except StoreError:
+                outcomes["told"] += 1
+                assert not (app / "sessions").exists()
+            else:
+                outcomes["exact"] += 1
+                assert not (app / "sessions").is_symlink()
+                assert contents(app / "sessions") == contents(root)
+        assert digest(canary) == before, f"round {number}"
+    print(outcomes)
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Every file below a directory."""
+    return {str(one.relative_to(root)): one.read_text() for one in root.rglob("*") if one.is_file()}
 
 
 def sessions(parent: Path) -> Path:

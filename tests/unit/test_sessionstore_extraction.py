@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import archive
+from sessionstore import archive, extraction
 from sessionstore.archive import ArchiveReport
 from sessionstore.descriptors import closing, open_directory
-from sessionstore.errors import ArchiveProblem, Refused
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
 from sessionstore.extraction import extract
-from sessionstore.manifest import entry_of
+from sessionstore.manifest import Manifest, entry_of
 from sessionstore.whole import walk
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
@@ -66,8 +66,9 @@ def described(root: Path) -> dict[str, object]:
 def test_everything_comes_back_exactly(source: Path, identity: Path, tmp_path: Path) -> None:
     """Names, modes, owners, times to the nanosecond, contents."""
     made = archived(source, identity)
-    (tmp_path / "back.extracting").mkdir()  # a run that was killed left it
-    (tmp_path / "back.extracting" / "half").write_text("x")
+    (tmp_path / "back.extracting").mkdir(0o700)  # a run that was killed left it
+    (tmp_path / "back.extracting" / "contents").mkdir()
+    (tmp_path / "back.extracting" / "contents" / "half").write_text("x")
     report = extract(made.archive, made.manifest, str(identity), str(tmp_path / "back"))
     assert (report.files, report.directories) == (4, 3)
     assert described(tmp_path / "back") == described(source)
@@ -103,3 +104,55 @@ def test_a_damaged_archive_leaves_nothing(
     with pytest.raises(ArchiveProblem):
         extract(str(sealed), str(listing), str(identity), str(tmp_path / "back"))
     assert not list(tmp_path.glob("back*")) and not list(tmp_path.glob("**/outside"))
+
+
+@pytest.mark.parametrize("kind", ["symlink", "directory", "file"])
+def test_what_only_has_the_name_of_half_an_extraction_is_not_deleted(
+    source: Path, identity: Path, tmp_path: Path, kind: str
+) -> None:
+    """The service's user may write where a directory is put back."""
+    made = archived(source, identity)
+    before, half = described(source), tmp_path / "back.extracting"
+    if kind == "symlink":
+        half.symlink_to(source)
+    elif kind == "file":
+        half.write_text("somebody's")
+    else:
+        half.mkdir(0o755)
+        (half / "somebody's").write_text("x")
+    with pytest.raises(Refused, match="no run of this program left it") as refused:
+        extract(made.archive, made.manifest, str(identity), str(tmp_path / "back"))
+    assert "Move it away" in refused.value.remedy
+    assert half.exists() and described(source) == before
+    assert kind != "directory" or list(half.iterdir())
+    assert not (tmp_path / "back").exists()
+
+
+def test_two_extractions_at_once_do_not_clear_each_other_away(
+    source: Path, identity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one looks like what a killed one left."""
+    made = archived(source, identity)
+    paths = (made.archive, made.manifest, str(identity), str(tmp_path / "back"))
+    finish, seen = extraction._finish, []
+
+    def another_one_first(fd: int, expected: Manifest) -> None:
+        with pytest.raises(LockHeld, match="another run") as held:
+            extract(*paths)
+        seen.append(held.value)
+        finish(fd, expected)
+
+    monkeypatch.setattr(extraction, "_finish", another_one_first)
+    extract(*paths)
+    assert seen and described(tmp_path / "back") == described(source)
+
+
+def test_a_link_on_the_way_to_its_place_is_not_followed(
+    source: Path, identity: Path, tmp_path: Path
+) -> None:
+    """An archive is put back on a host by root, below a directory of the service's user."""
+    made = archived(source, identity)
+    (tmp_path / "app").symlink_to(source.parent)
+    with pytest.raises(DirectoryProblem):
+        extract(made.archive, made.manifest, str(identity), str(tmp_path / "app" / "back"))
+    assert not (source.parent / "back").exists()
