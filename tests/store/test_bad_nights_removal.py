@@ -1,0 +1,141 @@
+"""What somebody does to a directory while it is being deleted: it stops, says where, and goes on later."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionstore.errors import Refused, StoreError
+
+from .night import SIGKILL, Night, ended, in_child
+from .session_files import COMPANY
+
+NewNight = Callable[[], Night]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
+# Credentials are deleted last, so at the fifth file they are still there.
+LAST = "creds.json"
+
+
+def at_deletion(number: int, act: Callable[[], object]) -> None:
+    """Act when this process is about to delete the n-th session file. It can't be taken back."""
+    left, inside = number, False
+
+    def watch(event: str, given: tuple[object, ...]) -> None:
+        nonlocal left, inside
+        if event != "os.remove" or inside or not str(given[0]).endswith(".json"):
+            return
+        if str(given[0]).startswith("."):
+            return  # what is cleared away beside an archive
+        left -= 1
+        if left == 0:
+            inside = True
+            act()
+            inside = False
+
+    sys.addaudithook(watch)
+
+
+def told(night: Night, act: Callable[[Path], object]) -> str:
+    """A run that somebody interferes with at the fifth file; gives the error with its reasons."""
+    heard = night.place / "heard"
+
+    def work() -> None:
+        at_deletion(5, lambda: act(night.half / f"company_{COMPANY}"))
+        try:
+            night.run()
+        except StoreError as error:
+            heard.write_text(f"{error} {getattr(error, 'reasons', ())}")
+            raise
+
+    assert ended(in_child(work)) == 1, "it was not stopped"
+    return heard.read_text()
+
+
+def grow(company: Path) -> None:
+    with (company / LAST).open("a") as file:
+        file.write(" ")
+
+
+def replace_by_fifo(company: Path) -> None:
+    (company / LAST).unlink()
+    os.mkfifo(company / LAST)
+
+
+@pytest.mark.parametrize(
+    ("act", "name", "again"),
+    [
+        (grow, LAST, "changed since it was archived"),
+        (replace_by_fifo, LAST, "FIFO"),
+    ],
+)
+def test_what_changed_stays_and_is_named(
+    new_night: NewNight, act: Callable[[Path], None], name: str, again: str
+) -> None:
+    """It may be the newest key that the customer has."""
+    night = new_night()
+    said = told(night, act)
+    assert name in said, said
+    company = night.half / f"company_{COMPANY}"
+    assert os.path.lexists(company / name)
+    with pytest.raises(Refused, match=again):
+        night.run()
+    (company / name).rename(night.place / "kept-by-the-operator")
+    night.converge()
+    night.assert_done()
+
+
+def test_a_further_name_of_a_file_is_noticed(new_night: NewNight) -> None:
+    """Somebody keeps the file: it is deleted only by a run that knew of the other name."""
+    night = new_night()
+    said = told(night, lambda company: os.link(company / LAST, night.place / "kept"))
+    assert LAST in said
+    night.assert_converges()
+    assert (night.place / "kept").read_bytes() == night.files[f"company_{COMPANY}/{LAST}"]
+
+
+def test_something_is_mounted_there_meanwhile(new_night: NewNight) -> None:
+    """The same names in another file system: not one of them is touched."""
+    night = new_night()
+    company = night.half / f"company_{COMPANY}"
+    try:
+        said = told(
+            night,
+            lambda place: subprocess.run(["mount", "--bind", night.canary, place], check=True),
+        )
+        assert COMPANY in said
+        night.assert_canary()
+        with pytest.raises(Refused, match="mounted there"):
+            night.run()
+    finally:
+        subprocess.run(["umount", company], check=True)
+    night.assert_canary()
+    night.assert_converges()
+
+
+def test_the_directory_appears_again_while_it_is_removed(new_night: NewNight) -> None:
+    """A service that was started writes a new pairing under the old name."""
+    night = new_night()
+    new = night.root / f"company_{COMPANY}" / LAST
+
+    def start_then_die(_: Path) -> None:
+        new.parent.mkdir(parents=True)
+        new.write_text("a new pairing")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def work() -> None:
+        at_deletion(5, lambda: start_then_die(night.half))
+        night.run()
+
+    assert ended(in_child(work)) == -SIGKILL
+    with pytest.raises(StoreError) as both:
+        night.run()
+    assert night.half.is_dir() and new.read_text() == "a new pairing"
+    assert both.value.remedy
+    night.root.rename(night.place / "kept-by-the-operator")
+    night.assert_converges()
