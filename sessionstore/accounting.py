@@ -193,7 +193,7 @@ class _Comparison:
             # What was imported was decoded then. Of other rows several may encode to one name.
             if place is None or not (row.file_name or decode(name) == key):
                 continue
-            mine = table.value_sha256(place)
+            _, mine = table.digests(place)
             if mine is not None and row_digest(row) == mine:
                 self._equal[place] = True
             else:

@@ -233,17 +233,18 @@ class FileTable(Sequence[FileEntry]):
         """
         return iter(self._names)
 
-    def value_sha256(self, index: int) -> str | None:
-        """What an entry says of its value, without the rest of it.
+    def digests(self, index: int) -> tuple[str | None, str | None]:
+        """An entry's digests without the rest of it.
 
         Args:
             index: place of the entry, from 0.
 
         Returns:
-            The digest of its value, or None.
+            That of its bytes and that of its value, or None for either.
         """
-        start = (2 * index + 1) * _DIGEST
-        return _unpacked(self._digests[start : start + _DIGEST])
+        start = 2 * _DIGEST * index
+        middle, end = start + _DIGEST, start + 2 * _DIGEST
+        return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -259,18 +260,20 @@ class FileTable(Sequence[FileEntry]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        start = 2 * _DIGEST * index
-        return FileEntry(
-            self._names[index],
-            _KINDS[self._kinds[index]],
-            self._sizes[index],
-            self._times[index],
-            _unpacked(self._digests[start : start + _DIGEST]),
-            _unpacked(self._digests[start + _DIGEST : start + 2 * _DIGEST]),
-        )
+        kind = _KINDS[self._kinds[index]]
+        what = (self._names[index], kind, self._sizes[index], self._times[index])
+        return FileEntry(*what, *self.digests(index))
 
     def __iter__(self) -> Iterator[FileEntry]:
-        return (self[index] for index in range(len(self)))
+        kinds = map(_KINDS.__getitem__, self._kinds)
+        digests = self._all_digests()
+        # Taken from twice a row: the digest of the bytes, then that of the value.
+        rows = zip(self._names, kinds, self._sizes, self._times, digests, digests, strict=True)
+        return map(FileEntry._make, rows)
+
+    def _all_digests(self) -> Iterator[str | None]:
+        every = range(0, len(self._digests), _DIGEST)
+        return (_unpacked(self._digests[start : start + _DIGEST]) for start in every)
 
 
 def _packed(digest: str | None) -> bytes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 
 from sessionstore.company_rows import read_credentials
 from sessionstore.database import Connection, explained, lock_company, transaction
 from sessionstore.errors import Refused
-from sessionstore.files import CREDS, KEY
+from sessionstore.files import CREDS, KEY, FileEntry, FileTable
 from sessionstore.grammar import CREDENTIALS, decode, encode, spellings
-from sessionstore.records import ACTIVE, STAGED, WITHDRAWN, ImportRecord, record_digests, require
+from sessionstore.records import ACTIVE, STAGED, WITHDRAWN, ImportRecord, recorded_files, require
 from sessionstore.rows import read_rows, row_digest
 from sessionstore.tree import CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem, digest, parse
@@ -102,15 +103,14 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan) -> Proof:
     found = _Differences()
     with transaction(conn, "proving the import", import_id, isolation="REPEATABLE READ"):
         record = require(conn, import_id)
-        company = scan.company(record.company_id)
-        files = _files(company, scan, found)
-        _files_against_record(files, record_digests(conn, import_id), found)
+        files = _Files(_fit_files(scan.company(record.company_id), scan, found))
+        _files_against_record(files, recorded_files(conn, import_id), found)
         rows, credentials_equal = _rows_against(conn, record, files, found)
         _names_against_record(conn, record, rows, found)
     return Proof(
         found.count == 0,
-        len(files),
-        len(files) - (CREDENTIALS in files),
+        len(files.places),
+        len(files.places) - (CREDENTIALS in files.places),
         rows,
         credentials_equal,
         tuple(found.kept),
@@ -119,58 +119,70 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan) -> Proof:
     )
 
 
-def _files(
-    company: CompanyScan | None, scan: DirectoryScan, found: _Differences
-) -> dict[str, tuple[str | None, str | None]]:
+class _Files:
+    """The session files of a table, found by name: one text and one number a file, no more."""
+
+    def __init__(self, table: FileTable) -> None:
+        self.table = table
+        self.places = {
+            entry.name: place for place, entry in enumerate(table) if entry.kind in (KEY, CREDS)
+        }
+
+    def value_sha256(self, name: str) -> str | None:
+        """The digest of a file's value; None without such a file or value."""
+        place = self.places.get(name)
+        return None if place is None else self.table.digests(place)[1]
+
+
+def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: _Differences) -> FileTable:
     if company is None:
         found.add(CREDENTIALS, f"no single directory of this company in {scan.label}")
-        return {}
+        return FileTable()
     for problem in (*scan.blocking, *company.blocking):
         found.add(problem.where, f"{problem.kind}: {problem.detail}")
-    return {
-        entry.name: (entry.sha256, entry.value_sha256)
-        for entry in company.files
-        if entry.kind in (KEY, CREDS)
-    }
+    return company.files
 
 
-def _files_against_record(
-    files: dict[str, tuple[str | None, str | None]],
-    record: dict[str, tuple[str, str]],
-    found: _Differences,
-) -> None:
-    if files == record:
-        return
-    for name in sorted(files.keys() | record.keys()):
-        if name not in record:
-            found.add(name, "the file was not there when it was imported")
-        elif name not in files:
-            found.add(name, "the file is gone since it was imported")
-        elif files[name] != record[name]:
-            found.add(name, "the file changed since it was imported")
+def _files_against_record(files: _Files, record: Iterable[FileEntry], found: _Differences) -> None:
+    different: dict[str, str] = {}
+    waiting = bytearray(len(files.table))
+    for place in files.places.values():
+        waiting[place] = True
+    for recorded in record:
+        place = files.places.get(recorded.name, -1)
+        if place < 0:
+            different[recorded.name] = "the file is gone since it was imported"
+            continue
+        waiting[place] = False
+        if files.table.digests(place) != (recorded.sha256, recorded.value_sha256):
+            different[recorded.name] = "the file changed since it was imported"
+    for place in compress(range(len(waiting)), waiting):
+        different[files.table[place].name] = "the file was not there when it was imported"
+    for name in sorted(different):
+        found.add(name, different[name])
 
 
 def _rows_against(
-    conn: Connection,
-    record: ImportRecord,
-    files: Mapping[str, tuple[str | None, str | None]],
-    found: _Differences,
+    conn: Connection, record: ImportRecord, files: _Files, found: _Differences
 ) -> tuple[int, bool]:
     """Compare rows and credentials with the files' digests; each file's row exactly once."""
-    # By type and id: ('pre', 'key-1') encodes to the same name as ('pre-key', '1'), and the
-    # service would never find it.
-    waiting = {decode(name): value for name, (_, value) in files.items() if name != CREDENTIALS}
     rows = 0
+    waiting = files.places.keys() - {CREDENTIALS}
     for row in read_rows(conn, record.company_id):
         rows += 1
-        if row.key not in waiting:
-            found.add(encode(row.key), f"the database has a row {row.key} without a file")
-        elif row_digest(row) != waiting.pop(row.key):
-            found.add(encode(row.key), "the row differs from the file")
-    for key in waiting:
-        found.add(encode(key) if key else "?", "the file has no row in the database")
+        name = encode(row.key)
+        # By type and id: ('pre', 'key-1') encodes to the same name as ('pre-key', '1'), and the
+        # service would never find it.
+        if name not in waiting or decode(name) != row.key:
+            found.add(name, f"the database has a row {row.key} without a file")
+            continue
+        waiting.discard(name)
+        if row_digest(row) != files.value_sha256(name):
+            found.add(name, "the row differs from the file")
+    for name in sorted(waiting):
+        found.add(name, "the file has no row in the database")
     _no_other_spelling(conn, record.company_id, found)
-    _, expected = files.get(CREDENTIALS, (None, None))
+    expected = files.value_sha256(CREDENTIALS)
     equal = expected is not None and _credentials_digest(conn, record.company_id) == expected
     if not equal:
         found.add(CREDENTIALS, "the credentials in the database differ from the file")
@@ -228,8 +240,10 @@ def unchanged(conn: Connection, import_id: str) -> bool:
 
 
 def _moved(conn: Connection, record: ImportRecord) -> _Differences:
-    found = _Differences()
-    rows, _ = _rows_against(conn, record, record_digests(conn, record.import_id), found)
+    found, table = _Differences(), FileTable()
+    for recorded in recorded_files(conn, record.import_id):
+        table.append(recorded)
+    rows, _ = _rows_against(conn, record, _Files(table), found)
     _names_against_record(conn, record, rows, found)
     return found
 

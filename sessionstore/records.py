@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sessionstore.database import Connection, explained, lock_company, transaction
 from sessionstore.errors import Refused
+from sessionstore.files import CREDS, KEY, FileEntry
+from sessionstore.grammar import CREDENTIALS
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
@@ -178,21 +180,24 @@ def require(conn: Connection, import_id: str) -> ImportRecord:
     return record
 
 
-def record_digests(conn: Connection, import_id: str) -> dict[str, tuple[str, str]]:
+def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
     """Read what an import recorded of each file.
 
     Args:
         conn: an open connection.
         import_id: a UUID.
 
-    Returns:
-        For each file name, creds.json included: SHA-256 of its bytes and of its value.
+    Yields:
+        Each file, creds.json included, in no order: name, kind, the digests of its bytes and of
+        its value; size and time are not on record.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
     """
     with explained("reading the import record", import_id):
-        return {
-            name: (file_sha256, value_sha256)
-            for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id)
-        }
+        for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):
+            kind = CREDS if name == CREDENTIALS else KEY
+            yield FileEntry(name, kind, 0, 0, file_sha256, value_sha256)
 
 
 def recorded_values(conn: Connection, company_ids: Collection[str]) -> dict[str, str]:
