@@ -7,9 +7,9 @@ these very bytes, it also recorded which value they are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
+from sessionstore.descriptors import FileState
 from sessionstore.files import CREDS, KEY
 from sessionstore.whole import Tree
 
@@ -26,7 +26,7 @@ class KnownFiles:
         self._nodes = {node.path: node for node in tree.files}
         self._values = values
 
-    def find(self, path: str, kind: str) -> tuple[os.stat_result, str, str | None] | None:
+    def find(self, path: str, kind: str) -> tuple[FileState, str, str | None] | None:
         """Look a file up.
 
         Args:

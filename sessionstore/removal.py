@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sessionstore.descriptors import closing, mount_id, open_beneath, same_file_state
+from sessionstore.descriptors import FileState, closing, mount_id, open_beneath, same_file_state
 from sessionstore.errors import DirectoryProblem, LockHeld, Refused
 from sessionstore.grammar import CREDENTIALS
 from sessionstore.holders import Holder, held_open, holders_of
@@ -230,7 +230,7 @@ def _stopped(reason: str, where: str) -> Refused:
     )
 
 
-def _unchanged(before: os.stat_result, now: os.stat_result) -> bool:
+def _unchanged(before: FileState, now: os.stat_result) -> bool:
     if before.st_nlink > 1:
         # Deleting another name of the same file moves its ctime.
         return (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns) == (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sessionstore.descriptors import (
+    Status,
     mount_id,
     mounts_beneath,
     open_beneath,
@@ -203,6 +204,7 @@ class _Walk:
     def _file(
         self, fd: int, name: str, kind: str, path: str, found: list[Problem]
     ) -> tuple[FileEntry, Credentials | None]:
+        status: Status
         sha256 = value_sha256 = credentials = None
         try:
             known = self.known.find(below(path, name), kind) if self.known else None

@@ -11,6 +11,7 @@ from sessionstore.grammar import company_of
 from sessionstore.known import KnownFiles
 from sessionstore.records import recorded_values
 from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
 
 
@@ -46,8 +47,15 @@ def account_again(
         DatabaseProblem: the tables can't be read.
         DirectoryProblem: the directory can't be listed.
     """
+    with _scan(conn, directory_fd, tree, label, company_ids) as scan:
+        return account(conn, scan, kind, company_ids=company_ids, acknowledge=acknowledge)
+
+
+def _scan(
+    conn: Connection, directory_fd: int, tree: Tree, label: str, company_ids: Collection[str]
+) -> DirectoryScan:
+    # By itself, so that the records of a large company are out of memory before its rows come.
     named = {company_of(os.path.basename(node.path)) for node in tree.directories}
     whose = {*company_ids, *(one for one in named if one)}
     known = KnownFiles(tree, recorded_values(conn, whose))
-    with scan_directory(directory_fd, label=label, known=known) as scan:
-        return account(conn, scan, kind, company_ids=company_ids, acknowledge=acknowledge)
+    return scan_directory(directory_fd, label=label, known=known)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from sessionstore.descriptors import (
+    FileState,
     closing,
     kind_of_mode,
     mount_id,
@@ -47,7 +48,7 @@ class Node(NamedTuple):
     """
 
     path: str
-    status: os.stat_result
+    status: FileState
     sha256: str = ""
     fixed: bool = False
 
@@ -110,7 +111,7 @@ class _Walker:
         self.objections: list[str] = []
 
     def directory(self, fd: int, path: str) -> None:
-        self.nodes.append(Node(path, os.fstat(fd), "", _is_fixed(fd)))
+        self.nodes.append(Node(path, FileState.of(os.fstat(fd)), "", _is_fixed(fd)))
         try:
             with os.scandir(fd) as entries:
                 # In the order of inodes, in which ext4 reads fastest.
@@ -148,7 +149,7 @@ class _Walker:
     def _file(self, fd: int, name: str, path: str) -> Node:
         if self._hashed:
             return _hashed(fd, name, path)
-        return Node(path, os.stat(name, dir_fd=fd, follow_symlinks=False))
+        return Node(path, FileState.of(os.stat(name, dir_fd=fd, follow_symlinks=False)))
 
     def _other(self, fd: int, name: str, path: str) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -185,7 +186,7 @@ def _hashed(fd: int, name: str, path: str) -> Node:
         os.close(file)
     if not same_file_state(before, after):
         raise DirectoryProblem("changed while it was read", path)
-    return Node(path, after, sha256, fixed)
+    return Node(path, FileState.of(after), sha256, fixed)
 
 
 def _digest_of(file: int, size: int) -> str:
