@@ -7,6 +7,7 @@ act begins with a rename, so that a run which was killed half way is recognised 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -189,11 +190,22 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
         for node in reversed(tree.directories):
             if node.path != ".":
                 parent, bare = beneath.parent_of(node.path)
-                os.rmdir(bare, dir_fd=parent)
+                _rmdir(parent, bare, node.path)
     if not _is_same(parent_fd, half, fd):
         raise Refused("another directory took its place", name)
-    os.rmdir(half, dir_fd=parent_fd)
+    _rmdir(parent_fd, half, ".")
     os.fsync(parent_fd)
+
+
+def _rmdir(parent_fd: int, bare: str, path: str) -> None:
+    try:
+        os.rmdir(bare, dir_fd=parent_fd)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            with closing(open_beneath(parent_fd, bare)) as fd:
+                new = os.path.normpath(f"{path}/{min(os.listdir(fd), default='')}")
+            raise _stopped("it came while its directory was being removed", new) from None
+        raise _stopped(error.strerror or "", path) from None
 
 
 def _is_same(parent_fd: int, name: str, fd: int) -> bool:

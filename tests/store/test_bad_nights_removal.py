@@ -18,6 +18,7 @@ from .session_files import COMPANY
 
 NewNight = Callable[[], Night]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
+NEW = "pre-key-900.json"
 # Credentials are deleted last, so at the fifth file they are still there.
 LAST = "creds.json"
 
@@ -62,6 +63,10 @@ def grow(company: Path) -> None:
         file.write(" ")
 
 
+def plant(company: Path) -> None:
+    (company / NEW).write_text("{}")
+
+
 def replace_by_fifo(company: Path) -> None:
     (company / LAST).unlink()
     os.mkfifo(company / LAST)
@@ -71,6 +76,7 @@ def replace_by_fifo(company: Path) -> None:
     ("act", "name", "again"),
     [
         (grow, LAST, "changed since it was archived"),
+        (plant, NEW, "not in the archive"),
         (replace_by_fifo, LAST, "FIFO"),
     ],
 )
