@@ -9,25 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sessionstore.errors import MigrationProblem
+from sessionstore.migration_scripts import objection
 
 KINDS = ("deploy", "verify", "revert")
 
 _name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
-# Everything in SQL that a semicolon or a keyword inside does not count in.
-_opaque = re.compile(
-    r"""
-      --[^\n]*
-    | [eE]'(?:[^'\\]|''|\\.)*'
-    | '(?:[^']|'')*'
-    | "(?:[^"]|"")*"
-    | (?P<tag>\$(?:[A-Za-z_][A-Za-z0-9_]*)?\$).*?(?P=tag)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_transaction_control = re.compile(
-    r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -71,17 +57,28 @@ def load(directory: str) -> tuple[Migration, ...]:
         All migrations in order.
 
     Raises:
-        MigrationProblem: a file is missing, misnamed, out of sequence, or controls
-            transactions itself.
+        MigrationProblem: a file is missing, misnamed, out of sequence, not UTF-8, or holds
+            what it must not; there is none.
     """
     scripts = {
         kind: {
-            name: Path(directory, kind, f"{name}.sql").read_text("utf-8")
+            name: _read(Path(directory, kind, f"{name}.sql"))
             for name in _names(Path(directory, kind))
         }
         for kind in KINDS
     }
     return arrange(scripts, directory)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise MigrationProblem(
+            f"the script is not UTF-8, from byte {error.start} on", str(path), "Save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise MigrationProblem(f"cannot read the script: {error.strerror}", str(path)) from None
 
 
 def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
@@ -97,13 +94,16 @@ def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
     Raises:
         MigrationProblem: as for :func:`load`.
     """
-    for entry in entries:
-        if not _name(str(entry.get("name"))):
-            raise MigrationProblem("not named like 0001_what_it_does", str(entry.get("name")))
-    scripts = {
-        kind: {entry["name"]: entry[kind] for entry in entries if entry.get(kind)} for kind in KINDS
-    }
-    return arrange(scripts, "the plan's migrations")
+    where = "the plan's migrations"
+    names = [str(entry.get("name")) for entry in entries]
+    for name in names:
+        if not _name(name):
+            raise MigrationProblem("not named like 0001_what_it_does", name)
+        if names.count(name) > 1:
+            raise MigrationProblem(f"{name} is there twice", where)
+    return arrange(
+        {kind: {entry["name"]: entry.get(kind, "") for entry in entries} for kind in KINDS}, where
+    )
 
 
 def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migration, ...]:
@@ -114,19 +114,25 @@ def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migra
         where: where they came from, for messages.
 
     Raises:
-        MigrationProblem: a script is missing, out of sequence, or controls transactions itself.
+        MigrationProblem: a script is missing, out of sequence, or holds what it must not;
+            there is none.
     """
     every = sorted(set().union(*scripts.values()))
+    if not every:
+        raise MigrationProblem("no migration is there", where, "Name the directory that has them.")
     migrations: list[Migration] = []
     for number, name in enumerate(every, start=1):
-        lacking = [kind for kind in KINDS if name not in scripts[kind]]
+        lacking = [kind for kind in KINDS if not scripts[kind].get(name)]
         if lacking:
-            raise MigrationProblem(f"{name} lacks its {' and '.join(lacking)} script", where)
+            what = f"{name} lacks its {' and '.join(lacking)} script, or it is empty"
+            raise MigrationProblem(what, where, "Restore the file.")
         if int(name[:4]) != number:
             raise MigrationProblem(f"{name} should have the number {number:04}", where)
         deploy, verify, revert = (scripts[kind][name] for kind in KINDS)
         for kind in KINDS:
-            _refuse_transaction_control(f"{kind}/{name}.sql", scripts[kind][name])
+            wrong = objection(scripts[kind][name])
+            if wrong:
+                raise MigrationProblem(wrong.what, f"{kind}/{name}.sql", wrong.remedy)
         sha256 = hashlib.sha256(deploy.encode("utf-8")).hexdigest()
         before = migrations[-1].chain if migrations else ""
         chain = hashlib.sha256(f"{before}\n{name}\n{sha256}".encode()).hexdigest()
@@ -143,57 +149,6 @@ def _names(directory: Path) -> set[str]:
             raise MigrationProblem("not named like 0001_what_it_does.sql", str(path))
         found.add(path.stem)
     return found
-
-
-def _refuse_transaction_control(where: str, script: str) -> None:
-    statement = transaction_statement(script)
-    if statement:
-        raise MigrationProblem(
-            f"the script controls transactions itself: {statement}",
-            where,
-            "Remove the statement: each migration runs in a transaction already.",
-        )
-
-
-def transaction_statement(script: str) -> str | None:
-    """Find a statement that would begin or end a transaction.
-
-    Args:
-        script: SQL.
-
-    Returns:
-        Its first words, or None. Strings, quoted names, comments and function bodies are
-        not looked into: what stands there can't end the surrounding transaction.
-    """
-    bare = _opaque.sub(" '' ", _without_block_comments(script))
-    for statement in bare.split(";"):
-        words = statement.replace("''", " ").strip()
-        found = _transaction_control.match(words)
-        if found:
-            return " ".join(found[0].upper().split())
-    return None
-
-
-def _without_block_comments(script: str) -> str:
-    """Cut /* */ comments, which nest in PostgreSQL, but not those inside strings."""
-    kept: list[str] = []
-    position = depth = 0
-    while position < len(script):
-        if script.startswith("/*", position):
-            depth += 1
-            position += 2
-        elif depth and script.startswith("*/", position):
-            depth -= 1
-            position += 2
-            kept.append(" ")
-        elif depth:
-            position += 1
-        else:
-            quoted = _opaque.match(script, position)
-            end = quoted.end() if quoted else position + 1
-            kept.append(script[position:end])
-            position = end
-    return "".join(kept)
 
 
 def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:

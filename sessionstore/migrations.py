@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import errors as pg
-from psycopg.pq import TransactionStatus
-
-from sessionstore.database import Connection, explained, message_of
-from sessionstore.errors import (
-    DatabaseUnreachable,
-    MigrationProblem,
-    MigrationTimeout,
-    OutcomeUnknown,
-)
+from sessionstore.database import Connection, explained
+from sessionstore.errors import MigrationProblem
 from sessionstore.migration_lock import demand_lock, locked
 from sessionstore.migration_plan import Migration, Record, load, pending, to_revert
+from sessionstore.migration_session import Session
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS rollout_migrations (
@@ -32,8 +23,6 @@ CREATE TABLE IF NOT EXISTS rollout_migrations (
     applied_by text        NOT NULL DEFAULT session_user
 )
 """
-
-_NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
 
 
 @dataclass(frozen=True)
@@ -51,10 +40,6 @@ class Step:
     action: str
     detail: str = ""
     seconds: float = 0.0
-
-
-class _RolledBack(Exception):
-    """Leaves a transaction on purpose without committing it."""
 
 
 class Runner:
@@ -85,8 +70,7 @@ class Runner:
         self._migrations = load(source) if isinstance(source, str) else source
         self._by_name = {migration.name: migration for migration in self._migrations}
         self._lock_wait = lock_wait
-        self._lock_timeout = lock_timeout
-        self._statement_timeout = statement_timeout
+        self._session = Session(conn, lock_timeout, statement_timeout)
 
     def status(self) -> tuple[Step, ...]:
         """Tell what the database has and lacks; reads only.
@@ -114,8 +98,8 @@ class Runner:
         """
         steps = []
         for migration in pending(self._migrations, self._records()):
-            with self._transaction(migration.name, commit=False):
-                missing = self._verify_fails(migration)
+            with self._session.transaction(migration.name, commit=False):
+                missing = self._session.verify_fails(migration)
             steps.append(Step(migration.name, "deploy" if missing else "adopt", missing or ""))
         return tuple(steps)
 
@@ -135,14 +119,17 @@ class Runner:
         with locked(self._conn, self._lock_wait):
             if dry_run:
                 steps: list[Step] = []
-                with self._transaction("dry run", commit=False):
+                with self._session.transaction("dry run", commit=False):
                     for migration in self._pending():
                         steps.append(self._apply(migration))
                 return tuple(steps)
             return tuple(self._apply_alone(migration) for migration in self._pending())
 
-    def adopt(self) -> tuple[Step, ...]:
+    def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
         """Record pending migrations whose verify script passes already; run nothing else.
+
+        Args:
+            dry_run: do it in a transaction that is rolled back.
 
         Returns:
             One step for each that was adopted; stops at the first that is not there.
@@ -151,10 +138,13 @@ class Runner:
             LockHeld: another runner did not finish in time.
         """
         steps: list[Step] = []
-        with locked(self._conn, self._lock_wait), self._transaction("adopt"):
+        with (
+            locked(self._conn, self._lock_wait),
+            self._session.transaction("adopt", commit=not dry_run),
+        ):
             demand_lock(self._conn)
             for migration in self._pending():
-                if self._verify_fails(migration):
+                if self._session.verify_fails(migration):
                     break
                 self._record(migration, adopted=True)
                 steps.append(Step(migration.name, "adopt"))
@@ -164,22 +154,23 @@ class Runner:
         """Run the verify script of every migration that the database has.
 
         Returns:
-            One step each.
+            One step each: "verified", or "deploy" for one that the database lacks.
 
         Raises:
             MigrationProblem: with what the scripts said, all in one message.
         """
         records = self._records()
-        pending(self._migrations, records)
+        waiting = pending(self._migrations, records)
         failures = []
         for record in records:
-            with self._transaction(record.name, commit=False):
-                failure = self._verify_fails(self._by_name[record.name])
+            with self._session.transaction(record.name, commit=False):
+                failure = self._session.verify_fails(self._by_name[record.name])
             if failure:
                 failures.append(f"{record.name}: {failure}")
         if failures:
             raise MigrationProblem("; ".join(failures))
-        return tuple(Step(record.name, "verified") for record in records)
+        verified = (Step(record.name, "verified") for record in records)
+        return (*verified, *(Step(migration.name, "deploy") for migration in waiting))
 
     def to_revert(self, to: str) -> tuple[str, ...]:
         """Say which migrations a revert would undo, newest first; changes nothing.
@@ -211,14 +202,24 @@ class Runner:
             LockHeld: another runner did not finish in time.
             MigrationProblem: a revert script refused, for example because of data.
         """
-        with locked(self._conn, self._lock_wait), self._transaction("revert", commit=not dry_run):
+        with (
+            locked(self._conn, self._lock_wait),
+            self._session.transaction("revert", commit=not dry_run),
+        ):
             demand_lock(self._conn)
             records = self._records()
             pending(self._migrations, records)
             steps = []
             for record in to_revert(records, to):
                 started = time.monotonic()
-                self._run(record.name, "revert", self._by_name[record.name].revert)
+                migration = self._by_name[record.name]
+                self._session.run(record.name, "revert", migration.revert)
+                if self._session.verify_fails(migration) is None:
+                    raise MigrationProblem(
+                        "the revert script left the change in place: verify still passes",
+                        record.name,
+                        "Nothing was reverted; mend the script.",
+                    )
                 self._conn.execute("DELETE FROM rollout_migrations WHERE name = %s", [record.name])
                 steps.append(Step(record.name, "revert", "", time.monotonic() - started))
             return tuple(steps)
@@ -237,20 +238,20 @@ class Runner:
         return [Record(str(n), str(s), str(c), bool(a)) for n, s, c, a in rows]
 
     def _apply_alone(self, migration: Migration) -> Step:
-        with self._transaction(migration.name):
+        with self._session.transaction(migration.name):
             demand_lock(self._conn)
             return self._apply(migration)
 
     def _apply(self, migration: Migration) -> Step:
         started = time.monotonic()
-        missing = self._verify_fails(migration)
+        missing = self._session.verify_fails(migration)
         if missing is None:
             self._record(migration, adopted=True)
             return Step(migration.name, "adopt", "", time.monotonic() - started)
-        self._run(migration.name, "deploy", migration.deploy, hint=missing)
-        failure = self._verify_fails(migration)
+        self._session.run(migration.name, "deploy", migration.deploy, hint=missing)
+        failure = self._session.verify_fails(migration)
         if failure is not None:
-            raise MigrationProblem(f"verify failed after deploy: {failure}", migration.name)
+            raise MigrationProblem(f"after deploy, {failure}", migration.name)
         self._record(migration, adopted=False)
         return Step(migration.name, "deploy", "", time.monotonic() - started)
 
@@ -262,87 +263,3 @@ class Runner:
             " VALUES (%s, %s, %s, %s, %s)",
             [int(migration.name[:4]), migration.name, migration.sha256, migration.chain, adopted],
         )
-
-    def _verify_fails(self, migration: Migration) -> str | None:
-        """Run a verify script without letting it change anything; None when it passes.
-
-        A time-out says nothing about the schema: it is passed on.
-        """
-        failure: str | None = None
-        try:
-            with self._conn.transaction():
-                self._conn.execute("SET LOCAL transaction_read_only = on")
-                self._run(migration.name, "verify", migration.verify)
-                raise _RolledBack
-        except _RolledBack:
-            pass
-        except MigrationTimeout:
-            raise
-        except MigrationProblem as problem:
-            failure = problem.what
-        return failure
-
-    def _run(self, name: str, kind: str, script: str, hint: str = "") -> None:
-        before = self._transaction_id()
-        try:
-            self._conn.execute(script.encode("utf-8"))
-        except pg.LockNotAvailable:
-            raise MigrationTimeout(
-                f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
-                name,
-                "See pg_locks and pg_stat_activity for who holds it; then run again.",
-            ) from None
-        except pg.QueryCanceled as error:
-            raise MigrationTimeout(
-                f"{kind}: {message_of(error)} (limit {self._statement_timeout:g} s)",
-                name,
-                "Run it in a quiet hour, or raise statement_timeout in the plan's limits.",
-            ) from None
-        except psycopg.OperationalError:
-            raise
-        except psycopg.Error as error:
-            there = f"; what is there now does not fit: {hint}" if hint else ""
-            raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
-        if self._transaction_id() != before:
-            # A COMMIT inside a script ends the transaction silently (docs/facts.md section 4).
-            raise MigrationProblem(
-                f"the {kind} script ended its transaction",
-                name,
-                "Look what it left in the schema; take the COMMIT or ROLLBACK out of it.",
-            )
-
-    def _transaction_id(self) -> object:
-        if self._conn.info.transaction_status != TransactionStatus.INTRANS:
-            return None
-        return self._conn.execute("SELECT now(), pg_backend_pid()").fetchone()
-
-    def _limits(self) -> dict[str, float]:
-        limits = {"lock_timeout": self._lock_timeout, "statement_timeout": self._statement_timeout}
-        if self._conn.info.server_version >= _NOTICES_DEAD_CLIENTS:
-            # Else a killed runner's script would run on, its lock held, until it is done.
-            limits["client_connection_check_interval"] = 1
-        return limits
-
-    @contextmanager
-    def _transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
-        committing = False
-        try:
-            with explained("migrating", where), self._conn.transaction():
-                for name, seconds in self._limits().items():
-                    self._conn.execute(
-                        "SELECT set_config(%s, %s, true)", [name, f"{int(seconds * 1000)}ms"]
-                    )
-                yield
-                if not commit:
-                    raise _RolledBack
-                committing = True
-        except _RolledBack:
-            pass
-        except DatabaseUnreachable as error:
-            if not committing:
-                raise
-            raise OutcomeUnknown(
-                f"{error.what}, while COMMIT was under way",
-                where,
-                "See: migrate status; then run again, it goes on from what is there.",
-            ) from None

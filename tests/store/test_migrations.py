@@ -33,7 +33,9 @@ def conn(empty_database: dict[str, str]) -> Iterator[Connection]:
         yield connection
 
 
-def write(root: Path, name: str, deploy: str, verify: str = "SELECT 1", revert: str = "") -> str:
+def write(
+    root: Path, name: str, deploy: str, verify: str = "SELECT 1", revert: str = "SELECT 1"
+) -> str:
     """Write one migration."""
     for kind, script in (("deploy", deploy), ("verify", verify), ("revert", revert)):
         (root / kind).mkdir(exist_ok=True)
@@ -106,7 +108,10 @@ def test_the_services_own_tables_are_adopted(conn: Connection) -> None:
 def test_adopting_alone_changes_nothing_else(conn: Connection) -> None:
     """For an operator who wants to see first."""
     conn.execute(ORIGINAL.encode())
-    assert [step.name for step in Runner(conn, MIGRATIONS).adopt()] == NAMES[:2]
+    runner = Runner(conn, MIGRATIONS)
+    assert [step.name for step in runner.adopt(dry_run=True)] == NAMES[:2]
+    assert "rollout_migrations" not in {row[0] for row in schema(conn)}
+    assert [step.name for step in runner.adopt()] == NAMES[:2]
     assert names(conn) == NAMES[:2]
 
 
@@ -183,7 +188,7 @@ def test_a_failing_deploy_or_verify_leaves_no_trace(conn: Connection, tmp_path: 
         Runner(conn, root).deploy()
     assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
     write(tmp_path, "0002_b", "CREATE TABLE b (a int)", MISSING.format("c", "c"))
-    with pytest.raises(MigrationProblem, match=r"verify failed after deploy: .*c is missing"):
+    with pytest.raises(MigrationProblem, match=r"after deploy, verify failed: c is missing"):
         Runner(conn, root).deploy()
     assert names(conn) == ["0001_a"] and "b" not in {row[0] for row in schema(conn)}
 
@@ -206,6 +211,42 @@ def test_an_embedded_commit_is_refused(conn: Connection, tmp_path: Path) -> None
     with pytest.raises(MigrationProblem, match="invalid transaction termination"):
         Runner(conn, root).deploy()
     assert not schema(conn)
+
+
+@pytest.mark.parametrize(
+    ("deploy", "sentence"),
+    [
+        ("SET search_path = other", "another search_path or role"),
+        ("SET LOCAL search_path = other", "another search_path or role"),
+        ("SET ROLE pg_monitor", "another search_path or role"),
+        ("CREATE INDEX CONCURRENTLY i ON a (a)", "Leave CONCURRENTLY out"),
+        ("VACUUM", "Each migration is one transaction"),
+    ],
+)
+def test_a_script_that_would_disturb_its_record_leaves_no_trace(
+    conn: Connection, tmp_path: Path, deploy: str, sentence: str
+) -> None:
+    """In another schema the record would never be found again, and the next run adopt."""
+    conn.execute("CREATE SCHEMA other")
+    root = write(tmp_path, "0001_a", f"{table('a')[0]}; {deploy}", MISSING.format("a", "a"))
+    with pytest.raises(MigrationProblem, match=sentence):
+        Runner(conn, root).deploy()
+    assert not schema(conn)
+    assert conn.execute("SELECT to_regclass('other.rollout_migrations')").fetchone() == (None,)
+
+
+def test_a_revert_that_reverts_nothing_is_told(conn: Connection, tmp_path: Path) -> None:
+    """Recorded as undone, it would be adopted by the next run, whatever is there by then."""
+    root = write(tmp_path, "0001_a", *table("a")[:2])
+    Runner(conn, root).deploy()
+    with pytest.raises(MigrationProblem, match="left the change in place"):
+        Runner(conn, root).revert(to="nothing")
+    assert names(conn) == ["0001_a"]
+
+
+def test_verifying_names_what_is_not_there_to_be_verified(conn: Connection) -> None:
+    """Nothing checked is not the same as all verified."""
+    assert [step.action for step in Runner(conn, MIGRATIONS).verify()] == ["deploy"] * 5
 
 
 def test_an_edited_or_missing_file_stops_everything(conn: Connection, tmp_path: Path) -> None:

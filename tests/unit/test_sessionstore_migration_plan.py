@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore.errors import MigrationProblem
-from sessionstore.migration_plan import Record, load, pending, to_revert, transaction_statement
+from sessionstore.migration_plan import KINDS, Record, from_plan, load, pending, to_revert
 
 
 def write(root: Path, *names: str, deploy: str = "SELECT 1;") -> str:
@@ -89,37 +89,26 @@ def test_gaps_doubles_and_missing_scripts_are_told(tmp_path: Path) -> None:
         load(str(tmp_path / "nowhere"))
 
 
-@pytest.mark.parametrize(
-    ("script", "found"),
-    [
-        ("COMMIT;", "COMMIT"),
-        ("CREATE TABLE a (b int); commit", "COMMIT"),
-        ("begin;", "BEGIN"),
-        ("  START   TRANSACTION READ ONLY;", "START TRANSACTION"),
-        ("SELECT 1;\n-- comment\nROLLBACK;", "ROLLBACK"),
-        ("END;", "END"),
-        ("ABORT;", "ABORT"),
-        ("SAVEPOINT a;", "SAVEPOINT"),
-        ("PREPARE TRANSACTION 'x';", "PREPARE TRANSACTION"),
-        ("/* a */ COMMIT;", "COMMIT"),
-        ("/* a /* nested */ ; */ COMMIT;", "COMMIT"),
-        ("SELECT '/*'; COMMIT; SELECT '*/';", "COMMIT"),
-        ("SELECT E'\\''; COMMIT; --'", "COMMIT"),
-        ("SELECT $$ $$; COMMIT;", "COMMIT"),
-        ("SELECT 'it''s; COMMIT;'", None),
-        ("DO $$ BEGIN RAISE NOTICE 'x'; END $$;", None),
-        ("CREATE FUNCTION f() AS $body$ BEGIN; COMMIT; END $body$;", None),
-        ('CREATE TABLE "a; COMMIT" (b int);', None),
-        ("-- COMMIT;\nSELECT 1;", None),
-        ("/* ; COMMIT; */ SELECT 1;", None),
-        ("SELECT CASE WHEN true THEN 1 END;", None),
-        ("CREATE TABLE committed (beginning int);", None),
-        ("PREPARE q AS SELECT 1;", None),
-    ],
-)
-def test_transaction_statements(script: str, found: str | None) -> None:
-    """A COMMIT in a script silently ends the transaction that verify and record are part of."""
-    assert transaction_statement(script) == found
+def test_what_is_no_script_is_told(tmp_path: Path) -> None:
+    """An empty verify passes always: the migration would be adopted and never run."""
+    for raw, sentence in ((b"", "lacks"), (b" -- x\n", "no statement"), (b"\xff", "not UTF-8")):
+        root = write(tmp_path, "0001_a")
+        (tmp_path / "verify" / "0001_a.sql").write_bytes(raw)
+        with pytest.raises(MigrationProblem, match=sentence):
+            load(root)
+
+
+def test_a_plan_without_all_its_migrations_is_refused() -> None:
+    """Of two with one name the first would silently go; none at all is nobody's wish."""
+    whole = {"name": "0001_a", **dict.fromkeys(KINDS, "SELECT 1")}
+    assert len(from_plan([whole])) == 1
+    for entries, sentence in (
+        ([whole, whole], "twice"),
+        ([{"name": "0001_a"}], "lacks its deploy and verify and revert"),
+        ([], "no migration is there"),
+    ):
+        with pytest.raises(MigrationProblem, match=sentence):
+            from_plan(entries)
 
 
 def test_reverting_needs_a_known_target(tmp_path: Path) -> None:
