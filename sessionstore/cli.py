@@ -9,7 +9,6 @@ input only, as one JSON document.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from sessionstore.commands import (
@@ -22,7 +21,7 @@ from sessionstore.commands import (
     reading,
     schema,
 )
-from sessionstore.commands.shared import ERROR, Parser, UsageError, emit
+from sessionstore.commands.shared import ERROR, Parser, UsageError, emit, tell
 from sessionstore.errors import Refused, StoreError, printable
 from sessionstore.interrupts import Interrupted, interruptible
 
@@ -55,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         message = "libpq is missing here, so the database can't be asked. apt-get install libpq5"
         return _failed(message, type(error).__name__)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        return _failed(str(error), type(error).__name__)
     except BrokenPipeError:
         pass
     except OSError as error:
@@ -72,7 +71,7 @@ def _explained(error: StoreError) -> int:
 
 def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:
     emit("error", error=message, kind=kind, **more)
-    print(f"error: {message}", file=sys.stderr)
+    tell(f"error: {message}")
     return code
 
 
@@ -80,8 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="sessionstore",
         description="Session data of a Baileys service: scan, account, prove, archive, migrate.",
-        epilog="Exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked, "
-        "7 unusual growth, 130 Ctrl-C, 143 SIGTERM.",
+        epilog="results are JSON lines on standard output, words for people are on standard error;"
+        " passwords are taken from standard input only: COMMAND --help shows what to give.\n\n"
+        "exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked,"
+        " 7 unusual growth, 130 Ctrl-C, 143 SIGTERM",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for group in _GROUPS:

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.pq import TransactionStatus
 
+from sessionstore.connection_settings import SETTINGS
 from sessionstore.errors import (
     DatabaseProblem,
     DatabaseUnreachable,
@@ -17,7 +18,6 @@ from sessionstore.errors import (
     Refused,
 )
 
-SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
 CONNECT_SECONDS = 10
 # Keepalives, so that a server that vanished is noticed within a minute, not in two hours.
 _ALWAYS = {
@@ -36,7 +36,7 @@ def connect(settings: Mapping[str, object]) -> Connection:
     """Connect.
 
     Args:
-        settings: any of :data:`SETTINGS`; libpq's meaning.
+        settings: any of ``SETTINGS``; libpq's meaning.
 
     Returns:
         A connection in autocommit mode; transactions are opened where they are needed.

@@ -19,9 +19,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def migrations() -> list[dict[str, str]]:
     """Every migration in order: ``name`` and the SQL of ``deploy``, ``verify`` and ``revert``."""
+    # Of every part: a migration that lost its deploy script must be refused, not passed over.
+    names = {path.name for part in PARTS for path in (MIGRATIONS / part).glob("*.sql")}
     return [
-        {"name": path.stem, **{part: sql_of(part, path.name) for part in PARTS}}
-        for path in sorted((MIGRATIONS / "deploy").glob("*.sql"))
+        {"name": name.removesuffix(".sql"), **{part: sql_of(part, name) for part in PARTS}}
+        for name in sorted(names)
     ]
 
 

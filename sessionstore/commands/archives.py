@@ -9,18 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from sessionstore import archive, extraction, retention
-from sessionstore.commands.shared import (
-    CHANGES,
-    OK,
-    UsageError,
-    actions_of,
-    emit,
-    read_plan,
-    takes_plan,
-)
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, UsageError, actions_of, emit
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import printable
 from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, look
+
+_ABOUT = "NAME.tar.zst.age is a tar stream, compressed and encrypted; NAME.manifest.jsonl lists it."
 
 
 def add(commands: Any) -> None:
@@ -29,40 +24,77 @@ def add(commands: Any) -> None:
     Args:
         commands: the parser's commands.
     """
-    archives = commands.add_parser("archive", help="encrypted archives of directories")
+    archives = commands.add_parser(
+        "archive", help="encrypted archives of directories", description=_ABOUT
+    )
     actions = actions_of(archives)
-    create = actions.add_parser("create", help="archive a directory")
-    create.add_argument("directory")
-    create.add_argument("--out", required=True, help="an existing directory")
-    create.add_argument("--name", required=True, help="of the archive")
+    create = actions.add_parser(
+        "create",
+        help="archive a directory",
+        description="Archives a directory and checks what lies on the disk. Deletes nothing."
+        " An archive of this name and of the same contents is kept; of others, refused.",
+        epilog="exit codes: 0 archived or there already, 1 error, 3 no such directory, 6 another"
+        " run is writing there",
+    )
+    create.add_argument("directory", help="what to archive; not a symlink")
+    create.add_argument("--out", required=True, help="an existing directory, for two files")
+    create.add_argument("--name", required=True, help="of the archive, without an ending")
     create.add_argument("--recipient", action="append", required=True, help="age recipient")
     create.set_defaults(run=_archive_create)
-    check = actions.add_parser("check", help="open an archive and compare all of it")
+    check = actions.add_parser(
+        "check",
+        help="open an archive and compare all of it",
+        description="Decrypts an archive and compares every file in it with its manifest; writes"
+        " nothing to the disk.",
+        epilog="exit codes: 0 it is what its manifest says, 1 it is not, or can't be opened",
+    )
     check.add_argument("archive", help="the file, or - for standard input")
-    check.add_argument("--manifest", required=True)
+    check.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
     check.add_argument("--identity", required=True, help="file with an age identity")
     check.set_defaults(run=_archive_check)
-    verify = actions.add_parser("verify", help="hash an archive on the disk again")
-    verify.add_argument("archive")
-    verify.add_argument("--manifest", required=True)
+    verify = actions.add_parser(
+        "verify",
+        help="hash an archive on the disk again",
+        description="Hashes an archive as it lies on the disk; wants no identity.",
+        epilog="exit codes: 0 it is what its manifest says, 1 it is not",
+    )
+    verify.add_argument("archive", help="the file NAME.tar.zst.age")
+    verify.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
     verify.set_defaults(run=_archive_verify)
-    extract = actions.add_parser("extract", help="get a directory back out of its archive, exactly")
+    extract = actions.add_parser(
+        "extract",
+        help="get a directory back out of its archive, exactly",
+        description="Builds the directory under another name, compares all of it with the"
+        " manifest, and renames it: there is all of it or nothing. Never writes over anything.",
+        epilog="exit codes: 0 it is there, 1 the archive can't be opened or is damaged, 3 refused,"
+        " 6 another run is extracting it",
+    )
     extract.add_argument("archive", help="the file, or - for standard input")
-    extract.add_argument("--manifest", required=True)
+    extract.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
     extract.add_argument("--identity", required=True, help="file with an age identity")
     extract.add_argument("--to", required=True, help="a directory that is not there yet")
     extract.set_defaults(run=_archive_extract)
-    listing = actions.add_parser("list", help="what is kept in a directory of archives")
-    listing.add_argument("directory")
+    listing = actions.add_parser(
+        "list",
+        help="what is kept in a directory of archives",
+        description="Lists the archives below a directory: how old, how large, in which state.",
+        epilog="exit codes: 0 none is damaged or missing, 2 some are",
+    )
+    listing.add_argument("directory", help="where archives are kept, such as archive_directory")
     listing.add_argument("--verify", action="store_true", help="hash each of them again")
     listing.set_defaults(run=_archive_list)
     prune = actions.add_parser(
-        "prune", help="delete archives and backups past their keep time that are safe elsewhere"
+        "prune",
+        help="delete archives and backups past their keep time that are safe elsewhere",
+        description="Deletes no archive by its age alone: the credentials in it must be the ones"
+        " that the database was imported from, or be in a later archive that is whole.",
+        epilog="exit codes: 0 done or nothing to do, 2 --dry-run: something would go, 6 another"
+        " run is at work there",
     )
-    prune.add_argument("directory")
+    prune.add_argument("directory", help="where archives are kept, such as archive_directory")
     prune.add_argument("--keep-days", type=float, required=True, help="keep each at least so long")
     prune.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
-    takes_plan(prune, _archive_prune)
+    takes_plan(prune, _archive_prune, optional=("in_use",))
 
 
 def _archive_create(arguments: argparse.Namespace) -> int:
@@ -114,7 +146,7 @@ def _age(one: Shelved, now: float) -> float | None:
 def _archive_prune(arguments: argparse.Namespace) -> int:
     from sessionstore import pruning
 
-    plan = read_plan()
+    plan = read_plan(arguments)
     if not arguments.keep_days >= 1:
         raise UsageError("--keep-days must be 1 or more")
     done = pruning.prune(

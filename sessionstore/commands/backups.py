@@ -6,7 +6,8 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from sessionstore.commands.shared import OK, actions_of, emit, read_plan, takes_plan
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import OK, actions_of, emit
 
 
 def add(commands: Any) -> None:
@@ -15,16 +16,33 @@ def add(commands: Any) -> None:
     Args:
         commands: the parser's commands.
     """
-    backups = commands.add_parser("backup", help="encrypted backups of the tables")
+    backups = commands.add_parser(
+        "backup",
+        help="encrypted backups of the tables",
+        description="NAME.dump.zst.age is what pg_dump wrote, encrypted; NAME.backup.json has the"
+        " hash of every table's rows.",
+    )
     actions = actions_of(backups)
-    create = actions.add_parser("create", help="dump the tables, encrypted")
-    create.add_argument("--out", required=True, help="an existing directory")
-    create.add_argument("--name", required=True, help="of the backup")
+    create = actions.add_parser(
+        "create",
+        help="dump the tables, encrypted",
+        description="Dumps the service's tables as they are in one snapshot.",
+        epilog="exit codes: 0 backed up, 1 error, 6 another run is writing there",
+    )
+    create.add_argument("--out", required=True, help="an existing directory, for two files")
+    create.add_argument("--name", required=True, help="of the backup, without an ending")
     create.add_argument("--recipient", action="append", required=True, help="age recipient")
     takes_plan(create, _create)
-    check = actions.add_parser("check", help="restore it into a scratch database and compare")
-    check.add_argument("backup")
-    check.add_argument("--manifest", required=True)
+    check = actions.add_parser(
+        "check",
+        help="restore it into a scratch database and compare",
+        description="Restores a backup into a database of its own, compares every table's rows"
+        " with the manifest, and drops that database. Any server will do, with a role that may"
+        " create databases.",
+        epilog="exit codes: 0 restored and equal, 1 not",
+    )
+    check.add_argument("backup", help="the file NAME.dump.zst.age")
+    check.add_argument("--manifest", required=True, help="the file NAME.backup.json")
     check.add_argument("--identity", required=True, help="file with an age identity")
     takes_plan(check, _check)
     for parser in (create, check):
@@ -34,7 +52,7 @@ def add(commands: Any) -> None:
 def _create(arguments: argparse.Namespace) -> int:
     from sessionstore import backup, database
 
-    settings = read_plan()["database"]
+    settings = read_plan(arguments)["database"]
     with database.connect(settings) as conn:
         report = backup.take(
             conn,
@@ -55,7 +73,7 @@ def _check(arguments: argparse.Namespace) -> int:
         arguments.backup,
         arguments.manifest,
         arguments.identity,
-        read_plan()["database"],
+        read_plan(arguments)["database"],
         programs=arguments.programs,
     )
     emit("result", outcome="restored and equal", **asdict(report))

@@ -6,8 +6,17 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from sessionstore.commands.shared import CHANGES, OK, emit, read_plan, takes_plan
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, emit
 from sessionstore.scan import scan_directory
+
+_ACCOUNT = """\
+Holds every file of a directory against the database as it is now, and says whether the directory
+may be removed once a verified archive holds it. Changes nothing. One line for each file that is
+not simply equal; the last line has the decision and every reason."""
+_PROVE = """\
+Compares every file of an import with its row and with what the import recorded. Changes nothing.
+It holds for the moment in which the service is stopped: afterwards keys move on."""
 
 
 def add(commands: Any) -> None:
@@ -16,17 +25,28 @@ def add(commands: Any) -> None:
     Args:
         commands: the parser's commands.
     """
-    for name, run, text in (
-        ("account", _account, "account for every file against the database"),
-        ("prove", _prove, "prove that an import is equal to its files, now"),
-    ):
-        takes_plan(commands.add_parser(name, help=text), run)
+    account = commands.add_parser(
+        "account",
+        help="account for every file against the database",
+        description=_ACCOUNT,
+        epilog="exit codes: 0 removable, 2 blocked",
+    )
+    takes_plan(
+        account, _account, needed=("directory", "kind"), optional=("companies", "acknowledge")
+    )
+    prove = commands.add_parser(
+        "prove",
+        help="prove that an import is equal to its files, now",
+        description=_PROVE,
+        epilog="exit codes: 0 proven, 2 not proven",
+    )
+    takes_plan(prove, _prove, needed=("directory", "import_id"))
 
 
-def _account(_: argparse.Namespace) -> int:
+def _account(arguments: argparse.Namespace) -> int:
     from sessionstore import accounting, database
 
-    plan = read_plan("directory", "kind")
+    plan = read_plan(arguments)
     with database.connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
         answer = accounting.account(
             conn,
@@ -43,10 +63,10 @@ def _account(_: argparse.Namespace) -> int:
     return OK if decision.removable else CHANGES
 
 
-def _prove(_: argparse.Namespace) -> int:
+def _prove(arguments: argparse.Namespace) -> int:
     from sessionstore import database, importing
 
-    plan = read_plan("directory", "import_id")
+    plan = read_plan(arguments)
     with database.connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
         proof = importing.prove(conn, plan["import_id"], scan)
     emit("result", outcome="proven" if proof.ok else "not proven", **asdict(proof))

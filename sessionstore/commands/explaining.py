@@ -11,8 +11,9 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan
-from sessionstore.decisions import KINDS, LIVE
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, emit
+from sessionstore.decisions import LIVE
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.explaining import FoundFile, of_directory, of_file
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
 _ABOUT = """\
 Says of one file or directory what was found, what is decided, why, and what would change it.
-Changes nothing. On standard input as JSON: {"database": {...}, "kind": "live"|"backup"|"test",
-"companies": [...], "acknowledge": {...}}; all but the database may be left out."""
+Changes nothing."""
 _MOST_NAMED = 10
 
 
@@ -38,18 +38,19 @@ def add(commands: Any) -> None:
         commands: the parser's commands.
     """
     parser = commands.add_parser(
-        "explain", help="what becomes of one file or directory, and why", description=_ABOUT
+        "explain",
+        help="what becomes of one file or directory, and why",
+        description=_ABOUT,
+        epilog="exit codes: 0 it may go once archived, 2 it blocks, 3 nothing that can be judged",
     )
     parser.add_argument("path", help="the file or directory; not a symlink")
-    parser.set_defaults(run=_explain)
+    takes_plan(parser, _explain, optional=("kind", "companies", "acknowledge"), by_option=False)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
     from sessionstore import accounting, database
 
-    plan = read_plan()
-    if plan.get("kind", LIVE) not in KINDS:
-        raise UsageError(f"kind must be one of {', '.join(KINDS)}")
+    plan = read_plan(arguments)
     path = os.path.abspath(arguments.path)
     if not os.path.lexists(path):
         raise DirectoryProblem("there is no such file or directory", path)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit
 from sessionstore.errors import DirectoryProblem, Refused, printable
 from sessionstore.misfiled import CompanyRows, find
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _ABOUT = """\
 Finds rows that an importer filed under names that the service never asks for, and shows what each
-should be. The database's settings come as JSON on standard input: {"database": {...}}.
+should be.
 With --plan it writes the correction as SQL for you to review and run; it runs nothing itself."""
 
 
@@ -30,7 +31,10 @@ def add(commands: Any) -> None:
         commands: the parser's commands.
     """
     parser = commands.add_parser(
-        "misfiled", help="find rows that an importer filed under wrong names", description=_ABOUT
+        "misfiled",
+        help="find rows that an importer filed under wrong names",
+        description=_ABOUT,
+        epilog="exit codes: 0 none, or all corrections written; 2 some; 3 none may be corrected",
     )
     parser.add_argument("--company", action="append", help="only this one; may be repeated")
     parser.add_argument("--plan", metavar="FILE", help="write the correction there, as SQL")
@@ -41,7 +45,7 @@ def add(commands: Any) -> None:
             type=_time,
             help=f"when the importer {name}, ISO 8601 with a time zone; see the refusal",
         )
-    parser.set_defaults(run=_misfiled)
+    takes_plan(parser, _misfiled, by_option=False)
 
 
 def _time(text: str) -> float:
@@ -62,7 +66,7 @@ def _misfiled(arguments: argparse.Namespace) -> int:
 
     if arguments.plan == "-":
         raise UsageError("--plan names the file that the correction is written to")
-    plan = read_plan()
+    plan = read_plan(arguments)
     with (
         database.connect(plan["database"]) as conn,
         database.transaction(conn, "looking for misfiled rows", isolation="REPEATABLE READ"),

@@ -7,13 +7,26 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, read_plan, takes_plan
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit
 
 if TYPE_CHECKING:
     from sessionstore.database import Connection
     from sessionstore.migrations import Runner
 
-_ACTIONS = ("plan", "deploy", "verify", "revert", "adopt", "status")
+_CHANGING = ("deploy", "adopt", "revert")
+_ACTIONS = ("plan", "verify", "status", *_CHANGING)
+_ABOUT = """\
+Brings the schema up to its migrations, or tells what is missing. Each is three scripts of one
+name, deploy/NAME.sql, verify/NAME.sql and revert/NAME.sql; deploy, verify and record are one
+transaction.
+
+  status   what the database has, and what it lacks
+  plan     what deploy would do, and why: what verify says of what is there
+  deploy   applies what is missing; adopts what is there and passes verify
+  adopt    records what is there and passes verify; runs nothing
+  verify   runs every verify script again
+  revert   undoes the newest down to --to NAME, which stays; --to nothing undoes all"""
 
 
 def add(commands: Any) -> None:
@@ -22,26 +35,34 @@ def add(commands: Any) -> None:
     Args:
         commands: the parser's commands.
     """
-    migrate = commands.add_parser("migrate", help="the schema's migrations")
-    migrate.add_argument("action", choices=_ACTIONS)
+    migrate = commands.add_parser(
+        "migrate",
+        help="the schema's migrations",
+        description=_ABOUT,
+        epilog="exit codes: 0 done, 1 error, 2 something is missing, 6 another run is at work",
+    )
+    migrate.add_argument("action", choices=_ACTIONS, help="see above")
     migrate.add_argument("--to", help="revert: the last migration to keep, or nothing")
     migrate.add_argument("--dry-run", action="store_true", help="do it, then roll it back")
-    takes_plan(migrate, _migrate)
+    fields = ("directory", "migrations", "limits", "grant_rows_to", "backup")
+    takes_plan(migrate, _migrate, optional=fields)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
     from sessionstore import database, migration_plan, migration_rights, migrations
 
-    if arguments.action == "revert" and not arguments.to:
-        raise UsageError("revert needs --to MIGRATION, the last one to keep")
-    plan = read_plan()
+    if (arguments.action == "revert") != bool(arguments.to):
+        raise UsageError("revert needs --to MIGRATION, the last one to keep; nothing else takes it")
+    if arguments.dry_run and arguments.action not in _CHANGING:
+        raise UsageError(f"{arguments.action} changes nothing; --dry-run is for the others")
+    plan = read_plan(arguments)
     if "migrations" not in plan and "directory" not in plan:
         raise UsageError("the plan lacks migrations, or the directory that holds them")
     inline = plan.get("migrations")
     source = plan["directory"] if inline is None else migration_plan.from_plan(inline)
     with database.connect(plan["database"]) as conn:
         runner = migrations.Runner(conn, source, **plan.get("limits", {}))
-        if arguments.action in ("deploy", "adopt", "revert") and not arguments.dry_run:
+        if arguments.action in _CHANGING and not arguments.dry_run:
             _back_up(conn, plan, runner, arguments)
         if arguments.action == "revert":
             steps = runner.revert(to=arguments.to, dry_run=arguments.dry_run)
@@ -49,12 +70,14 @@ def _migrate(arguments: argparse.Namespace) -> int:
             steps = runner.deploy(dry_run=arguments.dry_run)
             if plan.get("grant_rows_to") and not arguments.dry_run:
                 migration_rights.grant_rows(conn, str(plan["grant_rows_to"]))
+        elif arguments.action == "adopt":
+            steps = runner.adopt(dry_run=arguments.dry_run)
         else:
             steps = getattr(runner, arguments.action)()
     for step in steps:
         emit("migration", **asdict(step))
     waiting = [step for step in steps if step.action in ("deploy", "adopt")]
-    changes = arguments.action in ("plan", "status") and bool(waiting)
+    changes = arguments.action not in _CHANGING and bool(waiting)
     sentences = [f"{step.action} {step.name}" for step in waiting]
     outcome = _outcome(arguments, bool(steps), changes)
     emit("result", outcome=outcome, steps=len(steps), changes=sentences)
@@ -81,10 +104,10 @@ def _back_up(
 
 
 def _outcome(arguments: argparse.Namespace, any_steps: bool, changes: bool) -> str:
+    if changes:
+        return "changes needed"
     if arguments.action == "verify":
         return "verified"
-    if arguments.action in ("plan", "status"):
-        return "changes needed" if changes else "nothing to do"
     if not any_steps:
         return "nothing to do"
     return "rolled back" if arguments.dry_run else "done"

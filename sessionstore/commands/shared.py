@@ -1,10 +1,12 @@
-"""What every command uses: its parser, its plan on standard input, its JSON lines."""
+"""What every command uses: its parser, its JSON lines, its words for people."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -18,7 +20,12 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a mistake as a UsageError instead of ending the process."""
+    """Reports a mistake as a UsageError instead of ending the process; its help keeps lists."""
+
+    def __init__(self, **given: Any) -> None:
+        for part in ("description", "epilog"):
+            given[part] = folded(given.get(part) or "")
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **given)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
@@ -30,6 +37,32 @@ class Parser(argparse.ArgumentParser):
             UsageError: always.
         """
         raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+
+
+def folded(text: str) -> str:
+    """Fold a text for people to 80 columns.
+
+    Args:
+        text: paragraphs; a line that begins with two blanks is one of a list, and what follows
+            its first word is kept in a column.
+
+    Returns:
+        The same, folded.
+    """
+    parts = []
+    for paragraph in text.split("\n\n"):
+        prose = not any(line.startswith("  ") for line in paragraph.splitlines())
+        lines = [" ".join(paragraph.split())] if prose else paragraph.splitlines()
+        parts.append("\n".join(map(_folded_line, lines)))
+    return "\n\n".join(parts)
+
+
+def _folded_line(line: str) -> str:
+    column = re.match(r"  \S+ {2,}", line)
+    indent = " " * (len(column[0]) if column else 0)
+    return textwrap.fill(
+        line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def emit(event: str, **fields: object) -> None:
@@ -55,38 +88,11 @@ def actions_of(parser: argparse.ArgumentParser) -> Any:
     return parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
 
 
-def takes_plan(parser: argparse.ArgumentParser, run: Run) -> None:
-    """Let a command read its plan, which holds a password, from standard input.
+def tell(text: str) -> None:
+    """Tell people something, on standard error and within 80 columns.
 
     Args:
-        parser: the command's.
-        run: what carries it out.
+        text: its own line breaks stay; a path or a command is never broken.
     """
-    parser.add_argument(
-        "--plan", required=True, choices=["-"], help="JSON on standard input: database and more"
-    )
-    parser.set_defaults(run=run)
-
-
-def read_plan(*needed: str) -> dict[str, Any]:
-    """Read the plan on standard input.
-
-    Args:
-        *needed: what it must hold besides "database".
-
-    Returns:
-        The plan.
-
-    Raises:
-        UsageError: it is no plan, or lacks something.
-    """
-    try:
-        plan = json.load(sys.stdin)
-    except ValueError:
-        raise UsageError("standard input is not a JSON document") from None
-    if not isinstance(plan, dict) or not isinstance(plan.get("database"), dict):
-        raise UsageError('the plan must be an object with "database"')
-    missing = [name for name in needed if name not in plan]
-    if missing:
-        raise UsageError(f"the plan lacks {', '.join(missing)}")
-    return plan
+    for line in text.splitlines():
+        print(_folded_line(line), file=sys.stderr)

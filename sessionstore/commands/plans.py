@@ -1,0 +1,205 @@
+"""The plan that a command reads on standard input: what may stand in it, and what it means.
+
+A plan may hold more than the command asks for, so that one file serves several of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sessionstore.commands.shared import Run, UsageError, folded
+from sessionstore.connection_settings import SETTINGS
+from sessionstore.decisions import KINDS
+
+LIMITS = ("lock_wait", "lock_timeout", "statement_timeout")
+SCRIPTS = ("name", "deploy", "verify", "revert")
+_SHOWN = ("host", "port", "dbname", "user", "password")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One name in a plan.
+
+    Attributes:
+        form: what it must be, in words.
+        meaning: what it is for.
+        fits: tells whether a value has that form.
+    """
+
+    form: str
+    meaning: str
+    fits: Callable[[object], bool]
+
+
+def _text(value: object) -> bool:
+    """What can be a path, a name or a setting: no NUL, no half of a surrogate pair."""
+    return isinstance(value, str) and all(
+        char != "\0" and not "\ud800" <= char <= "\udfff" for char in value
+    )
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _database(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        name in SETTINGS and (one is None or _text(one) or _whole(one))
+        for name, one in value.items()
+    )
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _acknowledge(value: object) -> bool:
+    forms: Mapping[str, Callable[[object], bool]] = {
+        "reason": _text,
+        "companies": _texts,
+        "identities": lambda one: isinstance(one, bool),
+    }
+    return value is None or _object(value, forms)
+
+
+def _object(value: object, forms: Mapping[str, Callable[[object], bool]]) -> bool:
+    return isinstance(value, dict) and all(
+        name in forms and forms[name](one) for name, one in value.items()
+    )
+
+
+def _seconds(value: object) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and 0 <= value <= 86_400  # type: ignore[arg-type,operator]
+
+
+def _limits(value: object) -> bool:
+    # 0 would mean no limit at all to the server, but no waiting for the lock.
+    known = _object(value, dict.fromkeys(LIMITS, _seconds))
+    return known and all(one >= 0.001 or name == "lock_wait" for name, one in value.items())  # type: ignore[attr-defined]
+
+
+def _migrations(value: object) -> bool:
+    forms = dict.fromkeys(SCRIPTS, lambda one: isinstance(one, str))
+    return isinstance(value, list) and all(_object(one, forms) and "name" in one for one in value)
+
+
+def _backup(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    if value.get("method") == "provider":
+        return _text(value.get("reason")) and bool(value["reason"].strip())
+    made = value.get("method") == "pg_dump" and _text(value.get("directory"))
+    return made and _texts(value.get("recipients"))
+
+
+_TEXT = "a text"
+_TEXTS = "a list of texts"
+FIELDS: Mapping[str, Field] = {
+    "database": Field(
+        f"an object of {', '.join(SETTINGS)}", "how to reach it, as libpq means it", _database
+    ),
+    "directory": Field(_TEXT, "path of the directory", _text),
+    "kind": Field(f"one of {', '.join(KINDS)}", "live, backup or test", lambda one: one in KINDS),
+    "companies": Field(_TEXTS, "bare ids of the host's companies", _texts),
+    "acknowledge": Field(
+        "an object of reason (a text), companies (a list of texts), identities (true or false)",
+        'what is accepted: {"reason": …, "companies": […], "identities": true}',
+        _acknowledge,
+    ),
+    "import_id": Field(_TEXT, "of the import, from whatsapp_imports", _text),
+    "in_use": Field(_TEXTS, "paths of archives that stay", _texts),
+    "migrations": Field(
+        f"a list of objects of {', '.join(SCRIPTS)}, texts each",
+        f"instead of directory: a list of {{{', '.join(SCRIPTS)}}}, SQL each",
+        _migrations,
+    ),
+    "limits": Field(
+        f"an object of {', '.join(LIMITS)}: seconds, up to 86400",
+        f"seconds: {', '.join(LIMITS)}",
+        _limits,
+    ),
+    "grant_rows_to": Field(_TEXT, "the service's role, which gets rights on rows", _text),
+    "backup": Field(
+        'an object: {"method": "pg_dump", "directory": text, "recipients": [texts]}, or'
+        ' {"method": "provider", "reason": text}',
+        '{"method": "pg_dump", "directory": …, "recipients": […]} or'
+        ' {"method": "provider", "reason": …}',
+        _backup,
+    ),
+}
+
+
+def takes_plan(
+    parser: argparse.ArgumentParser,
+    run: Run,
+    *,
+    needed: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+    by_option: bool = True,
+) -> None:
+    """Let a command read its plan, which holds a password, from standard input.
+
+    Args:
+        parser: the command's; ``--help`` shows what the plan holds.
+        run: what carries it out; it calls :func:`read_plan`.
+        needed: names in :data:`FIELDS` that the plan must hold besides "database".
+        optional: names that it may hold.
+        by_option: whether ``--plan -`` is to be said.
+    """
+    if by_option:
+        parser.add_argument(
+            "--plan", required=True, choices=["-"], help="JSON on standard input, see below"
+        )
+    parser.epilog = f"{folded(_explained(needed, optional))}\n\n{parser.epilog}"
+    parser.set_defaults(run=run, plan_needs=needed, plan_may_hold=optional)
+
+
+def _explained(needed: tuple[str, ...], optional: tuple[str, ...]) -> str:
+    shown = ", ".join(f'"{name}": …' for name in _SHOWN)
+    lines = ["on standard input, as JSON:", f'  {{"database": {{{shown}}}']
+    lines += [f"  {name:<14}  {FIELDS[name].meaning}" for name in needed]
+    lines += [f"  {name:<14}  may be left out; {FIELDS[name].meaning}" for name in optional]
+    lines[1] += ", …}" if needed or optional else "}"
+    return "\n".join(lines)
+
+
+def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the plan on standard input.
+
+    Args:
+        arguments: of a command that :func:`takes_plan`.
+
+    Returns:
+        The plan; what the command asks of it has the form that it must have.
+
+    Raises:
+        UsageError: it is no plan, or lacks something; no value of it is shown.
+    """
+    try:
+        plan = json.load(sys.stdin)
+    except (ValueError, RecursionError):
+        remedy = "give a plan by < FILE; --help shows what is in it"
+        raise UsageError(f"standard input is not a JSON document: {remedy}") from None
+    if not isinstance(plan, dict):
+        raise UsageError('the plan must be an object with "database"')
+    needed = ("database", *arguments.plan_needs)
+    missing = [name for name in needed if name not in plan]
+    if missing:
+        raise UsageError(f"the plan lacks {', '.join(missing)}; --help shows what is in it")
+    asked = (*needed, *arguments.plan_may_hold)
+    for name in asked:
+        if name in plan and not FIELDS[name].fits(plan[name]):
+            raise UsageError(f'"{name}" in the plan must be {FIELDS[name].form}')
+    for name in plan:
+        meant = difflib.get_close_matches(name, [one for one in asked if one not in plan], 1, 0.8)
+        if name not in FIELDS and meant:
+            raise UsageError(f'the plan has "{name}": did you mean "{meant[0]}"?')
+    return plan

@@ -1,0 +1,6 @@
+"""How the settings of a connection are called; known without libpq too."""
+
+from __future__ import annotations
+
+#: libpq's names; none else may stand in a plan.
+SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
