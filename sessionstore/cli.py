@@ -53,14 +53,17 @@ def main(argv: Sequence[str]) -> int:
             raise
         message = "libpq is missing here, so the database can't be asked. apt-get install libpq5"
         return _failed(message, type(error).__name__)
-    except UsageError as error:
-        return _failed(str(error), type(error).__name__)
     except BrokenPipeError:
-        pass
-    except OSError as error:
-        place = f" ({printable(str(error.filename))})" if error.filename is not None else ""
-        return _failed(f"{error.strerror or error}{place}", type(error).__name__)
-    return ERROR
+        return ERROR
+    except (UsageError, OSError) as error:
+        return _failed(_sentence(error), type(error).__name__)
+
+
+def _sentence(error: UsageError | OSError) -> str:
+    if isinstance(error, UsageError):
+        return str(error)
+    place = f" ({printable(str(error.filename))})" if error.filename is not None else ""
+    return f"{error.strerror or error}{place}"
 
 
 def _explained(error: StoreError) -> int:

@@ -16,9 +16,9 @@ def test_a_migration_that_lost_a_script_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest one without its deploy script would be passed over as if it were not there."""
-    assert len(from_plan(tasks.migrations())) == 5
+    newest = from_plan(tasks.migrations())[-1].name
     shutil.copytree(tasks.MIGRATIONS, tmp_path / "migrations")
     monkeypatch.setattr(tasks, "MIGRATIONS", tmp_path / "migrations")
-    (tmp_path / "migrations" / "deploy" / "0005_whatsapp_stats.sql").unlink()
-    with pytest.raises(MigrationProblem, match="0005_whatsapp_stats lacks its deploy script"):
+    (tmp_path / "migrations" / "deploy" / f"{newest}.sql").unlink()
+    with pytest.raises(MigrationProblem, match=f"{newest} lacks its deploy script"):
         from_plan(tasks.migrations())
