@@ -7,11 +7,14 @@ credentials are then another pairing's, and what was imported is in the database
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from sessionstore.database import Connection, explained
 from sessionstore.grammar import CREDENTIALS
 from sessionstore.lineage import credentials_of
 from sessionstore.values import ValueProblem, parse
+
+if TYPE_CHECKING:
+    from sessionstore.database import Connection
 
 #: A bare company id and the SHA-256 of a creds.json.
 Pairing = tuple[str, str]
@@ -37,6 +40,9 @@ def imported(conn: Connection) -> dict[Pairing, str | None]:
     Raises:
         DatabaseProblem: the import records can't be read.
     """
+    # The driver comes with it, and listing archives does without.
+    from sessionstore.database import explained
+
     with explained("reading the import records"):
         rows = conn.execute(_IMPORTED, [CREDENTIALS]).fetchall()
     return {

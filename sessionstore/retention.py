@@ -14,10 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sessionstore.backup_shelf import ShelvedBackup
 from sessionstore.pairings import Pairing, held
 from sessionstore.shelf import GONE, WHOLE, Shelved
+
+if TYPE_CHECKING:
+    # Imported for real it would bring the database's driver, which archives do without.
+    from sessionstore.backup_shelf import ShelvedBackup
 
 DAY = 86_400.0
 

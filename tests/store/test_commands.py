@@ -220,3 +220,27 @@ def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None
     (directory / "pre-key-7.json").unlink()
     code, (event,), _ = run("explain", str(root), plan=plan)
     assert (code, event["outcome"]) == (0, "removable")
+
+
+WITHOUT_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+from sessionstore.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_without_the_database_s_driver(root: Path, tmp_path: Path) -> None:
+    """Whoever holds the identity checks archives where there is no libpq; the rest says what is missing."""
+
+    def alone(*arguments: str, plan: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_DRIVER, *arguments]
+        return subprocess.run(
+            command, input=plan, capture_output=True, text=True, check=False, cwd=PROJECT
+        )
+
+    assert alone("scan", str(root)).returncode == 0
+    assert alone("archive", "list", str(tmp_path)).returncode == 0
+    asked = alone("stats", "--plan", "-", plan='{"database": {}}')
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("error: libpq is missing here") and "apt-get" in asked.stderr
