@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import OK, emit
+from sessionstore.errors import printable
 
 if TYPE_CHECKING:
     from sessionstore.expiry import Deleter
@@ -45,7 +46,7 @@ def _stats(arguments: argparse.Namespace) -> int:
         deleters = expiry.deleters(conn)
         recorded = stats.record(conn, companies) if arguments.record else False
     if arguments.table:
-        print("\n".join(line.rstrip() for line in _table(companies, deleters)))
+        print("\n".join(printable(line.rstrip()) for line in _table(companies, deleters)))
     else:
         _events(companies, deleters, recorded)
     unusual = any(one.growth.verdict == growth.UNUSUAL for one in companies)

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from sessionstore.errors import printable
+
 OK, ERROR, CHANGES = 0, 1, 2
 
 Run = Callable[[argparse.Namespace], int]
@@ -36,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+        raise UsageError(f"{printable(message)}\n{self.format_usage().rstrip()}")
 
 
 def folded(text: str) -> str:
