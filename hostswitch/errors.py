@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from sessionstore.errors import printable
+
 OK = 0
 ERROR = 1
 CHANGES = 2
@@ -30,7 +32,7 @@ class Refusal:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.what} ({self.where}). {self.remedy}"
+        return printable(f"{self.what} ({self.where}). {self.remedy}")
 
     def as_json(self) -> dict[str, str]:
         """The refusal as plain data for a result line."""

@@ -12,6 +12,8 @@ import select
 import signal
 from typing import Any
 
+from sessionstore.errors import printable
+
 _PIECE = 4096  # PIPE_BUF: what poll() promises to fit without blocking
 _PATIENCE_MS = 2000
 
@@ -35,8 +37,8 @@ def emit(event: str, **fields: Any) -> None:
 
 
 def progress(text: str) -> None:
-    """Tell a person what is being done, on stderr."""
-    _write(2, text + "\n")
+    """Tell a person what is being done, on stderr; names of files in it can't move the cursor."""
+    _write(2, "\n".join(printable(line) for line in text.split("\n")) + "\n")
 
 
 def _write(descriptor: int, text: str) -> None:

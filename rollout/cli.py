@@ -31,7 +31,7 @@ from rollout.cli_options import (
     OnlyHost,
     Reason,
 )
-from rollout.console import WIDTH, progress, stdout_console
+from rollout.console import WIDTH, harmless, progress, stdout_console
 from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host, environment_names, load
 from rollout.junit import write_junit
@@ -236,7 +236,7 @@ def show_error(error: OperatorError, *, as_json: bool) -> None:
     """An error on standard error, 80 columns wide; with ``--json`` as an object on standard output."""
     if as_json:
         print_json(error_answer(error))
-    for line in str(error).splitlines():
+    for line in harmless(str(error)).splitlines():
         indent = len(line) - len(line.lstrip()) + 3
         wrapped = textwrap.fill(
             line,

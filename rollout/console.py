@@ -6,19 +6,39 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sessionstore.errors import printable
+
 WIDTH = 80
+
+
+def harmless(text: str) -> str:
+    """A text with what would move the cursor or hide something as escapes; its lines stay lines.
+
+    Hosts name files, and show the ends of logs, that anybody may have written.
+    """
+    return "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
+
+
+class HarmlessConsole(Console):
+    """A console that shows no control character of what it is given."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's own; texts are made harmless first."""
+        shown = [harmless(one) if isinstance(one, str) else one for one in objects]
+        super().print(*shown, **options)
 
 
 def stdout_console() -> Console:
     """The console for results: the terminal's width, 80 columns at most."""
     console = Console(highlight=False, soft_wrap=False)
-    return Console(highlight=False, width=min(console.width, WIDTH))
+    return HarmlessConsole(highlight=False, width=min(console.width, WIDTH))
 
 
 class HostProgress:
@@ -96,7 +116,7 @@ class Progress:
 
     def _line(self, text: str) -> Text:
         seconds = time.monotonic() - self._started
-        return Text(f"{seconds:6.1f} s  {text}", no_wrap=True, overflow="ellipsis")
+        return Text(f"{seconds:6.1f} s  {harmless(text)}", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
@@ -130,5 +150,5 @@ def table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str] = (
     for heading in columns:
         shown.add_column(heading, overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(harmless(cell)) for cell in row))
     return shown
