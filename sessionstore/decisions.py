@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sessionstore.dispositions import ARCHIVED, EQUAL, OUTCOMES, UNEXPLAINED, Disposition
-from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD, SAME, Verdict
+from sessionstore.lineage import ANOTHER, DESCENDS, FILE_AHEAD, SAME, Verdict
 
 LIVE, BACKUP, TEST = "live", "backup", "test"
 KINDS = (LIVE, BACKUP, TEST)
+_NO_CREDENTIALS = "without usable credentials nobody can tell whose keys these are"
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,9 @@ def _objections(kind: str, company: CompanyFacts, accepted: _Acknowledged) -> li
         return [f"{where}: it is ahead of the database: {verdict.reason}"]
     what = ""
     if not company.known:
-        what = f"{where}: the database does not know company {company.company_id or '?'}"
+        what = _unknown(company)
     elif verdict is None:
-        what = f"{where}: without usable credentials nobody can tell whose keys these are"
+        what = f"{where}: {_NO_CREDENTIALS}"
     elif verdict.relation == ANOTHER:
         what = f"{where}: {verdict.reason}"
     if not what or accepted.accepts(what, company_id=company.company_id):
@@ -155,9 +156,15 @@ def _objections(kind: str, company: CompanyFacts, accepted: _Acknowledged) -> li
     return [f"{what}; acknowledge it with a reason, or keep the directory"]
 
 
+def _unknown(company: CompanyFacts) -> str:
+    return f"{company.directory}: the database does not know company {company.company_id or '?'}"
+
+
 def _live_objections(company: CompanyFacts, where: str) -> list[str]:
-    if not company.known or company.verdict is None or company.verdict.relation == ABSENT:
-        return [f"{where}: the database does not know company {company.company_id or '?'}"]
+    if not company.known:
+        return [_unknown(company)]
+    if company.verdict is None:
+        return [f"{where}: {_NO_CREDENTIALS}"]
     if company.verdict.relation not in (SAME, DESCENDS):
         return [f"{where}: {company.verdict.reason}"]
     return []

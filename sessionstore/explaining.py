@@ -75,14 +75,18 @@ def of_file(found: FoundFile) -> str:
     Returns:
         Words that follow "what would change it".
     """
-    return _SETTLED.get(found.outcome) or _OF_LINEAGE.get(found.relation or "") or _of_key(found)
+    if found.outcome in _SETTLED:
+        return _SETTLED[found.outcome]
+    if found.kind in (UNKNOWN, ARTEFACT):
+        return "finding out what wrote it, and moving it out of the directory"
+    of_lineage = _OF_LINEAGE.get(found.relation or "")
+    if found.problem is not None:
+        mending = f"mending what the scan says of it ({found.problem}), from a copy of the same day"
+        return f"{mending}; then {of_lineage}" if of_lineage else mending
+    return of_lineage or _of_key(found)
 
 
 def _of_key(found: FoundFile) -> str:
-    if found.kind in (UNKNOWN, ARTEFACT):
-        return "finding out what wrote it, and moving it out of the directory"
-    if found.problem is not None:
-        return f"mending what the scan says of it ({found.problem}), from a copy of the same day"
     if found.relation is None:
         return "a creds.json that can be read beside it: without one nobody can tell whose it is"
     if found.kind == CREDS or found.key is None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,9 @@ from sessionstore.decisions import LIVE
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.explaining import FoundFile, of_directory, of_file
-from sessionstore.files import CREDS, FileEntry
+from sessionstore.files import ARTEFACT, CREDS, UNKNOWN, FileEntry
 from sessionstore.scan import scan_directory
+from sessionstore.shelf import SEALED
 from sessionstore.tree import DirectoryScan
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _ABOUT = """\
 Says of one file or directory what was found, what is decided, why, and what would change it.
 Changes nothing."""
 _MOST_NAMED = 10
+_KINDS = {CREDS: "the credentials", ARTEFACT: "an artefact", UNKNOWN: "an unknown file"}
 
 
 def add(commands: Any) -> None:
@@ -51,9 +53,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     from sessionstore import accounting, database
 
     plan = read_plan(arguments)
-    path = os.path.abspath(arguments.path)
-    if not os.path.lexists(path):
-        raise DirectoryProblem("there is no such file or directory", path)
+    path = _place(arguments.path)
     whole = os.path.isdir(path) and not os.path.islink(path)
     directory, name = (path, None) if whole else os.path.split(path)
     with database.connect(plan["database"]) as conn, scan_directory(directory) as scan:
@@ -67,6 +67,25 @@ def _explain(arguments: argparse.Namespace) -> int:
         if name is None:
             return _directory(path, answer)
         return _file(conn, path, scan, answer, name)
+
+
+def _place(given: str) -> str:
+    """The whole path of something that is there, and in no archive."""
+    path = os.path.abspath(given)
+    sealed = next((one for one in _upwards(path) if one.endswith(SEALED)), None)
+    if sealed is not None and os.path.isfile(sealed):
+        remedy = f"Get it out first: archive extract {sealed} --to A_NEW_DIRECTORY"
+        raise DirectoryProblem("what an archive holds is encrypted", sealed, remedy)
+    if not given or not os.path.lexists(path):
+        remedy = "A directory that was set aside or archived is elsewhere: archive list DIR"
+        raise DirectoryProblem("there is no such file or directory", path, remedy)
+    return path
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while path != "/":
+        yield path
+        path = os.path.dirname(path)
 
 
 def _directory(path: str, answer: Accounting) -> int:
@@ -87,22 +106,28 @@ def _directory(path: str, answer: Accounting) -> int:
     emit("result", path=path, outcome=outcome, **fields)
     counts = ", ".join(f"{count:,} {name}" for name, count in decision.counts.items())
     lineages = [
-        f"company {one['company'] or '?'}: {one['files']:,} files; {one['evidence'] or 'no creds'}"
+        f"company {one['company'] or '?'}: files: {one['files']:,};"
+        f" {one['evidence'] or 'no creds.json that can be used'}"
         for one in companies
     ]
-    why = list(decision.reasons[:_MOST_NAMED])
-    if len(decision.reasons) > _MOST_NAMED:
-        why.append(f"… and {len(decision.reasons) - _MOST_NAMED:,} more reasons")
     _tell(
         path,
         {
-            "found": [f"a {decision.kind} directory: {counts or 'empty'}", *lineages],
+            "found": [
+                f"a {decision.kind} directory: {counts or 'empty'}",
+                *_first(lineages, "companies"),
+            ],
             "decided": [outcome],
-            "why": why or ["every file is accounted for"],
+            "why": _first(decision.reasons, "reasons") or ["every file is accounted for"],
             "would change it": [change],
         },
     )
     return OK if decision.removable else CHANGES
+
+
+def _first(lines: Sequence[str], what: str) -> list[str]:
+    more = len(lines) - _MOST_NAMED
+    return [*lines[:_MOST_NAMED], *([f"… and {more:,} more {what}"] if more > 0 else [])]
 
 
 def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, name: str) -> int:
@@ -110,7 +135,8 @@ def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, 
     problem = next((one for one in _problems(scan) if one.where == name), None)
     if entry is None:
         detail = f"{problem.kind}: {problem.detail}" if problem else "not a regular file"
-        raise DirectoryProblem(f"not a file that can be judged ({detail})", path)
+        remedy = "Name a regular file, or the directory that it lies in."
+        raise DirectoryProblem(f"not a file that can be judged ({detail})", path, remedy)
     company = next((one for one in answer.companies if one.directory == "."), None)
     there = _in_database(conn, company.company_id if company else None, entry)
     own = next((one for one in answer.dispositions if one.file == name), None)
@@ -147,7 +173,7 @@ def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, 
 
 def _sentences(facts: Mapping[str, Any]) -> dict[str, list[str]]:
     """What was found and decided of a file, for people."""
-    what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else facts["kind"]
+    what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else _KINDS[facts["kind"]]
     found = f"{what} of company {facts['company'] or '?'}, {facts['bytes']:,} bytes, written"
     return {
         "found": [f"{found} {facts['modified']}", *filter(None, [facts["problem"]])],

@@ -216,6 +216,17 @@ def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None
     code, (event,), _ = run("explain", str(directory / "odd.txt"), plan=plan)
     assert code == 2 and "moving it out" in event["would_change"]
     assert run("explain", str(root / "nowhere"), plan=plan)[0] == 3
+    (directory / "x.tar.zst.age").write_text("x")
+    for path in ("x.tar.zst.age", "x.tar.zst.age/creds.json"):
+        code, _, said = run("explain", str(directory / path), plan=plan)
+        assert code == 3 and "archive extract" in said
+    (directory / "x.tar.zst.age").unlink()
+    for number in range(30):
+        write_company(root, f"8{number}", pre_keys=1)
+    code, (event,), said = run("explain", str(root), plan=plan)
+    assert len(event["companies"]) == 31 and "… and 21 more companies" in said
+    for number in range(30):
+        shutil.rmtree(root / f"company_8{number}")
     (directory / "odd.txt").unlink()
     (directory / "pre-key-7.json").unlink()
     code, (event,), _ = run("explain", str(root), plan=plan)

@@ -398,6 +398,17 @@ def test_directories(
     assert removable or decision.reasons
 
 
+def test_why_a_live_directory_is_blocked_is_the_true_reason() -> None:
+    """Told that the database lacks a company that it has, an operator would import it again."""
+    for company, words in (
+        (UNKNOWN, "does not know company 9"),
+        (NO_CREDS, "without usable credentials"),
+        (facts(verdict=Verdict(ABSENT, "the row can't be read")), "the row can't be read"),
+        (OTHER, "another pairing"),
+    ):
+        assert words in decide(LIVE, [company], [], [], None).reasons[0]
+
+
 def test_a_blocking_problem_blocks_every_kind() -> None:
     """What can't be archived can't be removed."""
     for kind in (LIVE, BACKUP, TEST):

@@ -24,6 +24,9 @@ from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD
         (FoundFile(KEY, Key("session", "1.0"), None, None, False, UNEXPLAINED), "creds.json"),
         (FoundFile(KEY, Key("session", "1.0"), "empty", DESCENDS, True, UNEXPLAINED), "(empty)"),
         (FoundFile(UNKNOWN, None, "unknown file", DESCENDS, False, UNEXPLAINED), "moving it out"),
+        (FoundFile(UNKNOWN, None, "unknown file", ABSENT, False, UNEXPLAINED), "moving it out"),
+        (FoundFile(KEY, Key("session", "1.0"), "empty", ABSENT, False, UNEXPLAINED), "(empty)"),
+        (FoundFile(CREDS, None, "not JSON", None, True, UNEXPLAINED), "(not JSON)"),
         (FoundFile(CREDS, None, None, DESCENDS, True, UNEXPLAINED), "saving its credentials"),
         (FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, True, EQUAL), "nothing needs to"),
     ],
@@ -31,6 +34,14 @@ from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD
 def test_the_words_fit_the_case(found: FoundFile, words: str) -> None:
     """An operator who is told the wrong remedy loses a key by following it."""
     assert words in of_file(found)
+
+
+def test_importing_is_never_the_remedy_for_a_file_that_blocks_an_import() -> None:
+    """It would be refused; for a torn one it comes after the mending."""
+    unknown = FoundFile(UNKNOWN, None, "unknown file", ABSENT, False, UNEXPLAINED)
+    torn = FoundFile(KEY, Key("session", "1.0"), "empty", ABSENT, False, UNEXPLAINED)
+    assert "importing" not in of_file(unknown)
+    assert of_file(torn).index("mending") < of_file(torn).index("importing")
 
 
 @pytest.mark.parametrize("there", [True, False])
