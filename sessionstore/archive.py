@@ -102,7 +102,8 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
     archive, manifest = (f"{out_dir}/{name}{end}" for end in (".tar.zst.age", ".manifest.jsonl"))
     try:
         with exclusive(out_dir) as out_fd:
-            made = _existing(out_fd, archive, manifest, tree)
+            _refuse_inside(tree, out_fd, out_dir)
+            made = _existing(out_fd, archive, manifest, tree, recipients)
             reused = made is not None
             if made is None:
                 made = _make(directory_fd, out_fd, name, tree, recipients)
@@ -122,7 +123,22 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
     )
 
 
-def _existing(out_fd: int, archive: str, manifest: str, tree: Tree) -> Manifest | None:
+def _refuse_inside(tree: Tree, out_fd: int, out_dir: str) -> None:
+    """An archive in the directory that it is of would be removed together with it."""
+    out = os.fstat(out_fd)
+    if any(
+        (node.status.st_dev, node.status.st_ino) == (out.st_dev, out.st_ino) for node in tree.nodes
+    ):
+        raise ArchiveProblem(
+            "the archive would lie in the directory that it is of",
+            out_dir,
+            "Name another directory: --out",
+        )
+
+
+def _existing(
+    out_fd: int, archive: str, manifest: str, tree: Tree, recipients: Sequence[str]
+) -> Manifest | None:
     """Use an archive that is there; clear away what an interrupted run left."""
     name = os.path.basename(archive)
     if name not in os.listdir(out_fd):
@@ -130,6 +146,14 @@ def _existing(out_fd: int, archive: str, manifest: str, tree: Tree) -> Manifest 
             forget(out_fd, left)
         return None
     found = verify_on_disk(archive, manifest)
+    unknown = sorted(set(recipients) - set(found.recipients))
+    if unknown:
+        # Kept, it would be an archive that the new recipient's identity can't open.
+        raise ArchiveProblem(
+            f"there is an archive of this name already, which is not encrypted to {unknown[0]}",
+            archive,
+            "Move it away, then run again.",
+        )
     if found.entries != _entries(tree):
         raise ArchiveProblem(
             "there is an archive of this name already, of other contents",

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from sessionstore import pg_programs
-from sessionstore.backup_manifest import BackupManifest, digest_of, text_of, verify_on_disk
+from sessionstore.backup_manifest import (
+    BackupManifest,
+    digest_of,
+    read_manifest,
+    text_of,
+    verify_on_disk,
+)
 from sessionstore.database import Connection, transaction
 from sessionstore.errors import ArchiveProblem, BackupProblem
 from sessionstore.pipeline import Encryption
@@ -125,6 +131,21 @@ def take(
     seconds = time.monotonic() - started
     size = made.backup_bytes
     return BackupReport(backup, manifest, len(made.tables), rows, size, there, seconds)
+
+
+def is_of_now(conn: Connection, manifest: str) -> bool:
+    """Tell whether a backup holds what the tables hold.
+
+    Args:
+        conn: an open connection, in no transaction.
+        manifest: path of the backup's manifest.
+
+    Returns:
+        False also where a table was added or dropped since.
+    """
+    with transaction(conn, "comparing with the backup", isolation="REPEATABLE READ"):
+        now = tuple(digest_of(conn, table) for table in _tables(conn))
+    return now == read_manifest(manifest).tables
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def connect(settings: Mapping[str, object]) -> Connection:
         return psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
     except psycopg.Error as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if given.get("password"):
+        # Shorter ones stand in every sentence; libpq shows none anyway.
+        if len(given.get("password", "")) > 3:
             reason = reason.replace(given["password"], "***")
         raise DatabaseUnreachable(
             f"cannot connect to the database: {reason}",
@@ -92,7 +93,15 @@ def explained(doing: str, where: str = "") -> Iterator[None]:
             "Nothing was committed by this step; run again when the database answers.",
         ) from None
     except psycopg.Error as error:
-        raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
+        remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), "")
+        raise DatabaseProblem(f"{doing}: {message_of(error)}", where, remedy) from None
+
+
+_REMEDIES: Mapping[type[psycopg.Error], str] = {
+    pg.UndefinedTable: "Is it the right database? If so, bring its schema up: migrate deploy",
+    pg.UndefinedColumn: "Bring the schema up to date: migrate deploy",
+    pg.InsufficientPrivilege: "Use the role that the tables belong to, or let it grant the right.",
+}
 
 
 def message_of(error: psycopg.Error) -> str:

@@ -152,6 +152,30 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
     return [one for one in found if one.misfiled or one.unknown]
 
 
+def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
+    """Tell which companies have no key in the database, so that nothing can be said of them.
+
+    Args:
+        conn: an open connection.
+        company_ids: bare ids, looked for in both spellings.
+
+    Returns:
+        Those of them that have none.
+
+    Raises:
+        DatabaseProblem: the table is missing or may not be read.
+    """
+    from sessionstore.database import explained
+
+    ask = "SELECT EXISTS (SELECT FROM whatsapp_keys WHERE company_id = ANY(%s))"
+    with explained("looking for a company", "whatsapp_keys"):
+        return [
+            one
+            for one in company_ids
+            if conn.execute(ask, [list(spellings(one))]).fetchone() != (True,)
+        ]
+
+
 def _company(company_id: str, suspects: Collection[Key]) -> CompanyRows:
     judged = [judge(row) for row in suspects]
     return CompanyRows(

@@ -154,13 +154,14 @@ def shown(seconds: float) -> str:
         seconds: since 1970.
 
     Returns:
-        ISO 8601 in UTC to the second, or "an unknown time".
+        ISO 8601 in UTC to the microsecond, as PostgreSQL counts, so that it can be given back
+        as ``--import-began`` or ``--import-ended``; or "an unknown time".
     """
     try:
         at = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, ValueError):
         return "an unknown time"
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _TIMES = """

@@ -8,6 +8,7 @@ from typing import Any
 
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import OK, actions_of, emit
+from sessionstore.errors import BackupProblem
 
 
 def add(commands: Any) -> None:
@@ -26,7 +27,8 @@ def add(commands: Any) -> None:
     create = actions.add_parser(
         "create",
         help="dump the tables, encrypted",
-        description="Dumps the service's tables as they are in one snapshot.",
+        description="Dumps the service's tables as they are in one snapshot. A backup of this name"
+        " is kept where the tables are still what it holds; else refused.",
         epilog="exit codes: 0 backed up, 1 error, 6 another run is writing there",
     )
     create.add_argument("--out", required=True, help="an existing directory, for two files")
@@ -62,6 +64,10 @@ def _create(arguments: argparse.Namespace) -> int:
             arguments.recipient,
             programs=arguments.programs,
         )
+        if report.reused and not backup.is_of_now(conn, report.manifest):
+            remedy = "Choose another one: --name"
+            what = "there is a backup of this name already, and the tables have changed since"
+            raise BackupProblem(what, report.backup, remedy)
     emit("result", outcome=report.outcome, **asdict(report))
     return OK
 

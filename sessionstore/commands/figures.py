@@ -97,16 +97,22 @@ def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...])
     lines = []
     for company in companies:
         growth = company.growth
-        lines.append(f"company {company.company_id}: growth {growth.verdict}")
+        name = printable(company.company_id)
+        lines += _wrapped(f"company {name}: growth {growth.verdict}", "")
         lines += _wrapped(growth.why)
-        lines.append(f"  {'type':<24}{'rows':>9}{'grown':>8}{'bytes':>12}  {'oldest update':<16}")
+        lines.append(_row("type", "rows", "grown", "bytes", "oldest update"))
         lines.extend(
-            f"  {one.key_type[:23]:<24}{one.rows:>9,}{_signed(one.grown_rows):>8}{one.bytes:>12,}"
-            f"  {one.oldest_update.strftime('%Y-%m-%d %H:%M') if one.oldest_update else ''}"
+            _row(
+                printable(one.key_type),
+                f"{one.rows:,}",
+                _signed(one.grown_rows),
+                f"{one.bytes:,}",
+                one.oldest_update.strftime("%Y-%m-%d %H:%M") if one.oldest_update else "",
+            )
             for one in company.types
         )
         lines.append(
-            f"  {'all':<24}{company.rows:>9,}{_signed(growth.rows):>8}{company.bytes:>12,}"
+            _row("all", f"{company.rows:,}", _signed(growth.rows), f"{company.bytes:,}", "")
         )
         lines.append(
             f"  pre-keys unused: {company.unused_pre_keys:,}, of them uploaded:"
@@ -116,13 +122,23 @@ def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...])
             f"  rows with expires_at: {company.with_expiry:,}, of them expired: {company.expired:,}"
         )
         lines.append("")
+    if not companies:
+        lines += ["no companies", ""]
+    if not deleters:
+        lines.append("deletes keys: nothing in this database")
     for deleter in deleters:
-        lines += [f"deletes keys: {deleter.name}", *_wrapped(f"run by: {deleter.runs}")]
-    return lines or ["no companies"]
+        lines += _wrapped(f"deletes keys: {printable(deleter.name)}", "")
+        lines += _wrapped(f"run by: {printable(deleter.runs)}")
+    return lines
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 80, initial_indent="  ", subsequent_indent="  ")
+def _row(key_type: str, rows: str, grown: str, size: str, oldest: str) -> str:
+    """Type and rows may be as wide as they like: what follows is pushed, never glued."""
+    return f"  {key_type[:22]:<22} {rows:>10} {grown:>8} {size:>12}  {oldest}"
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, 80, initial_indent=indent, subsequent_indent="  ")
 
 
 def _signed(number: int | None) -> str:

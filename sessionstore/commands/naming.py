@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, UsageError, emit
 from sessionstore.errors import DirectoryProblem, Refused, printable
-from sessionstore.misfiled import CompanyRows, find
+from sessionstore.grammar import is_company_id
+from sessionstore.misfiled import CompanyRows, find, without_rows
 
 if TYPE_CHECKING:
     from sessionstore.database import Connection
@@ -64,14 +66,16 @@ def _misfiled(arguments: argparse.Namespace) -> int:
     from sessionstore import database
     from sessionstore.misfiled_plan import Window
 
-    if arguments.plan == "-":
-        raise UsageError("--plan names the file that the correction is written to")
+    _refuse(arguments)
     plan = read_plan(arguments)
     with (
         database.connect(plan["database"]) as conn,
         database.transaction(conn, "looking for misfiled rows", isolation="REPEATABLE READ"),
     ):
         found = find(conn, arguments.company)
+        missing = without_rows(conn, arguments.company or ())
+        if missing:
+            raise Refused(f"the database has no row of company {missing[0]}", "whatsapp_keys")
         for company in found:
             _show(company)
         wrong = [company for company in found if company.misfiled]
@@ -83,6 +87,19 @@ def _misfiled(arguments: argparse.Namespace) -> int:
     outcome = "misfiled" if rows else "nothing to do"
     emit("result", outcome=outcome, companies=len(wrong), misfiled=rows, unknown=unknown)
     return CHANGES if rows else OK
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    if arguments.plan in ("-", ""):
+        raise UsageError("--plan names the file that the correction is written to")
+    wrong = [one for one in arguments.company or () if not is_company_id(one)]
+    if wrong:
+        raise UsageError(f"--company {printable(wrong[0])}: give the bare id, without company_")
+    began, ended = arguments.import_began, arguments.import_ended
+    if began is not None and ended is not None and began > ended:
+        raise UsageError("--import-began is later than --import-ended")
+    if max(began or 0.0, ended or 0.0) > time.time():
+        raise UsageError("the importer has run: --import-began and --import-ended are in the past")
 
 
 def _offer(conn: Connection, found: Sequence[CompanyRows], window: Window, file: str) -> int:

@@ -215,6 +215,19 @@ def test_two_at_once_and_a_wrong_identity(
         replace(backups, identity=str(other)).check(made)
 
 
+def test_an_old_backup_is_not_taken_for_a_new_one(conn: Connection, backups: Backups) -> None:
+    """Monday's, under the name that is given again on Friday, lacks what came in between."""
+    fill(conn)
+    create = ("backup", "create", "--out", str(backups.out), "--name", "b", "--plan", "-")
+    how = ("--recipient", backups.recipient, "--programs", backups.programs)
+    plan = {"database": backups.settings}
+    outcomes = [run(*create, *how, plan=plan)[1][-1]["outcome"] for _ in range(2)]
+    assert outcomes == ["backed up", "reused"]
+    conn.execute("UPDATE whatsapp_keys SET value = '8' WHERE key_id = '8'")
+    code, _, said = run(*create, *how, plan=plan)
+    assert code == 1 and "have changed since" in said and "--name" in said
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the server's rules")
 def test_the_password_is_used_and_seen_nowhere(
     server: dict[str, str], conn: Connection, backups: Backups

@@ -186,12 +186,42 @@ def test_misfiled_rows_are_shown(conn: Connection, database: dict[str, str]) -> 
     """With what each should be; none are there is said as plainly."""
     plan = {"database": database}
     assert run("misfiled", plan=plan)[0] == 0
+    code, _, said = run("misfiled", "--company", "9", plan=plan)
+    assert code == 3 and "no row of company 9" in said
     conn.execute("INSERT INTO whatsapp_auth (company_id, creds) VALUES ('9', '{}')")
     conn.execute("INSERT INTO whatsapp_keys VALUES ('9', 'pre', 'key-7', '1')")
     code, events, said = run("misfiled", "--company", "9", plan=plan)
     assert code == 2 and events[-1]["misfiled"] == 1
     assert (events[0]["right_type"], events[0]["right_id"]) == ("pre-key", "7")
     assert "(pre, key-7) which should be (pre-key, 7)" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--company", "company_9"), "bare id"),
+        (("--plan", ""), "names the file"),
+        (("--import-began", "2026-01-02T00:00:00Z", "--import-ended", "2026-01-01T00:00:00Z"),
+         "later than"),
+        (("--import-ended", "2999-01-01T00:00:00Z"), "in the past"),
+        (("--import-ended", "2026-01-01"), "without a time zone"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_question_about_misfiled_rows_is_told(
+    database: dict[str, str], options: tuple[str, ...], sentence: str
+) -> None:
+    """ "Nothing to do" would be believed; a window without an end would excuse newer rows."""
+    code, _, said = run("misfiled", *options, plan={"database": database})
+    assert code == 1 and sentence in said
+
+
+def test_a_database_without_the_tables_is_told_with_what_brings_them(
+    empty_database: dict[str, str],
+) -> None:
+    """The wrong dbname, most often."""
+    for command in (("stats", "--plan", "-"), ("misfiled",)):
+        code, _, said = run(*command, plan={"database": empty_database})
+        assert code == 1 and "migrate deploy" in " ".join(said.split())
 
 
 def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sessionstore import expiry, stats
+from sessionstore.commands import figures
 from sessionstore.database import Connection, connect
 from sessionstore.errors import DatabaseProblem
 from sessionstore.growth import NOT_KNOWN, UNUSUAL, USUAL
@@ -181,3 +182,15 @@ def test_the_command(database: dict[str, str], conn: Connection) -> None:
     code, events, _ = run("stats", "--plan", "-", plan=plan)
     assert (code, events[-1]["outcome"]) == (7, "growth unusual")
     assert events[-1]["unusual"][0].startswith("1: -3,958 rows a day")
+
+
+def test_the_table_is_safe_and_fits(conn: Connection) -> None:
+    """What stands in a row must neither move a cursor nor break the columns."""
+    strange = "\x1b[31m" + "wide " * 30
+    company(conn, strange, 1)
+    conn.execute("UPDATE whatsapp_keys SET key_type = key_type || E'\\x1b[2J\\n-much-too-long'")
+    pretend(conn, strange, 3, 999_999_999)
+    lines = figures._table(stats.measure(conn), expiry.deleters(conn))
+    assert all(line.isprintable() and len(line.rstrip()) <= 80 for line in lines)
+    assert any(line.split()[:3] == ["pre-key", "0", "-999,999,999"] for line in lines)
+    assert lines[-1] == "deletes keys: nothing in this database"

@@ -118,6 +118,28 @@ def test_the_second_time_it_is_reused(tree: Path, out: Path, identity: tuple[str
     assert second.reused and second.archive_sha256 == first.archive_sha256
 
 
+def test_an_archive_that_the_recipient_can_not_open_is_not_reused(
+    tree: Path, out: Path, identity: tuple[str, str], tmp_path: Path
+) -> None:
+    """The directory would go, and its only copy open to an identity that is lost."""
+    make(tree, out, identity[1])
+    subprocess.run(["age-keygen", "-o", tmp_path / "new"], check=True, capture_output=True)
+    told = subprocess.run(["age-keygen", "-y", tmp_path / "new"], check=True, capture_output=True)
+    with pytest.raises(ArchiveProblem, match="not encrypted to age1"):
+        make(tree, out, told.stdout.decode().strip())
+
+
+def test_an_archive_never_lies_in_the_directory_that_it_is_of(
+    tree: Path, identity: tuple[str, str]
+) -> None:
+    """It would be removed together with it; and the directory would never equal it."""
+    (tree / "archives").mkdir()
+    for inside in (tree, tree / "archives"):
+        with pytest.raises(ArchiveProblem, match="would lie in the directory"):
+            make(tree, inside, identity[1])
+    assert not list(tree.rglob("*.age"))
+
+
 def test_another_archive_of_that_name_is_not_overwritten(
     tree: Path, out: Path, identity: tuple[str, str]
 ) -> None:
