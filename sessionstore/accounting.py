@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from sessionstore.canonical import stored_value_has
+from sessionstore.collector import without_collector
 from sessionstore.company_rows import CredentialsRow, read_credentials, read_value
 from sessionstore.database import Connection, clock, transaction
 from sessionstore.decisions import LIVE, CompanyFacts, DirectoryDecision, decide
@@ -30,7 +32,7 @@ from sessionstore.known_companies import KnownCompanies, readable
 from sessionstore.lineage import compare
 from sessionstore.reading import BadFile, read_session_file
 from sessionstore.records import ImportRecord, find_for_company, imported_file
-from sessionstore.rows import KeyRow, read_rows, row_digest
+from sessionstore.rows import KeyRow, read_rows
 from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 from sessionstore.values import Value, ValueProblem, digest, parse
 
@@ -59,6 +61,7 @@ class Accounting:
     companies: tuple[CompanyFacts, ...]
 
 
+@without_collector()
 def account(
     conn: Connection,
     scan: DirectoryScan,
@@ -194,7 +197,7 @@ class _Comparison:
             if place is None or not (row.file_name or decode(name) == key):
                 continue
             _, mine = table.digests(place)
-            if mine is not None and row_digest(row) == mine:
+            if stored_value_has(row.text, mine):
                 self._equal[place] = True
             else:
                 self._different[key] = row
@@ -246,7 +249,7 @@ class _Comparison:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
-        if there and row_digest(there) == reading.value_sha256:
+        if there and stored_value_has(there.text, reading.value_sha256):
             # Its value was taken from an import's record, and that was not what the file holds.
             return Disposition(path, EQUAL, "")
         imported = self._imported(entry) if told_by_time(entry.key) else None

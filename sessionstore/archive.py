@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 
 from sessionstore import tarstream
 from sessionstore.archive_check import CheckReport, check
+from sessionstore.collector import without_collector
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError
 from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
@@ -73,6 +74,7 @@ class ArchiveReport:
     seconds: float
 
 
+@without_collector()
 def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]) -> ArchiveReport:
     """Archive everything below a directory.
 

@@ -11,7 +11,14 @@ import json
 import re
 from typing import NoReturn
 
-from sessionstore.values import DEEPEST, canonical, parse
+from sessionstore.values import (
+    DEEPEST,
+    ValueProblem,
+    canonical,
+    digest,
+    digest_of_canonical,
+    parse,
+)
 
 # Complete groups of four, then at most one padded one whose unused bits are zero: what a
 # decoder and an encoder give back unchanged.
@@ -33,12 +40,11 @@ _write = json.JSONEncoder(
 ).encode
 
 
-def canonical_of(raw: bytes, *, from_jsonb: bool = False) -> str:
+def canonical_of(raw: bytes) -> str:
     """Give the canonical form of a value's text.
 
     Args:
         raw: a key file's content, or a row's value.
-        from_jsonb: the text was written by ``jsonb``, which never holds a name twice.
 
     Returns:
         The same as ``canonical(parse(raw))``.
@@ -46,11 +52,33 @@ def canonical_of(raw: bytes, *, from_jsonb: bool = False) -> str:
     Raises:
         ValueProblem: as :func:`sessionstore.values.parse`.
     """
-    found = _unrewritten(raw, from_jsonb)
+    found = _unrewritten(raw)
     return canonical(parse(raw)) if found is None else found
 
 
-def _unrewritten(raw: bytes, from_jsonb: bool) -> str | None:
+def stored_value_has(raw: bytes, sha256: str | None) -> bool:
+    """Tell whether a row's value has a fingerprint.
+
+    Args:
+        raw: the value's text, written by ``jsonb``, which never holds a name twice.
+        sha256: of a canonical form, from :func:`sessionstore.values.digest_of_canonical`; None
+            is no value's.
+
+    Returns:
+        Whether its canonical form has it; False for a value that can't be read exactly.
+    """
+    ordered = _in_order(raw)
+    # The same digest is the same text, so that it is the canonical form needs no further proof.
+    if ordered is not None and digest_of_canonical(ordered) == sha256:
+        return True
+    try:
+        return digest(parse(raw)) == sha256
+    except ValueProblem:
+        return False
+
+
+def _in_order(raw: bytes) -> str | None:
+    """The text without spaces and with its names in order; None for what needs more than that."""
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
         return None
     try:
@@ -58,13 +86,15 @@ def _unrewritten(raw: bytes, from_jsonb: bool) -> str | None:
         value, end = _read(text)
     except (_NeedsCare, ValueError, RecursionError):
         return None
-    if end != len(text):
-        return None
-    found = _write(value)
+    return _write(value) if end == len(text) else None
+
+
+def _unrewritten(raw: bytes) -> str | None:
+    found = _in_order(raw)
     # Without a backslash nothing was escaped, so nothing grew. A name twice, white space, an
     # escape that was resolved and -0 each make it shorter: the same length means the same
     # characters in another order.
-    if "\\" in found or (len(found) != len(text) and not from_jsonb):
+    if found is None or "\\" in found or len(found) != len(raw):
         return None
     return None if _other_buffers(found) else found
 

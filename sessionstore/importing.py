@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from sessionstore.collector import without_collector
 from sessionstore.database import Connection, lock_company, transaction
 from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
@@ -136,6 +137,7 @@ def rehearse(
         return replace(records[0], state=REHEARSED)
 
 
+@without_collector()
 def _import(
     conn: Connection,
     scan: DirectoryScan,

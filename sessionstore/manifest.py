@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+from sessionstore.collector import without_collector
 from sessionstore.errors import ArchiveProblem
 from sessionstore.whole import Node
 
@@ -146,6 +147,7 @@ def _line(entry: Entry) -> dict[str, Any]:
     return line
 
 
+@without_collector()
 def read_manifest(path: str) -> Manifest:
     """Read a manifest file.
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 
+from sessionstore.canonical import stored_value_has
+from sessionstore.collector import without_collector
 from sessionstore.company_rows import read_credentials
 from sessionstore.database import Connection, explained, lock_company, transaction
 from sessionstore.errors import Refused
 from sessionstore.files import CREDS, KEY, FileEntry, FileTable
 from sessionstore.grammar import CREDENTIALS, decode, encode, spellings
 from sessionstore.records import ACTIVE, STAGED, WITHDRAWN, ImportRecord, recorded_files, require
-from sessionstore.rows import read_rows, row_digest
+from sessionstore.rows import read_rows
 from sessionstore.tree import CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem, digest, parse
 
@@ -83,6 +85,7 @@ class _Differences:
             self.kept.append(Mismatch(file, reason))
 
 
+@without_collector()
 def prove(conn: Connection, import_id: str, scan: DirectoryScan) -> Proof:
     """Compare a fresh scan of the frozen directory with the rows as read back.
 
@@ -177,7 +180,7 @@ def _rows_against(
             found.add(name, f"the database has a row {row.key} without a file")
             continue
         waiting.discard(name)
-        if row_digest(row) != files.value_sha256(name):
+        if not stored_value_has(row.text, files.value_sha256(name)):
             found.add(name, "the row differs from the file")
     for name in sorted(waiting):
         found.add(name, "the file has no row in the database")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sessionstore.collector import without_collector
 from sessionstore.descriptors import FileState, closing, mount_id, open_beneath, same_file_state
 from sessionstore.errors import DirectoryProblem, LockHeld, Refused
 from sessionstore.grammar import CREDENTIALS
@@ -51,6 +52,7 @@ class RemovalReport:
     resumed: bool
 
 
+@without_collector()
 def remove(
     parent_fd: int,
     name: str,

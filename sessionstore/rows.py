@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sessionstore.canonical import canonical_of
 from sessionstore.database import Connection, explained
 from sessionstore.grammar import Key
-from sessionstore.values import ValueProblem, digest_of_canonical
 
 _RECORD = b"\x1e"
 _FIELD = b"\x1f"
@@ -19,7 +17,7 @@ COPY (
     SELECT string_agg(concat_ws(E'\x1f', translate(key_type, E'\x1e\x1f', '??'),
                                 translate(key_id, E'\x1e\x1f', '??'), value::text,
                                 CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype
-                                     THEN coalesce(extract(epoch FROM updated_at::timestamptz)
+                                     THEN coalesce(date_part('epoch', updated_at::timestamptz)
                                                    ::text, '') ELSE '' END,
                                 coalesce(file_name, '')), E'\x1e')
       FROM (SELECT *, (row_number() OVER ()) / 500 AS block
@@ -81,18 +79,3 @@ def _unpack(block: bytes) -> Iterator[KeyRow]:
         key = Key(key_type.decode("utf-8"), key_id.decode("utf-8"))
         changed = float(updated_at) if updated_at else None
         yield KeyRow(key, text, changed, file_name.decode("utf-8"))
-
-
-def row_digest(row: KeyRow) -> str | None:
-    """Give the fingerprint of a row's value.
-
-    Args:
-        row: from :func:`read_rows`.
-
-    Returns:
-        The digest, or None where the value can't be read exactly; None equals no file.
-    """
-    try:
-        return digest_of_canonical(canonical_of(row.text, from_jsonb=True))
-    except ValueProblem:
-        return None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sessionstore.collector import without_collector
 from sessionstore.descriptors import (
     Status,
     mount_id,
@@ -51,6 +52,7 @@ from sessionstore.values import ValueProblem
 _artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
 
 
+@without_collector()
 def scan_directory(
     directory: int | str,
     *,
