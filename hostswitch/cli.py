@@ -51,7 +51,8 @@ _CODES = """\
 exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
 service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
 unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
-that a company grew unlike its own past; 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
+that a company grew unlike its own past; 8 daily-check: something is wrong (with 7 and 8 the alarm
+was raised); 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
 
 _Command = Callable[[argparse.Namespace, Places], int]
 
@@ -150,14 +151,16 @@ def _remove(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
-    host = Host(load(_text(parsed.plan)), places)
-    try:
-        places.prepare()
-        with held(places.lock, host.plan.operator, "daily check"):
+    places.prepare()
+    with held(places.lock, _login(), "daily check", wait_seconds=daily.LOCK_WAIT_SECONDS):
+        # Read now: a rollout that was waited for has left another plan.
+        host = Host(load(_text(parsed.plan)), places)
+        try:
             emit("result", **daily.run(host))
-    except OSError as error:
-        closing.alarm(host, f"the daily check of {host.plan.host} could not be made: {error}")
-        raise
+        except OSError as error:
+            message = f"the daily check of {host.plan.host} could not be made: {error}"
+            closing.alarm(host, message)
+            raise daily.DailyCheckError(message) from None
     return errors.OK
 
 

@@ -18,7 +18,7 @@ from hostswitch import (
     upkeep,
     watch,
 )
-from hostswitch.errors import UNUSUAL_GROWTH, HostError
+from hostswitch.errors import FOUND_WRONG, UNUSUAL_GROWTH, HostError
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import progress
@@ -26,10 +26,17 @@ from hostswitch.seen import NOTHING
 from sessionstore.errors import StoreError
 
 EVENT = "daily-check"
+LOCK_WAIT_SECONDS = 3600
+"""A rollout of a host takes minutes. What is left of the unit's time is for the check itself."""
 
 
 class DailyCheckError(HostError):
-    """Something is not as the last rollout left it; the text lists all of it."""
+    """Something is not as the last rollout left it; the text lists all of it. The alarm was raised.
+
+    Every other way to fail has another exit code, and systemd raises the alarm (roles/sessions).
+    """
+
+    exit_code = FOUND_WRONG
 
 
 class UnusualGrowthError(DailyCheckError):

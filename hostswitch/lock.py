@@ -5,30 +5,35 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hostswitch.clock import now_text
 from hostswitch.errors import LockedError
+from hostswitch.output import progress
+
+_LOOK_SECONDS = 1
 
 
 @contextmanager
-def held(path: Path, who: str, what: str) -> Iterator[None]:
+def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterator[None]:
     """Hold the host's lock.
 
     Args:
         path: the lock file; it stays there, the lock is on the open descriptor.
         who: the operator, for the message to another run.
         what: the command and rollout.
+        wait_seconds: how long to wait for another process that holds it.
 
     Raises:
-        LockedError: another process holds it; the text says who, since when and what.
+        LockedError: another process holds it still; the text says who, since when and what.
     """
     # Close-on-exec (Python's default): a PM2 daemon started from here must not inherit the lock.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        _take(descriptor, path)
+        _take(descriptor, path, time.monotonic() + wait_seconds)
         text = json.dumps({"who": who, "when": now_text(), "what": what, "pid": os.getpid()})
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
@@ -37,19 +42,31 @@ def held(path: Path, who: str, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise LockedError(_message(os.pread(descriptor, 4096, 0), path)) from None
+def _take(descriptor: int, path: Path, end: float) -> None:
+    told = ""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            whose = _holder(os.pread(descriptor, 4096, 0))
+            if time.monotonic() >= end:
+                raise LockedError(_message(whose, path)) from None
+            if whose != told:
+                progress(f"wait for {whose}")
+            told = whose
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
 
 
-def _message(content: bytes, path: Path) -> str:
+def _holder(content: bytes) -> str:
     try:
-        held_by = json.loads(content)
-        whose = "{what} by {who} since {when}, pid {pid}".format(**held_by)
+        return "{what} by {who} since {when}, pid {pid}".format(**json.loads(content))
     except (ValueError, KeyError, TypeError):
-        whose = "another run that is just starting"
+        return "another run that is just starting"
+
+
+def _message(whose: str, path: Path) -> str:
     return (
         f"{whose} is at work on this host (lock {path}); nothing was begun. Wait until it has ended, "
         "then run this again. How far it is: baileys-hostswitch status"

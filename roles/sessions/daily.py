@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,22 @@ from roles.shared.program import PROGRAM
 TEMPLATES = Path(__file__).parent / "templates"
 UNITS = "/etc/systemd/system"
 SERVICE, TIMER = "baileys-hostswitch-daily.service", "baileys-hostswitch-daily.timer"
+ALARM = "baileys-hostswitch-daily-alarm.service"
 SETTINGS = f"{CONFIG_DIRECTORY}/daily-check.json"
-PATHS = (SETTINGS, f"{UNITS}/{SERVICE}", f"{UNITS}/{TIMER}")
+ALARM_SCRIPT = f"{CONFIG_DIRECTORY}/daily-check-alarm"
+SERVICE_FILE, TIMER_FILE, ALARM_FILE = (f"{UNITS}/{name}" for name in (SERVICE, TIMER, ALARM))
 ROOT = "root:root"
-# The database's password is in the settings.
-MODES = {SETTINGS: "600", PATHS[1]: "644", PATHS[2]: "644"}
+# The database's password is in the settings, and whatever it takes to raise an alarm in the script.
+MODES = {
+    SETTINGS: "600",
+    ALARM_SCRIPT: "700",
+    ALARM_FILE: "644",
+    SERVICE_FILE: "644",
+    TIMER_FILE: "644",
+}
+PATHS = tuple(MODES)
+# No unit: the next start reads them.
+_READ_AT_EACH_START = {SETTINGS, ALARM_SCRIPT}
 
 
 @operation()
@@ -51,7 +63,11 @@ def scheduling(found: Mapping[str, Any], wanted: Mapping[str, str]) -> Iterator[
     ]
     for path in stale:
         yield replacing(path, wanted[path], ROOT, MODES[path])
-    if not found["runs"] or set(stale) - {SETTINGS}:
+    # Settings that can't be known yet stay; an alarm that is not wanted any more goes.
+    gone = [path for path in (ALARM_SCRIPT, ALARM_FILE) if path in found["files"].keys() - wanted]
+    if gone:
+        yield StringCommand("rm -f --", *map(QuoteString, gone))
+    if not found["runs"] or {*stale, *gone} - _READ_AT_EACH_START:
         timer = QuoteString(TIMER)
         yield StringCommand("systemctl daemon-reload && systemctl enable --quiet", timer)
         yield StringCommand("systemctl restart", timer)
@@ -64,7 +80,7 @@ def no_daily_check() -> Iterator[StringCommand]:
     if not found:
         host.noop("no daily check is scheduled")
         return
-    if PATHS[2] in found:
+    if TIMER_FILE in found:
         yield StringCommand("systemctl disable --quiet --now", QuoteString(TIMER))
     yield StringCommand("rm -f --", *map(QuoteString, found), "&& systemctl daemon-reload")
 
@@ -73,6 +89,33 @@ def wanted_files() -> dict[str, str]:
     """Path to content; without the settings where the revision can't be resolved yet."""
     commit = declared_commit()["commit"]
     plan = daily_plan(host.data.dict(), host.name, commit) if commit else None
-    service = content_of(TEMPLATES / f"{SERVICE}.j2", program=PROGRAM, settings=SETTINGS)
     settings = {} if plan is None else {SETTINGS: json.dumps(plan, sort_keys=True) + "\n"}
-    return {**settings, PATHS[1]: service, PATHS[2]: content_of(TEMPLATES / f"{TIMER}.j2")}
+    return {**settings, **alarm_and_units(host.name, host.data.alarm_command)}
+
+
+def alarm_and_units(host_name: str, alarm_command: Sequence[str]) -> dict[str, str]:
+    """Path to content of all but the settings.
+
+    Args:
+        host_name: its name in the inventory, for the alarm's words.
+        alarm_command: program and arguments; with none, a check that was killed alarms nobody.
+    """
+    units = {
+        SERVICE_FILE: content_of(
+            TEMPLATES / f"{SERVICE}.j2",
+            program=PROGRAM,
+            settings=SETTINGS,
+            alarm_unit=ALARM if alarm_command else None,
+        ),
+        TIMER_FILE: content_of(TEMPLATES / f"{TIMER}.j2"),
+    }
+    if not alarm_command:
+        return units
+    script = content_of(
+        TEMPLATES / f"{Path(ALARM_SCRIPT).name}.j2",
+        what=shlex.quote(f"the daily check of {host_name} did not come to its end"),
+        unit=SERVICE,
+        alarm_command=shlex.join(alarm_command),
+    )
+    unit = content_of(TEMPLATES / f"{ALARM}.j2", script=ALARM_SCRIPT)
+    return {ALARM_SCRIPT: script, ALARM_FILE: unit, **units}

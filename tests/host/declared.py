@@ -19,6 +19,7 @@ HOST_COMMAND = PurePosixPath("/usr/local/sbin/baileys-hostswitch")
 BOOT_UNITS = ("baileys-hostswitch-before-pm2.service", "baileys-hostswitch-after-pm2.service")
 DAILY_UNIT = "baileys-hostswitch-daily"
 DAILY_SETTINGS = CONFIG / "daily-check.json"
+DAILY_ALARM = CONFIG / "daily-check-alarm"
 # A cache that can hold credentials too (docs/facts.md section 2).
 CACHE_FILE = ".baileys-cache.json"
 

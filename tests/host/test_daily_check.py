@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .declared import DAILY_SETTINGS, DAILY_UNIT, Declared
+from .declared import DAILY_ALARM, DAILY_SETTINGS, DAILY_UNIT, Declared
 from .legacy import recorded
 from .reporting import found, not_checked
 from .target import Target
@@ -18,31 +18,40 @@ pytestmark = pytest.mark.on("service")
 
 TIMER = f"{DAILY_UNIT}.timer"
 SERVICE = f"{DAILY_UNIT}.service"
+ALARM = f"{DAILY_UNIT}-alarm.service"
 # A timer runs once a day, within an hour; a host that was off for longer has run it at its boot.
 OVERDUE = timedelta(days=2)
-# On record in the history (1, 7), or made again in ten minutes, when a rollout lets go of the lock (6).
-TOLD = ("1", "6", "7")
+# What these found is on record in the history.
+TOLD = ("7", "8")
 AGAIN = f"Again, now: systemctl start {SERVICE}"
 
 
 def test_daily_check_is_scheduled_as_declared(host: Any, declared: Declared) -> None:
     """Without it nobody sees a session file that came back, a damaged archive, odd growth."""
-    state = unit(host, TIMER)
+    state, check = unit(host, TIMER), unit(host, SERVICE, "OnFailure")
     runs = (state["UnitFileState"], state["ActiveState"]) == ("enabled", "active")
     if declared.text("daily_check") == "enabled":
         assert runs, f"{TIMER} is {state['UnitFileState'] or 'missing'}, {state['ActiveState']}"
+        alarm = ALARM if declared.texts("alarm_command") else ""
+        assert check["OnFailure"] == alarm, (
+            f"{SERVICE}, killed, would start {check['OnFailure'] or 'no alarm'}"
+        )
     else:
         assert not runs, f"{TIMER} runs, and daily_check is {declared.text('daily_check')}"
 
 
 def test_daily_checks_settings_are_roots_alone(host: Any, declared: Declared) -> None:
     """The database's password stands in them; a timer that is not wanted needs none."""
-    file = host.file(str(DAILY_SETTINGS))
-    if declared.text("daily_check") != "enabled":
-        assert not file.exists, f"{DAILY_SETTINGS} is still there"
-        return
-    assert file.exists, f"{DAILY_SETTINGS} is missing"
-    assert (file.user, file.mode) == ("root", 0o600), f"{file.user}'s, mode {octal(file.mode)}"
+    enabled = declared.text("daily_check") == "enabled"
+    for path, mode, wanted in (
+        (str(DAILY_SETTINGS), 0o600, enabled),
+        (str(DAILY_ALARM), 0o700, enabled and bool(declared.texts("alarm_command"))),
+    ):
+        file = host.file(path)
+        assert file.exists == wanted, f"{path} is {'missing' if wanted else 'still there'}"
+        if wanted:
+            found_mode = f"{path} is {file.user}'s, mode {octal(file.mode)}"
+            assert (file.user, file.mode) == ("root", mode), found_mode
 
 
 def test_last_daily_check_found_nothing_wrong(target: Target, declared: Declared) -> None:

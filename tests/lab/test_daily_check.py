@@ -15,6 +15,7 @@ from tests.lab.story import ROLLED_OUT
 
 HOST_VARS = rig.ROOT / "host_vars"
 SETTINGS = "/etc/baileys-rollout/daily-check.json"
+SETTINGS_NAME = SETTINGS.rpartition("/")[2]
 UNIT = "baileys-hostswitch-daily"
 ALARM = "/var/log/the-alarm"
 PASSWORD_IN_SIGHT = f"journalctl -u {UNIT} --no-pager | grep -cFf /root/password || true"
@@ -64,6 +65,10 @@ def test_a_failing_daily_check_is_seen_and_heard(rolled_out: None) -> None:
     password = rig.sh(f"python3 -c \"import json; print(json.load(open('{SETTINGS}'))['database']"
                       "['password'])\" > /root/password; " + PASSWORD_IN_SIGHT)  # fmt: skip
     assert password.strip() == "0"
+    assert "did not come to its end" not in rig.sh(f"cat {ALARM}"), "it was told once"
+    rig.sh(f"mv {SETTINGS} /root/; systemctl start {UNIT}; mv /root/{SETTINGS_NAME} {SETTINGS}")
+    died = f"grep 'did not come to its end (exit-code 1)' {ALARM}"
+    assert rig.sh(f"for i in $(seq 50); do {died} && exit; sleep 0.2; done")
 
     rig.sh(f"rmdir {came_back}; systemctl start {UNIT}")
     assert shown()["outcome"] == "passed"

@@ -72,7 +72,7 @@ def test_a_database_that_is_gone_does_not_hide_a_damaged_archive(
     archive.write_bytes(archive.read_bytes()[:-1] + b"x")
     gone = {**plan, "database": {**plan["database"], "dbname": "no_such_database"}}
     code, result = world.hostswitch("daily-check", plan=gone)
-    assert code == 1 and f"{archive} is damaged" in result["error"]
+    assert code == 8 and f"{archive} is damaged" in result["error"]
     assert "no_such_database" in result["error"]
     assert f"{archive} is damaged" in world.alarm.read_text()
 
@@ -87,4 +87,4 @@ def test_a_toggle_since_the_rollout_is_no_alarm(world: World, plan: dict[str, An
     world.pm2("restart", "all")
     world.wait_for("postgres")
     code, result = world.hostswitch("daily-check", plan=plan)
-    assert code == 1 and "LOG_LEVEL" in result["error"], "an edit by hand is none of ours"
+    assert code == 8 and "LOG_LEVEL" in result["error"], "an edit by hand is none of ours"

@@ -80,5 +80,5 @@ def test_the_daily_check_lets_a_company_wait_until_it_was_paired_once(waiting: W
     assert events(waiting) == ["switch", "daily-check", "paired", "daily-check"]
     assert not waiting.alarm.exists()
     waiting.query("DELETE FROM whatsapp_auth")
-    assert waiting.hostswitch("daily-check")[0] == 1
+    assert waiting.hostswitch("daily-check")[0] == 8
     assert "credentials are not loaded" in waiting.alarm.read_text()
