@@ -1,6 +1,6 @@
 -- Signal keys: many rows a company. The primary key is the only index and a third of each
 -- page is left free: measured, updates then stay within their page, and imports are faster
--- (DOMAIN.md section 4).
+-- (docs/facts.md section 4).
 
 CREATE TABLE whatsapp_keys (
     company_id text        NOT NULL,
