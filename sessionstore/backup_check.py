@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -16,14 +17,21 @@ from psycopg import sql
 
 from sessionstore import pg_programs
 from sessionstore.backup_manifest import BackupManifest, digest_of, verify_on_disk
-from sessionstore.database import Connection, connect, message_of
+from sessionstore.database import Connection, connect, explained, message_of
 from sessionstore.descriptors import closing
-from sessionstore.errors import BackupProblem
+from sessionstore.errors import BackupProblem, LockHeld
 from sessionstore.pipeline import Decryption
 from sessionstore.whole import CHUNK
 
 # pg_dump 17 sets it for every restore, and servers before 17 do not know it; it changes nothing.
 _HARMLESS = 'unrecognized configuration parameter "transaction_timeout"'
+
+# One check at a time on a server. The lock is the session's, and frees itself when that ends.
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('baileys-rollout/backup check', 0))"
+_SCRATCH = "^rollout_check_[0-9a-f]{12}$"
+_LEFT = """
+SELECT datname FROM pg_database WHERE datname ~ %s AND pg_get_userbyid(datdba) = current_user
+"""
 
 
 @dataclass(frozen=True)
@@ -64,13 +72,14 @@ def check(
     Raises:
         BackupProblem: it does not restore, or differs.
         ArchiveProblem: it can't be decrypted.
-        DatabaseUnreachable: the server can't be reached.
+        DatabaseUnreachable: the server can't be reached, or went away.
+        LockHeld: another check is under way there.
     """
     started = time.monotonic()
     expected = verify_on_disk(backup, manifest)
     if not os.path.isfile(identity_file):
         raise BackupProblem("no such identity file", identity_file)
-    with connect(settings) as admin:
+    with connect(settings) as admin, explained("checking the backup", backup), _alone(admin):
         at_least = max(expected.program, admin.info.server_version // 10000)
         program = pg_programs.find("pg_restore", at_least, programs)
         with _scratch(admin) as name:
@@ -84,19 +93,39 @@ def check(
 
 
 @contextmanager
+def _alone(admin: Connection) -> Iterator[None]:
+    """Keep other checks away, and drop what one left that was cut off: it holds a copy of the keys."""
+    if admin.execute(_LOCK).fetchone() != (True,):
+        remedy = "Wait for it to end, then run again."
+        raise LockHeld("another check of a backup is under way on this server", "", remedy)
+    for (name,) in admin.execute(_LEFT, [_SCRATCH]).fetchall():
+        _drop(admin, str(name))
+    yield
+
+
+@contextmanager
 def _scratch(admin: Connection) -> Iterator[str]:
     name = f"rollout_check_{secrets.token_hex(6)}"
     create = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
     try:
         admin.execute(sql.SQL(create).format(sql.Identifier(name)))
+    except psycopg.OperationalError:
+        raise
     except psycopg.Error as error:
         remedy = "Give a server and a role that may create databases: ALTER ROLE … CREATEDB."
         problem = f"no scratch database can be created: {message_of(error)}"
         raise BackupProblem(problem, name, remedy) from None
     try:
         yield name
-    finally:
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    except BaseException:
+        with contextlib.suppress(psycopg.Error):  # else the next check drops it
+            _drop(admin, name)
+        raise
+    _drop(admin, name)
+
+
+def _drop(admin: Connection, name: str) -> None:
+    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _create_functions(conn: Connection, expected: BackupManifest) -> None:

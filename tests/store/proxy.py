@@ -19,6 +19,7 @@ class Proxy:
     def __init__(self, settings: dict[str, str]) -> None:
         self._server = f"{settings['host']}/.s.PGSQL.5432"
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._marker: bytes | None = None
         self._down = False
         self.settings = {
@@ -44,7 +45,7 @@ class Proxy:
         self._down = True
 
     def __enter__(self) -> Proxy:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(
@@ -53,6 +54,10 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Woken and waited for: it would take connections of the next proxy, which is given the
+        # same file descriptor.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
 
     def _accept(self) -> None:

@@ -60,6 +60,8 @@ def interrupted(
     given.write_text(json.dumps(command.plan))
 
     def work() -> None:
+        # Where the tests run in the background, Ctrl-C is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for fd, path, flags in ((0, given, os.O_RDONLY), (1, said, os.O_WRONLY | os.O_CREAT)):
             os.dup2(os.open(path, flags, 0o600), fd)
         os.dup2(1, 2)

@@ -51,6 +51,8 @@ def told_to_end(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=SERVICE.parents[3],
+        # Where the tests run in the background, Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert started.stdin
     started.stdin.write(json.dumps(world.plan()).encode())
