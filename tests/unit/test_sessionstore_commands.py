@@ -8,12 +8,14 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostswitch.plan import Plan
 from sessionstore import cli
 from sessionstore.commands.plans import FIELDS, read_plan
 
@@ -122,8 +124,8 @@ def test_a_mistake_in_a_plan_is_named(change: dict[str, Any], sentence: str) -> 
 
 def test_the_plan_of_a_whole_host_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lies on the host for the daily check, and has the database's settings in it."""
-    names = ("version", "operator", "reason", "host", "archive", "backup", "legacy_directories")
-    plan = {**dict.fromkeys(names, "x"), "database": NOWHERE, "companies": ["1"]}
+    names = {one.name for one in fields(Plan)} - {"companies"}
+    plan = {**dict.fromkeys(sorted(names), "x"), "database": NOWHERE, "companies": ["1"]}
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(plan)))
-    arguments = argparse.Namespace(plan_needs=(), plan_may_hold=("companies",))
+    arguments = argparse.Namespace(plan_needs=(), plan_may_hold=("companies", "kind", "in_use"))
     assert read_plan(arguments)["companies"] == ["1"]
