@@ -101,8 +101,7 @@ def prune(host: Host) -> dict[str, Any]:
     Raises:
         HostError: a switch is open, or a release could not be removed whole.
     """
-    if resume.is_open(host.places):
-        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
+    resume.demand_none_open(host.places)
     found = choose(host)
     token = verification(host.history.lines(), host.plan.rollout_id)
     if found.old and (token is None or token.get("verified") is not True):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hostswitch import aside, backups, resume, rows
-from hostswitch.errors import HostError, Refusal, RefusedError
+from hostswitch.errors import Refusal, RefusedError
 from hostswitch.host import Host
 from hostswitch.output import emit, progress
 from hostswitch.plan import LegacyDirectory, with_names
 from hostswitch.ripeness import WAITING_FOR_VERIFICATION, Ripeness, judge, verification
 from sessionstore import archive, removal
-from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.descriptors import open_beneath
 from sessionstore.errors import StoreError
 from sessionstore.whole import Tree
 
@@ -99,12 +98,12 @@ def archive_all(host: Host) -> dict[str, Any]:
         HostError: a switch is open.
         StoreError: an archive could not be written.
     """
-    _demand_closed(host)
+    resume.demand_none_open(host.places)
     done = []
     for item in kept(host):
         target = os.path.dirname(item.archive_paths(host)[0])
         os.makedirs(target, mode=0o700, exist_ok=True)
-        with _opened(host, item) as place:
+        with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
             report = _archived(host, place, item, target)
         if report is not None:
             done.append(report)
@@ -147,7 +146,7 @@ def remove_due(host: Host) -> dict[str, Any]:
         RefusedError: a directory that is due can't be accounted for, or has no archive.
         HostError: a switch is open.
     """
-    _demand_closed(host)
+    resume.demand_none_open(host.places)
     found = kept(host)
     waiting = [
         {
@@ -275,7 +274,7 @@ def _archive_checked(host: Host, item: Kept) -> str:
 def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     assert item.declared is not None
     manifest = archive.verify_on_disk(*item.archive_paths(host))
-    with _opened(host, item) as place:
+    with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
         report = removal.remove(
             place,
             item.name,
@@ -303,21 +302,3 @@ def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int, Tree], 
             return rows.removal_reasons(connection, directory, tree, declared, host.plan)
 
     return prove_again
-
-
-@contextmanager
-def _opened(host: Host, item: Kept) -> Iterator[int]:
-    app = open_directory(host.plan.app_dir)
-    try:
-        place = open_beneath(app, f"{aside.PLACE}/{item.rollout_id}")
-    finally:
-        os.close(app)
-    try:
-        yield place
-    finally:
-        os.close(place)
-
-
-def _demand_closed(host: Host) -> None:
-    if resume.is_open(host.places):
-        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")

@@ -18,7 +18,7 @@ from hostswitch.plan import LegacyDirectory, providers, with_names
 from hostswitch.removal import RESTORED
 from hostswitch.seen import effective
 from sessionstore import extraction, restoring, shelf
-from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.descriptors import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
 from sessionstore.scan import scan_directory
 
@@ -58,8 +58,7 @@ def run(
         HostError: a switch is open, or there is no such directory.
         StoreError: the archive can't be opened.
     """
-    if resume.is_open(host.places):
-        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
+    resume.demand_none_open(host.places)
     declared = with_names(host.plan.legacy_directories).get(name.replace("/", "__"))
     if declared is None:
         raise HostError(f"{name} is not in legacy_directories. Declare it with its kind first")
@@ -164,17 +163,13 @@ def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str
     if source.archive is not None:
         names, nameless = set(source.archive.companies), source.archive.nameless
     else:
-        app = open_directory(host.plan.app_dir)
-        try:
-            kept = open_beneath(app, f"{aside.PLACE}/{source.rollout_id}/{declared.name}")
-        finally:
-            os.close(app)
-        try:
-            with scan_directory(kept, label=declared.path, contents=False) as scan:
-                names = set(scan.company_ids)
-                nameless = any(one.company_id is None for one in scan.companies)
-        finally:
-            os.close(kept)
+        with (
+            aside.opened(host.plan.app_dir, source.rollout_id) as (_, place),
+            closing(open_beneath(place, declared.name)) as kept,
+            scan_directory(kept, label=declared.path, contents=False) as scan,
+        ):
+            names = set(scan.company_ids)
+            nameless = any(one.company_id is None for one in scan.companies)
     return names | set(host.plan.companies) if nameless else names
 
 
@@ -193,12 +188,8 @@ def _extract(
             "the identity is: rollout sessions restore"
         )
     parent, _, name = declared.path.rpartition("/")
-    app = open_directory(host.plan.app_dir)
-    try:
-        place = open_beneath(app, parent or ".")
-    finally:
-        os.close(app)
-    try:
+    with (
+        closing(open_directory(host.plan.app_dir)) as app,
+        closing(open_beneath(app, parent or ".")) as place,
+    ):
         extraction.extract_into(place, name, archive.archive, archive.manifest, identity)
-    finally:
-        os.close(place)

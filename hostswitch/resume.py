@@ -6,7 +6,7 @@ from typing import Any
 
 from hostswitch import closing, dump, facts, journal, putback, rows, starting, steps, switch
 from hostswitch.drill import Drill
-from hostswitch.errors import LeftStoppedError, PutBackError
+from hostswitch.errors import HostError, LeftStoppedError, PutBackError
 from hostswitch.host import Host
 from hostswitch.journal import Journal, JournalError
 from hostswitch.output import emit, progress
@@ -20,6 +20,16 @@ BEFORE_PM2 = "before-pm2"
 AFTER_PM2 = "after-pm2"
 _BOOT_SECONDS = 60
 _ONLY_CLOSE = (Action.FORGET, Action.FINISH)
+
+
+def demand_none_open(places: Places) -> None:
+    """Refuse what must not be done beside a switch that was cut off.
+
+    Raises:
+        HostError: one is open.
+    """
+    if is_open(places):
+        raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
 
 
 def is_open(places: Places) -> bool:

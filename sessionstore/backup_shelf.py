@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sessionstore.backup import ENDINGS
 from sessionstore.backup_manifest import read_manifest, verify_on_disk
-from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import BackupProblem
-from sessionstore.shelf import DAMAGED, WHOLE, absent, seconds_of
+from sessionstore.shelf import DAMAGED, WHOLE, absent, age_order, manifests, seconds_of
 
 SEALED, LISTING = ENDINGS
 
@@ -47,15 +46,7 @@ def look(directory: str) -> list[ShelvedBackup]:
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
     """
-    with closing(open_directory(directory)):
-        pass
-    found = [
-        _shelved(os.path.join(place, name))
-        for place, _, names in os.walk(directory)
-        for name in names
-        if name.endswith(LISTING) and not name.startswith(".")
-    ]
-    return sorted(found, key=lambda one: (one.created or 0.0, one.manifest))
+    return sorted(map(_shelved, manifests(directory, LISTING)), key=age_order)
 
 
 def _shelved(manifest: str) -> ShelvedBackup:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sessionstore.pairings import Pairing, held
-from sessionstore.shelf import GONE, WHOLE, Shelved
+from sessionstore.shelf import GONE, WHOLE, Shelved, age_order
 
 if TYPE_CHECKING:
     # Imported for real it would bring the database's driver, which archives do without.
@@ -99,9 +99,7 @@ def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float
 
 def _latest_of_its_kind(one: ShelvedBackup, backups: Sequence[ShelvedBackup]) -> str | None:
     later = any(
-        other.state == WHOLE
-        and other.name == one.name
-        and (other.created or 0.0, other.manifest) > (one.created or 0.0, one.manifest)
+        other.state == WHOLE and other.name == one.name and age_order(other) > age_order(one)
         for other in backups
     )
     return None if later else f"the latest whole {one.name}"
@@ -146,9 +144,7 @@ def _last_copy(
 
 def _later(other: Shelved, one: Shelved, pairing: Pairing) -> bool:
     return (
-        other.state == WHOLE
-        and pairing in other.credentials
-        and (other.created or 0.0, other.manifest) > (one.created or 0.0, one.manifest)
+        other.state == WHOLE and pairing in other.credentials and age_order(other) > age_order(one)
     )
 
 

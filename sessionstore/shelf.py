@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Protocol
 
 from sessionstore.archive import verify_on_disk
 from sessionstore.descriptors import closing, open_directory
@@ -77,15 +78,45 @@ def look(directory: str, *, hashed: bool) -> list[Shelved]:
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
     """
+    found = [_shelved(path, hashed=hashed) for path in manifests(directory, LISTING)]
+    return sorted(found, key=age_order)
+
+
+def manifests(directory: str, ending: str) -> list[str]:
+    """Paths of the manifests in a directory of archives and in those below it.
+
+    Args:
+        directory: where they are; links in it are not followed.
+        ending: of the manifests' names.
+
+    Raises:
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
     with closing(open_directory(directory)):
         pass
-    found = [
-        _shelved(os.path.join(place, name), hashed=hashed)
+    return [
+        os.path.join(place, name)
         for place, _, names in os.walk(directory)
         for name in names
-        if name.endswith(LISTING) and not name.startswith(".")
+        if name.endswith(ending) and not name.startswith(".")
     ]
-    return sorted(found, key=lambda one: (one.created or 0.0, one.manifest))
+
+
+class Dated(Protocol):
+    """What an archive and a backup have in common."""
+
+    @property
+    def created(self) -> float | None:
+        """Seconds since 1970; None if unknown."""
+
+    @property
+    def manifest(self) -> str:
+        """Path of the manifest."""
+
+
+def age_order(one: Dated) -> tuple[float, str]:
+    """Sorts the oldest first; what nobody can tell the age of comes before all."""
+    return one.created or 0.0, one.manifest
 
 
 def _shelved(manifest_path: str, *, hashed: bool) -> Shelved:

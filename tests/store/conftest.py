@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from sessionstore.database import Connection, connect
 from sessionstore.migrations import Runner
+from tests.age import new_identity
 from tests.postgres import running_server
 
 from .night import Night
@@ -78,9 +78,7 @@ def conn(database: dict[str, str]) -> Iterator[Connection]:
 def age_identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """An age identity: path of its file, and its recipient."""
     path = tmp_path_factory.mktemp("age") / "identity"
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
-    return str(path), made.stdout.strip()
+    return str(path), new_identity(path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -13,6 +12,7 @@ import pytest
 from sessionstore import importing
 from sessionstore.database import Connection
 from sessionstore.scan import scan_directory
+from tests.age import new_identity
 
 from .session_files import COMPANY, credentials, dump, pair, write_company
 from .test_commands import run
@@ -23,11 +23,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the progr
 @pytest.fixture
 def shelf(tmp_path: Path) -> Path:
     """Archives of two companies and of a flat directory, dated back 200 days."""
-    identity = tmp_path / "identity"
-    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
-    recipient = subprocess.run(
-        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    recipient = new_identity(tmp_path / "identity")
     for name, company in (("sessions", COMPANY), ("other", "777"), ("flat", "5")):
         write_company(tmp_path / name, company, pre_keys=2)
     (tmp_path / "flat" / "company_5").rename(tmp_path / "test_auth")

@@ -19,6 +19,7 @@ from sessionstore.backup_manifest import verify_on_disk
 from sessionstore.database import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
 from sessionstore.sealed import exclusive
+from tests.age import new_identity
 from tests.postgres import client_programs
 
 from .conftest import MIGRATIONS
@@ -210,7 +211,7 @@ def test_two_at_once_and_a_wrong_identity(
         backups.take(conn)
     made = backups.take(conn)
     other = tmp_path / "other"
-    subprocess.run(["age-keygen", "-o", other], check=True, capture_output=True)
+    new_identity(other)
     with pytest.raises((ArchiveProblem, BackupProblem)):
         replace(backups, identity=str(other)).check(made)
 

@@ -21,6 +21,7 @@ from sessionstore.errors import Refused
 from sessionstore.scan import scan_directory
 from sessionstore.second_proof import account_again
 from sessionstore.whole import Tree
+from tests.age import new_identity
 
 from .conftest import MIGRATIONS
 from .session_files import COMPANY, keys, write_company
@@ -151,10 +152,7 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
         import_id = importing.stage(conn, scan, COMPANY, "r", "h").import_id
     importing.activate(conn, import_id)
     identity = tmp_path / "identity"
-    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
-    recipient = subprocess.run(
-        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    recipient = new_identity(identity)
     out = tmp_path / "archives"
     out.mkdir()
     where = ("--out", str(out), "--name", "sessions", "--recipient", recipient)

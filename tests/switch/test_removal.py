@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.age import new_identity
+
 from .world import APP, COMPANY, ROLLOUT, World
 
 LIVE = "baileys_sessions"
@@ -18,11 +20,7 @@ BACKUP = "baileys_sessions_backup"
 @pytest.fixture
 def plan(world: World) -> dict[str, Any]:
     """A host after its cut-over, with an archive recipient."""
-    identity = world.place / "identity.txt"
-    subprocess.run(["age-keygen", "-o", str(identity)], check=True, capture_output=True)
-    recipient = subprocess.run(
-        ["age-keygen", "-y", str(identity)], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    recipient = new_identity(world.place / "identity.txt")
     archive = {
         "directory": str(world.place / "archive"),
         "recipients": [recipient],

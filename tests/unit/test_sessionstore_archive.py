@@ -15,6 +15,7 @@ from sessionstore import archive, whole
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem
 from sessionstore.manifest import read_manifest
+from tests.age import new_identity
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("age") and shutil.which("zstd")), reason="needs the programs zstd and age"
@@ -25,9 +26,7 @@ pytestmark = pytest.mark.skipif(
 def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """An age identity: path of its file, and its recipient."""
     path = tmp_path_factory.mktemp("age") / "identity"
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    made = subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True)
-    return str(path), made.stdout.strip()
+    return str(path), new_identity(path)
 
 
 @pytest.fixture
@@ -123,10 +122,9 @@ def test_an_archive_that_the_recipient_can_not_open_is_not_reused(
 ) -> None:
     """The directory would go, and its only copy open to an identity that is lost."""
     make(tree, out, identity[1])
-    subprocess.run(["age-keygen", "-o", tmp_path / "new"], check=True, capture_output=True)
-    told = subprocess.run(["age-keygen", "-y", tmp_path / "new"], check=True, capture_output=True)
+    other = new_identity(tmp_path / "new")
     with pytest.raises(ArchiveProblem, match="not encrypted to age1"):
-        make(tree, out, told.stdout.decode().strip())
+        make(tree, out, other)
 
 
 def test_an_archive_never_lies_in_the_directory_that_it_is_of(
@@ -217,7 +215,7 @@ def test_the_wrong_identity_opens_nothing(
     """Told by age, and passed on."""
     report = make(tree, out, identity[1])
     wrong = tmp_path / "wrong"
-    subprocess.run(["age-keygen", "-o", wrong], check=True, capture_output=True)
+    new_identity(wrong)
     with pytest.raises(ArchiveProblem, match="age ended with"):
         archive.check(report.archive, report.manifest, str(wrong))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refu
 from sessionstore.extraction import extract
 from sessionstore.manifest import Manifest, entry_of
 from sessionstore.whole import walk
+from tests.age import new_identity, recipient_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the progr
 def identity(tmp_path: Path) -> Path:
     """An age identity."""
     path = tmp_path / "identity"
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    new_identity(path)
     return path
 
 
@@ -50,11 +50,8 @@ def archived(source: Path, identity: Path) -> ArchiveReport:
     """The directory's archive."""
     out = source.parent / "archives"
     out.mkdir(exist_ok=True)
-    recipient = subprocess.run(
-        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
-    ).stdout.strip()
     with closing(open_directory(str(source))) as fd:
-        return archive.create(fd, str(out), source.name, [recipient])
+        return archive.create(fd, str(out), source.name, [recipient_of(identity)])
 
 
 def described(root: Path) -> dict[str, object]:
@@ -100,7 +97,7 @@ def test_a_damaged_archive_leaves_nothing(
         listing.write_bytes(listing.read_bytes().replace(b'"company_1/-dash"', b'"../outside"'))
     else:
         identity.unlink()
-        subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+        new_identity(identity)
     with pytest.raises(ArchiveProblem):
         extract(str(sealed), str(listing), str(identity), str(tmp_path / "back"))
     assert not list(tmp_path.glob("back*")) and not list(tmp_path.glob("**/outside"))
