@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.errors import Refused, StoreError
+from sessionstore import archive, removal
+from sessionstore.database import connect
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import LockHeld, Refused, StoreError
+from sessionstore.manifest import Manifest
 
 from .night import SIGKILL, Night, ended, in_child
 from .session_files import COMPANY
@@ -139,9 +143,35 @@ def test_the_directory_appears_again_while_it_is_removed(new_night: NewNight) ->
         night.run()
 
     assert ended(in_child(work)) == -SIGKILL
-    with pytest.raises(StoreError) as both:
-        night.run()
+    with connect(night.settings) as conn, pytest.raises(Refused, match="both") as both:
+        night._remove(conn)
     assert night.half.is_dir() and new.read_text() == "a new pairing"
     assert both.value.remedy
     night.root.rename(night.place / "kept-by-the-operator")
+    night.assert_converges()
+
+
+def test_a_second_removal_keeps_away(new_night: NewNight) -> None:
+    """Two operators: each would take for somebody's interference what the other one deletes."""
+    night = new_night()
+    manifests: list[Manifest] = []
+
+    def another_one_too(parent: int) -> tuple[str, ...]:
+        with pytest.raises(LockHeld, match="another run"):
+            removal.remove(parent, night.root.name, manifest=manifests[0], objections=lambda *_: ())
+        return ("tried",)
+
+    with closing(open_directory(str(night.root))) as fd:
+        made = archive.create(fd, str(night.out), night.root.name, [night.identity[1]])
+    manifests.append(archive.verify_on_disk(made.archive, made.manifest))
+    with (
+        closing(open_directory(str(night.parent))) as parent,
+        pytest.raises(Refused, match="tried"),
+    ):
+        removal.remove(
+            parent,
+            night.root.name,
+            manifest=manifests[0],
+            objections=lambda *_: another_one_too(parent),
+        )
     night.assert_converges()

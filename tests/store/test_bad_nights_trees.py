@@ -140,6 +140,32 @@ def test_swapped_for_a_symlink_between_proof_and_removal(
     assert outcomes["refused"] > 0, "it was never swapped in time"
 
 
+def test_swapped_for_a_symlink_while_it_is_archived(
+    tmp_path: Path, canary: Path, out: Path, age_identity: tuple[str, str]
+) -> None:
+    """Between the walk and the stream: an archive holds what lies in the directory, or is none."""
+    before, outcomes = digest(canary), {"refused": 0, "archived": 0}
+    for number in range(ROUNDS):
+        root, link = sessions(tmp_path / f"app{number}"), tmp_path / f"link{number}"
+        wanted = contents(root)
+        link.symlink_to(canary / "company_1")
+        (out / str(number)).mkdir()
+        with swapping(root / "company_1", link):
+            try:
+                archived(root, out / str(number), age_identity[1])
+                outcomes["archived"] += 1
+            except StoreError:
+                outcomes["refused"] += 1
+                assert not list((out / str(number)).iterdir())
+                continue
+        listing, sealed = sorted(str(one) for one in (out / str(number)).iterdir())
+        extract(sealed, listing, age_identity[0], str(tmp_path / f"back{number}"))
+        assert contents(tmp_path / f"back{number}") == wanted
+        assert digest(canary) == before
+    print(outcomes)
+    assert outcomes["refused"] > 0, "it was never swapped in time"
+
+
 def test_raced_by_somebody_who_may_write_where_it_is_put_back(
     tmp_path: Path, canary: Path, out: Path, age_identity: tuple[str, str]
 ) -> None:
