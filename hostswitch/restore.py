@@ -131,7 +131,7 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
         found.append(Refusal("restore", what, path, "Look at it, and move it away"))
     observed = look(host, staged=False)
     reasons = restoring.objections(
-        declared.kind, _reads_files(host, observed), _in_database(host, declared, source)
+        _reads_files(host, observed), _in_database(host, declared, source)
     )
     remedy = (
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessionstore.decisions import LIVE
 
-
-def objections(
-    kind: str, reads_files: bool | None, in_database: Sequence[str] | None
-) -> tuple[str, ...]:
+def objections(reads_files: bool | None, in_database: Sequence[str] | None) -> tuple[str, ...]:
     """Say why a directory must not be put back in its place.
 
+    Its declared kind does not count: what the service once used may be declared as a backup by now.
+
     Args:
-        kind: as declared: live, backup or test.
         reads_files: whether the service reads session files when it starts; None where nobody
             can tell.
         in_database: the directory's companies that the database has something of, which is
@@ -26,7 +23,7 @@ def objections(
     Returns:
         Every reason, in words; empty where it may be put back.
     """
-    if kind != LIVE or reads_files is False:
+    if reads_files is False:
         return ()
     service = (
         "the service reads session files" if reads_files else "nobody can tell what a start reads"

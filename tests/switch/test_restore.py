@@ -68,6 +68,10 @@ def test_refused_while_a_service_could_feed_from_it(world: World, plan: dict[str
     """Old ratchets against a newer database: messages would be lost on both sides."""
     with stray_process(world):
         assert refused(world, plan)
+        # A live directory may be declared as a backup after the cut-over (docs/session-data.md).
+        first, *others = plan["legacy_directories"]
+        redeclared = [{**first, "kind": "backup"}, *others]
+        assert refused(world, {**plan, "legacy_directories": redeclared})
     world.write_env(".env", USE_REPOSITORY_PATTERN="false")
     assert refused(world, plan), "the next start would read files"
     world.write_env(".env", USE_REPOSITORY_PATTERN="true")
