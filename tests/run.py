@@ -7,6 +7,7 @@ by ``make test`` and ``make soak``; ends with 1 if anything failed.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,9 @@ def linted(words: list[str]) -> list[str]:
 
 def main() -> int:
     """Run what can be run as this user, and say what can't."""
+    # A shell has what it starts in the background ignore Ctrl-C, and that is inherited by all that
+    # the tests start, and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() != 0:
         code = subprocess.run(linted(pytest(WITHOUT_ROOT)), cwd=ROOT, check=False).returncode
         print("Left out, for they need root: tests/lab (whole rollouts, faults, host checks on")
