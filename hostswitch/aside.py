@@ -83,10 +83,20 @@ def back(app: int, place: int, path: str, name: str) -> bool:
         stray = exists(parent, base)
         if stray:
             os.rename(base, name + STRAY, src_dir_fd=parent, dst_dir_fd=place)
-        os.rename(name, base, src_dir_fd=place, dst_dir_fd=parent)
-        sync_directory(parent)
-        sync_directory(place)
+        _bring(place, name, parent, base)
         return stray
+
+
+def back_alone(app: int, place: int, path: str, name: str) -> None:
+    """Bring one directory back where nothing is in its place.
+
+    Raises:
+        FileExistsError: something is; nothing was moved.
+    """
+    with _parent(app, path) as (parent, base):
+        if exists(parent, base):
+            raise FileExistsError
+        _bring(place, name, parent, base)
 
 
 def drop_empty(app_dir: str, rollout_id: str) -> None:
@@ -127,6 +137,12 @@ def exists(parent: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _bring(place: int, name: str, parent: int, base: str) -> None:
+    os.rename(name, base, src_dir_fd=place, dst_dir_fd=parent)
+    sync_directory(parent)
+    sync_directory(place)
 
 
 @contextmanager

@@ -127,8 +127,7 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
     path = host.path(declared.path)
     found = []
     if os.path.lexists(path):
-        what = "there is something in its place already"
-        found.append(Refusal("restore", what, path, "Look at it, and move it away"))
+        found.append(_taken(path))
     observed = look(host, staged=False)
     reasons = restoring.objections(
         _reads_files(host, observed), _in_database(host, declared, source)
@@ -137,6 +136,11 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
     )
     return [*found, *(Refusal("restore", reason, path, remedy) for reason in reasons)]
+
+
+def _taken(path: str) -> Refusal:
+    what = "there is something in its place already"
+    return Refusal("restore", what, path, "Look at it, and move it away")
 
 
 def _reads_files(host: Host, observed: Observed) -> bool | None:
@@ -175,7 +179,11 @@ def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str
 
 def _rename_back(host: Host, declared: LegacyDirectory, source: Source) -> None:
     with aside.opened(host.plan.app_dir, source.rollout_id) as (app, place):
-        aside.back(app, place, declared.path, declared.name)
+        try:
+            aside.back_alone(app, place, declared.path, declared.name)
+        except FileExistsError:
+            # It came after it was looked for: a service that writes there would read old keys.
+            raise RefusedError([_taken(host.path(declared.path))]) from None
     aside.drop_empty(host.plan.app_dir, source.rollout_id)
 
 

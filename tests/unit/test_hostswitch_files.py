@@ -63,6 +63,21 @@ def test_a_stray_that_appeared_meanwhile_is_kept(app: Path) -> None:
     assert aside.kept(str(app)) == {ROLLOUT: ["sessions.stray"]}
 
 
+def test_a_restored_directory_never_takes_the_place_of_another(app: Path) -> None:
+    """What appeared since it was looked for may be a service's newest keys, and it may go on writing."""
+    with aside.opened(str(app), ROLLOUT, create=True) as (top, place):
+        aside.away(top, place, "sessions", "sessions")
+        (app / "sessions").mkdir()
+        (app / "sessions" / "creds.json").write_text("new")
+        with pytest.raises(FileExistsError):
+            aside.back_alone(top, place, "sessions", "sessions")
+        assert (app / "sessions" / "creds.json").read_text() == "new"
+        assert aside.exists(place, "sessions") and not aside.exists(place, "sessions" + aside.STRAY)
+        (app / "sessions").rename(app / "moved")
+        aside.back_alone(top, place, "sessions", "sessions")
+    assert (app / "sessions").is_dir()
+
+
 def test_a_place_that_is_a_symlink_or_open_to_others_is_refused(app: Path, tmp_path: Path) -> None:
     """The service's user owns the application directory and could point the place elsewhere."""
     (app / ".set-aside").symlink_to(tmp_path)
