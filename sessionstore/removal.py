@@ -150,7 +150,7 @@ def _reasons(
             reasons.append(f"{path}: not in the archive")
         elif entry.directory != node.is_directory:
             reasons.append(f"{path}: not what was archived under this name")
-        elif not node.is_directory and entry.sha256 != node.sha256:
+        elif entry.sha256 != node.sha256:  # Both empty for a directory.
             reasons.append(f"{path}: changed since it was archived")
         if node.fixed:
             reasons.append(f"{path}: can't be deleted before: chattr -ia")

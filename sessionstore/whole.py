@@ -142,9 +142,10 @@ class _Walker:
 
     def note_mounts(self, fd: int) -> None:
         """A mounted directory was seen when it was met; a mounted file looks like any other."""
-        files = {node.path for node in self.nodes if not node.is_directory}
-        for path in files.intersection(mounts_beneath(fd)):
-            self.objections.append(f"{path}: another file is mounted there")
+        mounts = set(mounts_beneath(fd))
+        for node in self.nodes if mounts else ():
+            if node.path in mounts and not node.is_directory:
+                self.objections.append(f"{node.path}: another file is mounted there")
 
     def _file(self, fd: int, name: str, path: str) -> Node:
         if self._hashed:
