@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sessionstore import tarstream
+from sessionstore import attributes, tarstream
 from sessionstore.archive_check import CheckReport, check
+from sessionstore.attributes import Attributes
 from sessionstore.collector import without_collector
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.descriptors import closing, open_beneath, open_directory
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError
 from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.pipeline import Encryption
@@ -211,28 +212,45 @@ def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption:
 
     with Beneath(directory_fd) as beneath:
         for entry in entries.values():
-            write(tarstream.header(entry, name))
-            if not entry.directory:
-                for chunk in _checked(beneath, entry):
-                    write(chunk)
-                write(tarstream.padding(entry.size))
+            with closing(_opened(directory_fd, beneath, entry)) as fd:
+                write(tarstream.header(entry, name, _attributes(fd, entry)))
+                if not entry.directory:
+                    for chunk in _checked(fd, entry):
+                        write(chunk)
+                    write(tarstream.padding(entry.size))
     write(tarstream.END)
     return digest.hexdigest()
 
 
-def _checked(beneath: Beneath, entry: Entry) -> Iterator[bytes]:
+def _opened(directory_fd: int, beneath: Beneath, entry: Entry) -> int:
+    try:
+        if entry.directory:
+            return open_beneath(directory_fd, entry.path)
+        return beneath.open_file(entry.path)
+    except (OSError, DirectoryProblem) as error:
+        raise ArchiveProblem(f"cannot read a file: {error}", entry.path) from None
+
+
+def _attributes(fd: int, entry: Entry) -> Attributes:
+    try:
+        return attributes.read(fd)
+    except OSError as error:
+        reason = f"cannot read its extended attributes: {error.strerror}"
+        raise ArchiveProblem(reason, entry.path) from None
+
+
+def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
     """Read a file; it must be what the manifest says to the last byte."""
     digest = hashlib.sha256()
     size = 0
     try:
-        with closing(beneath.open_file(entry.path)) as fd:
-            for chunk in chunks(fd):
-                size += len(chunk)
-                if size > entry.size:
-                    break
-                digest.update(chunk)
-                yield chunk
-    except (OSError, DirectoryProblem) as error:
+        for chunk in chunks(fd):
+            size += len(chunk)
+            if size > entry.size:
+                break
+            digest.update(chunk)
+            yield chunk
+    except OSError as error:
         raise ArchiveProblem(f"cannot read a file: {error}", entry.path) from None
     if size != entry.size or digest.hexdigest() != entry.sha256:
         raise ArchiveProblem(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, Any, Protocol
 
+from sessionstore.attributes import Attributes, from_pax
 from sessionstore.descriptors import closing
 from sessionstore.errors import ArchiveProblem
 from sessionstore.manifest import Entry, Manifest, read_manifest
@@ -64,18 +65,20 @@ def check(
 class Sink(Protocol):
     """Takes what is in an archive, member by member; each was found in the manifest before."""
 
-    def directory(self, path: str) -> None:
+    def directory(self, path: str, attributes: Attributes) -> None:
         """Take a directory.
 
         Args:
             path: below the archived one; "." for itself.
+            attributes: its extended attributes.
         """
 
-    def file(self, path: str, chunks: Iterable[bytes]) -> None:
+    def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
         """Take a file.
 
         Args:
             path: below the archived directory.
+            attributes: its extended attributes.
             chunks: its content; all of them must be taken.
         """
 
@@ -188,9 +191,9 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, sink: Sink 
 
     if member.isdir():
         if sink:
-            sink.directory(path)
+            sink.directory(path, from_pax(member.pax_headers))
     elif sink:
-        sink.file(path, content())
+        sink.file(path, from_pax(member.pax_headers), content())
     else:
         for _ in content():
             pass

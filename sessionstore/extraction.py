@@ -12,11 +12,12 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sessionstore.archive_check import read_archive
+from sessionstore.attributes import Attributes, put
 from sessionstore.descriptors import closing, open_beneath, open_directory
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
 from sessionstore.manifest import Entry, Manifest, entry_of, read_manifest
@@ -98,7 +99,7 @@ def extract_into(
             with closing(open_beneath(place, _CONTENTS)) as fd:
                 with _Writer(fd) as writer:
                     read_archive(archive, expected, identity_file, sink=writer)
-                _finish(fd, expected)
+                _finish(fd, expected, writer.attributes)
                 _compare(fd, expected)
             os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
             os.fsync(parent_fd)
@@ -178,17 +179,25 @@ class _Writer:
 
     def __init__(self, root_fd: int) -> None:
         self._beneath = Beneath(root_fd)
+        self.attributes: dict[str, Attributes] = {}
 
-    def directory(self, path: str) -> None:
+    def directory(self, path: str, attributes: Attributes) -> None:
+        self._note(path, attributes)
         if path != ".":
             parent, name = self._beneath.parent_of(path)
             os.mkdir(name, 0o700, dir_fd=parent)
 
-    def file(self, path: str, chunks: Iterable[bytes]) -> None:
+    def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
+        self._note(path, attributes)
         parent, name = self._beneath.parent_of(path)
         with open(os.open(name, _NEW, 0o600, dir_fd=parent), "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
+
+    def _note(self, path: str, attributes: Attributes) -> None:
+        # Few files have any.
+        if attributes:
+            self.attributes[path] = attributes
 
     def __enter__(self) -> _Writer:
         return self
@@ -197,20 +206,30 @@ class _Writer:
         self._beneath.close()
 
 
-def _finish(root_fd: int, expected: Manifest) -> None:
-    """Owners, modes and times, what lies deepest first: each change moves its parent's time."""
+def _finish(root_fd: int, expected: Manifest, attributes: Mapping[str, Attributes]) -> None:
+    """Owners, attributes, modes and times, what lies deepest first: each change moves its parent's time."""
     with Beneath(root_fd) as beneath:
         for entry in reversed(list(expected.entries.values())):
             if entry.directory:
                 with closing(open_beneath(root_fd, entry.path)) as fd:
-                    _dress(fd, entry)
+                    _dress(fd, entry, attributes.get(entry.path, ()))
             else:
                 with closing(beneath.open_file(entry.path)) as fd:
-                    _dress(fd, entry)
+                    _dress(fd, entry, attributes.get(entry.path, ()))
 
 
-def _dress(fd: int, entry: Entry) -> None:
+def _dress(fd: int, entry: Entry, attributes: Attributes) -> None:
     os.fchown(fd, entry.uid, entry.gid)
+    try:
+        # After the owner, which takes capabilities away; before the mode, whose group bits are an ACL's mask.
+        put(fd, attributes)
+    except OSError as error:
+        names = ", ".join(name for name, _ in attributes) or "inherited ones"
+        raise ArchiveProblem(
+            f"its extended attributes can't be put back ({names}): {error.strerror}",
+            entry.path,
+            "Extract it as root, to a file system of the same kind. Nothing was left there.",
+        ) from None
     os.fchmod(fd, entry.mode)
     os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
     os.fsync(fd)

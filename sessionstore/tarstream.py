@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from sessionstore.attributes import Attributes, to_pax
 from sessionstore.manifest import Entry
 
 BLOCK = 512
@@ -17,12 +18,13 @@ _OCTAL_8 = 0o7777777
 _OCTAL_12 = 0o77777777777
 
 
-def header(entry: Entry, name: str) -> bytes:
+def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
     """Give all header blocks of one member.
 
     Args:
         entry: what it is.
         name: of the archived directory; members lie below it.
+        attributes: its extended attributes.
 
     Returns:
         A multiple of 512 bytes: a PAX header, then the member's own.
@@ -43,6 +45,7 @@ def header(entry: Entry, name: str) -> bytes:
     ):
         if value > limit:
             records.append((field, str(value).encode("ascii")))
+    records.extend(to_pax(attributes))
     extended = b"".join(_record(field, value) for field, value in records)
     return (
         _block(b"PaxHeaders/" + path[-80:].strip(b"/").replace(b"/", b"_"), b"x", len(extended))
@@ -73,7 +76,7 @@ def _is_utf8(path: bytes) -> bool:
 
 
 def _record(field: str, value: bytes) -> bytes:
-    body = b" " + field.encode("ascii") + b"=" + value + b"\n"
+    body = b" " + os.fsencode(field) + b"=" + value + b"\n"
     length = len(body)
     while len(str(length)) + len(body) != length:
         length = len(str(length)) + len(body)

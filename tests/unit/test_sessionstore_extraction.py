@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from sessionstore import archive, extraction
 from sessionstore.archive import ArchiveReport
+from sessionstore.attributes import Attributes
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
 from sessionstore.extraction import extract
@@ -133,11 +135,13 @@ def test_two_extractions_at_once_do_not_clear_each_other_away(
     paths = (made.archive, made.manifest, str(identity), str(tmp_path / "back"))
     finish, seen = extraction._finish, []
 
-    def another_one_first(fd: int, expected: Manifest) -> None:
+    def another_one_first(
+        fd: int, expected: Manifest, attributes: Mapping[str, Attributes]
+    ) -> None:
         with pytest.raises(LockHeld, match="another run") as held:
             extract(*paths)
         seen.append(held.value)
-        finish(fd, expected)
+        finish(fd, expected, attributes)
 
     monkeypatch.setattr(extraction, "_finish", another_one_first)
     extract(*paths)
