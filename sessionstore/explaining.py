@@ -47,6 +47,10 @@ _OF_LINEAGE: Mapping[str, str] = {
     FILE_AHEAD: "finding out who wrote to the files after the database; nothing may be removed"
     " before that",
 }
+_NO_IMPORT = (
+    "credentials of the company in the database that can be read: rows of it are there, so it can't"
+    " be imported"
+)
 _IF_ABSENT: Mapping[str, str] = {
     "pre-key": "the database's nextPreKeyId moving on: the service makes new pre-keys when few are"
     " left at WhatsApp; or the row coming back",
@@ -80,6 +84,8 @@ def of_file(found: FoundFile) -> str:
     if found.kind in (UNKNOWN, ARTEFACT):
         return "finding out what wrote it, and moving it out of the directory"
     of_lineage = _OF_LINEAGE.get(found.relation or "")
+    if found.relation == ABSENT and found.in_database:
+        of_lineage = _NO_IMPORT
     if found.problem is not None:
         mending = f"mending what the scan says of it ({found.problem}), from a copy of the same day"
         return f"{mending}; then {of_lineage}" if of_lineage else mending

@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,13 @@ def _text(value: object) -> bool:
     """What can be a path, a name or a setting: no NUL, no half of a surrogate pair."""
     return isinstance(value, str) and all(
         char != "\0" and not "\ud800" <= char <= "\udfff" for char in value
+    )
+
+
+def _uuid(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value) is not None
     )
 
 
@@ -114,7 +122,7 @@ FIELDS: Mapping[str, Field] = {
         'what is accepted: {"reason": …, "companies": […], "identities": true}',
         _acknowledge,
     ),
-    "import_id": Field(_TEXT, "of the import, from whatsapp_imports", _text),
+    "import_id": Field("a UUID", "of the import, from whatsapp_imports", _uuid),
     "in_use": Field(_TEXTS, "paths of archives that stay", _texts),
     "migrations": Field(
         f"a list of objects of {', '.join(SCRIPTS)}, texts each",

@@ -40,7 +40,8 @@ def test_importing_is_never_the_remedy_for_a_file_that_blocks_an_import() -> Non
     """It would be refused; for a torn one it comes after the mending."""
     unknown = FoundFile(UNKNOWN, None, "unknown file", ABSENT, False, UNEXPLAINED)
     torn = FoundFile(KEY, Key("session", "1.0"), "empty", ABSENT, False, UNEXPLAINED)
-    assert "importing" not in of_file(unknown)
+    there = FoundFile(CREDS, None, None, ABSENT, True, UNEXPLAINED)
+    assert "importing" not in of_file(unknown) and "can't be imported" in of_file(there)
     assert of_file(torn).index("mending") < of_file(torn).index("importing")
 
 
