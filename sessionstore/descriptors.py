@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -83,7 +84,15 @@ def closing(fd: int) -> Iterator[int]:
 def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
     if os.path.islink(path):
         return DirectoryProblem("is a symlink, not a directory", path, "Name the real directory.")
-    return DirectoryProblem(f"cannot open the directory: {error.strerror}", path)
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return DirectoryProblem(f"cannot open the directory: {error.strerror}", path, remedy)
+
+
+_REMEDIES = {
+    errno.ENOENT: "Name one that is there.",
+    errno.ENOTDIR: "Name a directory.",
+    errno.EACCES: "Run it as root: sudo",
+}
 
 
 class FileContent(NamedTuple):

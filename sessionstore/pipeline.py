@@ -186,6 +186,7 @@ class Decryption:
     """
 
     def __init__(self, source: int | IO[bytes], identity_file: str) -> None:
+        self._identity_file = identity_file
         self._age = _Program(["age", "--decrypt", "-i", identity_file], source)
         try:
             self._zstd = _Program(["zstd", "-q", "-d", "-c"], self._age.output)
@@ -203,9 +204,8 @@ class Decryption:
         """
         complaints = [one for one in (self._age.finish(), self._zstd.finish()) if one]
         if complaints:
-            raise ArchiveProblem(
-                complaints[0], remedy="The archive is damaged, or this is not its identity."
-            )
+            remedy = "The archive is damaged, or this is not its identity."
+            raise ArchiveProblem(complaints[0], self._identity_file, remedy)
 
     def __enter__(self) -> Decryption:
         return self

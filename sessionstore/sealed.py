@@ -35,7 +35,8 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
         ArchiveProblem: with what is wrong.
     """
     if not name or "/" in name or name in (".", "..") or "\0" in name:
-        raise ArchiveProblem("not the name of an archive", name)
+        remedy = "Give a bare name, such as baileys_sessions: --name"
+        raise ArchiveProblem("not the name of an archive", name, remedy)
     wrong = [one for one in recipients if not _recipient(one)]
     if wrong or not recipients:
         raise ArchiveProblem(
