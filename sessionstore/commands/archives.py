@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import asdict
 from typing import Any
 
 from sessionstore import archive, extraction, retention
 from sessionstore.commands.plans import read_plan, takes_plan
-from sessionstore.commands.shared import CHANGES, OK, UsageError, actions_of, emit
+from sessionstore.commands.shared import CHANGES, OK, UsageError, actions_of, emit, tell
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import printable
 from sessionstore.shelf import DAMAGED, GONE, MISSING, Shelved, look
@@ -131,7 +130,7 @@ def _archive_list(arguments: argparse.Namespace) -> int:
         emit("archive", **asdict(one), age_days=_age(one, now))
         age = "?" if one.created is None else f"{_age(one, now):,.0f} d"
         words = f"{age:>7}  {one.archive_bytes:>13,} B  {one.files:>9,} files  {one.state:<8}"
-        print(f"{words}  {printable(one.name or one.manifest)}", file=sys.stderr)
+        tell(f"{words}  {printable(one.name or one.manifest)}")
     bad = [one for one in shelf if one.state in (DAMAGED, MISSING)]
     outcome = "damaged" if bad else "listed"
     total = sum(one.archive_bytes for one in shelf if one.state != GONE)
@@ -160,7 +159,7 @@ def _archive_prune(arguments: argparse.Namespace) -> int:
         for one, answer in decided:
             emit(event, **asdict(answer))
             word = "prune" if answer.prune else "keep"
-            print(f"{word}  {printable(one.name or one.manifest)}: {answer.why}", file=sys.stderr)
+            tell(f"{word}  {printable(one.name or one.manifest)}: {answer.why}")
     gone = sum(answer.prune for answer in done.answers)
     outcome = "nothing to do" if not gone else "would prune" if arguments.dry_run else "pruned"
     emit("result", outcome=outcome, pruned=gone, kept=len(done.answers) - gone)

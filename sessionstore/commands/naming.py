@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands.plans import read_plan, takes_plan
-from sessionstore.commands.shared import CHANGES, OK, UsageError, emit
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, tell
 from sessionstore.errors import DirectoryProblem, Refused, printable
 from sessionstore.grammar import is_company_id
 from sessionstore.misfiled import CompanyRows, find, without_rows
@@ -126,10 +125,8 @@ def _offer(conn: Connection, found: Sequence[CompanyRows], window: Window, file:
     at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     _write_new(file, misfiled_sql.correction(good, misfiled_plan.columns(conn), backup, at))
     for reason in refused:
-        print(f"not offered: {printable(reason)}", file=sys.stderr)
-    print(
-        f"Written to {printable(file)}: review it, stop the service, then run it.", file=sys.stderr
-    )
+        tell(f"not offered: {printable(reason)}")
+    tell(f"Written to {printable(file)}: review it, stop the service, then run it.")
     rows = sum(len(company.misfiled) for company in good)
     emit("result", outcome="written", file=file, backup=backup, rows=rows, refused=refused)
     return CHANGES if refused else OK
@@ -166,7 +163,7 @@ def _show(company: CompanyRows) -> None:
         by_cause=company.by_cause,
     )
     for line in _lines(company):
-        print(line, file=sys.stderr)
+        tell(line)
 
 
 def _lines(company: CompanyRows) -> list[str]:

@@ -21,6 +21,7 @@ from sessionstore.decisions import KINDS
 
 LIMITS = ("lock_wait", "lock_timeout", "statement_timeout")
 SCRIPTS = ("name", "deploy", "verify", "revert")
+_hexadecimal = re.compile(r"[0-9a-fA-F]{32}").fullmatch
 _SHOWN = ("host", "port", "dbname", "user", "password")
 
 
@@ -47,10 +48,7 @@ def _text(value: object) -> bool:
 
 
 def _uuid(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value) is not None
-    )
+    return isinstance(value, str) and _hexadecimal(value.replace("-", "")) is not None
 
 
 def _texts(value: object) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 from typing import Any
 
-from sessionstore.commands.shared import CHANGES, OK, UsageError, emit
+from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, tell
 from sessionstore.errors import printable
 from sessionstore.grammar import is_company_id
 from sessionstore.scan import scan_directory
@@ -47,7 +46,7 @@ def _scan(arguments: argparse.Namespace) -> int:
         else:
             _events(scan, blocking)
         words = f"{len(scan.companies)} companies, {scan.file_count:,} files, {blocking} blocking"
-        print(f"{printable(scan.label)}: {words}", file=sys.stderr)
+        tell(f"{printable(scan.label)}: {words}")
     return CHANGES if blocking else OK
 
 

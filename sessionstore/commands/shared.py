@@ -60,7 +60,7 @@ def folded(text: str) -> str:
 
 
 def _folded_line(line: str) -> str:
-    column = re.match(r"  \S+ {2,}", line)
+    column = re.match(r"  \S+ {2,}| *", line)
     indent = " " * (len(column[0]) if column else 0)
     return textwrap.fill(
         line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False

@@ -194,6 +194,21 @@ def test_misfiled_rows_are_shown(conn: Connection, database: dict[str, str]) -> 
     assert "(pre, key-7) which should be (pre-key, 7)" in said
 
 
+def test_words_for_people_fit_the_screen(
+    conn: Connection, database: dict[str, str], root: Path
+) -> None:
+    """Eighty columns, whatever a row or a directory is called."""
+    wide = "a-name-of-a-company-as-wide-as-one-can-be-without-being-refused-1"[:64]
+    conn.execute("INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, '{}')", [wide])
+    row = "INSERT INTO whatsapp_keys VALUES (%s, 'app', 'state-sync-key-' || %s, '1')"
+    conn.execute(row, [wide, "A" * 36])
+    long = root.rename(root.with_name("baileys_sessions.backup.phase07.20251107_200734"))
+    for command in (("misfiled",), ("scan", str(long)), ("explain", str(long))):
+        _, _, said = run(*command, plan={"database": database})
+        lines = [line for line in said.splitlines() if not line.startswith("/")]
+        assert lines and max(map(len, lines)) <= 80, (command, said)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
