@@ -81,6 +81,24 @@ def test_the_proof_names_what_differs(
     assert named in [mismatch.file for mismatch in proof.mismatches]
 
 
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (lambda file: file.write_bytes(b" " + file.read_bytes()), "changed since"),
+        (lambda file: file.unlink(), "is gone since"),
+        (lambda file: file.with_name("pre-key-99.json").write_text("{}"), "was not there when"),
+    ],
+)
+def test_the_files_are_those_that_were_imported(
+    conn: Connection, root: Path, act: Callable[[Path], object], reason: str
+) -> None:
+    """Somebody writes there, though all is at rest; also where the value is the same still."""
+    import_id = stage(conn, root).import_id
+    act(root / f"company_{COMPANY}" / "pre-key-7.json")
+    proof = prove(conn, root, import_id)
+    assert any(reason in mismatch.reason for mismatch in proof.mismatches)
+
+
 def test_values_that_jsonb_rewrites_are_still_equal(conn: Connection, root: Path) -> None:
     """Key order, numbers and the other spellings of Buffers come back in another form."""
     directory = root / f"company_{COMPANY}"
