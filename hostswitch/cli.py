@@ -231,7 +231,7 @@ def _toggle(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _toggled(_parsed: argparse.Namespace, places: Places) -> int:
-    fields = toggle(sys.stdin.read())
+    fields = toggle(_text("-"))
     places.prepare()
     with held(places.lock, _login(), "toggled"):
         line = History(places.history).add("flags", **fields)
@@ -240,7 +240,7 @@ def _toggled(_parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _record(_parsed: argparse.Namespace, places: Places) -> int:
-    fields = token(sys.stdin.read())
+    fields = token(_text("-"))
     places.prepare()
     with held(places.lock, _login(), "record"):
         line = History(places.history).add("verified", **fields)
@@ -249,7 +249,7 @@ def _record(_parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _survey(_parsed: argparse.Namespace, _places: Places) -> int:
-    asked = survey.questions(sys.stdin.read())
+    asked = survey.questions(_text("-"))
     # What the questions need is imported here, once for all of their processes.
     from sessionstore import cli as _store
     from sessionstore import migrations as _migrations
@@ -267,7 +267,9 @@ def _status(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _text(plan: str) -> str:
-    return sys.stdin.read() if plan == "-" else Path(plan).read_text()
+    if plan != "-":
+        return Path(plan).read_text()
+    return sys.stdin.read() if sys.stdin else ""  # a closed one is None
 
 
 def _login() -> str:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import IO, Any, Protocol
 
 from sessionstore.attributes import Attributes, from_pax
-from sessionstore.descriptors import closing
+from sessionstore.descriptors import closing, open_regular
 from sessionstore.errors import ArchiveProblem
 from sessionstore.manifest import Entry, Manifest, read_manifest
 from sessionstore.pipeline import Decryption
@@ -106,10 +106,12 @@ def read_archive(
     if not os.path.isfile(identity_file):
         raise ArchiveProblem("no such identity file", identity_file)
     if archive == "-":
+        if stdin is None and sys.stdin is None:
+            raise ArchiveProblem("standard input is closed", "-")
         _compare(stdin or sys.stdin.buffer, identity_file, expected, sink)
         return
     try:
-        fd = os.open(archive, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(archive)
     except OSError as error:
         raise ArchiveProblem(f"cannot open the archive: {error.strerror}", archive) from None
     with closing(fd):

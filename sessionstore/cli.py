@@ -9,6 +9,7 @@ input only, as one JSON document.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from sessionstore.commands import (
@@ -73,7 +74,11 @@ def _explained(error: StoreError) -> int:
 
 
 def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:
-    emit("error", error=message, kind=kind, **more)
+    try:
+        emit("error", error=message, kind=kind, **more)
+    except OSError:
+        # Nobody reads it, or its disk is full: Python would try again when it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     tell(f"error: {message}")
     return code
 

@@ -65,6 +65,27 @@ def open_beneath(parent_fd: int, relative: str) -> int:
     return current
 
 
+def open_regular(path: str, directory_fd: int | None = None) -> int:
+    """Open a file for reading, whatever lies there by now.
+
+    Args:
+        path: of the file; not a symlink.
+        directory_fd: the directory that it is below; None takes the path as it is.
+
+    Returns:
+        A descriptor that the caller closes.
+
+    Raises:
+        OSError: it can't be opened, or is a pipe or a device: reading that may take for ever.
+    """
+    fd = os.open(path, _FILE, dir_fd=directory_fd)
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, f"a {kind_of_mode(mode)}, not a regular file", path)
+    return fd
+
+
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
     """Close a descriptor when a block ends.

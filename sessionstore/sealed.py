@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.descriptors import closing, open_directory, open_regular
 from sessionstore.errors import ArchiveProblem, LockHeld
 from sessionstore.pipeline import Encryption
 from sessionstore.whole import chunks
@@ -149,11 +149,13 @@ def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
 
     Returns:
         SHA-256 and size in bytes.
+
+    Raises:
+        OSError: it can't be read, or is no regular file.
     """
     digest = hashlib.sha256()
     size = 0
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    with closing(os.open(name, flags, dir_fd=directory_fd)) as fd:
+    with closing(open_regular(name, directory_fd)) as fd:
         # Drop the cached pages, so that what is hashed comes from the disk.
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         for chunk in chunks(fd):

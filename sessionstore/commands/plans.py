@@ -190,7 +190,8 @@ def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
         UsageError: it is no plan, or lacks something; no value of it is shown.
     """
     try:
-        plan = json.load(sys.stdin)
+        # A closed one is None.
+        plan = json.loads(sys.stdin.read() if sys.stdin else "")
     except (ValueError, RecursionError):
         remedy = "give a plan by < FILE; --help shows what is in it"
         raise UsageError(f"standard input is not a JSON document: {remedy}") from None

@@ -298,3 +298,24 @@ def test_without_the_database_s_driver(root: Path, tmp_path: Path) -> None:
     asked = alone("stats", "--plan", "-", plan='{"database": {}}')
     assert asked.returncode == 1
     assert asked.stderr.startswith("error: libpq is missing here") and "apt-get" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "streams", "said"),
+    [
+        ("stats --plan -", "<&-", "standard input is not a JSON document"),
+        ("archive check - --manifest /dev/null --identity /dev/null", "<&-", "manifest is damaged"),
+        ("scan docs", "> /dev/full", "No space left on device"),
+        ("nonsense", "> /dev/full", "invalid choice"),
+        ("scan docs", "| true", ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(words: str, streams: str, said: str) -> None:
+    """Cron jobs have closed ones, and a log lies on a disk that is full."""
+    line = f"set -o pipefail; {sys.executable} -m sessionstore {words} {streams}"
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, cwd=PROJECT
+    )
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+    assert said in " ".join(done.stderr.split()), done.stderr

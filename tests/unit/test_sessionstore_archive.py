@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -281,3 +282,20 @@ def test_a_full_disk_is_told_and_leaves_nothing(tree: Path, identity: tuple[str,
         assert not list(small.iterdir())
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_pipe_in_an_archive_s_place_holds_nobody_up(
+    tree: Path, out: Path, identity: tuple[str, str]
+) -> None:
+    """Opened as a file it would be waited for, for ever: in the daily check as well."""
+    report = make(tree, out, identity[1])
+    Path(report.archive).unlink()
+    os.mkfifo(report.archive)
+    signal.alarm(30)
+    try:
+        with pytest.raises(ArchiveProblem, match="not a regular file"):
+            archive.verify_on_disk(report.archive, report.manifest)
+        with pytest.raises(ArchiveProblem, match="not a regular file"):
+            archive.check(report.archive, report.manifest, identity[0])
+    finally:
+        signal.alarm(0)
