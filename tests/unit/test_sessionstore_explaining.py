@@ -57,5 +57,8 @@ def test_a_directory() -> None:
     """Acknowledging is offered only where it helps."""
     blocked = DirectoryDecision(BACKUP, False, ("x",), True, {}, ())
     assert "acknowledge" in of_directory(blocked)
-    assert "acknowledge" not in of_directory(DirectoryDecision(LIVE, False, ("x",), False, {}, ()))
+    live = of_directory(DirectoryDecision(LIVE, False, ("x",), False, {}, ()))
+    assert "acknowledge" not in live and "safe in the database" in live
+    damaged = of_directory(DirectoryDecision(BACKUP, False, ("x",), False, {}, ()))
+    assert "being mended" in damaged and "safe in the database" not in damaged
     assert "proven again" in of_directory(DirectoryDecision(LIVE, True, (), False, {}, ()))
