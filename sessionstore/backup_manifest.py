@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from psycopg import sql
 
 from sessionstore.database import Connection, explained
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.descriptors import closing, open_directory, open_regular
 from sessionstore.errors import BackupProblem
 from sessionstore.sealed import hash_on_disk
 
@@ -24,6 +25,18 @@ _DIGEST = """
 SELECT count(*), encode(sha256(coalesce(string_agg(digest, ''::bytea ORDER BY digest), '')), 'hex')
   FROM (SELECT sha256(convert_to(every::text, 'UTF8')) AS digest FROM {} AS every) AS rows
 """
+
+
+# A manifest lies beside the archives for months, and the daily check reads all of them.
+_KINDS = {
+    "created_at": str,
+    "server": int,
+    "program": int,
+    "plain_sha256": str,
+    "backup_sha256": str,
+    "backup_bytes": int,
+}
+_TABLE_KINDS = {"name": str, "rows": int, "sha256": str}
 
 
 @dataclass(frozen=True)
@@ -111,16 +124,29 @@ def read_manifest(path: str) -> BackupManifest:
         BackupProblem: it is missing, cut off, or no manifest of a backup.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-        if data.pop("format") != FORMAT:
-            raise ValueError
-        tables = tuple(TableDigest(**table) for table in data.pop("tables"))
-        return BackupManifest(tables=tables, functions=tuple(data.pop("functions")), **data)
+        with open(open_regular(path), encoding="utf-8") as file:
+            return _parse(json.load(file))
     except OSError as error:
         raise BackupProblem(f"cannot read the manifest: {error.strerror}", path) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BackupProblem("not the manifest of a backup, or cut off", path) from None
+
+
+def _parse(data: dict[str, Any]) -> BackupManifest:
+    if data.pop("format") != FORMAT:
+        raise ValueError("not a manifest of a known format")
+    listed, functions = data.pop("tables"), data.pop("functions")
+    tables = tuple(TableDigest(**table) for table in listed)
+    kinds = [_kinds(data), *map(_kinds, listed), type(listed), type(functions)]
+    if kinds != [_KINDS, *[_TABLE_KINDS] * len(tables), list, list]:
+        raise TypeError("a value is not of its kind")
+    if {*map(type, functions)} - {str}:
+        raise TypeError("a function is no text")
+    return BackupManifest(tables=tables, functions=tuple(functions), **data)
+
+
+def _kinds(values: dict[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in values.items()}
 
 
 def verify_on_disk(backup: str, manifest: str) -> BackupManifest:

@@ -15,10 +15,12 @@ import pytest
 from psycopg import sql
 
 from sessionstore import backup, backup_check, pg_programs
-from sessionstore.backup_manifest import verify_on_disk
+from sessionstore.backup_manifest import read_manifest, verify_on_disk
+from sessionstore.backup_shelf import look
 from sessionstore.database import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
 from sessionstore.sealed import exclusive
+from sessionstore.shelf import DAMAGED, WHOLE
 from tests.age import new_identity
 from tests.postgres import client_programs
 
@@ -159,6 +161,30 @@ def test_one_changed_row_or_bit_is_found(conn: Connection, backups: Backups) -> 
     manifest.write_text(good[: len(good) // 2])
     with pytest.raises(BackupProblem, match="cut off"):
         verify_on_disk(made.backup, made.manifest)
+
+
+def test_a_manifest_whose_values_are_of_other_kinds_is_none(
+    conn: Connection, backups: Backups
+) -> None:
+    """One of them on the shelf ended the daily check in a traceback; a pipe would hold it up."""
+    manifest = Path(backups.take(conn).manifest)
+    says = json.loads(manifest.read_text())
+    others: tuple[object, ...] = (None, 1.5, [1], {})
+    for place in (says, says["tables"][0]):
+        for name, good in list(place.items()):
+            for value in others:
+                place[name] = value
+                manifest.write_text(json.dumps(says))
+                with pytest.raises(BackupProblem, match="not the manifest of a backup"):
+                    read_manifest(str(manifest))
+                assert [one.state for one in look(str(backups.out))] == [DAMAGED]
+            place[name] = good
+    manifest.write_text(json.dumps(says))
+    assert [one.state for one in look(str(backups.out))] == [WHOLE]
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with pytest.raises(BackupProblem, match="not a regular file"):
+        read_manifest(str(manifest))
 
 
 def test_programs_that_are_missing_or_too_old_are_told_before_anything_is_done(
