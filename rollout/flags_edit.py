@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import unified_diff
-from pathlib import Path
 from typing import Any
 
-from rollout import flags_yaml
+from rollout import flags_files
 from rollout.errors import Mistake, MistakesError, OperatorError
 from rollout.flag_catalogue import FLAG_REMEDY, catalogue, flag_mistakes
+from rollout.flags_files import FLAGS, OVERRIDES, FileEdit, host_file, name_of
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.secret import Secret
 from rollout.variable_folders import flags_file
-
-ROOT = Path(__file__).resolve().parent.parent
-FLAGS, OVERRIDES = "flags", "flag_overrides"
-
-
-@dataclass(frozen=True)
-class FileEdit:
-    """A YAML file as it was and as it is to be; None: there is no file."""
-
-    path: Path
-    before: str | None
-    after: str | None
-
-    @property
-    def name(self) -> str:
-        """The file's name below the project."""
-        return str(self.path.relative_to(ROOT))
-
-    def diff(self) -> list[str]:
-        """The change, line by line, without context."""
-        lines = unified_diff(
-            (self.before or "").splitlines(), (self.after or "").splitlines(), lineterm="", n=0
-        )
-        return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-
-    def write(self) -> None:
-        """Put the new text in place, in one step."""
-        _put(self.path, self.after)
-
-    def put_back(self) -> None:
-        """Bring the old text back.
-
-        Raises:
-            OperatorError: someone has edited the file meanwhile; it stays as it is.
-        """
-        if _text(self.path) != self.after:
-            raise OperatorError(
-                f"{self.name} was edited meanwhile, so it is left as it is.",
-                f"git diff {self.name}",
-            )
-        _put(self.path, self.before)
 
 
 @dataclass(frozen=True)
@@ -128,7 +83,7 @@ def demand_behaviour(environment: str, name: str) -> None:
         raise OperatorError(
             f"flag {name} changes data: it says where the keys live, and only a cut-over, which"
             " imports and proves every key first, may switch it. No host was contacted.",
-            f"edit {flags_file(environment).relative_to(ROOT)}, then: rollout plan {environment},"
+            f"edit {name_of(flags_file(environment))}, then: rollout plan {environment},"
             f" rollout apply {environment}",
         )
 
@@ -172,12 +127,10 @@ def _everywhere(
     environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
 ) -> Toggle:
     path = flags_file(environment.name)
-    before = _declared(path, FLAGS)
+    before = flags_files.declared(path, FLAGS)
     if not before:
-        raise OperatorError(
-            f"{path.relative_to(ROOT)} does not declare `flags`.", "declare the flags there"
-        )
-    files = [_edit(path, FLAGS, _different(before, values))]
+        raise OperatorError(f"{name_of(path)} does not declare `flags`.", "declare the flags there")
+    files = [flags_files.edit(path, FLAGS, _different(before, values))]
     notes = []
     new = []
     for one in old:
@@ -185,7 +138,7 @@ def _everywhere(
         ended = [name for name, value in values.items() if name in own and own[name] == value]
         kept = [name for name in values if name in own and name not in ended]
         if ended:
-            files.append(_edit(_host_file(one.name), OVERRIDES, dict.fromkeys(ended)))
+            files.append(flags_files.edit(host_file(one.name), OVERRIDES, dict.fromkeys(ended)))
         notes += [
             f"{one.name} keeps its own {name}={own[name]}: rollout flags set {environment.name}"
             f" {name}=… --host {one.name}"
@@ -210,20 +163,19 @@ def _canary(
     environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
 ) -> Toggle:
     (one,) = old
-    path = _host_file(one.name)
-    declared = _declared(flags_file(environment.name), FLAGS)
-    usual = catalogue().completed(declared)
+    path = host_file(one.name)
+    usual = catalogue().completed(flags_files.declared(flags_file(environment.name), FLAGS))
     before = _own(one)
     # Ansible replaces a group's mapping by the host's: what the group says is taken along.
-    along = {} if _declared(path, OVERRIDES) else before
+    along = {} if flags_files.declared(path, OVERRIDES) else before
     if along and along.keys() != (one.settings.get("flag_overrides") or {}).keys():
         raise OperatorError(
             f"{one.name}'s group sets a flag from the vault in flag_overrides, which a file of the"
             " host's own would hide.",
-            f"write {path.relative_to(ROOT)} by hand",
+            f"write {name_of(path)} by hand",
         )
     wanted = {name: None if value == usual.get(name) else value for name, value in values.items()}
-    edit = _edit(path, OVERRIDES, {**along, **_different(before, wanted)})
+    edit = flags_files.edit(path, OVERRIDES, {**along, **_different(before, wanted)})
     effective = {name: usual.get(name) if v is None else v for name, v in values.items()}
     return _checked(
         environment,
@@ -273,51 +225,3 @@ def _different(
     before: Mapping[str, str], values: Mapping[str, str | None]
 ) -> dict[str, str | None]:
     return {name: value for name, value in values.items() if before.get(name) != value}
-
-
-def _declared(path: Path, variable: str) -> dict[str, str]:
-    """What a file declares, spelled for the ``.env``."""
-    text = _text(path) or ""
-    found = flags_yaml.entries(text, variable, str(path.relative_to(ROOT)))
-    plain = {name: entry.value for name, entry in found.items() if entry.value is not None}
-    return catalogue().spelled(plain)
-
-
-def _edit(path: Path, variable: str, changes: Mapping[str, str | None]) -> FileEdit:
-    before = _text(path)
-    after: str | None = flags_yaml.edited(
-        before or "", variable, changes, str(path.relative_to(ROOT))
-    )
-    if path.parent.parent.name == "host_vars" and flags_yaml.is_empty(after or ""):
-        after = None
-    return FileEdit(path, before, after)
-
-
-def _host_file(host: str) -> Path:
-    return ROOT / "host_vars" / host / "flags.yml"
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return None
-
-
-def _put(path: Path, text: str | None) -> None:
-    """Write or remove a file in one step: a kill leaves the old text or the new."""
-    if text is None:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty: other settings of the host are there
-            path.parent.rmdir()
-            path.parent.parent.rmdir()
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o644
-    descriptor, temporary = tempfile.mkstemp(prefix=".flags.", dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-    Path(temporary).replace(path)

@@ -10,7 +10,7 @@ from typing import Any
 from rollout import flags_yaml
 from rollout.errors import OperatorError
 from rollout.flag_catalogue import catalogue, displayed, flag_mistakes
-from rollout.flags_edit import FLAGS, OVERRIDES, ROOT
+from rollout.flags_files import FLAGS, OVERRIDES, ROOT
 from rollout.inventory import SERVICE, Environment, Host, environment_names, load_unchecked
 from rollout.parallel import each
 from rollout.variable_folders import flags_file

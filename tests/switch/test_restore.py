@@ -89,7 +89,7 @@ def stray_process(world: World) -> Iterator[None]:
     """A Node.js process in the application's directory that PM2 knows nothing of."""
     here = str(world.app_dir)
     code = f"process.chdir({json.dumps(here)}); setInterval(() => {{}}, 1000)"
-    with subprocess.Popen([*world._inside(), "node", "-e", code]) as stray:
+    with subprocess.Popen([*world.machine.inside(), "node", "-e", code]) as stray:
         try:
             end = time.monotonic() + 20
             while here not in node_below(here).values():

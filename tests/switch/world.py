@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import getpass
 import json
 import os
@@ -18,7 +17,9 @@ from typing import Any
 import psycopg
 
 from roles.shared.files import content_of
-from sessionstore.grammar import Key, encode
+
+from .machine import Machine
+from .session_files import write_sessions
 
 ECOSYSTEM = Path(__file__).parents[2] / "roles/service/templates/ecosystem.config.js.j2"
 SERVICE = Path(__file__).parent / "service" / "server.js"
@@ -27,17 +28,6 @@ OLD = "1" * 40
 NEW = "2" * 40
 APP = "baileys-whatsapp-service"
 ROLLOUT = "20261122T140000Z-test"
-
-# The first process of a pid namespace has to reap those whose parents are gone.
-_INIT = """
-import os, time
-print(flush=True)
-while True:
-    try:
-        os.wait()
-    except ChildProcessError:
-        time.sleep(0.02)
-"""
 
 
 class World:
@@ -57,7 +47,7 @@ class World:
         self.database = f"host_{place.name.replace('-', '_').lower()}"
         self.port = _free_port()
         self.alarm = place / "alarm"
-        self._machine: subprocess.Popen[bytes] | None = None
+        self.machine = Machine()
 
     def build(self) -> None:
         """The state before: in-place checkout on files, running; the new release staged."""
@@ -208,7 +198,14 @@ class World:
 
     def program(self) -> list[str]:
         """The command that runs the host program on this host."""
-        command = [*self._inside(), sys.executable, "-m", "hostswitch", "--state", str(self.state)]
+        command = [
+            *self.machine.inside(),
+            sys.executable,
+            "-m",
+            "hostswitch",
+            "--state",
+            str(self.state),
+        ]
         return [*command, "--run", str(self.run_dir), "--search-path", self.search_path]
 
     def hostswitch_unheard(self, *arguments: str) -> None:
@@ -258,7 +255,7 @@ class World:
         """Run PM2 in an environment as clean as that of the host program."""
         clean = {"HOME": str(self.place), "PATH": self.search_path, "PM2_HOME": str(self.pm2_home)}
         done = subprocess.run(
-            [*self._inside(), "pm2", *arguments],
+            [*self.machine.inside(), "pm2", *arguments],
             env={**clean, **(environment or {})},
             capture_output=True,
             check=False,
@@ -310,44 +307,18 @@ class World:
         return {path.name: path.read_text() for path in sorted(self.company.iterdir())}
 
     def power_on(self) -> None:
-        """Processes of a machine of their own: a pid namespace whose end ends all of them.
-
-        The host program refuses to go on where it can't look into every process.
-        """
+        """Processes of its own, and an empty /run."""
         self.run_dir.mkdir(exist_ok=True)
-        self._machine = subprocess.Popen(
-            [
-                "unshare",
-                "--pid",
-                "--fork",
-                "--mount-proc",
-                "--kill-child",
-                sys.executable,
-                "-c",
-                _INIT,
-            ],
-            stdout=subprocess.PIPE,
-        )
-        assert self._machine.stdout
-        self._machine.stdout.readline()
+        self.machine.power_on()
 
     def power_cut(self) -> None:
         """Every process is gone at once, and what lies under /run with them."""
-        if self._machine is not None:
-            self._machine.kill()
-            self._machine.wait()
+        if self.machine.power_cut():
             shutil.rmtree(self.run_dir)
-
-    def _inside(self) -> list[str]:
-        """The command that runs another one among the machine's processes."""
-        assert self._machine is not None
-        outer = self._machine.pid
-        init = Path(f"/proc/{outer}/task/{outer}/children").read_text().strip()
-        return ["nsenter", "--target", init, "--pid", "--mount", f"--wd={SERVICE.parents[3]}", "--"]
 
     def run_inside(self, *command: str) -> None:
         """Run a command among the machine's processes and mounts."""
-        subprocess.run([*self._inside(), *command], check=True)
+        subprocess.run([*self.machine.inside(), *command], check=True)
 
     def boot(self) -> tuple[int, dict[str, Any]]:
         """What the boot units do, PM2's own between them."""
@@ -355,45 +326,6 @@ class World:
         self.hostswitch("resume", "--boot", "before-pm2")
         self.pm2("resurrect")
         return self.hostswitch("resume", "--boot", "after-pm2")
-
-
-def write_sessions(directory: Path) -> None:
-    """A company's files as Baileys writes them, few and of several types."""
-    directory.mkdir(parents=True)
-    (directory / "creds.json").write_text(json.dumps(_credentials()))
-    for number in range(1, 9):
-        _write(
-            directory,
-            Key("pre-key", str(number)),
-            {"private": _buffer(number), "public": _buffer(number + 1)},
-        )
-    _write(directory, Key("sender-key-memory", "120363041234567890@g.us"), {"1@lid": True})
-    _write(directory, Key("app-state-sync-key", "AAAAAFoo/+8="), {"keyData": "a2V5"})
-    _write(directory, Key("lid-mapping", "15550002222"), "99001133")
-    _write(directory, Key("lid-mapping", "99001133_reverse"), "15550002222")
-
-
-def _write(directory: Path, key: Key, value: Any) -> None:
-    (directory / encode(key)).write_text(json.dumps(value))
-
-
-def _credentials() -> dict[str, Any]:
-    return {
-        "noiseKey": {"private": _buffer(1), "public": _buffer(2)},
-        "signedIdentityKey": {"private": _buffer(3), "public": _buffer(4)},
-        "registrationId": 4711,
-        "advSecretKey": "c2VjcmV0",
-        "nextPreKeyId": 9,
-        "firstUnuploadedPreKeyId": 9,
-        "accountSyncCounter": 1,
-        "registered": True,
-        "me": {"id": "15550001111:7@s.whatsapp.net"},
-        "myAppStateKeyId": "AAAAAFoo/+8=",
-    }
-
-
-def _buffer(number: int) -> dict[str, str]:
-    return {"type": "Buffer", "data": base64.b64encode(bytes([number]) * 32).decode()}
 
 
 def _free_port() -> int:

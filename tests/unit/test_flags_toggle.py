@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rollout import flags_edit, variable_folders
+from rollout import flags_files, variable_folders
 from rollout.errors import MistakesError, OperatorError
 from rollout.flags_drift import PENDING, SHADOW, judged
 from rollout.flags_edit import decided, parsed
@@ -42,7 +42,7 @@ def host(name: str, **overrides: str) -> Host:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout of its own, with the environment `x` in it."""
-    for module in (flags_edit, variable_folders):
+    for module in (flags_files, variable_folders):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(variable_folders, "VARIABLES", tmp_path / "group_vars")
     (tmp_path / "group_vars" / "x").mkdir(parents=True)
