@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sessionstore.database import connect
+
 from .night import SIGKILL, Night, at_step, ended, in_child
 
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
@@ -114,3 +116,23 @@ def test_the_clock_goes_back_a_year_in_between(
     for path in night.root.rglob("*"):
         os.utime(path, (future, future))
     night.assert_converges()
+
+
+def test_a_clock_that_went_back_does_not_make_files_newer_than_rows(
+    new_night: Callable[[], Night],
+) -> None:
+    """What was imported and has gone on since is told by the import's record, not by a host's clock."""
+    night = new_night()
+    assert ended(in_child(killed_at(night, ("records.activate", "return", 1)))) == -SIGKILL
+    with connect(night.settings) as conn:
+        later = "UPDATE whatsapp_keys SET value = '[\"0\", \"9\"]' WHERE key_type = 'device-list'"
+        assert conn.execute(later.encode()).rowcount == 1
+    future = time.time() + 365 * 86400
+    for path in night.root.rglob("*"):
+        os.utime(path, (future, future))
+    night.converge()
+    assert not list(night.parent.iterdir())
+    with connect(night.settings) as conn:
+        rows = conn.execute("SELECT value FROM whatsapp_keys WHERE key_type = 'device-list'")
+        assert rows.fetchall() == [(["0", "9"],)], "the older file came back"
+    night.assert_canary()
