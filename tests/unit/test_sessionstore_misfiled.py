@@ -99,6 +99,24 @@ def test_a_correction_is_offered_only_where_nothing_was_written_since(
         assert any(objection in reason for reason in found), found
 
 
+def test_the_import_lasted_from_the_first_misfiled_row_to_the_last() -> None:
+    """A row that the importer filed rightly lies within; one a moment outside may be the service's."""
+    began, ended = Key("pre", "key-8"), Key("pre", "key-9")
+    imported = {began: Written(100, 100), PRE: Written(150, 150), ended: Written(200, 200)}
+    for made, outside in ((100, False), (200, False), (99, True), (201, True)):
+        rows = {**imported, SESSION: Written(made, made)}
+        found = objections(CompanyTimes("9", rows, None, "200"), Window())
+        assert any("outside the import" in reason for reason in found) == outside, made
+
+
+def test_a_long_pause_means_two_imports() -> None:
+    """With a service between them perhaps, whose keys the second one does not know."""
+    for pause, several in ((600, False), (600.5, True)):
+        rows = {PRE: Written(100, 100), Key("pre", "key-2"): Written(100 + pause, 100 + pause)}
+        found = objections(CompanyTimes("9", rows, None, "200"), Window())
+        assert any("more than one import" in reason for reason in found) == several
+
+
 def test_a_long_list_of_reasons_is_counted() -> None:
     """A hundred thousand sentences help nobody."""
     rows = {Key("session", f"{number}.0"): Written(100, 200) for number in range(50)}
