@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given[:1] == ["store"]:
         from sessionstore import cli
 
-        return cli.main(given[1:])
+        return cli.main(given[1:], "baileys-hostswitch store")
     parsed = _parser().parse_args(given)
     places = Places(Path(parsed.state), Path(parsed.run), parsed.search_path)
     # shutil and subprocess look programs up here; the account's environment gets it as well.

@@ -26,21 +26,24 @@ from sessionstore.commands.shared import ERROR, Parser, UsageError, emit, tell
 from sessionstore.errors import Refused, StoreError, printable
 from sessionstore.interrupts import Interrupted, interruptible
 
+#: How an operator calls it where nothing else does.
+CALLED = "python -m sessionstore"
 _GROUPS = (reading, deciding, explaining, naming, archives, backups, schema, figures)
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], called: str = CALLED) -> int:
     """Run one command.
 
     Args:
         argv: the arguments after the program's name.
+        called: how it was called, for its help.
 
     Returns:
         The exit code.
     """
     try:
         with interruptible():
-            arguments = _parser().parse_args(argv)
+            arguments = _parser(called).parse_args(argv)
             code: int = arguments.run(arguments)
             return code
     except StoreError as error:
@@ -83,9 +86,9 @@ def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str = CALLED) -> argparse.ArgumentParser:
     parser = Parser(
-        prog="sessionstore",
+        prog=called,
         description="Session data of a Baileys service: scan, account, prove, archive, migrate.",
         epilog="results are JSON lines on standard output, words for people are on standard error;"
         " passwords are taken from standard input only: COMMAND --help shows what to give.\n\n"

@@ -36,7 +36,7 @@ def leaves(parser: argparse.ArgumentParser, help_text: str = "") -> Iterator[tup
             yield from leaves(child, words[name])
     if not groups:
         codes = " ".join((parser.epilog or "").partition("exit codes: ")[2].split())
-        yield parser.prog.partition(" ")[2], help_text, codes
+        yield parser.prog.removeprefix(f"{cli.CALLED} "), help_text, codes
 
 
 def test_every_command_with_its_words_and_exit_codes() -> None:

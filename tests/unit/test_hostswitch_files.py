@@ -229,6 +229,7 @@ def test_the_zipapp_is_reproducible_and_runs_from_memory(tmp_path: Path) -> None
     assert version[0] == "3"
     assert path.startswith(memory)
     assert "exit codes" in shown(memory, "--help")
+    assert "usage: baileys-hostswitch store stats" in shown(memory, "store", "stats", "--help")
 
 
 def test_compiled_modules_are_those_of_this_program_and_run(tmp_path: Path) -> None:
