@@ -18,9 +18,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sessionstore.collector import without_collector
+from sessionstore.descriptors import open_regular
 from sessionstore.errors import ArchiveProblem
 from sessionstore.whole import Node
 
+#: Of an entry's fields. A list in the place of a number ended the daily check in a traceback.
+_TYPES = (str, bool, int, int, int, int, int, str)
 FORMAT = "baileys-rollout archive 1"
 #: Lines that are parsed at a time.
 _BLOCK = 1000
@@ -162,7 +165,7 @@ def read_manifest(path: str) -> Manifest:
     """
     try:
         # A line at a time: that of a million files is larger than all else that a check holds.
-        with open(path, "rb", opener=_not_a_symlink) as lines:
+        with open(path, "rb", opener=_regular) as lines:
             return _parse(lines)
     except OSError as error:
         raise ArchiveProblem(f"cannot read the manifest: {error.strerror}", path) from None
@@ -174,8 +177,8 @@ def read_manifest(path: str) -> Manifest:
         ) from None
 
 
-def _not_a_symlink(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _regular(path: str, _: int) -> int:
+    return open_regular(path)
 
 
 def _parse(lines: Iterator[bytes]) -> Manifest:
@@ -188,7 +191,11 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
         if tail is not None:
             block.insert(0, tail)
         tail = block.pop()
-        entries.update((entry.path, entry) for entry in map(_entry, block))
+        found = list(map(_entry, block))
+        for kind, column in zip(_TYPES, zip(*found, strict=True), strict=False):
+            if {*map(type, column)} != {kind}:
+                raise TypeError("a figure or a name of an entry is none")
+        entries.update((entry.path, entry) for entry in found)
         described += len(block)
     if tail is None:
         raise ValueError("cut off after its first line")
@@ -209,6 +216,11 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
     }
     if tail["totals"] != counted or len(entries) != described:
         raise ValueError("the totals do not fit")
+    texts = (manifest.name, manifest.created_at, manifest.plain_sha256, manifest.archive_sha256)
+    if {type(one) for one in (*texts, *manifest.recipients)} != {str}:
+        raise TypeError("what must be text is none")
+    if type(manifest.archive_bytes) is not int:
+        raise TypeError("a size is no number")
     return manifest
 
 

@@ -26,6 +26,7 @@ __all__ = ["HALF_REMOVED", "Holder", "RemovalReport", "held_open", "remove"]
 
 #: The ending that a directory has while it is being removed.
 HALF_REMOVED = ".removing"
+_LONGEST_NAME = 255  # bytes, NAME_MAX of every Linux file system that is met here
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ def remove(
     started = time.monotonic()
     if not name or "/" in name or name in (".", ".."):
         raise Refused("not the bare name of a directory", name)
+    if len(os.fsencode(name + HALF_REMOVED)) > _LONGEST_NAME:
+        what = f"its name is too long: while it is removed it has the ending {HALF_REMOVED}"
+        raise Refused(what, name, "Give it a shorter name.")
     current, resumed = _find(parent_fd, name)
     with closing(open_beneath(parent_fd, current)) as fd:
         _lock(fd, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from sessionstore import archive, whole
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem
 from sessionstore.manifest import read_manifest
+from sessionstore.shelf import DAMAGED, look
 from tests.age import new_identity
 
 pytestmark = pytest.mark.skipif(
@@ -297,5 +299,28 @@ def test_a_pipe_in_an_archive_s_place_holds_nobody_up(
             archive.verify_on_disk(report.archive, report.manifest)
         with pytest.raises(ArchiveProblem, match="not a regular file"):
             archive.check(report.archive, report.manifest, identity[0])
+        Path(report.manifest).unlink()
+        os.mkfifo(report.manifest)
+        with pytest.raises(ArchiveProblem, match="not a regular file"):
+            read_manifest(report.manifest)
     finally:
         signal.alarm(0)
+
+
+def test_a_manifest_whose_values_are_of_other_kinds_is_damaged(
+    tree: Path, out: Path, identity: tuple[str, str]
+) -> None:
+    """One of them on the shelf ended the listing and the daily check in a traceback."""
+    report = make(tree, out, identity[1])
+    listing = Path(report.manifest)
+    lines = [json.loads(line) for line in listing.read_text().splitlines()]
+    for number in (0, 1, 4, -1):
+        for name in lines[number]:
+            others: tuple[object, ...] = (None, 1.5, [], {}, ["x"])
+            for value in others if name != "recipients" else (1, [None]):
+                changed = [dict(line) for line in lines]
+                changed[number][name] = value
+                listing.write_text("".join(json.dumps(line) + "\n" for line in changed))
+                with pytest.raises(ArchiveProblem, match="damaged"):
+                    read_manifest(report.manifest)
+                assert [one.state for one in look(str(out), hashed=False)] == [DAMAGED]
