@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,41 @@ def test_too_little_history_is_not_known() -> None:
     assert verdict([1313]) == NOT_KNOWN
     assert verdict([100] * ENOUGH + [100_000]) == NOT_KNOWN
     assert verdict([100] * (ENOUGH + 1) + [100_000]) == UNUSUAL
+
+
+def restless(last: int) -> list[int]:
+    """Ten days of 100 and 300 rows in turn, then the last: 200 is usual, the deviation 100."""
+    counts = [5000]
+    for day in range(10):
+        counts.append(counts[-1] + (100 if day % 2 else 300))
+    return [*counts, counts[-1] + last]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([500] * 10 + [550], USUAL),
+        ([500] * 10 + [551], UNUSUAL),
+        ([2000] * 10 + [2100], USUAL),
+        ([2000] * 10 + [2101], UNUSUAL),
+        ([500] * 9 + [4000] + [4200], USUAL),
+        ([500] * 9 + [700] + [700], USUAL),
+        (restless(1089), USUAL),
+        (restless(1090), UNUSUAL),
+        ([100] * 7 + [100_000], NOT_KNOWN),
+        ([100] * 8 + [100_000], UNUSUAL),
+    ],
+)
+def test_what_is_tolerated_is_what_the_page_says(counts: list[int], expected: str) -> None:
+    """Six robust deviations, and at least 5 % of its size and 50 rows (docs/schema.md)."""
+    assert verdict(counts) == expected
+
+
+def test_one_day_back_is_back() -> None:
+    """The last snapshot counts, not the one before it."""
+    past = history([100] * 10)
+    answer = judge(past, Sample(past[-1].day - timedelta(days=1), 100, 30000))
+    assert answer.verdict == NOT_KNOWN and str(past[-1].day) in answer.why
 
 
 def test_a_clock_that_went_back_is_said() -> None:
