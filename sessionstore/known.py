@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sessionstore.descriptors import FileState
+from sessionstore.file_state import FileState
 from sessionstore.files import CREDS, KEY
 from sessionstore.whole import Tree
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sessionstore.collector import without_collector
-from sessionstore.descriptors import FileState, closing, mount_id, open_beneath, same_file_state
+from sessionstore.descriptors import closing, mount_id, open_beneath
 from sessionstore.errors import DirectoryProblem, LockHeld, Refused
+from sessionstore.file_state import FileState, same_file_state
 from sessionstore.grammar import CREDENTIALS
 from sessionstore.holders import Holder, held_open, holders_of
 from sessionstore.manifest import Manifest

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from sessionstore.collector import without_collector
 from sessionstore.descriptors import (
-    Status,
     mount_id,
     mounts_beneath,
     open_beneath,
     open_directory,
 )
 from sessionstore.errors import DirectoryProblem
+from sessionstore.file_state import Status
 from sessionstore.files import (
     ARTEFACT,
     CREDS,

@@ -18,15 +18,14 @@ from types import TracebackType
 from typing import NamedTuple
 
 from sessionstore.descriptors import (
-    FileState,
     closing,
     kind_of_mode,
     mount_id,
     mounts_beneath,
     open_beneath,
-    same_file_state,
 )
 from sessionstore.errors import DirectoryProblem
+from sessionstore.file_state import FileState, same_file_state
 
 CHUNK = 1024 * 1024
 _GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS of linux/fs.h
