@@ -1,4 +1,4 @@
-"""The command line of the host program."""
+"""The commands of the host program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hostswitch import (
     closing,
@@ -26,43 +26,20 @@ from hostswitch import (
     toggling,
 )
 from hostswitch.command_env import read_plan, stage_env
+from hostswitch.command_line import parser
 from hostswitch.errors import HostError, RefusedError
 from hostswitch.history import History
 from hostswitch.host import Host
 from hostswitch.lock import held
 from hostswitch.output import emit, progress, survive_controller
-from hostswitch.places import SEARCH_PATH, Places
+from hostswitch.places import Places
 from hostswitch.plan import load
 from hostswitch.toggled import toggle
 from hostswitch.verified import token
 from sessionstore.errors import StoreError
 from sessionstore.interrupts import Interrupted, interruptible
 
-_ABOUT = """\
-Switches the WhatsApp service on this host from what runs to what was staged, or puts it back.
-
-Normally `rollout` on the controller calls this. By hand, on the host, as root:
-  baileys-hostswitch status              what runs, what is set aside, what happened last
-  baileys-hostswitch resume              finish or put back a switch that was cut off
-Results are JSON lines on standard output (the last one: {"event": "result", ...}), progress is on
-standard error. A plan comes on standard input, because it holds the database password."""
-
-_CODES = """\
-exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
-service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
-unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
-that a company grew unlike its own past; 8 daily-check: something is wrong (with 7 and 8 the alarm
-was raised); 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
-
 _Command = Callable[[argparse.Namespace, Places], int]
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse ends a mistyped command with 2, which means "changes" here."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(errors.USAGE, f"{self.prog}: {message}. See: {self.prog} --help\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,13 +58,16 @@ def main(arguments: list[str] | None = None) -> int:
         from sessionstore import cli
 
         return cli.main(given[1:], "baileys-hostswitch store")
-    parsed = _parser().parse_args(given)
+    words = parser()
+    parsed = words.parse_args(given)
+    if parsed.command == "store":
+        words.error("`store` takes its own options only: it must be the first word")
     places = Places(Path(parsed.state), Path(parsed.run), parsed.search_path)
     # shutil and subprocess look programs up here; the account's environment gets it as well.
     os.environ["PATH"] = places.search_path
     try:
         with interruptible():
-            code: int = parsed.command(parsed, places)
+            code: int = _COMMANDS[parsed.command](parsed, places)
             return code
     except Interrupted as error:
         return _interrupted(error, places)
@@ -276,93 +256,20 @@ def _login() -> str:
     return os.environ.get("SUDO_USER", "root")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="baileys-hostswitch",
-        description=_ABOUT,
-        epilog=_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    places = Places()
-    parser.add_argument("--state", default=str(places.state), help="journal, lock and history")
-    parser.add_argument("--run", default=str(places.run), help="where a fault drill is named")
-    parser.add_argument(
-        "--search-path", default=SEARCH_PATH, help="PATH on which pm2 and node are found"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _plan_commands(commands)
-    _plain_commands(commands)
-    return parser
-
-
-def _plan_commands(commands: Any) -> None:
-    for name, command, can_check, about in (
-        ("preflight", _preflight, False, "say what a switch would change; changes nothing"),
-        ("switch", _switch, False, "switch to what was staged; ends an open switch first"),
-        ("env", _env, True, "stage the next .env beside the live one"),
-        (
-            "flags",
-            _flags,
-            False,
-            "show each flag in the file, the process and the service; read-only",
-        ),
-        (
-            "toggle",
-            _toggle,
-            False,
-            "stage flags, switch to them and show what the process has then",
-        ),
-        ("archive", _archive, True, "encrypt set-aside directories to the plan's recipients"),
-        ("remove", _remove, True, "prove again and delete the set-aside directories that are due"),
-        ("prune", _prune, True, "delete old releases, once this rollout has verified the host"),
-        (
-            "daily-check",
-            _daily_check,
-            False,
-            "see that all is as the last rollout left it, or alarm; keep figures, prune archives",
-        ),
-        ("restore", _restore, True, "put a set-aside or archived directory back exactly"),
-    ):
-        parser = commands.add_parser(name, help=about, description=about)
-        parser.add_argument("--plan", default="-", help="file with the plan; - is standard input")
-        if can_check:
-            parser.add_argument(
-                "--check",
-                action="store_true",
-                help="only say what there is to do: exit code 2 if there is something",
-            )
-        if command is _restore:
-            parser.add_argument("name", help="as in legacy_directories")
-            parser.add_argument("--set-aside-by", help="the rollout, where several kept it")
-            parser.add_argument(
-                "--identity",
-                help="age identity, where only the archive is left; - if it follows the plan's line",
-            )
-        parser.set_defaults(command=command)
-
-
-def _plain_commands(commands: Any) -> None:
-    about = "finish or put back a switch that was cut off, as its journal says"
-    resuming = commands.add_parser("resume", help=about, description=about)
-    resuming.add_argument(
-        "--boot",
-        choices=[resume.BEFORE_PM2, resume.AFTER_PM2],
-        help="from the boot units: before PM2 runs only files, rows and PM2's dump are touched",
-    )
-    resuming.set_defaults(command=_resume)
-    about = "show what runs, an open switch, what is set aside and the last lines of the history"
-    showing = commands.add_parser("status", help=about, description=about)
-    showing.add_argument("--app-dir", default="/opt/ai-admin", help="the application directory")
-    showing.add_argument("--lines", type=int, default=10, help="lines of history")
-    showing.add_argument(
-        "--remove-after-days", type=float, help="the setting, to tell when removal is due"
-    )
-    showing.set_defaults(command=_status)
-    about = "take a verification's result (a JSON object on standard input) into the history"
-    commands.add_parser("record", help=about, description=about).set_defaults(command=_record)
-    about = "take a proven toggle of flags (a JSON object on standard input) into the history"
-    commands.add_parser("toggled", help=about, description=about).set_defaults(command=_toggled)
-    about = "answer several read-only questions at once (a JSON object on standard input)"
-    commands.add_parser("survey", help=about, description=about).set_defaults(command=_survey)
-    about = "the session store's own commands: see `baileys-hostswitch store --help`"
-    commands.add_parser("store", help=about, add_help=False)
+_COMMANDS: dict[str, _Command] = {
+    "preflight": _preflight,
+    "switch": _switch,
+    "env": _env,
+    "flags": _flags,
+    "toggle": _toggle,
+    "archive": _archive,
+    "remove": _remove,
+    "prune": _prune,
+    "daily-check": _daily_check,
+    "restore": _restore,
+    "resume": _resume,
+    "status": _status,
+    "record": _record,
+    "toggled": _toggled,
+    "survey": _survey,
+}
