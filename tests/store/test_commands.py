@@ -304,7 +304,11 @@ def test_without_the_database_s_driver(root: Path, tmp_path: Path) -> None:
     ("words", "streams", "said"),
     [
         ("stats --plan -", "<&-", "standard input is not a JSON document"),
-        ("archive check - --manifest /dev/null --identity /dev/null", "<&-", "manifest is damaged"),
+        (
+            "archive check - --manifest /dev/null --identity /dev/null",
+            "<&-",
+            "cannot read the manifest",
+        ),
         ("scan docs", "> /dev/full", "No space left on device"),
         ("nonsense", "> /dev/full", "invalid choice"),
         ("scan docs", "| true", ""),
