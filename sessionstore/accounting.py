@@ -124,7 +124,12 @@ def _company(
         problem.kind == "not registered" for problem in company.problems
     )
     if company_id is None or row is None or verdict is None:
-        dispositions = [_without_row(entry, _path(company, entry), kind) for entry in company.files]
+        reason = "the database does not have this company"
+        if row is not None:
+            reason = "without usable credentials beside it nobody can tell whose key this is"
+        dispositions = [
+            _without_row(entry, _path(company, entry), kind, reason) for entry in company.files
+        ]
         equal = 0
     else:
         record = find_for_company(known.conn, company_id)
@@ -157,7 +162,12 @@ def _path(company: CompanyScan, entry: FileEntry) -> str:
     return entry.name if company.directory == "." else f"{company.directory}/{entry.name}"
 
 
-def _without_row(entry: FileEntry, path: str, kind: str) -> Disposition:
+def _without_row(
+    entry: FileEntry,
+    path: str,
+    kind: str,
+    reason: str = "it lies outside any company's directory",
+) -> Disposition:
     """A file that no row of the database can stand for."""
     if entry.kind == ARTEFACT:
         return Disposition(path, ARCHIVED, "an artefact: Baileys never reads it")
@@ -165,7 +175,7 @@ def _without_row(entry: FileEntry, path: str, kind: str) -> Disposition:
         return Disposition(path, ARCHIVED, "not in the database")
     if entry.key is None and entry.kind != CREDS:
         return Disposition(path, UNEXPLAINED, "the name is no key that Baileys writes")
-    return Disposition(path, UNEXPLAINED, "the database does not have this company")
+    return Disposition(path, UNEXPLAINED, reason)
 
 
 @dataclass

@@ -155,7 +155,7 @@ def company_of(directory_name: str) -> str | None:
         The bare id (``company_962302`` gives ``962302``), or None.
     """
     found = _company_directory(directory_name)
-    return found[1] if found else None
+    return found[1] if found and is_company_id(found[1]) else None
 
 
 def is_company_id(text: str) -> bool:

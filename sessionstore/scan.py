@@ -105,21 +105,22 @@ class _Walk:
     bytes: int = 0
     allocated: int = 0
 
-    def directory(self, fd: int, path: str, depth: int) -> None:
+    def directory(self, fd: int, path: str, depth: int, *, inside: bool = False) -> None:
         status = os.fstat(fd)
         self.allocated += status.st_blocks * 512
         found: list[Problem] = []
         sessions, directories = self._survey(fd, path, found)
         name = os.path.basename(path)
         company_id = company_of(name) if path else self.flat_company
+        if path and company_id is None and (inside or not sessions):
+            detail = "inside a company's directory" if inside else "not company_<id>"
+            self._problem("unknown directory", path, detail)
         if sessions or (path and company_id):
             if depth > 1 or (path and company_id is None):
                 found.append(Problem("unexpected place", path, misplaced(name), True))
             self._company(fd, path, company_id, found)
         else:
             self.problems.extend(found)
-            if path:
-                self._problem("unknown directory", path, "not company_<id>")
             self._other_files(fd, path)
         for child in directories:
             self._descend(fd, below(path, child), child, depth + 1, sessions)
@@ -168,9 +169,7 @@ class _Walk:
             if mount_id(child) != self.mount:
                 self._problem("another file system", path, "not looked into")
                 return
-            if inside and company_of(name) is None:
-                self._problem("unknown directory", path, "inside a company's directory")
-            self.directory(child, path, depth)
+            self.directory(child, path, depth, inside=inside)
         finally:
             os.close(child)
 

@@ -92,6 +92,13 @@ def moved_on(conn: Connection) -> None:
     put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
 
 
+def test_without_credentials_the_reason_is_their_absence(conn: Connection, root: Path) -> None:
+    """Told that the database lacks the company, an operator would import over its rows."""
+    (root / f"company_{COMPANY}" / "creds.json").unlink()
+    reasons = {one.reason for one in look(conn, root).dispositions}
+    assert len(reasons) == 1 and "without usable credentials" in reasons.pop()
+
+
 def test_right_after_the_import_every_file_is_equal(conn: Connection, root: Path) -> None:
     """Nothing to explain."""
     answer = look(conn, root)

@@ -121,6 +121,8 @@ def test_what_is_not_as_it_should_be_is_named(
     assert all(problem.kind in PROBLEMS for problem in found)
     if kind:
         assert kind in [problem.kind for problem in found]
+    told = [(problem.kind, problem.where) for problem in found]
+    assert len(told) == len(set(told)), "told twice"
 
 
 def test_a_bare_id_is_told_where_it_belongs(root: Path) -> None:
