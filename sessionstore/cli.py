@@ -18,6 +18,7 @@ from sessionstore.commands import (
     deciding,
     explaining,
     figures,
+    moving,
     naming,
     reading,
     schema,
@@ -29,6 +30,8 @@ from sessionstore.interrupts import Interrupted, interruptible
 #: How an operator calls it where nothing else does.
 CALLED = "python -m sessionstore"
 _GROUPS = (reading, deciding, explaining, naming, archives, backups, schema, figures)
+#: Only where nothing else does it: a host's program moves and removes inside its switch.
+_BY_HAND = (moving,)
 
 
 def main(argv: Sequence[str], called: str = CALLED) -> int:
@@ -89,13 +92,13 @@ def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:
 def _parser(called: str = CALLED) -> argparse.ArgumentParser:
     parser = Parser(
         prog=called,
-        description="Session data of a Baileys service: scan, account, prove, archive, migrate.",
+        description="Session data of a Baileys service: scan, import, prove, archive, remove.",
         epilog="results are JSON lines on standard output, words for people are on standard error;"
         " passwords are taken from standard input only: COMMAND --help shows what to give.\n\n"
         "exit codes: 0 done, 1 error, 2 changes needed or not proven, 3 refused, 6 locked,"
         " 7 unusual growth, 130 Ctrl-C, 143 SIGTERM",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for group in _GROUPS:
+    for group in (*_GROUPS, *(_BY_HAND if called == CALLED else ())):
         group.add(commands)
     return parser

@@ -1,0 +1,187 @@
+"""Commands that move session files into the database, and off the disk, where no rollout does it.
+
+On a host that is rolled out its program does both inside a switch, which stops the service itself;
+these commands are not offered there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sessionstore import archive, removal
+from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.shared import CHANGES, OK, emit, tell
+from sessionstore.descriptors import closing, open_directory
+from sessionstore.errors import Refused, printable
+from sessionstore.holders import held_open
+from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan
+from sessionstore.whole import Tree
+
+if TYPE_CHECKING:
+    from sessionstore.database import Connection
+
+#: What stands in an import's record where that of a rollout has its id.
+BY_HAND = "by hand"
+NOTHING = "nothing to do"
+_IMPORT = """\
+Imports every company of a directory into a database that has nothing of it, proves that each row
+equals its file, and only then declares the import active. The files stay as they are.
+
+Whatever writes there must be stopped before, and must never read these files again: a key that
+goes back loses messages. Start the service on PostgreSQL after it."""
+_REMOVE = """\
+Deletes a directory for good. Before that, in the same process: its archive is hashed again on the
+disk, every file is read again and compared with the archive's manifest and accounted for in the
+database, and nobody may hold one open. One objection and all of it stays. Whether the archive can
+be opened, only `archive check` tells: run it first."""
+
+
+def add(commands: Any) -> None:
+    """Add these commands.
+
+    Args:
+        commands: the parser's commands.
+    """
+    moving = commands.add_parser(
+        "import",
+        help="import a directory's companies, each key proven",
+        description=_IMPORT,
+        epilog="exit codes: 0 imported, proven and active, 2 --dry-run: it would be; or not proven"
+        " and taken back, 3 refused and nothing changed, 6 another run is at work",
+    )
+    moving.add_argument(
+        "--service-is-stopped", action="store_true", required=True, help="you made sure of it"
+    )
+    moving.add_argument("--dry-run", action="store_true", help="do all of it, and roll it back")
+    takes_plan(moving, _import, needed=("directory",), optional=("companies",))
+    remove = commands.add_parser(
+        "remove",
+        help="delete an archived directory, proven again",
+        description=_REMOVE,
+        epilog="exit codes: 0 deleted, 1 its archive is damaged, 2 --dry-run: it may go, 3 refused"
+        " and nothing deleted, 6 another run is removing it",
+    )
+    remove.add_argument("--archive", required=True, help="the file NAME.tar.zst.age")
+    remove.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
+    remove.add_argument("--dry-run", action="store_true", help="prove only, delete nothing")
+    takes_plan(remove, _remove, needed=("directory", "kind"), optional=("companies", "acknowledge"))
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from sessionstore import database, importing
+
+    plan = read_plan(arguments)
+    companies = plan.get("companies", [])
+    flat = companies[0] if len(companies) == 1 else None
+    where = plan["directory"]
+    with database.connect(plan["database"]) as conn:
+        with scan_directory(where, contents=False, flat_company=flat) as scan:
+            ids = [one for one in _to_import(scan, companies) if not _imported(conn, one)]
+            if arguments.dry_run:
+                for one in ids:
+                    emit("company", **asdict(importing.rehearse(conn, scan, one, BY_HAND, _host())))
+                emit("result", outcome="would be imported" if ids else NOTHING, directory=where)
+                return CHANGES if ids else OK
+            imports = _staged(conn, scan, ids)
+        with scan_directory(where, flat_company=flat) as frozen:
+            proven = all(_proven(conn, frozen, import_id) for import_id in imports)
+        for import_id in imports:
+            if proven:
+                emit("company", **asdict(importing.activate(conn, import_id)))
+            else:
+                importing.withdraw(conn, import_id)
+    outcome = "not proven" if not proven else "imported" if imports else NOTHING
+    emit("result", outcome=outcome, directory=where)
+    if proven:
+        tell(f"{printable(where)} is imported. Never start a version that reads these files again.")
+    return OK if proven else CHANGES
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _to_import(scan: DirectoryScan, companies: Sequence[str]) -> Sequence[str]:
+    holders = held_open(scan.fd)
+    if holders:
+        reasons = [f"process {one.pid or '?'} ({one.command}): {one.how}" for one in holders]
+        remedy = "Stop what works there, then run again."
+        raise Refused(f"somebody holds it: {reasons[0]}", scan.label, remedy, reasons)
+    if not (companies or scan.company_ids):
+        remedy = 'Files of one company without a directory of its own: name it in "companies".'
+        raise Refused("no company's directory in it", scan.label, remedy)
+    return companies or scan.company_ids
+
+
+def _imported(conn: Connection, company_id: str) -> bool:
+    """Whether an earlier run imported it from here to the end; another import is refused later."""
+    from sessionstore import importing
+
+    record = importing.find(conn, importing.import_id_for(BY_HAND, _host(), company_id))
+    if record is None or record.state != "active":
+        return False
+    tell(f"company {company_id} was imported at {record.created_at:%Y-%m-%d %H:%M %z}")
+    return True
+
+
+def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
+    """Stage each company; what a run that was killed has staged is taken back first."""
+    from sessionstore import importing
+
+    imports = []
+    for company_id in companies:
+        import_id = importing.import_id_for(BY_HAND, _host(), company_id)
+        left = importing.find(conn, import_id)
+        if left is not None and left.state == "staged":
+            importing.withdraw(conn, import_id)
+        tell(f"importing company {company_id}")
+        importing.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)
+        imports.append(import_id)
+    return imports
+
+
+def _proven(conn: Connection, frozen: DirectoryScan, import_id: str) -> bool:
+    from sessionstore import importing
+
+    proof = importing.prove(conn, import_id, frozen)
+    emit("proof", import_id=import_id, **asdict(proof))
+    return proof.ok
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from sessionstore import database
+    from sessionstore.second_proof import account_again
+
+    plan = read_plan(arguments)
+    where = os.path.abspath(plan["directory"])
+    parent, name = os.path.split(where)
+    manifest = archive.verify_on_disk(arguments.archive, arguments.manifest)
+
+    def objections(fd: int, tree: Tree) -> Sequence[str]:
+        decision = account_again(
+            conn,
+            fd,
+            tree,
+            where,
+            plan["kind"],
+            company_ids=plan.get("companies", []),
+            acknowledge=plan.get("acknowledge"),
+        ).decision
+        return () if decision.removable else decision.reasons
+
+    with (
+        database.connect(plan["database"]) as conn,
+        closing(open_directory(parent)) as parent_fd,
+    ):
+        report = removal.remove(
+            parent_fd, name, manifest=manifest, objections=objections, dry_run=arguments.dry_run
+        )
+    outcome = "may go" if arguments.dry_run else "removed"
+    emit("result", outcome=outcome, directory=where, **asdict(report))
+    return CHANGES if arguments.dry_run else OK
