@@ -85,7 +85,7 @@ def _import(arguments: argparse.Namespace) -> int:
             ids = [one for one in _to_import(scan, companies) if not _imported(conn, one)]
             if arguments.dry_run:
                 for one in ids:
-                    emit("company", **asdict(importing.rehearse(conn, scan, one, BY_HAND, _host())))
+                    _rehearsed(conn, scan, one)
                 emit("result", outcome="would be imported" if ids else NOTHING, directory=where)
                 return CHANGES if ids else OK
             imports = _staged(conn, scan, ids)
@@ -119,26 +119,42 @@ def _to_import(scan: DirectoryScan, companies: Sequence[str]) -> Sequence[str]:
     return companies or scan.company_ids
 
 
-def _imported(conn: Connection, company_id: str) -> bool:
-    """Whether an earlier run imported it from here to the end; another import is refused later."""
+def _state(conn: Connection, company_id: str) -> str | None:
+    """How far an earlier run from here came with a company; any other import is refused later."""
     from sessionstore import importing
 
     record = importing.find(conn, importing.import_id_for(BY_HAND, _host(), company_id))
-    if record is None or record.state != "active":
+    return record.state if record else None
+
+
+def _imported(conn: Connection, company_id: str) -> bool:
+    from sessionstore.records import ACTIVE
+
+    if _state(conn, company_id) != ACTIVE:
         return False
-    tell(f"company {company_id} was imported at {record.created_at:%Y-%m-%d %H:%M %z}")
+    tell(f"company {company_id} was imported by an earlier run")
     return True
+
+
+def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
+    from sessionstore import importing
+    from sessionstore.records import STAGED
+
+    if _state(conn, company_id) == STAGED:
+        tell(f"company {company_id} was left staged by an earlier run: it is imported anew")
+        return
+    emit("company", **asdict(importing.rehearse(conn, scan, company_id, BY_HAND, _host())))
 
 
 def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
     """Stage each company; what a run that was killed has staged is taken back first."""
     from sessionstore import importing
+    from sessionstore.records import STAGED
 
     imports = []
     for company_id in companies:
         import_id = importing.import_id_for(BY_HAND, _host(), company_id)
-        left = importing.find(conn, import_id)
-        if left is not None and left.state == "staged":
+        if _state(conn, company_id) == STAGED:
             importing.withdraw(conn, import_id)
         tell(f"importing company {company_id}")
         importing.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)

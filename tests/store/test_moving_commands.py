@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from sessionstore import archive, importing
+from sessionstore.commands.moving import BY_HAND
 from sessionstore.database import Connection
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.scan import scan_directory
@@ -109,6 +111,27 @@ def test_rows_that_come_out_otherwise_are_taken_for_no_import(
     assert code == 3 and not events[0]["ok"] and "pre-key-7.json" in said
     assert {one.name: one.read_bytes() for one in (root / f"company_{COMPANY}").iterdir()} == files
     assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("staged",)]
+
+
+def test_what_a_killed_run_left_staged_is_made_anew(
+    plan: dict[str, Any], root: Path, conn: Connection
+) -> None:
+    """Killed between two companies' activations: the one stays, the other is imported anew."""
+    write_company(root, "77")
+    assert run(*IMPORT, plan={**plan, "companies": ["77"]})[0] == 0
+    with scan_directory(str(root)) as scan:
+        importing.stage(conn, scan, COMPANY, BY_HAND, socket.gethostname())
+    code, events, said = run(*IMPORT, "--dry-run", plan=plan)
+    assert code == 2 and events[-1]["outcome"] == "would be imported"
+    assert f"{COMPANY} was left staged" in said
+    conn.execute("UPDATE whatsapp_keys SET value = '{}' WHERE company_id = '77'")
+    assert run(*IMPORT, plan=plan)[0] == 0
+    states = conn.execute("SELECT company_id, state FROM whatsapp_imports ORDER BY 1").fetchall()
+    assert states == [("77", "active"), (COMPANY, "active")]
+    moved = conn.execute(
+        "SELECT count(*) FROM whatsapp_keys WHERE company_id = '77' AND value = '{}'"
+    ).fetchone()
+    assert moved == (EVERY,), "what the service wrote since stays"
 
 
 def test_a_killed_import_is_made_anew(plan: dict[str, Any], conn: Connection) -> None:
