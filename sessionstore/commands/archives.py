@@ -27,6 +27,12 @@ def add(commands: Any) -> None:
         "archive", help="encrypted archives of directories", description=_ABOUT
     )
     actions = actions_of(archives)
+    _add_making(actions)
+    _add_opening(actions)
+    _add_keeping(actions)
+
+
+def _add_making(actions: Any) -> None:
     create = actions.add_parser(
         "create",
         help="archive a directory",
@@ -40,6 +46,9 @@ def add(commands: Any) -> None:
     create.add_argument("--name", required=True, help="of the archive, without an ending")
     create.add_argument("--recipient", action="append", required=True, help="age recipient")
     create.set_defaults(run=_archive_create)
+
+
+def _add_opening(actions: Any) -> None:
     check = actions.add_parser(
         "check",
         help="open an archive and compare all of it",
@@ -73,6 +82,9 @@ def add(commands: Any) -> None:
     extract.add_argument("--identity", required=True, help="file with an age identity")
     extract.add_argument("--to", required=True, help="a directory that is not there yet")
     extract.set_defaults(run=_archive_extract)
+
+
+def _add_keeping(actions: Any) -> None:
     listing = actions.add_parser(
         "list",
         help="what is kept in a directory of archives",
