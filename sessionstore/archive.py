@@ -100,7 +100,7 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
         raise ArchiveProblem(
             f"the directory can't be archived: {'; '.join(tree.objections[:5])}",
             name,
-            "Move what does not belong there, then run again.",
+            "Mend that (as root: sudo), or move what does not belong there, then run again.",
         )
     archive, manifest = (f"{out_dir}/{name}{end}" for end in (".tar.zst.age", ".manifest.jsonl"))
     try:
@@ -111,7 +111,7 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
             if made is None:
                 made = _make(directory_fd, out_fd, name, tree, recipients)
     except OSError as error:
-        raise ArchiveProblem(f"cannot write the archive: {error.strerror}", archive) from None
+        raise ArchiveProblem.because("cannot write the archive", error, archive) from None
     return ArchiveReport(
         archive,
         manifest,
@@ -228,15 +228,15 @@ def _opened(directory_fd: int, beneath: Beneath, entry: Entry) -> int:
             return open_beneath(directory_fd, entry.path)
         return beneath.open_file(entry.path)
     except (OSError, DirectoryProblem) as error:
-        raise ArchiveProblem(f"cannot read a file: {error}", entry.path) from None
+        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
 
 
 def _attributes(fd: int, entry: Entry) -> Attributes:
     try:
         return attributes.read(fd)
     except OSError as error:
-        reason = f"cannot read its extended attributes: {error.strerror}"
-        raise ArchiveProblem(reason, entry.path) from None
+        what = "cannot read its extended attributes"
+        raise ArchiveProblem.because(what, error, entry.path) from None
 
 
 def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
@@ -251,7 +251,7 @@ def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
             digest.update(chunk)
             yield chunk
     except OSError as error:
-        raise ArchiveProblem(f"cannot read a file: {error}", entry.path) from None
+        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
     if size != entry.size or digest.hexdigest() != entry.sha256:
         raise ArchiveProblem(
             "a file changed while it was archived", entry.path, "Look who writes there; run again."
@@ -276,7 +276,7 @@ def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
         with _directory_of(archive_path) as fd:
             found = hash_on_disk(os.path.basename(archive_path), fd)
     except (OSError, StoreError) as error:
-        raise ArchiveProblem(f"cannot read the archive: {error}", archive_path) from None
+        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
     if found != (manifest.archive_sha256, manifest.archive_bytes):
         raise ArchiveProblem(
             "the archive is not what its manifest says",

@@ -113,7 +113,7 @@ def read_archive(
     try:
         fd = open_regular(archive)
     except OSError as error:
-        raise ArchiveProblem(f"cannot open the archive: {error.strerror}", archive) from None
+        raise ArchiveProblem.because("cannot open the archive", error, archive) from None
     with closing(fd):
         _compare(fd, identity_file, expected, sink)
 

@@ -124,7 +124,7 @@ def take(
                 files = _Files(out_fd, name, tuple(recipients))
                 made = _make(conn, settings, program, files)
     except OSError as error:
-        raise ArchiveProblem(f"cannot write the backup: {error.strerror}", backup) from None
+        raise ArchiveProblem.because("cannot write the backup", error, backup) from None
     if made is None:
         return BackupReport("", "", 0, 0, 0, False, time.monotonic() - started)
     rows = sum(table.rows for table in made.tables)

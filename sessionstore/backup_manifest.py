@@ -127,7 +127,7 @@ def read_manifest(path: str) -> BackupManifest:
         with open(open_regular(path), encoding="utf-8") as file:
             return _parse(json.load(file))
     except OSError as error:
-        raise BackupProblem(f"cannot read the manifest: {error.strerror}", path) from None
+        raise BackupProblem.because("cannot read the manifest", error, path) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BackupProblem("not the manifest of a backup, or cut off", path) from None
 
@@ -167,7 +167,7 @@ def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
         with closing(open_directory(os.path.dirname(backup) or ".")) as fd:
             found = hash_on_disk(os.path.basename(backup), fd)
     except OSError as error:
-        raise BackupProblem(f"cannot read the backup: {error.strerror}", backup) from None
+        raise BackupProblem.because("cannot read the backup", error, backup) from None
     if found != (expected.backup_sha256, expected.backup_bytes):
         remedy = "It is damaged: move it away and make a new one."
         raise BackupProblem("the backup is not what its manifest says", backup, remedy)

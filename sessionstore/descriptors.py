@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sessionstore.errors import DirectoryProblem
+from sessionstore.errors import DirectoryProblem, cause_of
 from sessionstore.file_state import same_file_state
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -34,7 +34,9 @@ def open_directory(path: str) -> int:
     try:
         return os.open(path, _DIRECTORY)
     except OSError as error:
-        raise _cannot_open(path, error) from error
+        problem = _cannot_open(path, error)
+        problem.remedy = problem.remedy or _REMEDIES.get(error.errno or 0, "")
+        raise problem from error
 
 
 def open_beneath(parent_fd: int, relative: str) -> int:
@@ -105,14 +107,12 @@ def closing(fd: int) -> Iterator[int]:
 def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
     if os.path.islink(path):
         return DirectoryProblem("is a symlink, not a directory", path, "Name the real directory.")
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    return DirectoryProblem(f"cannot open the directory: {error.strerror}", path, remedy)
+    return DirectoryProblem.because("cannot open the directory", error, path)
 
 
 _REMEDIES = {
     errno.ENOENT: "Name one that is there.",
     errno.ENOTDIR: "Name a directory.",
-    errno.EACCES: "Run it as root: sudo",
 }
 
 
@@ -153,7 +153,7 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
     try:
         fd = os.open(name, _FILE, dir_fd=directory_fd)
     except OSError as error:
-        raise Unreadable("unreadable", error.strerror or "cannot be opened") from error
+        raise Unreadable("unreadable", cause_of(error)) from error
     try:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
@@ -165,7 +165,7 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
         raw = _read(fd, before.st_size + 1)
         after = os.fstat(fd)
     except OSError as error:
-        raise Unreadable("unreadable", error.strerror or "cannot be read") from error
+        raise Unreadable("unreadable", cause_of(error)) from error
     finally:
         os.close(fd)
     if len(raw) != before.st_size or not same_file_state(before, after):

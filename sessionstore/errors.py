@@ -6,7 +6,18 @@ key, a credential or a password: messages end up in logs and reports.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+from typing import TypeVar
+
+_Kind = TypeVar("_Kind", bound="StoreError")
+_SUDO = "Run it as root: sudo"
+_REMEDIES = {
+    errno.EACCES: _SUDO,
+    errno.EPERM: _SUDO,
+    errno.ENOSPC: "Make room there, then run again.",
+    errno.EROFS: "Make that file system writable, then run again.",
+}
 
 
 class StoreError(Exception):
@@ -26,6 +37,21 @@ class StoreError(Exception):
         self.where = where
         self.remedy = remedy
         super().__init__(what)
+
+    @classmethod
+    def because(cls: type[_Kind], what: str, error: OSError | StoreError, where: str = "") -> _Kind:
+        """Make an error of another one, with the remedy that its cause has.
+
+        Args:
+            what: could not be done.
+            error: what the kernel or another part said.
+            where: as for any error.
+
+        Returns:
+            The error.
+        """
+        reason, remedy = _told(error)
+        return cls(f"{what}: {reason}", where, remedy)
 
     def __str__(self) -> str:
         place = f" ({printable(self.where)})" if self.where else ""
@@ -87,6 +113,24 @@ class MigrationProblem(StoreError):
 
 class MigrationTimeout(MigrationProblem):
     """A script waited or ran too long; the schema is as it was, and nothing is known of it."""
+
+
+def cause_of(error: OSError | StoreError) -> str:
+    """Say why something could not be read, for one line in a list of many.
+
+    Args:
+        error: what the kernel or another part said.
+
+    Returns:
+        Its words, and what mends it where that is known.
+    """
+    return ". ".join(part for part in _told(error) if part)
+
+
+def _told(error: OSError | StoreError) -> tuple[str, str]:
+    if isinstance(error, StoreError):
+        return error.what, error.remedy
+    return error.strerror or str(error), _REMEDIES.get(error.errno or 0, "")
 
 
 def printable(text: str) -> str:

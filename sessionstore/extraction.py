@@ -104,8 +104,9 @@ def extract_into(
             os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
             os.fsync(parent_fd)
     except OSError as error:
-        reason = f"cannot extract the archive: {error.strerror}"
-        raise ArchiveProblem(reason, name, "Nothing was left there.") from None
+        raise ArchiveProblem.because(
+            "cannot extract the archive, and nothing was left of it", error, name
+        ) from None
     return ExtractionReport(
         os.path.join(os.readlink(f"/proc/self/fd/{parent_fd}"), name),
         expected.files,

@@ -26,14 +26,15 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
     if not is_company_id(company_id):
         raise Refused("not a bare company id", company_id, "Give it without company_.")
     company = scan.company(company_id)
-    if company is None:
+    blocking = (*scan.blocking, *(company.blocking if company else ()))
+    # A directory that can't be opened may be the company's.
+    if company is None and all(problem.kind != "unreadable" for problem in blocking):
         raise Refused(
             f"no single directory of company {company_id}",
             scan.label,
             f"Expected: {scan.label}/company_{company_id}.",
         )
-    blocking = (*scan.blocking, *company.blocking)
-    if blocking:
+    if company is None or blocking:
         raise Refused(
             f"{len(blocking)} problem(s) in the files, the first: {_sentence(blocking[0])}",
             scan.label,

@@ -168,7 +168,7 @@ def read_manifest(path: str) -> Manifest:
         with open(path, "rb", opener=_regular) as lines:
             return _parse(lines)
     except OSError as error:
-        raise ArchiveProblem(f"cannot read the manifest: {error.strerror}", path) from None
+        raise ArchiveProblem.because("cannot read the manifest", error, path) from None
     except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
         raise ArchiveProblem(
             "the manifest is damaged or was cut off",

@@ -14,7 +14,7 @@ from sessionstore.descriptors import (
     open_beneath,
     open_directory,
 )
-from sessionstore.errors import DirectoryProblem
+from sessionstore.errors import DirectoryProblem, cause_of
 from sessionstore.file_state import Status
 from sessionstore.files import (
     ARTEFACT,
@@ -163,7 +163,7 @@ class _Walk:
         try:
             child = open_beneath(fd, name)
         except DirectoryProblem as trouble:
-            self._problem("unreadable", path, trouble.what)
+            self._problem("unreadable", path, cause_of(trouble))
             return
         try:
             if mount_id(child) != self.mount:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from sessionstore.descriptors import Unreadable, kind_of_mode
+from sessionstore.errors import cause_of
 from sessionstore.files import ARTEFACT, UNKNOWN
 from sessionstore.grammar import CREDENTIALS_CACHE, is_company_id
 from sessionstore.reading import BadFile
@@ -57,7 +58,7 @@ def unlistable(path: str, error: OSError) -> Problem:
     Returns:
         The problem.
     """
-    return Problem("unreadable", path or ".", error.strerror or "", True)
+    return Problem("unreadable", path or ".", cause_of(error), True)
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:
@@ -75,7 +76,9 @@ def kind_of(entry: os.DirEntry[str]) -> str:
         return "gone again"
 
 
-def of_trouble(trouble: Exception, where: str, kind: str) -> Problem:
+def of_trouble(
+    trouble: BadFile | ValueProblem | Unreadable | OSError, where: str, kind: str
+) -> Problem:
     """Report a file that could not be read or understood.
 
     Args:
@@ -90,7 +93,7 @@ def of_trouble(trouble: Exception, where: str, kind: str) -> Problem:
         # An artefact is never read by Baileys, so what it holds can't block an import.
         blocks = kind != ARTEFACT or trouble.kind in ("not a regular file", "unreadable")
         return Problem(trouble.kind, where, trouble.detail, blocks)
-    return Problem("unreadable", where, getattr(trouble, "strerror", None) or "", True)
+    return Problem("unreadable", where, cause_of(trouble), True)
 
 
 def is_utf8(name: str) -> bool:

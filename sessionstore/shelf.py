@@ -226,4 +226,4 @@ def discard(path: str, why: str) -> None:
             os.unlink(name, dir_fd=fd)
             os.fsync(fd)
     except OSError as error:
-        raise ArchiveProblem(f"cannot delete it: {error.strerror}", path) from None
+        raise ArchiveProblem.because("cannot delete it", error, path) from None

@@ -128,30 +128,6 @@ def test_the_file_system_is_read_only(new_night: NewNight, which: str) -> None:
     night.assert_converges()
 
 
-@needs_root
-@pytest.mark.parametrize("which", ["app", "archives", "baileys_sessions"])
-def test_permission_is_denied(new_night: NewNight, which: str) -> None:
-    """Run without root by mistake: told, and nothing half done."""
-    night = new_night()
-    for path in (*night.place.parents, night.place):
-        if path != Path("/") and path.stat().st_mode & 0o005 != 0o005:
-            path.chmod(path.stat().st_mode | 0o055)
-    os.chown(night.out, 65534, 65534)
-    closed = {"app": night.parent, "archives": night.out, "baileys_sessions": night.root}[which]
-    closed.chmod(0o500 if which == "app" else 0o000)
-    os.chown(closed, 0 if which != "app" else 65534, 0)
-
-    def as_nobody() -> None:
-        os.seteuid(65534)
-        night.run()
-
-    assert ended(in_child(as_nobody)) == 1
-    closed.chmod(0o755)
-    assert not night.lost() and night.root.is_dir()
-    os.chown(night.out, 0, 0)
-    night.assert_converges()
-
-
 def test_one_bit_of_the_archive_is_flipped_before_removal(new_night: NewNight) -> None:
     """Nothing is deleted; the damaged file is left to be looked at, then a new one is made."""
     night = new_night()
