@@ -129,13 +129,13 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
     if os.path.lexists(path):
         found.append(_taken(path))
     observed = look(host, staged=False)
-    reasons = restoring.objections(
-        _reads_files(host, observed), _in_database(host, declared, source)
-    )
+    in_database, trouble = _in_database(host, declared, source)
+    reasons = restoring.objections(_reads_files(host, observed), in_database)
     remedy = (
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
     )
-    return [*found, *(Refusal("restore", reason, path, remedy) for reason in reasons)]
+    found += [Refusal("restore", reason, path, remedy) for reason in reasons]
+    return [*found, trouble] if reasons and trouble else found
 
 
 def _taken(path: str) -> Refusal:
@@ -152,14 +152,19 @@ def _reads_files(host: Host, observed: Observed) -> bool | None:
     return None if len(chosen) > 1 else chosen != {(POSTGRES,)}
 
 
-def _in_database(host: Host, declared: LegacyDirectory, source: Source) -> tuple[str, ...] | None:
+def _in_database(
+    host: Host, declared: LegacyDirectory, source: Source
+) -> tuple[tuple[str, ...] | None, Refusal | None]:
+    """Its companies that the database has; or None, and why it could not be asked."""
     companies = _companies(host, declared, source)
     try:
         with rows.connect(host.plan) as connection:
             states = rows.states(connection, companies)
-    except (StoreError, rows.NoDriverError):
-        return None
-    return tuple(name for name, state in states.items() if state.credentials or state.keys)
+    except StoreError as error:
+        return None, Refusal("database", error.what, error.where or "database", error.remedy)
+    except rows.NoDriverError as error:
+        return None, Refusal("database", str(error), "this host", "Stage the host first")
+    return tuple(name for name, one in states.items() if one.credentials or one.keys), None
 
 
 def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str]:
