@@ -19,7 +19,6 @@ from sessionstore.descriptors import open_beneath
 from sessionstore.errors import StoreError
 from sessionstore.whole import Tree
 
-_HALF_REMOVED = ".removing"
 REMOVING = "removing"
 REMOVED = "removed"
 NOT_REMOVED = "not removed"
@@ -57,7 +56,7 @@ def kept(host: Host) -> list[Kept]:
         ripeness = judge(
             lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
         )
-        for name in sorted({name.removesuffix(_HALF_REMOVED) for name in names}):
+        for name in sorted({name.removesuffix(removal.HALF_REMOVED) for name in names}):
             found.append(Kept(rollout_id, name, declared.get(name), ripeness))
     return found
 

@@ -7,7 +7,6 @@ act begins with a rename, so that a run which was killed half way is recognised 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -15,18 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sessionstore.collector import without_collector
+from sessionstore.deletion import HALF_REMOVED, delete_contents, remove_empty, stopped
 from sessionstore.descriptors import closing, mount_id, open_beneath
-from sessionstore.errors import DirectoryProblem, LockHeld, Refused
-from sessionstore.file_state import FileState, same_file_state
-from sessionstore.grammar import CREDENTIALS
+from sessionstore.errors import LockHeld, Refused
 from sessionstore.holders import Holder, held_open, holders_of
 from sessionstore.manifest import Manifest
-from sessionstore.whole import Beneath, Node, Tree, walk
+from sessionstore.whole import Tree, walk
 
 __all__ = ["HALF_REMOVED", "Holder", "RemovalReport", "held_open", "remove"]
 
-#: The ending that a directory has while it is being removed.
-HALF_REMOVED = ".removing"
 _LONGEST_NAME = 255  # bytes, NAME_MAX of every Linux file system that is met here
 
 
@@ -101,7 +97,7 @@ def remove(
             try:
                 _delete(parent_fd, fd, name, current, tree)
             except OSError as error:
-                raise _stopped(error.strerror or "", str(error.filename or name)) from None
+                raise stopped(error.strerror or "", str(error.filename or name)) from None
     return RemovalReport(
         name,
         len(tree.files),
@@ -191,74 +187,16 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
     if late:
         os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
         _refuse(name, late)
-    with Beneath(fd) as beneath:
-        for node in sorted(tree.files, key=_order):
-            _unlink(beneath, node)
-        for node in reversed(tree.directories):
-            if node.path != ".":
-                parent, bare = beneath.parent_of(node.path)
-                _rmdir(parent, bare, node.path)
+    delete_contents(fd, tree)
     if not _is_same(parent_fd, half, fd):
         raise Refused("another directory took its place", name)
-    _rmdir(parent_fd, half, ".")
+    remove_empty(parent_fd, half, ".")
     os.fsync(parent_fd)
-
-
-def _rmdir(parent_fd: int, bare: str, path: str) -> None:
-    try:
-        os.rmdir(bare, dir_fd=parent_fd)
-    except OSError as error:
-        if error.errno == errno.ENOTEMPTY:
-            with closing(open_beneath(parent_fd, bare)) as fd:
-                new = os.path.normpath(f"{path}/{min(os.listdir(fd), default='')}")
-            raise _stopped("it came while its directory was being removed", new) from None
-        raise _stopped(error.strerror or "", path) from None
 
 
 def _is_same(parent_fd: int, name: str, fd: int) -> bool:
     there, opened = os.stat(name, dir_fd=parent_fd, follow_symlinks=False), os.fstat(fd)
     return (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino)
-
-
-def _order(node: Node) -> tuple[bool, str, int]:
-    """Credentials last: what a power cut leaves can then still be accounted for.
-
-    Within a directory by inode: on ext4 several times faster than by name.
-    """
-    parent, _, name = node.path.rpartition("/")
-    return name == CREDENTIALS, parent, node.status.st_ino
-
-
-def _unlink(beneath: Beneath, node: Node) -> None:
-    try:
-        parent, bare = beneath.parent_of(node.path)
-        now = os.stat(bare, dir_fd=parent, follow_symlinks=False)
-        if not _unchanged(node.status, now):
-            raise DirectoryProblem("changed while its directory was being removed", node.path)
-        os.unlink(bare, dir_fd=parent)
-    except (OSError, DirectoryProblem) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.what
-        raise _stopped(reason or "", node.path) from None
-
-
-def _stopped(reason: str, where: str) -> Refused:
-    return Refused(
-        f"removal stopped: {reason}",
-        where,
-        f"What is left stays, under the ending {HALF_REMOVED}: look at it, then run again.",
-    )
-
-
-def _unchanged(before: FileState, now: os.stat_result) -> bool:
-    if before.st_nlink > 1:
-        # Deleting another name of the same file moves its ctime.
-        return (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns) == (
-            now.st_dev,
-            now.st_ino,
-            now.st_size,
-            now.st_mtime_ns,
-        )
-    return same_file_state(before, now)
 
 
 def _freed(tree: Tree) -> int:

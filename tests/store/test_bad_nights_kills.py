@@ -37,9 +37,9 @@ STEPS = [
     ("archive.verify_on_disk", "return", 1),
     ("accounting.account", "return", 1),
     ("removal._delete", "call", 1),
-    ("removal._unlink", "call", 1),
-    ("removal._unlink", "return", 20),
-    ("removal._order", "return", 1),
+    ("deletion._unlink", "call", 1),
+    ("deletion._unlink", "return", 20),
+    ("deletion._place_on_disk", "return", 1),
     ("removal.remove", "return", 1),
 ]
 

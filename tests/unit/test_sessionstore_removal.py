@@ -243,6 +243,27 @@ def test_credentials_go_last(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert order[-1] == "creds.json"
 
 
+def test_a_late_change_stops_what_is_deleted_beside_it(tree: Path) -> None:
+    """Files are deleted side by side: one that is not as proven ends them all, not only its own."""
+    company = tree / "company_1"
+    for number in range(5000):
+        (company / f"session-{number}.0.json").write_text("{}")
+    manifest = manifest_of(tree)
+    first = min(company.glob("session-*"), key=lambda path: path.stat().st_ino)
+
+    def change_it_then(*_: object) -> list[str]:
+        first.write_text("[]")
+        return []
+
+    with pytest.raises(Refused, match="changed while") as refused:
+        remove(tree, manifest, change_it_then)
+    left = tree.with_name(tree.name + removal.HALF_REMOVED) / "company_1"
+    assert refused.value.where == f"company_1/{first.name}"
+    assert (left / first.name).read_text() == "[]"
+    assert len(list(left.iterdir())) > 4000
+    assert (left / "creds.json").exists()
+
+
 def test_two_candidates_are_refused(tree: Path) -> None:
     """Nobody can tell which one was proven."""
     manifest = manifest_of(tree)
