@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hostswitch.errors import HostError
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.seen import InDatabase
+from sessionstore.activity import Activity
 from sessionstore.errors import DatabaseUnreachable
 from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
@@ -122,15 +123,23 @@ def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> lis
     return [record.state for record in records if record is not None]
 
 
-def unaccounted(connection: Connection[Any], scan: DirectoryScan, plan: Plan) -> list[str]:
+def unaccounted(
+    connection: Connection[Any], scan: DirectoryScan, plan: Plan, *, service: str
+) -> list[str]:
     """Why a live directory's files are not all accounted for in the database; empty if they are.
 
     Misfiled rows come first: they are the one cause of hundreds of reasons after it.
+
+    Args:
+        connection: to the database.
+        scan: of the directory, contents read.
+        plan: the plan.
+        service: what it runs on, as :mod:`sessionstore.activity` has it.
     """
     from sessionstore import accounting, misfiled
 
     answer = accounting.account(
-        connection, scan, "live", company_ids=plan.companies, acknowledge=None
+        connection, scan, "live", company_ids=plan.companies, activity=Activity(service)
     )
     if answer.decision.removable:
         return []
@@ -149,8 +158,19 @@ def removal_reasons(
     tree: Tree,
     declared: LegacyDirectory,
     plan: Plan,
+    *,
+    service: str,
 ) -> list[str]:
-    """Why a set-aside directory, read as this tree, must not be deleted; empty if it may."""
+    """Why a set-aside directory, read as this tree, must not be deleted; empty if it may.
+
+    Args:
+        connection: to the database.
+        directory: a descriptor of it.
+        tree: all of it.
+        declared: as what it is declared.
+        plan: the plan.
+        service: what it runs on, as :mod:`sessionstore.activity` has it.
+    """
     from sessionstore.second_proof import account_again
 
     acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None
@@ -161,6 +181,7 @@ def removal_reasons(
         declared.path,
         declared.kind,
         company_ids=plan.companies,
+        activity=Activity(service),
         acknowledge=acknowledge,
     )
     return [] if answer.decision.removable else list(answer.decision.reasons)

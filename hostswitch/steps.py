@@ -15,6 +15,7 @@ from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.journal import Journal
 from sessionstore import removal
+from sessionstore.activity import STOPPED
 from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.lineage import DESCENDS, SAME, compare
 from sessionstore.scan import scan_directory
@@ -227,7 +228,8 @@ def account_aside(switch: Switch) -> None:
     """
     for path in switch.facts.accounted:
         with rows.connect(switch.host.plan) as connection, _scan_aside(switch, path) as scan:
-            reasons = rows.unaccounted(connection, scan, switch.host.plan)
+            # Row 1 saw every process of it end.
+            reasons = rows.unaccounted(connection, scan, switch.host.plan, service=STOPPED)
         if reasons:
             raise StepFailedError(f"{path} is not accounted for: {'; '.join(reasons[:_SHOWN])}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.canonical import stored_value_has
 from sessionstore.collector import without_collector
 from sessionstore.company_rows import CredentialsRow, read_credentials, read_value
@@ -68,6 +69,7 @@ def account(
     kind: str,
     *,
     company_ids: Collection[str] = (),
+    activity: Activity = NOT_KNOWN,
     acknowledge: Mapping[str, object] | None = None,
 ) -> Accounting:
     """Account for every file of a directory.
@@ -78,6 +80,7 @@ def account(
         kind: as declared: live, backup or test.
         company_ids: the companies of the host; the only one of them is taken for files
             that lie in the directory itself and belong to no other by identity.
+        activity: what the service does, and who holds something there, as far as it is known.
         acknowledge: as declared, or None.
 
     Returns:
@@ -95,7 +98,8 @@ def account(
     others = [_without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
     named = {one.file for one in every if one.outcome == UNEXPLAINED}
-    decision = decide(kind, companies, others, _blocking(scan, kind, named), acknowledge)
+    blocking = _blocking(scan, kind, named)
+    decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
     return Accounting(decision, every, companies)
 
 

@@ -1,7 +1,7 @@
 """Deciding whether a whole directory may be removed, once a verified archive holds it.
 
-Pure: from what accounting for its files gave, and what the operator declared and
-acknowledged, to a decision with every reason (docs/session-data.md).
+Pure: from what accounting for its files gave, what the service does meanwhile, and what the
+operator declared and acknowledged, to a decision with every reason (docs/session-data.md).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sessionstore.activity import Activity, obstacles
 from sessionstore.dispositions import ARCHIVED, EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.lineage import ANOTHER, DESCENDS, FILE_AHEAD, SAME, Verdict
 
@@ -70,6 +71,8 @@ def decide(
     others: Sequence[Disposition],
     blocking: Sequence[str],
     acknowledge: Mapping[str, object] | None,
+    *,
+    activity: Activity,
 ) -> DirectoryDecision:
     """Decide about a directory.
 
@@ -79,6 +82,7 @@ def decide(
         others: dispositions of files outside those.
         blocking: what forbids a removal whatever the kind, in words.
         acknowledge: ``{"reason": …, "identities": bool, "companies": […]}`` or None.
+        activity: what the service does, and who holds something there.
 
     Returns:
         The decision with every reason, not only the first.
@@ -86,7 +90,7 @@ def decide(
     if kind not in KINDS:
         return DirectoryDecision(kind, False, (f"unknown kind {kind!r}",), False, {}, ())
     accepted = _Acknowledged(acknowledge)
-    reasons = list(blocking)
+    reasons = [*blocking, *(one.reason for one in obstacles(activity, live=kind == LIVE))]
     for company in companies:
         reasons.extend(_objections(kind, company, accepted))
     every = [*others, *(one for company in companies for one in company.dispositions)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sessionstore.activity import Obstacle
 from sessionstore.decisions import LIVE, DirectoryDecision
 from sessionstore.dispositions import ARCHIVED, EQUAL, EXPLAINED, NEWER
 from sessionstore.files import ARTEFACT, CREDS, UNKNOWN
@@ -70,17 +71,27 @@ _IF_DIFFERENT: Mapping[str, str] = {
 }
 
 
-def of_file(found: FoundFile) -> str:
-    """Say what would change a file's outcome.
+def of_file(found: FoundFile, in_the_way: Sequence[Obstacle] = ()) -> str:
+    """Say what would change a file's outcome, or let it go.
 
     Args:
         found: the file.
+        in_the_way: what goes on that forbids its removal.
 
     Returns:
         Words that follow "what would change it".
     """
+    ended = _ended(in_the_way)
     if found.outcome in _SETTLED:
-        return _SETTLED[found.outcome]
+        return ended or _SETTLED[found.outcome]
+    return "; and ".join(filter(None, [_of_outcome(found), ended]))
+
+
+def _ended(in_the_way: Sequence[Obstacle]) -> str:
+    return "; ".join(one.ended_by for one in in_the_way)
+
+
+def _of_outcome(found: FoundFile) -> str:
     if found.kind in (UNKNOWN, ARTEFACT):
         return "finding out what wrote it, and moving it out of the directory"
     of_lineage = _OF_LINEAGE.get(found.relation or "")
@@ -103,17 +114,23 @@ def _of_key(found: FoundFile) -> str:
     return _IF_ABSENT.get(found.key.key_type, missing)
 
 
-def of_directory(decision: DirectoryDecision) -> str:
+def of_directory(decision: DirectoryDecision, in_the_way: Sequence[Obstacle] = ()) -> str:
     """Say what would change the decision about a directory.
 
     Args:
         decision: about it.
+        in_the_way: what goes on that forbids its removal, and is among the decision's reasons.
 
     Returns:
         Words that follow "what would change it".
     """
     if decision.removable:
         return "a file, a row or a process that is not there yet: all is proven again at removal"
+    alone = set(decision.reasons) <= {one.reason for one in in_the_way}
+    return "; and ".join(filter(None, ["" if alone else _of_reasons(decision), _ended(in_the_way)]))
+
+
+def _of_reasons(decision: DirectoryDecision) -> str:
     if decision.needs_acknowledge:
         return "an entry in legacy_directories: acknowledge, with a reason; or keeping it"
     if decision.kind == LIVE:

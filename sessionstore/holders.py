@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused, printable
 from sessionstore.whole import Beneath, Tree, walk
 
@@ -30,6 +31,18 @@ class Holder(NamedTuple):
     pid: int
     command: str
     how: str
+
+
+class Sight(NamedTuple):
+    """What /proc shows of who holds something.
+
+    Attributes:
+        holders: one entry for each process, this one left out.
+        closed: pids of the processes that may not be looked into.
+    """
+
+    holders: tuple[Holder, ...]
+    closed: tuple[int, ...]
 
 
 def held_open(directory_fd: int) -> tuple[Holder, ...]:
@@ -61,21 +74,60 @@ def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[H
     Raises:
         Refused: nobody can tell.
     """
-    path = os.readlink(f"/proc/self/fd/{directory_fd}")
+    found, closed = _in_proc(os.readlink(f"/proc/self/fd/{directory_fd}"), tree.identities)
+    if closed and leases and not found:
+        return tuple(sorted(_by_leases(directory_fd, tree, closed)))
+    return found
+
+
+def seen_in_directory(path: str) -> Sight:
+    """See who holds a directory or anything in it, by looking only.
+
+    No lease is taken: it would keep a service that works there waiting whenever it opens a file.
+
+    Args:
+        path: of the directory.
+
+    Returns:
+        What /proc shows, and what it does not.
+
+    Raises:
+        DirectoryProblem: it can't be opened, or is a symlink.
+    """
+    with closing(open_directory(path)) as fd:
+        tree = walk(fd, hashed=False)
+        return _in_proc(os.readlink(f"/proc/self/fd/{fd}"), tree.identities)
+
+
+def seen_at_file(path: str) -> Sight:
+    """Do as :func:`seen_in_directory` for one file.
+
+    Args:
+        path: of the file; not a symlink.
+
+    Returns:
+        What /proc shows, and what it does not.
+
+    Raises:
+        OSError: it is not there.
+    """
+    status = os.lstat(path)
+    return _in_proc(os.path.realpath(path), {(status.st_dev, status.st_ino)})
+
+
+def _in_proc(path: str, identities: Collection[Identity]) -> Sight:
     found, closed = [], []
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
         try:
-            how = _how(name, path, tree.identities)
+            how = _how(name, path, identities)
         except PermissionError:
-            closed.append(name)
+            closed.append(int(name))
             continue
         if how:
             found.append(Holder(int(name), _command(name), how))
-    if closed and leases and not found:
-        found.extend(_by_leases(directory_fd, tree, closed))
-    return tuple(sorted(found))
+    return Sight(tuple(sorted(found)), tuple(sorted(closed)))
 
 
 def _how(pid: str, path: str, identities: Collection[Identity]) -> str | None:
@@ -109,7 +161,9 @@ def _maps(pid: str, path: str, identities: Collection[Identity]) -> Iterator[boo
                 major, _, minor = fields[3].partition(":")
                 device = os.makedev(int(major, 16), int(minor, 16))
                 # Overlay file systems show another device there, so the path counts too.
-                yield (device, int(fields[4])) in identities or fields[5].startswith(f"{path}/")
+                yield (device, int(fields[4])) in identities or f"{fields[5]}/".startswith(
+                    f"{path}/"
+                )
 
 
 def _command(pid: str) -> str:
@@ -120,7 +174,7 @@ def _command(pid: str) -> str:
         return "?"
 
 
-def _by_leases(directory_fd: int, tree: Tree, closed: Collection[str]) -> Iterator[Holder]:
+def _by_leases(directory_fd: int, tree: Tree, closed: Sequence[int]) -> Iterator[Holder]:
     with Beneath(directory_fd) as beneath:
         for node in tree.files:
             try:
@@ -133,7 +187,7 @@ def _by_leases(directory_fd: int, tree: Tree, closed: Collection[str]) -> Iterat
                 yield Holder(0, "?", f"open or mapped file {printable(node.path)}")
             except OSError as error:
                 raise Refused(
-                    f"process {min(closed, key=int)} can't be looked into, and the kernel gives no"
+                    f"process {closed[0]} can't be looked into, and the kernel gives no"
                     f" lease ({error.strerror}), so nobody can tell who holds files",
                     node.path,
                     "Run as root of the machine itself.",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 
 from sessionstore.accounting import Accounting, account
+from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.database import Connection
 from sessionstore.grammar import company_of
 from sessionstore.known import KnownFiles
@@ -23,6 +24,7 @@ def account_again(
     kind: str,
     *,
     company_ids: Collection[str] = (),
+    activity: Activity = NOT_KNOWN,
     acknowledge: Mapping[str, object] | None = None,
 ) -> Accounting:
     """Do as :func:`sessionstore.accounting.account`, on the bytes that were read already.
@@ -38,6 +40,8 @@ def account_again(
         label: how to call the directory in messages.
         kind: as declared: live, backup or test.
         company_ids: the companies of the host.
+        activity: what the service does. Who holds something is left to the removal itself, which
+            looks last of all, and by leases where /proc does not tell.
         acknowledge: as declared, or None.
 
     Returns:
@@ -48,7 +52,14 @@ def account_again(
         DirectoryProblem: the directory can't be listed.
     """
     with _scan(conn, directory_fd, tree, label, company_ids) as scan:
-        return account(conn, scan, kind, company_ids=company_ids, acknowledge=acknowledge)
+        return account(
+            conn,
+            scan,
+            kind,
+            company_ids=company_ids,
+            activity=activity,
+            acknowledge=acknowledge,
+        )
 
 
 def _scan(

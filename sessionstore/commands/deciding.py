@@ -6,14 +6,17 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from sessionstore.commands import service
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit
+from sessionstore.holders import seen_in_directory
 from sessionstore.scan import scan_directory
 
 _ACCOUNT = """\
 Holds every file of a directory against the database as it is now, and says whether the directory
-may be removed once a verified archive holds it. Changes nothing. One line for each file that is
-not simply equal; the last line has the decision and every reason."""
+may be removed once a verified archive holds it: not while a process holds anything in it. Changes
+nothing. One line for each file that is not simply equal; the last line has the decision and every
+reason."""
 _PROVE = """\
 Compares every file of an import with its row and with what the import recorded. Changes nothing.
 It holds for the moment in which the service is stopped: afterwards keys move on."""
@@ -32,7 +35,10 @@ def add(commands: Any) -> None:
         epilog="exit codes: 0 removable, 2 blocked",
     )
     takes_plan(
-        account, _account, needed=("directory", "kind"), optional=("companies", "acknowledge")
+        account,
+        _account,
+        needed=("directory", "kind"),
+        optional=("companies", "service", "acknowledge"),
     )
     prove = commands.add_parser(
         "prove",
@@ -47,19 +53,23 @@ def _account(arguments: argparse.Namespace) -> int:
     from sessionstore import accounting, database
 
     plan = read_plan(arguments)
-    with database.connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
-        answer = accounting.account(
-            conn,
-            scan,
-            plan["kind"],
-            company_ids=plan.get("companies", []),
-            acknowledge=plan.get("acknowledge"),
-        )
+    with database.connect(plan["database"]) as conn:
+        activity = service.with_holders(plan, seen_in_directory(plan["directory"]))
+        with scan_directory(plan["directory"]) as scan:
+            answer = accounting.account(
+                conn,
+                scan,
+                plan["kind"],
+                company_ids=plan.get("companies", []),
+                activity=activity,
+                acknowledge=plan.get("acknowledge"),
+            )
     for disposition in answer.dispositions:
         emit("file", **asdict(disposition))
     decision = answer.decision
     outcome = "removable" if decision.removable else "blocked"
-    emit("result", outcome=outcome, directory=plan["directory"], **asdict(decision))
+    fields = {**asdict(decision), **service.shown(activity)}
+    emit("result", outcome=outcome, directory=plan["directory"], **fields)
     return OK if decision.removable else CHANGES
 
 

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from sessionstore.activity import Activity, evidence, obstacles
+from sessionstore.commands import service
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit
 from sessionstore.decisions import LIVE
@@ -18,6 +20,7 @@ from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.explaining import FoundFile, of_directory, of_file
 from sessionstore.files import ARTEFACT, CREDS, UNKNOWN, FileEntry
+from sessionstore.holders import seen_at_file, seen_in_directory
 from sessionstore.scan import scan_directory
 from sessionstore.shelf import SEALED
 from sessionstore.tree import DirectoryScan
@@ -46,7 +49,8 @@ def add(commands: Any) -> None:
         epilog="exit codes: 0 it may go once archived, 2 it blocks, 3 nothing that can be judged",
     )
     parser.add_argument("path", help="the file or directory; not a symlink")
-    takes_plan(parser, _explain, optional=("kind", "companies", "acknowledge"), by_option=False)
+    optional = ("kind", "companies", "service", "acknowledge")
+    takes_plan(parser, _explain, optional=optional, by_option=False)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
@@ -55,18 +59,21 @@ def _explain(arguments: argparse.Namespace) -> int:
     plan = read_plan(arguments)
     path = _place(arguments.path)
     whole = os.path.isdir(path) and not os.path.islink(path)
-    directory, name = (path, None) if whole else os.path.split(path)
-    with database.connect(plan["database"]) as conn, scan_directory(directory) as scan:
-        answer = accounting.account(
-            conn,
-            scan,
-            plan.get("kind", LIVE),
-            company_ids=plan.get("companies", []),
-            acknowledge=plan.get("acknowledge"),
-        )
-        if name is None:
-            return _directory(path, answer)
-        return _file(conn, path, scan, answer, name)
+    with database.connect(plan["database"]) as conn:
+        sight = seen_in_directory(path) if whole else seen_at_file(path)
+        activity = service.with_holders(plan, sight)
+        with scan_directory(path if whole else os.path.dirname(path)) as scan:
+            answer = accounting.account(
+                conn,
+                scan,
+                plan.get("kind", LIVE),
+                company_ids=plan.get("companies", []),
+                activity=activity,
+                acknowledge=plan.get("acknowledge"),
+            )
+            if whole:
+                return _directory(path, answer, activity)
+            return _file(conn, path, scan, answer, activity)
 
 
 def _place(given: str) -> str:
@@ -88,9 +95,9 @@ def _upwards(path: str) -> Iterator[str]:
         path = os.path.dirname(path)
 
 
-def _directory(path: str, answer: Accounting) -> int:
+def _directory(path: str, answer: Accounting, activity: Activity) -> int:
     decision = answer.decision
-    change = of_directory(decision)
+    change = of_directory(decision, obstacles(activity, live=decision.kind == LIVE))
     outcome = "removable" if decision.removable else "blocked"
     companies = [
         {
@@ -102,8 +109,8 @@ def _directory(path: str, answer: Accounting) -> int:
         }
         for one in answer.companies
     ]
-    fields = {**asdict(decision), "companies": companies, "would_change": change}
-    emit("result", path=path, outcome=outcome, **fields)
+    fields = {**asdict(decision), **service.shown(activity), "companies": companies}
+    emit("result", path=path, outcome=outcome, **fields, would_change=change)
     counts = ", ".join(f"{count:,} {name}" for name, count in decision.counts.items())
     lineages = [
         f"company {one['company'] or '?'}: files: {one['files']:,};"
@@ -117,6 +124,7 @@ def _directory(path: str, answer: Accounting) -> int:
                 f"a {decision.kind} directory: {counts or 'empty'}",
                 *_first(lineages, "companies"),
             ],
+            "service": evidence(activity),
             "decided": [outcome],
             "why": _first(decision.reasons, "reasons") or ["every file is accounted for"],
             "would change it": [change],
@@ -130,7 +138,10 @@ def _first(lines: Sequence[str], what: str) -> list[str]:
     return [*lines[:_MOST_NAMED], *([f"… and {more:,} more {what}"] if more > 0 else [])]
 
 
-def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, name: str) -> int:
+def _file(
+    conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, activity: Activity
+) -> int:
+    name = os.path.basename(path)
     entry = _entry(scan, name)
     problem = next((one for one in _problems(scan) if one.where == name), None)
     if entry is None:
@@ -142,6 +153,7 @@ def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, 
     own = next((one for one in answer.dispositions if one.file == name), None)
     own = own or Disposition(name, EQUAL, OUTCOMES[EQUAL])
     verdict = company.verdict if company else None
+    in_the_way = obstacles(activity, live=answer.decision.kind == LIVE)
     found = FoundFile(
         entry.kind,
         entry.key,
@@ -164,14 +176,16 @@ def _file(conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, 
         "evidence": verdict.reason if verdict else None,
         "outcome": own.outcome,
         "reason": own.reason,
-        "would_change": of_file(found),
+        **service.shown(activity),
+        "obstacles": [one.reason for one in in_the_way],
+        "would_change": of_file(found, in_the_way),
     }
     emit("result", path=path, **facts)
-    _tell(path, _sentences(facts))
-    return CHANGES if own.outcome == UNEXPLAINED else OK
+    _tell(path, _sentences(facts, activity))
+    return CHANGES if own.outcome == UNEXPLAINED or in_the_way else OK
 
 
-def _sentences(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+def _sentences(facts: Mapping[str, Any], activity: Activity) -> dict[str, Sequence[str]]:
     """What was found and decided of a file, for people."""
     what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else _KINDS[facts["kind"]]
     found = f"{what} of company {facts['company'] or '?'}, {facts['bytes']:,} bytes, written"
@@ -181,8 +195,12 @@ def _sentences(facts: Mapping[str, Any]) -> dict[str, list[str]]:
             "has a row of it" if facts["in_database"] else "has no row of it",
             *filter(None, [facts["evidence"]]),
         ],
-        "decided": [f"{facts['outcome']}: {OUTCOMES[facts['outcome']]}"],
-        "why": [facts["reason"]],
+        "service": evidence(activity),
+        "decided": [
+            f"{facts['outcome']}: {OUTCOMES[facts['outcome']]}",
+            *(["it has to stay for now"] if facts["obstacles"] else []),
+        ],
+        "why": [facts["reason"], *_first(facts["obstacles"], "processes")],
         "would change it": [facts["would_change"]],
     }
 

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sessionstore import archive, removal
+from sessionstore.activity import UNKNOWN, Activity
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit, tell
 from sessionstore.descriptors import closing, open_directory
@@ -70,7 +71,12 @@ def add(commands: Any) -> None:
     remove.add_argument("--archive", required=True, help="the file NAME.tar.zst.age")
     remove.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
     remove.add_argument("--dry-run", action="store_true", help="prove only, delete nothing")
-    takes_plan(remove, _remove, needed=("directory", "kind"), optional=("companies", "acknowledge"))
+    takes_plan(
+        remove,
+        _remove,
+        needed=("directory", "kind"),
+        optional=("companies", "service", "acknowledge"),
+    )
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -187,6 +193,7 @@ def _remove(arguments: argparse.Namespace) -> int:
             where,
             plan["kind"],
             company_ids=plan.get("companies", []),
+            activity=Activity(plan.get("service", UNKNOWN)),
             acknowledge=plan.get("acknowledge"),
         ).decision
         return () if decision.removable else decision.reasons

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sessionstore.activity import DECLARABLE
 from sessionstore.commands.shared import Run, UsageError, folded
 from sessionstore.connection_settings import SETTINGS
 from sessionstore.decisions import KINDS
@@ -115,6 +116,11 @@ FIELDS: Mapping[str, Field] = {
     "directory": Field(_TEXT, "path of the directory", _text),
     "kind": Field(f"one of {', '.join(KINDS)}", "live, backup or test", lambda one: one in KINDS),
     "companies": Field(_TEXTS, "bare ids of the host's companies", _texts),
+    "service": Field(
+        f"one of {', '.join(DECLARABLE)}",
+        "what the service runs on, or would from its next start; or that it is stopped",
+        lambda one: one in DECLARABLE,
+    ),
     "acknowledge": Field(
         "an object of reason (a text), companies (a list of texts), identities (true or false)",
         'what is accepted: {"reason": …, "companies": […], "identities": true}',

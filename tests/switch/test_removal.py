@@ -151,14 +151,23 @@ def dropped_key(_world: World) -> str:
     return "DELETE FROM whatsapp_keys WHERE key_type = 'app-state-sync-key'"
 
 
+def put_back_on_files(world: World) -> str:
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false")
+    return "SELECT 1"
+
+
 @pytest.mark.parametrize(
     ("harm", "named"),
-    [(changed_key, "pre-key-3.json"), (dropped_key, "app-state-sync-key-AAAAAFo")],
+    [
+        (changed_key, "pre-key-3.json"),
+        (dropped_key, "app-state-sync-key-AAAAAFo"),
+        (put_back_on_files, "the service runs on files"),
+    ],
 )
 def test_a_key_that_is_not_accounted_for_stops_every_removal(
     world: World, plan: dict[str, Any], harm: Any, named: str
 ) -> None:
-    """The file may be the last copy of that key."""
+    """The file may be the last copy of that key, or what the next start of the service reads."""
     world.hostswitch("archive", plan=plan)
     verify(world)
     world.query(harm(world))

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from hostswitch import clock, dump, envfile, gate, removal, ripeness, verified
+from hostswitch import clock, dump, envfile, gate, removal, ripeness, running_on, verified
 from hostswitch.gate import Company, Expectation, Process
 from hostswitch.plan import PlanError, load
+from sessionstore import activity
 
 COMPANY = {"provider": "postgres", "credentials": True, "keys": 1313, "connection": "open"}
 EXPECTED = Expectation(
@@ -270,3 +271,30 @@ def test_seconds_across_a_boot_are_measured_by_the_wall_clock() -> None:
     start = clock.Moment(1000.0, 50.0, "a")
     assert clock.elapsed(start, clock.Moment(2000.0, 51.5, "a")) == (1.5, "monotonic")
     assert clock.elapsed(start, replace(start, wall=1030.0, boot="b")) == (30.0, "wall")
+
+
+ON_FILES = {"USE_REPOSITORY_PATTERN": "false", "USE_LEGACY_SUPABASE": "false"}
+ON_POSTGRES = {"USE_REPOSITORY_PATTERN": " TRUE "}
+BOTH = {"USE_REPOSITORY_PATTERN": "true", "USE_LEGACY_SUPABASE": "true"}
+
+
+@pytest.mark.parametrize(
+    ("file", "process", "runs_on"),
+    [
+        (ON_POSTGRES, {}, activity.DATABASE),
+        (ON_POSTGRES, None, activity.UNKNOWN),
+        (ON_POSTGRES, ON_FILES, activity.FILES),
+        (ON_POSTGRES, {"USE_LEGACY_SUPABASE": "true"}, activity.UNKNOWN),
+        (ON_FILES, {}, activity.FILES),
+        (ON_FILES, None, activity.FILES),
+        (ON_FILES, ON_POSTGRES, activity.FILES),
+        ({}, {}, activity.FILES),
+        (BOTH, {}, activity.UNKNOWN),
+        (None, ON_POSTGRES, activity.UNKNOWN),
+    ],
+)
+def test_what_the_service_runs_on(
+    file: dict[str, str] | None, process: dict[str, str] | None, runs_on: str
+) -> None:
+    """Its next start counts like its process: on files in either, those don't go from under it."""
+    assert running_on.of(file, process) == runs_on

@@ -111,6 +111,10 @@ def test_what_is_no_plan_is_told(text: str, sentence: str) -> None:
         ({"kind": "old"}, '"kind" in the plan must be one of live, backup, test'),
         ({"companies": "962302"}, '"companies" in the plan must be a list of texts'),
         ({"companys": ["962302"]}, 'did you mean "companies"?'),
+        ({"service": "postgres"}, '"service" in the plan must be one of files, database, stopped'),
+        ({"service": ["files"]}, '"service" in the plan must be one of files, database, stopped'),
+        ({"service": "unknown"}, '"service" in the plan must be one of files, database, stopped'),
+        ({"services": "files"}, 'did you mean "service"?'),
         ({"acknowledge": {"reason": 5}}, '"acknowledge" in the plan must be an object'),
     ],
 )

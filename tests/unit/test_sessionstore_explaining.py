@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sessionstore.activity import FILES, Activity, obstacles
 from sessionstore.decisions import BACKUP, LIVE, DirectoryDecision
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED
 from sessionstore.explaining import FoundFile, of_directory, of_file
 from sessionstore.files import CREDS, KEY, UNKNOWN
 from sessionstore.grammar import KEY_TYPES, Key
+from sessionstore.holders import Holder
 from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD
 
 
@@ -62,3 +64,27 @@ def test_a_directory() -> None:
     damaged = of_directory(DirectoryDecision(BACKUP, False, ("x",), False, {}, ()))
     assert "being mended" in damaged and "safe in the database" not in damaged
     assert "proven again" in of_directory(DirectoryDecision(LIVE, True, (), False, {}, ()))
+
+
+IN_THE_WAY = obstacles(Activity(FILES, (Holder(812, "node", "open file"),)), live=True)
+ENDED = ("process 812 (node) ending", "moving to the database")
+
+
+def test_what_the_service_does_has_to_end_first() -> None:
+    """Of a file that is safe nothing else would help; of one that is not, it is said as well."""
+    safe = of_file(FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, True, EQUAL), IN_THE_WAY)
+    assert all(words in safe for words in ENDED) and "nothing needs to" not in safe
+    lost = FoundFile(KEY, Key("pre-key", "1"), None, DESCENDS, False, UNEXPLAINED)
+    assert of_file(lost, IN_THE_WAY).startswith(of_file(lost))
+    assert all(words in of_file(lost, IN_THE_WAY) for words in ENDED)
+
+
+def test_a_directory_where_somebody_is_at_work() -> None:
+    """Mending files is no remedy where nothing is wrong with them."""
+    reasons = tuple(one.reason for one in IN_THE_WAY)
+    alone = of_directory(DirectoryDecision(LIVE, False, reasons, False, {}, ()), IN_THE_WAY)
+    assert all(words in alone for words in ENDED) and "safe in the database" not in alone
+    more = of_directory(DirectoryDecision(LIVE, False, (*reasons, "x"), False, {}, ()), IN_THE_WAY)
+    assert all(words in more for words in (*ENDED, "safe in the database"))
+    asked = DirectoryDecision(BACKUP, False, (reasons[0], "x"), True, {}, ())
+    assert "acknowledge" in of_directory(asked, IN_THE_WAY[:1])
