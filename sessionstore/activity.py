@@ -32,7 +32,7 @@ class Activity:
         service: FILES or DATABASE, as what it runs on or would from its next start; STOPPED; or
             UNKNOWN.
         holders: processes that hold the directory or something in it.
-        unseen: how many processes can't be looked into: they may hold something as well.
+        unseen: how many processes, at least, can't be looked into: they may hold something too.
     """
 
     service: str = UNKNOWN
@@ -91,7 +91,7 @@ def evidence(activity: Activity) -> tuple[str, ...]:
     found = [_RUNS[activity.service], held if count else "no process is seen to hold it"]
     if activity.unseen:
         found.append(
-            f"{activity.unseen:,} more can't be looked into from here; a removal makes sure that"
+            f"at least {activity.unseen:,} more can't be looked into from here; a removal makes sure that"
             " none of them holds it"
         )
     return tuple(found)

@@ -1,8 +1,9 @@
 """Which processes hold anything below a directory: open, as working directory, or mapped.
 
 /proc tells who it is. A process that may not be looked into there (root in a container sees
-such ones) is no reason to give up: the kernel itself grants a write lease on a file only
-while nobody else has it open or mapped, so leases on all files prove the same.
+such ones), or that hidepid keeps out of it, is no reason to give up: the kernel itself grants a
+write lease on a file only while nobody else has it open or mapped, so leases on all files prove
+the same.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Sight(NamedTuple):
 
     Attributes:
         holders: one entry for each process, this one left out.
-        closed: pids of the processes that may not be looked into.
+        closed: pids of the processes that may not be looked into; 1 where others are hidden.
     """
 
     holders: tuple[Holder, ...]
@@ -116,8 +117,11 @@ def seen_at_file(path: str) -> Sight:
 
 
 def _in_proc(path: str, identities: Collection[Identity]) -> Sight:
-    found, closed = [], []
-    for name in os.listdir("/proc"):
+    there = os.listdir("/proc")
+    found: list[Holder] = []
+    # Each /proc has a first process; without it (mounted with hidepid) others are hidden as well.
+    closed = [] if "1" in there else [1]
+    for name in there:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         try:

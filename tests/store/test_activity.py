@@ -25,7 +25,10 @@ from .test_commands import PROJECT, run
 ACCOUNT = ("account", "--plan", "-")
 HELD = "pre-key-7.json"
 #: Root without it can't look into processes that have it, as in many a container.
-BLIND = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+CLOSED = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+#: A hardened machine does not even list them.
+_MOUNT = 'mount -t proc -o hidepid=2,gid=4242 proc /proc && exec "$@"'
+HIDDEN = ("unshare", "--mount", "sh", "-c", _MOUNT, "sh", *CLOSED)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
 
 
@@ -115,10 +118,12 @@ def test_what_the_service_runs_on_is_declared(
         assert ("moving to the database first" in event["would_change"]) == (code == 2)
 
 
-def blindly(command: Sequence[str], plan: object) -> tuple[int, dict[str, Any]]:
+def blindly(
+    command: Sequence[str], plan: object, blind: Sequence[str] = CLOSED
+) -> tuple[int, dict[str, Any]]:
     """Run a command that can't look into other processes; gives exit code and last event."""
     done = subprocess.run(
-        [*BLIND, sys.executable, "-m", "sessionstore", *command],
+        [*blind, sys.executable, "-m", "sessionstore", *command],
         input=json.dumps(plan),
         capture_output=True,
         text=True,
@@ -137,10 +142,11 @@ def test_who_can_t_be_looked_into_is_left_to_the_removal(
         made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
     with at_work(OPENS, root / f"company_{COMPANY}"):
-        code, result = blindly(ACCOUNT, plan)
-        assert (code, result["holders"]) == (0, []) and result["unseen"] > 0
-        code, result = blindly(remove, plan)
-        assert code == 3 and HELD in str(result["reasons"]) and root.exists()
+        for blind in (CLOSED, HIDDEN):
+            code, result = blindly(ACCOUNT, plan, blind)
+            assert (code, result["holders"]) == (0, []) and result["unseen"] > 0
+            code, result = blindly(remove, plan, blind)
+            assert code == 3 and HELD in str(result["reasons"]) and root.exists()
     code, result = blindly((*remove, "--dry-run"), {**plan, "service": "files"})
     assert code == 3 and "runs on files" in str(result["reasons"])
     assert blindly(remove, plan)[0] == 0 and not root.exists()
