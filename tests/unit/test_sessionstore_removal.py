@@ -279,6 +279,19 @@ def test_only_a_bare_name_is_taken(tmp_path: Path, name: str) -> None:
         removal.remove(parent, name, manifest=manifest_of(tmp_path), objections=lambda *_: [])
 
 
+def test_two_names_of_one_file_both_go(tree: Path) -> None:
+    """Deleting one changes the other's status, which must not pass for a change of the file."""
+    first = tree / "company_1" / "pre-key-3.json"
+    (tree / "company_1" / "second-name.json").hardlink_to(first)
+    blocks = sum(
+        path.lstat().st_blocks * 512 // path.lstat().st_nlink for path in tree.rglob("*.json")
+    )
+    report = remove(tree, manifest_of(tree))
+    assert report.files == 23
+    assert report.freed >= blocks
+    assert not list(tree.parent.iterdir())
+
+
 def test_hard_links_outside_free_nothing(tree: Path, tmp_path: Path) -> None:
     """Freed means free on the disk."""
     for path in list((tree / "company_1").iterdir()):
