@@ -92,6 +92,22 @@ def moved_on(conn: Connection) -> None:
     put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
 
 
+def test_a_file_that_changes_between_scan_and_judgement_is_not_judged(
+    conn: Connection, root: Path
+) -> None:
+    """What the scan said of it (its problems, its digest) belongs to other bytes."""
+    company = root / f"company_{COMPANY}"
+    name = encode(LID_SESSION)
+    put(conn, LID_SESSION, session(4))
+    (company / name).write_text(dump(session(2)))
+    with scan_directory(str(root)) as scan:
+        (company / name).write_text(dump(session(3)))
+        found = account(conn, scan, "live")
+    (one,) = (one for one in found.dispositions if one.file.endswith(name))
+    assert (one.outcome, one.reason) == ("unexplained", "the file changed since it was scanned")
+    assert not found.decision.removable
+
+
 def test_without_credentials_the_reason_is_their_absence(conn: Connection, root: Path) -> None:
     """Told that the database lacks the company, an operator would import over its rows."""
     (root / f"company_{COMPANY}" / "creds.json").unlink()

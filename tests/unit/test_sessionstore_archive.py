@@ -324,3 +324,28 @@ def test_a_manifest_whose_values_are_of_other_kinds_is_damaged(
                 with pytest.raises(ArchiveProblem, match="damaged"):
                     read_manifest(report.manifest)
                 assert [one.state for one in look(str(out), hashed=False)] == [DAMAGED]
+
+
+def test_a_manifest_of_many_blocks_is_read_to_its_last_line(
+    out: Path, identity: tuple[str, str], tmp_path: Path
+) -> None:
+    """It is parsed some thousand lines at a time; a line between two blocks is one file."""
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(2500):
+        (many / f"pre-key-{number}.json").write_text("{}")
+    report = make(many, out, identity[1])
+    manifest = read_manifest(report.manifest)
+    assert manifest.entries.keys() == {".", *(path.name for path in many.iterdir())}
+    archive.check(report.archive, report.manifest, identity[0])
+
+
+def test_a_manifest_that_names_a_file_twice_is_damaged(
+    tree: Path, out: Path, identity: tuple[str, str]
+) -> None:
+    """Which of the two lines is the file's nobody can tell, and removal goes by one of them."""
+    listing = Path(make(tree, out, identity[1]).manifest)
+    lines = listing.read_bytes().splitlines(keepends=True)
+    listing.write_bytes(b"".join([*lines[:-1], lines[-2], lines[-1]]))
+    with pytest.raises(ArchiveProblem, match="damaged"):
+        read_manifest(str(listing))
