@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.errors import Refused, printable
-from sessionstore.whole import Beneath, Tree, walk
+from sessionstore.descriptors import closing, mount_id, open_beneath, open_directory
+from sessionstore.errors import DirectoryProblem, Refused, printable
+from sessionstore.whole import DEEPEST, Beneath, Tree, walk
 
 Identity = tuple[int, int]
+#: How something is held; of several the first is told.
+_HOW = ("working directory", "root directory", "open file", "mapped file")
 
 
 class Holder(NamedTuple):
@@ -26,7 +28,8 @@ class Holder(NamedTuple):
     Attributes:
         pid: of the process; 0 where it can't be told.
         command: its short name.
-        how: "open file", "working directory", "root directory" or "mapped file".
+        how: one of four: "working directory", "root directory", "open file", "mapped file"; or,
+            where it can't be told who it is, which file.
     """
 
     pid: int
@@ -58,7 +61,10 @@ def held_open(directory_fd: int) -> tuple[Holder, ...]:
     Raises:
         Refused: nobody can tell.
     """
-    return holders_of(directory_fd, walk(directory_fd, hashed=False))
+    found, closed = _in_proc(_path(directory_fd), _below(directory_fd))
+    if closed and not found:
+        return _by_leases(directory_fd, walk(directory_fd, hashed=False), closed)
+    return found
 
 
 def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[Holder, ...]:
@@ -75,10 +81,8 @@ def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[H
     Raises:
         Refused: nobody can tell.
     """
-    found, closed = _in_proc(os.readlink(f"/proc/self/fd/{directory_fd}"), tree.identities)
-    if closed and leases and not found:
-        return tuple(sorted(_by_leases(directory_fd, tree, closed)))
-    return found
+    found, closed = _in_proc(_path(directory_fd), tree.identities)
+    return _by_leases(directory_fd, tree, closed) if closed and leases and not found else found
 
 
 def seen_in_directory(path: str) -> Sight:
@@ -96,8 +100,7 @@ def seen_in_directory(path: str) -> Sight:
         DirectoryProblem: it can't be opened, or is a symlink.
     """
     with closing(open_directory(path)) as fd:
-        tree = walk(fd, hashed=False)
-        return _in_proc(os.readlink(f"/proc/self/fd/{fd}"), tree.identities)
+        return _in_proc(_path(fd), _below(fd))
 
 
 def seen_at_file(path: str) -> Sight:
@@ -112,52 +115,41 @@ def seen_at_file(path: str) -> Sight:
     Raises:
         OSError: it is not there.
     """
-    status = os.lstat(path)
-    return _in_proc(os.path.realpath(path), {(status.st_dev, status.st_ino)})
+    return _in_proc(os.path.realpath(path), [_identity(os.lstat(path))])
 
 
-def _in_proc(path: str, identities: Collection[Identity]) -> Sight:
+def _path(directory_fd: int) -> str:
+    return os.readlink(f"/proc/self/fd/{directory_fd}")
+
+
+def _in_proc(path: str, identities: Iterable[Identity]) -> Sight:
+    """Hold what all processes have against what is asked about: of that there may be a million."""
     there = os.listdir("/proc")
-    found: list[Holder] = []
+    found: dict[int, str] = {}
+    held: dict[Identity, dict[int, str]] = {}
     # Each /proc has a first process; without it (mounted with hidepid) others are hidden as well.
     closed = [] if "1" in there else [1]
-    for name in there:
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
+    for pid in (int(name) for name in there if name.isdigit() and int(name) != os.getpid()):
         try:
-            how = _how(name, path, identities)
+            for what, how in _held_by(pid, path):
+                (found if what is None else held.setdefault(what, {})).setdefault(pid, how)
         except PermissionError:
-            closed.append(int(name))
-            continue
-        if how:
-            found.append(Holder(int(name), _command(name), how))
-    return Sight(tuple(sorted(found)), tuple(sorted(closed)))
+            closed.append(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It ended.
+    for one in identities:
+        for pid, how in held.get(one, {}).items():
+            found[pid] = min(found.get(pid, how), how, key=_HOW.index)
+    holders = (Holder(pid, _command(pid), how) for pid, how in found.items())
+    return Sight(tuple(sorted(holders)), tuple(sorted(closed)))
 
 
-def _how(pid: str, path: str, identities: Collection[Identity]) -> str | None:
-    try:
-        for link, how in (("cwd", "working directory"), ("root", "root directory")):
-            if _identity(f"/proc/{pid}/{link}") in identities:
-                return how
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            if _identity(f"/proc/{pid}/fd/{number}") in identities:
-                return "open file"
-        if any(_maps(pid, path, identities)):
-            return "mapped file"
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None
-
-
-def _identity(link: str) -> Identity | None:
-    try:
-        status = os.stat(link)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _maps(pid: str, path: str, identities: Collection[Identity]) -> Iterator[bool]:
+def _held_by(pid: int, path: str) -> Iterator[tuple[Identity | None, str]]:
+    """All that a process has; without an identity what is surely the path, or below it."""
+    for link, how in (("cwd", _HOW[0]), ("root", _HOW[1])):
+        yield from _told(f"/proc/{pid}/{link}", how)
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        yield from _told(f"/proc/{pid}/fd/{number}", _HOW[2])
     with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
             fields = line.rstrip("\n").split(maxsplit=5)
@@ -165,12 +157,49 @@ def _maps(pid: str, path: str, identities: Collection[Identity]) -> Iterator[boo
                 major, _, minor = fields[3].partition(":")
                 device = os.makedev(int(major, 16), int(minor, 16))
                 # Overlay file systems show another device there, so the path counts too.
-                yield (device, int(fields[4])) in identities or f"{fields[5]}/".startswith(
-                    f"{path}/"
-                )
+                sure = f"{fields[5]}/".startswith(f"{path}/")
+                yield None if sure else (device, int(fields[4])), _HOW[3]
 
 
-def _command(pid: str) -> str:
+def _told(link: str, how: str) -> Iterator[tuple[Identity, str]]:
+    try:
+        yield _identity(os.stat(link)), how
+    except (FileNotFoundError, ProcessLookupError):
+        return
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino
+
+
+def _below(directory_fd: int) -> Iterator[Identity]:
+    """A directory and all in it; not what nobody removes or imports: other mounts, great depths."""
+    mount = mount_id(directory_fd)
+    left = ["."]
+    while left:
+        path = left.pop()
+        try:
+            with closing(open_beneath(directory_fd, path)) as fd, os.scandir(fd) as entries:
+                if mount_id(fd) != mount:
+                    continue
+                yield _identity(os.fstat(fd))
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield from _if_there(entry.name, fd)
+                    elif path.count("/") < DEEPEST:
+                        left.append(f"{path}/{entry.name}")
+        except (OSError, DirectoryProblem):
+            continue  # It can't be looked into, or is gone.
+
+
+def _if_there(name: str, directory_fd: int) -> Iterator[Identity]:
+    try:
+        yield _identity(os.stat(name, dir_fd=directory_fd, follow_symlinks=False))
+    except OSError:
+        return
+
+
+def _command(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
             return comm.read().strip()
@@ -178,7 +207,11 @@ def _command(pid: str) -> str:
         return "?"
 
 
-def _by_leases(directory_fd: int, tree: Tree, closed: Sequence[int]) -> Iterator[Holder]:
+def _by_leases(directory_fd: int, tree: Tree, closed: Sequence[int]) -> tuple[Holder, ...]:
+    return tuple(sorted(_leased(directory_fd, tree, closed)))
+
+
+def _leased(directory_fd: int, tree: Tree, closed: Sequence[int]) -> Iterator[Holder]:
     with Beneath(directory_fd) as beneath:
         for node in tree.files:
             try:
