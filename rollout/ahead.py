@@ -50,7 +50,11 @@ def read(name: str) -> tuple[int, str, str]:
         child = None
     if child is None:
         child = _child(name)
-    said, complaint = child.communicate()
+    try:
+        said, complaint = child.communicate()
+    except KeyboardInterrupt:
+        child.kill()
+        raise
     return child.returncode, said, complaint
 
 

@@ -33,6 +33,7 @@ from rollout.cli_options import (
 )
 from rollout.console import WIDTH, harmless, progress, stdout_console
 from rollout.errors import OperatorError
+from rollout.interrupts import CTRL_C, ended_like_ctrl_c
 from rollout.inventory import Environment, Host, environment_names, load
 from rollout.junit import write_junit
 from rollout.outcome import Run
@@ -61,7 +62,8 @@ app = typer.Typer(
         "  1    an error, a refusal or a failed check; the text says what mends it\n"
         "  2    plan only: there are changes\n"
         "  64   a mistyped command or option\n"
-        "  130  interrupted (Ctrl-C); a switch on a host goes on by itself\n\n"
+        "  130  interrupted (Ctrl-C); a switch on a host goes on by itself\n"
+        "  143  the same, by SIGTERM\n\n"
         "\b\n"
         "Environments are inventory/NAME.yml with group_vars/NAME/. All mistakes in\n"
         "them come as one list with file and line before any host is contacted.\n"
@@ -74,7 +76,7 @@ app = typer.Typer(
     context_settings={"max_content_width": WIDTH},
 )
 
-ERROR, EX_USAGE, INTERRUPTED = 1, 64, 130
+ERROR, EX_USAGE = 1, 64
 # typer carries its own click; the base of all its usage errors has no public name of its own.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
@@ -256,14 +258,27 @@ def show_usage_error(error: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command's entry point: a mistake of the operator's is a sentence, Ctrl-C a failure.
+    """The command's entry point: a mistake of the operator's is a sentence, an interruption a failure.
 
     A mistyped option ends with 64 (EX_USAGE), not click's 2: that means “changes” for a plan.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    with ended_like_ctrl_c() as came:
+        code = _run(words)
+    if code == CTRL_C:
+        code = came[0] if came else CTRL_C
+        print(
+            "\nInterrupted. What a host's switch had begun goes on by itself;"
+            " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
+            file=sys.stderr,
+        )
+    raise SystemExit(code)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
-        # typer turns Ctrl-C into this code and returns it, like the code of every `typer.Exit`.
-        code = app(words, standalone_mode=False, prog_name="rollout")
+        # typer turns Ctrl-C into its code and returns it, like the code of every `typer.Exit`.
+        code: int = app(words, standalone_mode=False, prog_name="rollout")
     except UsageError as error:
         show_usage_error(error)
         code = EX_USAGE
@@ -271,14 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show_error(error, as_json="--json" in words)
         code = ERROR
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    if code == INTERRUPTED:
-        print(
-            "\nInterrupted. What a host's switch had begun goes on by itself;"
-            " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
-            file=sys.stderr,
-        )
-    raise SystemExit(code)
+        code = CTRL_C
+    return code
 
 
 if __name__ == "__main__":
