@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,35 @@ def test_a_quiet_accounts_missing_pre_key_blocks_until_the_archive_may_be_its_on
     assert declared.removable and [name.rpartition("/")[2] for name in declared.beyond] == [
         "pre-key-3.json"
     ]
+
+
+def test_a_company_that_another_importer_brought_is_held_against_its_rows(
+    conn: Connection, root: Path
+) -> None:
+    """Without a record of ours, names are decoded and only the times of file and row can tell."""
+    conn.execute("DELETE FROM whatsapp_imports")
+    assert look(conn, root).decision.counts == {"equal": len(keys()) + 1}
+    put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
+    (one,) = look(conn, root).dispositions
+    assert (one.outcome, one.file) == (
+        "newer in database",
+        f"company_{COMPANY}/device-list-15550002222.json",
+    )
+    future = time.time() + 3600
+    os.utime(root / one.file, (future, future))
+    (one,) = look(conn, root).dispositions
+    assert one.outcome == "unexplained" and "was not written later" in one.reason
+
+
+def test_a_backups_file_is_not_taken_for_what_was_imported(conn: Connection, root: Path) -> None:
+    """The import's record is about the live directory: a backup's own times count."""
+    put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
+    old = backup(root)
+    file = next(old.rglob("device-list-15550002222.json"))
+    future = time.time() + 3600
+    os.utime(file, (future, future))
+    (one,) = (found for found in look(conn, old, "backup").dispositions if "device" in found.file)
+    assert one.outcome == "archived only" and "was not written later" in one.reason
 
 
 def test_a_misfiled_row_accounts_for_nothing(conn: Connection, root: Path) -> None:
