@@ -128,6 +128,7 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> 
         "dispositions": {"equal": imported.data["equal"]} if imported else {},
         "set_aside": [dict(item) for item in facts.aside],
         "steps": step_seconds(lines),
+        "clock_ahead_seconds": facts.clock_ahead_seconds,
         "not_checked": list(gate.data["not_checked"]) if gate else [],
         "lost_key_lines": gate.data["lost_key_lines"] if gate else None,
         **_without_service(facts, lines, gate),

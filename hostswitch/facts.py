@@ -51,6 +51,8 @@ class Facts:
     """What is wrong in the database and no switch mends, in sentences."""
     waiting: Sequence[str] = ()
     """Companies that have no session anywhere and will wait for their first pairing."""
+    clock_ahead_seconds: float | None = None
+    """How far the host's clock was ahead of the database's."""
 
     def rate(self) -> Rate:
         """How often the logs told of lost keys before the switch."""

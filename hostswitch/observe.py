@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, swap, watch
+from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, skew, swap, watch
 from hostswitch.env_refusals import undeclared
 from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
@@ -49,6 +49,8 @@ class Observed:
     """What is wrong in the database and no switch mends, in sentences."""
     paired: frozenset[str] = frozenset()
     """Companies on record as waiting for their first pairing that have credentials now."""
+    clock_ahead: float | None = None
+    """Seconds that the host's clock is ahead of the database's; None where that was not asked."""
 
 
 @dataclass
@@ -56,6 +58,7 @@ class _Notes:
     not_checked: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
     database_error: Refusal | None = None
+    clock_ahead: float | None = None
 
 
 def look(host: Host, *, staged: bool) -> Observed:
@@ -105,6 +108,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         judged,
         tuple(notes.found),
         paired,
+        notes.clock_ahead,
     )
 
 
@@ -260,6 +264,7 @@ def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
         with rows.connect(host.plan) as connection:
             states = rows.states(connection, host.plan.companies)
             notes.found += rows.misfiled(connection, host.plan.companies)
+            notes.clock_ahead = skew.measured(connection)
             return states
     except StoreError as error:
         notes.database_error = _store_refusal(error, "database")

@@ -17,6 +17,7 @@ from hostswitch import (
     logs,
     processes,
     rows,
+    skew,
     staged,
     swap,
     watch,
@@ -60,6 +61,7 @@ def refusals(
             found.append(observed.database_error)
     if decision.changes:
         found += stranger_refusals(host, observed)
+        found += skew.refusals(observed.clock_ahead)
     if os.path.isdir(host.plan.app_dir):
         found += staged.space_refusals(host, _live_bytes(host, decision))
     if observed.seen.database is not None:
@@ -155,6 +157,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         changes=[change.what for change in decision.changes],
         found=list(observed.found),
         waiting=sorted(decision.waiting),
+        clock_ahead_seconds=observed.clock_ahead,
         flags=[
             difference.as_json()
             for difference in envfile.differences(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hostswitch import aside, backups, resume, rows, running_on
+from hostswitch import aside, backups, resume, rows, running_on, skew
 from hostswitch.errors import Refusal, RefusedError
 from hostswitch.host import Host
 from hostswitch.output import emit, progress
@@ -299,8 +299,10 @@ def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int, Tree], 
     def prove_again(directory: int, tree: Tree) -> Sequence[str]:
         service = running_on.now(host)
         with rows.connect(host.plan) as connection:
-            return rows.removal_reasons(
+            clocks = skew.refusals(skew.measured(connection))
+            reasons = rows.removal_reasons(
                 connection, directory, tree, declared, host.plan, service=service
             )
+        return [*(f"{one.what}. {one.remedy}" for one in clocks), *reasons]
 
     return prove_again

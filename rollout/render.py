@@ -140,6 +140,9 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     else:
         shown = "not measured" if seconds is None else f"{seconds:.2f} s"
     rows.append(("without service", shown))
+    ahead = switch.get("clock_ahead_seconds")
+    if ahead is not None:
+        rows.append(("host's clock against the database's", f"{ahead:+.1f} s"))
     lines = switch.get("lost_key_lines")
     if lines:
         after, before = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import clock, dump, envfile, gate, removal, ripeness, running_on, verified
+from hostswitch import clock, dump, envfile, gate, removal, ripeness, running_on, skew, verified
 from hostswitch.gate import Company, Expectation, Process
 from hostswitch.plan import PlanError, load
 from sessionstore import activity
@@ -298,3 +298,23 @@ def test_what_the_service_runs_on(
 ) -> None:
     """Its next start counts like its process: on files in either, those don't go from under it."""
     assert running_on.of(file, process) == runs_on
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [
+        (None, None),
+        (0.0, None),
+        (300.0, None),
+        (-300.0, None),
+        (300.1, "300 s ahead of"),
+        (-3600.0, "3,600 s behind"),
+        (31_536_000.0, "31,536,000 s ahead of"),
+    ],
+)
+def test_clocks_that_disagree_are_refused(ahead: float | None, told: str | None) -> None:
+    """ "The row was written later than the file" is then said of two different times."""
+    found = skew.refusals(ahead)
+    assert bool(found) == (told is not None)
+    for one in found:
+        assert str(told) in one.what and "timedatectl set-ntp true" in one.remedy
