@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rollout.secret import Secret
+from sessionstore.errors import without_identities
 
 Spec = Mapping[str, Any]
 Check = Callable[[Any, Spec], Iterator[tuple[str, str]]]
@@ -42,7 +43,7 @@ def problems(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
 
 def shown(value: Any) -> str:
     """A value for a message, cut to a length that a line holds."""
-    text = repr(value)
+    text = without_identities(repr(value))
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 

@@ -281,7 +281,8 @@ def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
         raise ArchiveProblem(
             "the archive is not what its manifest says",
             archive_path,
-            "It is damaged: do not rely on it; make a new one while the directory is there.",
+            "It is damaged, or this is another one's manifest: do not rely on it; make a new one"
+            " while the directory is there.",
         )
     return manifest
 

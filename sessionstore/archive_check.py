@@ -104,7 +104,8 @@ def read_archive(
         ArchiveProblem: it can't be opened, or differs; the first difference is named.
     """
     if not os.path.isfile(identity_file):
-        raise ArchiveProblem("no such identity file", identity_file)
+        remedy = "Name the file that age-keygen wrote; a pipe will not do."
+        raise ArchiveProblem("no such identity file", identity_file, remedy)
     if archive == "-":
         if stdin is None and sys.stdin is None:
             raise ArchiveProblem("standard input is closed", "-")

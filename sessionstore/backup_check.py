@@ -78,7 +78,8 @@ def check(
     started = time.monotonic()
     expected = verify_on_disk(backup, manifest)
     if not os.path.isfile(identity_file):
-        raise BackupProblem("no such identity file", identity_file)
+        remedy = "Name the file that age-keygen wrote; a pipe will not do."
+        raise BackupProblem("no such identity file", identity_file, remedy)
     with connect(settings) as admin, explained("checking the backup", backup), _alone(admin):
         at_least = max(expected.program, admin.info.server_version // 10000)
         program = pg_programs.find("pg_restore", at_least, programs)

@@ -169,6 +169,6 @@ def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
     except OSError as error:
         raise BackupProblem.because("cannot read the backup", error, backup) from None
     if found != (expected.backup_sha256, expected.backup_bytes):
-        remedy = "It is damaged: move it away and make a new one."
+        remedy = "It is damaged, or this is another one's manifest: if damaged, make a new one."
         raise BackupProblem("the backup is not what its manifest says", backup, remedy)
     return expected

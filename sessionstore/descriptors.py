@@ -23,7 +23,8 @@ def open_directory(path: str) -> int:
     """Open a directory by path.
 
     Args:
-        path: its last component must be a directory itself, not a symlink to one.
+        path: its last component must be a directory itself, not a symlink to one, also where
+            slashes come after it.
 
     Returns:
         A descriptor that the caller closes.
@@ -31,10 +32,13 @@ def open_directory(path: str) -> int:
     Raises:
         DirectoryProblem: it does not exist, is a link, or may not be read.
     """
+    # The kernel follows a link that a slash comes after, whatever O_NOFOLLOW says; shells put
+    # one there when they complete a name.
+    itself = path.rstrip("/") or path[:1]
     try:
-        return os.open(path, _DIRECTORY)
+        return os.open(itself, _DIRECTORY)
     except OSError as error:
-        problem = _cannot_open(path, error)
+        problem = _cannot_open(itself, error)
         problem.remedy = problem.remedy or _REMEDIES.get(error.errno or 0, "")
         raise problem from error
 

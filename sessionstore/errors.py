@@ -7,9 +7,13 @@ key, a credential or a password: messages end up in logs and reports.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+_identity = re.compile(
+    r"AGE-SECRET-KEY-[0-9A-Z-]*|AGE-PLUGIN-[0-9A-Z-]*|-----BEGIN [A-Z ]*PRIVATE KEY.*", re.I | re.S
+).sub
 _Kind = TypeVar("_Kind", bound="StoreError")
 _SUDO = "Run it as root: sudo"
 _REMEDIES = {
@@ -131,6 +135,19 @@ def _told(error: OSError | StoreError) -> tuple[str, str]:
     if isinstance(error, StoreError):
         return error.what, error.remedy
     return error.strerror or str(error), _REMEDIES.get(error.errno or 0, "")
+
+
+def without_identities(text: str) -> str:
+    """Take secret keys out of what somebody wrote or a program said.
+
+    Args:
+        text: such as a recipient that is none: an identity stands in the same file as its
+            recipient, and is easily taken for it.
+
+    Returns:
+        The text with the word for it in place of each identity.
+    """
+    return _identity("(an identity, which is secret)", text)
 
 
 def printable(text: str) -> str:

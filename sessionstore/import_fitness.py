@@ -42,7 +42,9 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
             [_sentence(problem) for problem in blocking],
         )
     if not company.counts.by_kind[CREDS]:
-        raise Refused("nothing to import: there is no creds.json", company.directory)
+        remedy = "Move the directory away if it is no company's, then run again."
+        where = f"{scan.label}/{company.directory}"
+        raise Refused("nothing to import: there is no creds.json", where, remedy)
     return company
 
 

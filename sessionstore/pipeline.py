@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import IO
 
-from sessionstore.errors import ArchiveProblem
+from sessionstore.errors import ArchiveProblem, without_identities
 from sessionstore.whole import CHUNK
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
@@ -61,7 +61,9 @@ class _Program:
         self._complaints.seek(0)
         said = self._complaints.read(2000).decode("utf-8", "replace").split("\n")[0].strip()
         self._complaints.close()
-        return None if code == 0 else f"{self.name} ended with {code}: {said or 'no message'}"
+        # age quotes the first line of what is no archive: an identity, where both were mixed up.
+        said = without_identities(said) or "no message"
+        return None if code == 0 else f"{self.name} ended with {code}: {said}"
 
     def kill(self) -> None:
         """End it now; harmless when it has ended."""

@@ -105,11 +105,11 @@ def table(scan: DirectoryScan) -> Iterator[str]:
     """
     for company in scan.companies:
         yield f"company {company.company_id or '?'} in {printable(company.directory)}"
-        yield f"  {'type':<22}{'files':>10}{'bytes':>12} {'oldest':<16} newest"
+        yield _row("type", "files", "bytes", "oldest", "newest")
         figures = figures_of(company)
         for sort, one in (*figures.items(), ("all", all_of(figures.values()))):
-            times = f"{_minute(one.oldest):<16} {_minute(one.newest)}"
-            yield f"  {sort:<22}{one.files:>10,}{one.bytes:>12,} {times}"
+            times = _minute(one.oldest), _minute(one.newest)
+            yield _row(sort, f"{one.files:,}", f"{one.bytes:,}", *times)
     if scan.others:
         yield f"{len(scan.others):,} files belong to no company"
     problems = problems_of(scan)
@@ -121,6 +121,11 @@ def table(scan: DirectoryScan) -> Iterator[str]:
             yield f"  {printable(problem.where)}"
         if count > _SHOWN:
             yield f"  … and {count - _SHOWN:,} more"
+
+
+def _row(sort: str, files: str, size: str, oldest: str, newest: str) -> str:
+    """A short name leaves its room to the number of files, so that neither is glued to bytes."""
+    return f"  {sort}{files:>{30 - len(sort)}} {size:>13} {oldest:<16} {newest}"
 
 
 def _minute(nanoseconds: int | None) -> str:

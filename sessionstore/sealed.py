@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sessionstore.descriptors import closing, open_directory, open_regular
-from sessionstore.errors import ArchiveProblem, LockHeld
+from sessionstore.errors import ArchiveProblem, LockHeld, without_identities
 from sessionstore.pipeline import Encryption
 from sessionstore.whole import chunks
 
@@ -39,8 +39,9 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
         raise ArchiveProblem("not the name of an archive", name, remedy)
     wrong = [one for one in recipients if not _recipient(one)]
     if wrong or not recipients:
+        told = f"not an age recipient: {without_identities(wrong[0])}" if wrong else ""
         raise ArchiveProblem(
-            f"not an age recipient: {wrong[0]}" if wrong else "no age recipient is given",
+            told or "no age recipient is given",
             remedy="Set archive recipients to public keys (age1...), made with age-keygen.",
         )
 

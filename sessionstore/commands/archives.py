@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -158,8 +159,8 @@ def _archive_prune(arguments: argparse.Namespace) -> int:
     from sessionstore import pruning
 
     plan = read_plan(arguments)
-    if not arguments.keep_days >= 1:
-        raise UsageError("--keep-days must be 1 or more")
+    if not 1 <= arguments.keep_days < math.inf:
+        raise UsageError("--keep-days must be a number of days, 1 or more")
     done = pruning.prune(
         plan["database"],
         arguments.directory,

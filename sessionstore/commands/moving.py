@@ -18,7 +18,7 @@ from sessionstore.activity import UNKNOWN, Activity
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit, tell
 from sessionstore.descriptors import closing, open_directory
-from sessionstore.errors import Refused, printable
+from sessionstore.errors import LockHeld, Refused, printable
 from sessionstore.holders import held_open
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
@@ -153,19 +153,31 @@ def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
 
 
 def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
-    """Stage each company; what a run that was killed has staged is taken back first."""
+    """Stage each company, or none: what is refused has changed nothing, of the others neither."""
+    from sessionstore import importing
+
+    imports: list[str] = []
+    try:
+        for company_id in companies:
+            imports.append(_staged_anew(conn, scan, company_id))
+    except (Refused, LockHeld):
+        for import_id in imports:
+            importing.withdraw(conn, import_id)
+        raise
+    return imports
+
+
+def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
+    """Stage a company; what a run that was killed has staged of it is taken back first."""
     from sessionstore import importing
     from sessionstore.records import STAGED
 
-    imports = []
-    for company_id in companies:
-        import_id = importing.import_id_for(BY_HAND, _host(), company_id)
-        if _state(conn, company_id) == STAGED:
-            importing.withdraw(conn, import_id)
-        tell(f"importing company {company_id}")
-        importing.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)
-        imports.append(import_id)
-    return imports
+    import_id = importing.import_id_for(BY_HAND, _host(), company_id)
+    if _state(conn, company_id) == STAGED:
+        importing.withdraw(conn, import_id)
+    tell(f"importing company {company_id}")
+    importing.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)
+    return import_id
 
 
 def _proven(conn: Connection, frozen: DirectoryScan, import_id: str) -> bool:

@@ -74,6 +74,7 @@ def test_scan_as_a_table_for_people(root: Path) -> None:
     """Companies, types, sizes and times, and what is not understood, within 80 columns."""
     for number in range(7):
         (root / f"company_{COMPANY}" / f"strange\n{number}").write_text("")
+    os.truncate(root / f"company_{COMPANY}" / "strange\n0", 1 << 30)
     done = subprocess.run(
         [sys.executable, "-m", "sessionstore", "scan", "--table", str(root)],
         capture_output=True,
@@ -86,6 +87,7 @@ def test_scan_as_a_table_for_people(root: Path) -> None:
     assert lines[0] == f"company {COMPANY} in company_{COMPANY}"
     assert any(line.split()[:2] == ["pre-key", "40"] for line in lines)
     assert any(line.split()[:2] == ["all", str(len(keys()) + 8)] for line in lines)
+    assert any(line.split()[:3] == ["unknown", "7", "1,073,741,824"] for line in lines)
     assert "unknown file: 7 (blocks)" in lines and "  … and 2 more" in lines
 
 
@@ -137,6 +139,8 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
         (("migrate", "plan", "--plan", "-"), {"database": {}}, 1),
         (("migrate", "plan", "--plan", "-"), plan, 1),
         (("archive", "check", "x", "--manifest", "y", "--identity", "z"), None, 1),
+        (("archive", "prune", "x", "--keep-days", "inf", "--plan", "-"), plan, 1),
+        (("archive", "prune", "x", "--keep-days", "nan", "--plan", "-"), plan, 1),
     ):
         found, events, said = run(*arguments, plan=given)
         assert found == code, arguments

@@ -97,6 +97,19 @@ def test_a_company_of_another_import_is_refused(
     assert code == 3 and "has this company already" in said and rows(conn) == before
 
 
+def test_a_refusal_changes_nothing_of_the_other_companies_either(
+    plan: dict[str, Any], root: Path, conn: Connection
+) -> None:
+    """Exit code 3 says so, and the old service may be started on what it believes."""
+    (root / "company_999").mkdir()
+    code, _, said = run(*IMPORT, plan=plan)
+    assert code == 3 and "importing company 962302" in said and "company_999" in said
+    assert rows(conn)[:2] == (0, 0)
+    assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("withdrawn",)]
+    (root / "company_999").rmdir()
+    assert run(*IMPORT, plan=plan)[0] == 0
+
+
 def test_rows_that_come_out_otherwise_are_taken_for_no_import(
     plan: dict[str, Any], root: Path, conn: Connection
 ) -> None:

@@ -130,6 +130,26 @@ def test_an_archive_that_the_recipient_can_not_open_is_not_reused(
         make(tree, out, other)
 
 
+def test_an_identity_in_the_wrong_place_is_never_told(
+    tree: Path, out: Path, identity: tuple[str, str]
+) -> None:
+    """It stands in one file with its recipient; messages end up in logs and reports."""
+    text = Path(identity[0]).read_text()
+    secret = text.split()[-1]
+    assert secret.startswith("AGE-SECRET-KEY-")
+    for wrong in (secret, secret.lower(), text):
+        with pytest.raises(ArchiveProblem, match="an identity, which is secret") as caught:
+            make(tree, out, wrong)
+        assert secret[20:].lower() not in str(caught.value).lower()
+    make(tree, out, identity[1])
+    alone = out / "identity"
+    alone.write_text(secret + "\n")
+    manifest = str(out / f"{tree.name}.manifest.jsonl")
+    with pytest.raises(ArchiveProblem, match="age ended with 1") as caught:
+        archive.check(str(alone), manifest, identity[0])
+    assert secret[20:] not in str(caught.value)
+
+
 def test_an_archive_never_lies_in_the_directory_that_it_is_of(
     tree: Path, identity: tuple[str, str]
 ) -> None:

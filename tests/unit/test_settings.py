@@ -100,6 +100,13 @@ def test_a_missing_setting_says_what_it_is_for() -> None:
     assert mistake.remedy.startswith("age public keys")
 
 
+def test_an_identity_taken_for_its_recipient_is_not_shown() -> None:
+    """The list of mistakes ends up in terminals and CI logs; whoever reads it reads the archives."""
+    secret = f"AGE-SECRET-KEY-1{'Q' * 58}"
+    (mistake,) = mistakes(DeclaredHost({**GOOD, "archive_recipients": [secret]}))
+    assert "an identity, which is secret" in mistake.problem and "QQQ" not in str(mistake)
+
+
 def test_one_company_on_two_hosts_is_refused() -> None:
     """Two sockets on one credential throw each other out (docs/facts.md section 2)."""
     hosts = [DeclaredHost(GOOD), DeclaredHost(GOOD, name="wa-2")]
