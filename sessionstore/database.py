@@ -97,7 +97,10 @@ def explained(doing: str, where: str = "") -> Iterator[None]:
         raise DatabaseProblem(f"{doing}: {message_of(error)}", where, remedy) from None
 
 
+_OTHER_TYPES = "Its columns have other types than this program knows: migrate plan names them."
 _REMEDIES: Mapping[type[psycopg.Error], str] = {
+    pg.DatatypeMismatch: _OTHER_TYPES,
+    pg.UndefinedFunction: _OTHER_TYPES,
     pg.UndefinedTable: "Is it the right database? If so, bring its schema up: migrate deploy",
     pg.UndefinedColumn: "Bring the schema up to date: migrate deploy",
     pg.InsufficientPrivilege: "Use the role that the tables belong to, or let it grant the right.",

@@ -241,6 +241,20 @@ def test_a_database_without_the_tables_is_told_with_what_brings_them(
         assert code == 1 and "migrate deploy" in " ".join(said.split())
 
 
+def test_columns_of_other_types_are_told_with_what_names_them(
+    empty_database: dict[str, str],
+) -> None:
+    """Somebody's own tables of these names: the server's words alone lead nowhere."""
+    with connect(empty_database) as conn:
+        conn.execute("CREATE TABLE whatsapp_auth (company_id integer, creds json, updated_at date)")
+        conn.execute(
+            "CREATE TABLE whatsapp_keys (company_id integer, key_type text, key_id text,"
+            " value text, updated_at timestamptz, expires_at date)"
+        )
+    code, _, said = run("stats", "--plan", "-", plan={"database": empty_database})
+    assert code == 1 and "migrate plan" in said and "Traceback" not in said
+
+
 def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None:
     """One file, one directory: found, decided, why, and what would change it."""
     with scan_directory(str(root)) as scan:
