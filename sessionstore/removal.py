@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sessionstore.collector import without_collector
 from sessionstore.deletion import HALF_REMOVED, delete_contents, remove_empty, stopped
 from sessionstore.descriptors import closing, mount_id, open_beneath
-from sessionstore.errors import LockHeld, Refused
+from sessionstore.errors import LockHeld, Refused, StoreError, cause_of
 from sessionstore.holders import Holder, held_open, holders_of
 from sessionstore.manifest import Manifest
 from sessionstore.whole import Tree, walk
@@ -97,7 +97,7 @@ def remove(
             try:
                 _delete(parent_fd, fd, name, current, tree)
             except OSError as error:
-                raise stopped(error.strerror or "", str(error.filename or name)) from None
+                raise stopped(cause_of(error), str(error.filename or name)) from None
     return RemovalReport(
         name,
         len(tree.files),
@@ -179,11 +179,13 @@ def _refuse(name: str, reasons: Sequence[str]) -> None:
 def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> None:
     half = name + HALF_REMOVED
     if current != half:
-        os.rename(current, half, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
+        try:
+            os.rename(current, half, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
+        except OSError as error:
+            _refuse(name, [f"it can't be renamed to {half}: {cause_of(error)}"])
         os.fsync(parent_fd)
-    late = [] if _is_same(parent_fd, half, fd) else ["another directory took its place"]
     # Under its new name nobody can open it by path any more; who did so just before is seen.
-    late.extend(_holding(fd, tree, leases=True))
+    late = _late_reasons(parent_fd, half, fd, tree)
     if late:
         os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
         _refuse(name, late)
@@ -192,6 +194,14 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
         raise Refused("another directory took its place", name)
     remove_empty(parent_fd, half, ".")
     os.fsync(parent_fd)
+
+
+def _late_reasons(parent_fd: int, half: str, fd: int, tree: Tree) -> list[str]:
+    late = [] if _is_same(parent_fd, half, fd) else ["another directory took its place"]
+    try:
+        return [*late, *_holding(fd, tree, leases=True)]
+    except StoreError as nobody_can_tell:
+        return [*late, str(nobody_can_tell)]
 
 
 def _is_same(parent_fd: int, name: str, fd: int) -> bool:

@@ -24,7 +24,7 @@ from sessionstore.descriptors import (
     mounts_beneath,
     open_beneath,
 )
-from sessionstore.errors import DirectoryProblem
+from sessionstore.errors import DirectoryProblem, cause_of
 from sessionstore.file_state import FileState, same_file_state
 
 CHUNK = 1024 * 1024
@@ -116,7 +116,7 @@ class _Walker:
                 # In the order of inodes, in which ext4 reads fastest.
                 found = sorted((entry.inode(), entry.name, _is_file(entry)) for entry in entries)
         except OSError as error:
-            self.objections.append(f"{path}: {error.strerror}")
+            self.objections.append(f"{path}: {cause_of(error)}")
             return
         files = {
             name: self._attempt(self._file, fd, name, _below(path, name))
@@ -135,8 +135,7 @@ class _Walker:
         try:
             return act(fd, name, path)
         except (OSError, DirectoryProblem) as error:
-            reason = error.strerror if isinstance(error, OSError) else error.what
-            self.objections.append(f"{path}: {reason}")
+            self.objections.append(f"{path}: {cause_of(error)}")
             return None
 
     def note_mounts(self, fd: int) -> None:

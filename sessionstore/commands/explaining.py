@@ -78,12 +78,14 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _place(given: str) -> str:
     """The whole path of something that is there, and in no archive."""
+    if not given:
+        raise DirectoryProblem("an empty text is no path", "", "Name a file or a directory.")
     path = os.path.abspath(given)
     sealed = next((one for one in _upwards(path) if one.endswith(SEALED)), None)
     if sealed is not None and os.path.isfile(sealed):
         remedy = f"Get it out first: archive extract {sealed} --to A_NEW_DIRECTORY"
         raise DirectoryProblem("what an archive holds is encrypted", sealed, remedy)
-    if not given or not os.path.lexists(path):
+    if not os.path.lexists(path):
         remedy = "A directory that was set aside or archived is elsewhere: archive list DIR"
         raise DirectoryProblem("there is no such file or directory", path, remedy)
     return path

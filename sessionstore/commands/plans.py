@@ -52,6 +52,11 @@ def _uuid(value: object) -> bool:
     return isinstance(value, str) and _hexadecimal(value.replace("-", "")) is not None
 
 
+def _path(value: object) -> bool:
+    """Not the empty text: for the kernel's calls that would be wherever the program stands."""
+    return _text(value) and value != ""
+
+
 def _texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_text, value))
 
@@ -109,11 +114,12 @@ def _backup(value: object) -> bool:
 
 _TEXT = "a text"
 _TEXTS = "a list of texts"
+_PATH = "a path"
 FIELDS: Mapping[str, Field] = {
     "database": Field(
         f"an object of {', '.join(SETTINGS)}", "how to reach it, as libpq means it", _database
     ),
-    "directory": Field(_TEXT, "path of the directory", _text),
+    "directory": Field(_PATH, "path of the directory", _path),
     "kind": Field(f"one of {', '.join(KINDS)}", "live, backup or test", lambda one: one in KINDS),
     "companies": Field(_TEXTS, "bare ids of the host's companies", _texts),
     "service": Field(

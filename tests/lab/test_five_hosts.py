@@ -68,7 +68,7 @@ def test_a_toggle_that_loses_a_host_half_way_says_where_it_stands(checkout: Path
     def power_off() -> None:
         hosts.power_cut(LOST, boot_again=False, place=FIVE)
 
-    failed = rollout_disturbed(checkout, f"{LOST}: staging the .env", power_off, *toggle)
+    failed = rollout_disturbed(checkout, f"{LOST}: switching", power_off, *toggle)
     said = unwrapped(failed.stdout)
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert said.count("FAILED: ") == 1 and f"FAILED: {LOST}" in said

@@ -77,10 +77,7 @@ MET = {
     ),
     "prove-key": Met(f"{NAME}/{KEY}", CLOSED, STAGED, (f"{KEY}: unreadable: {DENIED}. {SUDO}",)),
     "archive-key": Met(
-        f"{NAME}/{KEY}",
-        CLOSED,
-        IMPORTED,
-        (f"can't be archived: {KEY}: {DENIED}", "as root: sudo"),
+        f"{NAME}/{KEY}", CLOSED, IMPORTED, (f"can't be archived: {KEY}: {DENIED}. {SUDO}",)
     ),
     "archive-company": Met(
         f"{NAME}/{FOLDER}",
@@ -107,19 +104,22 @@ MET = {
         ARCHIVE, CLOSED, ARCHIVED, (f"read the archive: {DENIED} (", f".age). {SUDO}")
     ),
     "remove-key": Met(
-        f"{NAME}/{KEY}", CLOSED, ARCHIVED, (f"'{KEY}: {DENIED}'", "Nothing was deleted.")
+        f"{NAME}/{KEY}", CLOSED, ARCHIVED, (f"'{KEY}: {DENIED}. {SUDO}'", "Nothing was deleted.")
     ),
     "remove-from-read-only": Met(
-        ".", READ_ONLY, ARCHIVED, (f"removal stopped: {DENIED} ({NAME})", "run again")
+        ".",
+        READ_ONLY,
+        ARCHIVED,
+        (f"can't be renamed to {NAME}.removing: {DENIED}. {SUDO}", "Nothing was deleted."),
     ),
     "remove-in-read-only": Met(
         f"{NAME}/{FOLDER}",
         READ_ONLY,
         ARCHIVED,
-        (f"removal stopped: {DENIED} ({FOLDER}/", "run again"),
+        (f"removal stopped: {DENIED}. {SUDO} ({FOLDER}/", "run again"),
     ),
     "remove-company": Met(
-        NAME, READ_ONLY, ARCHIVED, (f"removal stopped: {DENIED} ({FOLDER})", "run again")
+        NAME, READ_ONLY, ARCHIVED, (f"removal stopped: {DENIED}. {SUDO} ({FOLDER})", "run again")
     ),
     "remove-company-late": Met(
         f"{NAME}/{FOLDER}",
@@ -157,7 +157,8 @@ def test_whether_somebody_holds_another_ones_file_is_not_guessed(new_night: NewN
     key.chmod(0o644)
     said = told_as_nobody(night, night.run, but=key)
     assert "nobody can tell who holds files" in said and KEY in said
-    assert "Run as root of the machine itself." in said
+    assert "Run as root of the machine itself." in said and "Nothing was deleted." in said
+    assert night.root.is_dir(), "it kept the ending of a removal that was begun"
     night.assert_converges()
 
 

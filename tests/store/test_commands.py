@@ -232,6 +232,15 @@ def test_a_mistyped_question_about_misfiled_rows_is_told(
     assert code == 1 and sentence in said
 
 
+def test_an_empty_path_is_not_where_the_program_stands(database: dict[str, str]) -> None:
+    """A variable that was not set, in a script that removes."""
+    code, _, said = run("explain", "", plan={"database": database})
+    assert code != 0 and "an empty text is no path" in said
+    plan = {"database": database, "directory": "", "kind": "live"}
+    code, _, said = run("account", "--plan", "-", plan=plan)
+    assert code == 1 and "directory" in said and "a path" in said
+
+
 def test_a_database_without_the_tables_is_told_with_what_brings_them(
     empty_database: dict[str, str],
 ) -> None:
