@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,7 +20,7 @@ from sessionstore.archive_check import CheckReport, check
 from sessionstore.attributes import Attributes
 from sessionstore.collector import without_collector
 from sessionstore.descriptors import closing, open_beneath, open_directory
-from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError, printable
 from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.pipeline import Encryption
 from sessionstore.sealed import (
@@ -157,13 +157,35 @@ def _existing(
             archive,
             "Move it away, then run again.",
         )
-    if found.entries != _entries(tree):
+    different = _difference(found.entries, _entries(tree))
+    if different is not None:
         raise ArchiveProblem(
-            "there is an archive of this name already, of other contents",
+            f"there is an archive of this name already, in which {printable(different)} differs",
             archive,
             "Move it away, then run again.",
         )
     return found
+
+
+def _difference(archived: Mapping[str, Entry], there: Mapping[str, Entry]) -> str | None:
+    """The first path that is not as it was archived.
+
+    A directory's own time does not count: it moves when something comes and goes again.
+    """
+    if archived == there:
+        return None
+    return next(
+        (
+            path
+            for path in sorted(archived.keys() | there.keys())
+            if _timeless(archived.get(path)) != _timeless(there.get(path))
+        ),
+        None,
+    )
+
+
+def _timeless(entry: Entry | None) -> Entry | None:
+    return entry._replace(mtime_ns=0) if entry and entry.directory else entry
 
 
 def _entries(tree: Tree) -> dict[str, Entry]:

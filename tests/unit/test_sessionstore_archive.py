@@ -120,6 +120,20 @@ def test_the_second_time_it_is_reused(tree: Path, out: Path, identity: tuple[str
     assert second.reused and second.archive_sha256 == first.archive_sha256
 
 
+def test_what_came_and_went_again_leaves_the_archive_usable(
+    tree: Path, out: Path, identity: tuple[str, str]
+) -> None:
+    """Only the directory's own time tells of it; the archive holds every file as it is."""
+    first = make(tree, out, identity[1])
+    (tree / "company_1" / "came").write_text("x")
+    (tree / "company_1" / "came").unlink()
+    assert make(tree, out, identity[1]).reused
+    (tree / "block").chmod(0o600)
+    with pytest.raises(ArchiveProblem, match="in which block differs"):
+        make(tree, out, identity[1])
+    assert Path(first.archive).exists()
+
+
 def test_an_archive_that_the_recipient_can_not_open_is_not_reused(
     tree: Path, out: Path, identity: tuple[str, str], tmp_path: Path
 ) -> None:
