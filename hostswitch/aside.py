@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from hostswitch.disk import sync_directory
 from hostswitch.errors import StepFailedError
-from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.descriptors import exists, open_beneath, open_directory
 
 PLACE = ".set-aside"
 ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
@@ -128,15 +128,6 @@ def kept(app_dir: str) -> dict[str, list[str]]:
         # Names go into messages and commands: what is not a rollout's is not ours.
         if ROLLOUT_ID.fullmatch(rollout)
     }
-
-
-def exists(parent: int, name: str) -> bool:
-    """Whether a name is there, symlinks not followed."""
-    try:
-        os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _bring(place: int, name: str, parent: int, base: str) -> None:

@@ -142,7 +142,8 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows.append(("without service", shown))
     ahead = switch.get("clock_ahead_seconds")
     if ahead is not None:
-        rows.append(("host's clock against the database's", f"{ahead:+.1f} s"))
+        # Without the 0.0, a clock that is a little behind would be shown as -0.0.
+        rows.append(("clock ahead of the database's", f"{round(ahead, 1) + 0.0:.1f} s"))
     lines = switch.get("lost_key_lines")
     if lines:
         after, before = (

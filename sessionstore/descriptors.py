@@ -71,6 +71,23 @@ def open_beneath(parent_fd: int, relative: str) -> int:
     return current
 
 
+def exists(parent_fd: int, name: str) -> bool:
+    """Tell whether a name is in a directory, whatever it is; symlinks are not followed.
+
+    Args:
+        parent_fd: the directory.
+        name: the bare name.
+
+    Returns:
+        Whether it is there.
+    """
+    try:
+        os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def open_regular(path: str, directory_fd: int | None = None) -> int:
     """Open a file for reading, whatever lies there by now.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sessionstore.collector import without_collector
 from sessionstore.deletion import HALF_REMOVED, delete_contents, remove_empty, stopped
-from sessionstore.descriptors import closing, mount_id, open_beneath
+from sessionstore.descriptors import closing, exists, mount_id, open_beneath
 from sessionstore.errors import LockHeld, Refused, StoreError, cause_of
 from sessionstore.holders import Holder, held_open, holders_of
 from sessionstore.manifest import Manifest
@@ -120,7 +120,7 @@ def _lock(fd: int, name: str) -> None:
 
 def _find(parent_fd: int, name: str) -> tuple[str, bool]:
     half = name + HALF_REMOVED
-    there = {one for one in (name, half) if _exists(parent_fd, one)}
+    there = {one for one in (name, half) if exists(parent_fd, one)}
     if there == {name, half}:
         raise Refused(
             f"both {name} and {half} are there",
@@ -128,14 +128,6 @@ def _find(parent_fd: int, name: str) -> tuple[str, bool]:
             "Look into both; move away the one that does not belong there.",
         )
     return (half, True) if half in there else (name, False)
-
-
-def _exists(parent_fd: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _reasons(

@@ -13,6 +13,7 @@ from hostswitch import aside, build, compiled, copies, disk, swap, zipapp_main
 from hostswitch.errors import HostError, StepFailedError
 from hostswitch.places import Places
 from hostswitch.revision import baileys_version, revision_of
+from sessionstore.descriptors import exists
 from sessionstore.errors import DirectoryProblem
 
 US = (os.geteuid(), os.getegid())
@@ -72,7 +73,7 @@ def test_a_restored_directory_never_takes_the_place_of_another(app: Path) -> Non
         with pytest.raises(FileExistsError):
             aside.back_alone(top, place, "sessions", "sessions")
         assert (app / "sessions" / "creds.json").read_text() == "new"
-        assert aside.exists(place, "sessions") and not aside.exists(place, "sessions" + aside.STRAY)
+        assert exists(place, "sessions") and not exists(place, "sessions" + aside.STRAY)
         (app / "sessions").rename(app / "moved")
         aside.back_alone(top, place, "sessions", "sessions")
     assert (app / "sessions").is_dir()
