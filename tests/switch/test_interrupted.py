@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hostswitch.journal import read
 
+from .ending import told_to_end
 from .test_switch import assert_after, assert_before
-from .world import SERVICE, World
+from .world import World
 
 
 @pytest.mark.parametrize(
@@ -26,7 +21,12 @@ from .world import SERVICE, World
 def test_a_switch_is_told_to_end(world: World, instant: str, number: signal.Signals) -> None:
     """The service may be down: whoever pressed Ctrl-C must be told, and told what ends it."""
     files = world.files()
-    code, said, result = told_to_end(world, instant, number)
+    journal = world.state / "journal.jsonl"
+
+    def reached() -> bool:
+        return instant in [entry.instant for entry in read(journal)]
+
+    code, said, result = told_to_end(world, "switch", world.plan(), reached, number)
     assert code == 128 + number, said
     assert "Traceback" not in said
     assert result["outcome"] == "interrupted"
@@ -39,32 +39,3 @@ def test_a_switch_is_told_to_end(world: World, instant: str, number: signal.Sign
     else:
         assert (code, result["outcome"]) == (4, "put back")
         assert_before(world, files)
-
-
-def told_to_end(
-    world: World, instant: str, number: signal.Signals
-) -> tuple[int, str, dict[str, Any]]:
-    """Switch, and send a signal once a line is in the journal; exit code, progress, result."""
-    started = subprocess.Popen(
-        [*world.program(), "switch"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=SERVICE.parents[3],
-        # Where the tests run in the background, Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
-    assert started.stdin
-    started.stdin.write(json.dumps(world.plan()).encode())
-    started.stdin.close()
-    started.stdin = None
-    journal = world.state / "journal.jsonl"
-    give_up = time.monotonic() + 60
-    while instant not in [entry.instant for entry in read(journal)]:
-        assert time.monotonic() < give_up and started.poll() is None
-        time.sleep(0.002)
-    # nsenter itself waits for the program.
-    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text()
-    os.kill(int(children), number)
-    told, said = started.communicate(timeout=60)
-    return started.returncode, said.decode(), json.loads(told.splitlines()[-1])

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ import pytest
 from hostswitch.removal import NOT_REMOVED, REMOVED, REMOVING, unrecorded
 from sessionstore import archive
 
+from .ending import told_to_end
 from .test_removal import BACKUP, LIVE, plan, verify
-from .world import ROLLOUT, SERVICE, World
+from .world import ROLLOUT, World
 
 __all__ = ["plan"]
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
@@ -55,27 +55,7 @@ class Removing:
         self, reached: Callable[[], bool], number: signal.Signals
     ) -> tuple[int, str, dict[str, Any]]:
         """Remove, and send a signal as soon as something is so; exit code, words, result."""
-        started = subprocess.Popen(
-            [*self._world.program(), "remove"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=SERVICE.parents[3],
-            # Where the tests run in the background, Ctrl-C is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-        )
-        assert started.stdin
-        started.stdin.write(json.dumps(self._plan).encode())
-        started.stdin.close()
-        started.stdin = None
-        while not reached() and started.poll() is None:
-            time.sleep(0.0002)
-        # nsenter itself waits for the program.
-        children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
-        if started.poll() is None and (program := children.read_text()):
-            os.kill(int(program), number)
-        told, said = started.communicate(timeout=60)
-        return started.returncode, said.decode(), json.loads(told.splitlines()[-1])
+        return told_to_end(self._world, "remove", self._plan, reached, number)
 
     def seconds_after_its_begin(self, seconds: float) -> Callable[[], bool]:
         """Tells when so much time has passed since a run took the host's lock."""
