@@ -12,13 +12,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hostswitch import child
 from hostswitch.errors import HostError
 
 _UMASK = 0o022  # ours is 077; what PM2 starts must not inherit it
 
 
 class CommandFailedError(HostError):
-    """A program ended with an error or took too long."""
+    """A program ended with an error, took too long or said too much."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +62,22 @@ class Account:
             Its standard output.
 
         Raises:
-            CommandFailedError: it is missing, failed or took too long.
+            CommandFailedError: it is missing, failed, took too long or said too much.
         """
         command = [*self._prefix(environment or {}), *arguments]
         name = " ".join(arguments[:3])
         try:
-            done = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-                cwd="/",
-                umask=_UMASK,
-            )
-        except subprocess.TimeoutExpired:
-            message = f"`{name}` as {self.user} took more than {seconds:.0f} s"
-            raise CommandFailedError(message) from None
-        if check and done.returncode != 0:
-            raise CommandFailedError(f"`{name}` as {self.user} failed: {_last_line(done.stderr)}")
-        return done.stdout.decode("utf-8", "replace")
+            done = child.run(command, seconds=seconds, umask=_UMASK)
+        except child.EndlessError as error:
+            raise CommandFailedError(f"`{name}` as {self.user} {error}") from None
+        if check and done.code != 0:
+            raise CommandFailedError(f"`{name}` as {self.user} failed: {_last_line(done.errors)}")
+        return done.output.decode("utf-8", "replace")
 
     def popen(
         self, arguments: Sequence[str], *, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        """Start a program as this user; its standard input and output are pipes.
+        """Start a program as this user, to be finished by `child`; its input and output are pipes.
 
         Args:
             arguments: the program and its arguments; no secret may be among them.
@@ -98,6 +90,7 @@ class Account:
             stderr=subprocess.DEVNULL,
             cwd="/",
             umask=_UMASK,
+            start_new_session=True,
         )
 
     def _prefix(self, environment: Mapping[str, str]) -> list[str]:

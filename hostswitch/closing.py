@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hostswitch import aside, clock, copies, journal
+from hostswitch import aside, child, clock, copies, journal
 from hostswitch.errors import NotHealthyError, PutBackError
 from hostswitch.facts import Facts
 from hostswitch.history import History
@@ -80,16 +79,12 @@ def alarm(host: Host, message: str) -> None:
     if command is None:
         return
     try:
-        subprocess.run(
-            list(command),
-            input=message.encode(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_ALARM_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        progress(f"the alarm command failed ({type(error).__name__}): {command[0]}")
+        done = child.run(command, seconds=_ALARM_SECONDS, given=message.encode())
+        problem = f"exit code {done.code}" if done.code else None
+    except (OSError, child.EndlessError) as error:
+        problem = str(error)
+    if problem:
+        progress(f"the alarm command failed ({problem}): {command[0]}")
 
 
 def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> dict[str, Any]:

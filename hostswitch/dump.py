@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from hostswitch.answer import understood
 from hostswitch.disk import replace_file
 from hostswitch.errors import HostError
 from hostswitch.safefile import read_regular
@@ -40,7 +41,7 @@ def _read(path: Path) -> Apps | None:
     if content is None:
         return None
     try:
-        apps = json.loads(content)
+        apps = understood(content)
     except ValueError:
         apps = None
     if not isinstance(apps, list) or not all(isinstance(app, dict) for app in apps):

@@ -5,12 +5,12 @@ PM2 keeps how it started an app: `pm2 restart` does not read the file again (doc
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from hostswitch.account import Account, CommandFailedError
+from hostswitch.answer import understood
 from hostswitch.errors import HostError
 from hostswitch.plan import Plan
 from hostswitch.pm2 import NUMBERS, OFF_UNLESS_NAMED, App
@@ -30,7 +30,7 @@ def read(account: Account, path: str) -> Description:
         EcosystemError: it can't be read.
     """
     try:
-        apps: list[dict[str, Any]] = json.loads(account.run(["node", "-e", _READ, path]))
+        apps: list[dict[str, Any]] = understood(account.run(["node", "-e", _READ, path]))
         return {app["name"]: app for app in apps}
     except (CommandFailedError, ValueError, KeyError, TypeError):
         raise EcosystemError("PM2's ecosystem file can't be read") from None

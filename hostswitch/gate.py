@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_ASKED = ("provider", "credentials", "keys", "connection")
+_LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def _flag_problems(status: Any, flags: Mapping[str, str]) -> list[str]:
     if not isinstance(seen, dict):
         return []
     return [
-        f"the service sees {name}={seen[name]!r}, declared is {value!r}"
+        f"the service sees {name}={quoted(seen[name])}, declared is {value!r}"
         for name, value in flags.items()
         if name in seen and seen[name] != value
     ]
@@ -80,23 +84,39 @@ def _company_problems(
 ) -> list[str]:
     found = []
     if company.provider is not None and shown.get("provider") != company.provider:
-        found.append(f"provider is {shown.get('provider')!r}, not {company.provider!r}")
+        found.append(f"provider is {quoted(shown.get('provider'))}, not {company.provider!r}")
     if company.credentials and shown.get("credentials") is not True:
         found.append("credentials are not loaded")
     keys = shown.get("keys")
-    if company.minimum_keys and not (isinstance(keys, int) and keys >= company.minimum_keys):
-        found.append(f"{keys} keys are loaded, at least {company.minimum_keys} are expected")
+    enough = type(keys) is int and keys >= company.minimum_keys  # True is no number of keys
+    if company.minimum_keys and not enough:
+        found.append(
+            f"{quoted(keys)} keys are loaded, at least {company.minimum_keys} are expected"
+        )
     if connected and shown.get("connection") != "open":
-        found.append(f"not connected to WhatsApp (connection: {shown.get('connection')})")
+        found.append(f"not connected to WhatsApp (connection: {quoted(shown.get('connection'))})")
     return [f"company {company_id}: {problem}" for problem in found]
 
 
+def quoted(value: Any) -> str:
+    """What a service said, short enough for a sentence."""
+    return reprlib.repr(value)
+
+
 def companies_of(status: Any) -> dict[str, Mapping[str, Any]]:
-    """The companies of a status answer; empty if the answer has another shape."""
+    """What is asked of each company of a status answer; empty if that has another shape."""
     companies = status.get("companies") if isinstance(status, dict) else None
     if not isinstance(companies, dict):
         return {}
-    return {name: shown for name, shown in companies.items() if isinstance(shown, dict)}
+    return {
+        name: {field: shown[field] for field in _ASKED if _is_plain(shown.get(field))}
+        for name, shown in companies.items()
+        if isinstance(shown, dict)
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | str) and len(str(value)) <= _LONGEST
 
 
 def process_problems(process: Process | None, first: Process | None) -> list[str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hostswitch import alarming, clock
+from hostswitch import alarming, child, clock
 from hostswitch.alarming import Rate
 from hostswitch.safefile import UnsafeFileError, open_regular
 
 _BEFORE_BYTES = 4 << 20
 _AFTER_BYTES = 16 << 20
+_STAT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,17 @@ def compare(
         sizes: before the start, as `sizes` told them.
         minutes: how long ago the start was.
     """
-    lines, unread = 0, []
+    lines, unread, left = 0, [], _AFTER_BYTES
     for path in paths:
         try:
-            lines += alarming.count(_since(path, sizes.get(path, 0)))
+            written = _since(path, sizes.get(path, 0), left + 1)
         except UnsafeFileError as error:
             unread.append(str(error))
+            continue
+        if len(written) > left:
+            unread.append(f"{path}: the end of it; the logs got over {_AFTER_BYTES >> 20} MiB")
+        lines += alarming.count(written[:left])
+        left -= len(written[:left])
     return Compared(before, Rate(lines, round(minutes, 2)), tuple(unread))
 
 
@@ -99,21 +104,21 @@ def _rate(path: str) -> Rate:
 def _born(descriptor: int) -> float | None:
     """When a file was made. Python's `stat` does not tell; coreutils' says 0 where nobody knows."""
     command = ["stat", "--dereference", "--format=%W", f"/proc/self/fd/{descriptor}"]
-    done = subprocess.run(command, capture_output=True, check=False, pass_fds=[descriptor])
     try:
-        return float(done.stdout) or None
-    except ValueError:
+        done = child.run(command, seconds=_STAT_SECONDS, inherits=[descriptor])
+        return float(done.output) or None
+    except (ValueError, child.EndlessError):
         return None
 
 
-def _since(path: str, offset: int) -> bytes:
+def _since(path: str, offset: int, most: int) -> bytes:
     log = open_regular(path)
     if log is None:
         return b""
     with log:
         # A log that is shorter than it was has been rotated: all of it is new.
         log.seek(offset if os.fstat(log.fileno()).st_size >= offset else 0)
-        return log.read(_AFTER_BYTES)
+        return log.read(most)
 
 
 def _size(path: str) -> int:

@@ -184,17 +184,28 @@ class Pm2:
         self._account.run(["pm2", *arguments], environment=environment, check=check)
 
 
+_TEXTS = ("status", "exec_mode", "pm_out_log_path", "pm_err_log_path")
+
+
 def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("pm2_env"), dict) and "name" in entry
+    """Whether it is an app as PM2 lists it. The daemon is its user's own process: it may lie."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("pm2_env"), dict):
+        return False
+    shown = entry["pm2_env"]
+    numbers = (entry.get("pm_id"), entry.get("pid", 0), shown.get("restart_time", 0))
+    texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
+    return all(isinstance(one, int) for one in numbers) and all(
+        isinstance(one, str) and "\0" not in one for one in texts
+    )
 
 
 def _app(entry: dict[str, Any]) -> App:
     shown = entry["pm2_env"]
     return App(
         name=entry["name"],
-        pid=int(entry.get("pid") or 0),
+        pid=entry.get("pid", 0),
         status=shown.get("status", "unknown"),
-        restarts=int(shown.get("restart_time", 0)),
+        restarts=shown.get("restart_time", 0),
         exec_mode=shown.get("exec_mode", ""),
         out_log=shown.get("pm_out_log_path", ""),
         error_log=shown.get("pm_err_log_path", ""),

@@ -14,13 +14,16 @@ import os
 import socket
 import struct
 import time
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from hostswitch.answer import incoming, understood
 from hostswitch.errors import HostError
+from sessionstore.errors import printable
 
 _VERSION = 1
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
 _CONNECT_SECONDS = 5.0
 _AGAIN = 0.05
 _NAME = b"s:hostswitch:0"
@@ -47,20 +50,20 @@ def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> 
         Pm2DaemonError: it does not answer, or answers with an error.
     """
     request = _packed({"type": "call", "method": method, "args": list(arguments)})
+    end = time.monotonic() + seconds
     try:
         with _connected(home, uid) as connection:
-            connection.settimeout(seconds)
             connection.sendall(request)
-            answer = _answer(connection)
-    except (OSError, ValueError, IndexError) as error:
+            answer = _answer(incoming(connection, end, _LARGEST))
+    except (OSError, ValueError) as error:
         raise Pm2DaemonError(
             f"PM2's daemon did not answer {method} on {home}/rpc.sock ({error}). As the service's "
             f"user: pm2 ls"
         ) from None
     if "error" in answer:
-        raise Pm2DaemonError(f"PM2's daemon refused {method}: {answer['error']}")
-    found = answer.get("args") or [None]
-    return found[0]
+        raise Pm2DaemonError(f"PM2's daemon refused {method}: {printable(str(answer['error']))}")
+    found = answer.get("args")
+    return found[0] if isinstance(found, list) and found else None
 
 
 def _connected(home: Path, uid: int) -> socket.socket:
@@ -106,32 +109,23 @@ def _packed(request: Any) -> bytes:
     return head + b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def _answer(connection: socket.socket) -> dict[str, Any]:
-    (head,) = _received(connection, 1)
+def _answer(stream: BufferedReader) -> dict[str, Any]:
+    (head,) = _read(stream, 1)
     if head >> 4 != _VERSION:
         raise ValueError(f"version {head >> 4} of its protocol is not known")
-    parts = [_part(connection) for _ in range(head & 0xF)]
-    if parts[-1] != _NAME:
+    parts = [_read(stream, *struct.unpack(">I", _read(stream, 4))) for _ in range(head & 0xF)]
+    if parts[-1:] != [_NAME]:
         raise ValueError("it answered another question")
-    found = json.loads(parts[0].removeprefix(b"j:"))
+    found = understood(parts[0].removeprefix(b"j:"))
     if not isinstance(found, dict):
         raise ValueError("its answer is no object")
     return found
 
 
-def _part(connection: socket.socket) -> bytes:
-    (length,) = struct.unpack(">I", _received(connection, 4))
-    if length > _LARGEST:
-        raise ValueError(f"an answer of {length >> 20} MiB")
-    return _received(connection, length)
-
-
-def _received(connection: socket.socket, length: int) -> bytes:
-    pieces = []
-    while length:
-        piece = connection.recv(min(length, 1 << 20))
-        if not piece:
-            raise ConnectionError("it hung up")
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+def _read(stream: BufferedReader, length: int) -> bytes:
+    if length > _LARGEST:  # not even room is made for it
+        raise ValueError("it is too large")
+    found = stream.read(length)
+    if len(found) < length:
+        raise ConnectionError("it hung up")
+    return found

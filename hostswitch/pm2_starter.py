@@ -6,14 +6,15 @@ without service. So PM2's documented Node.js interface does it, in a process tha
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from hostswitch import child
 from hostswitch.account import Account
 from hostswitch.errors import HostError
 
@@ -72,7 +73,7 @@ class Starter:
             return
         assert self._child.stdout
         if not _line_comes(self._child.stdout.fileno(), _READY, _READY_SECONDS):
-            self._child.kill()
+            child.end(self._child)
             raise StarterError("PM2's client can't be loaded. As the service's user: pm2 ls")
         self._ready = True
 
@@ -82,11 +83,14 @@ class Starter:
         Raises:
             StarterError: PM2 did not say in time that it had.
         """
+        assert self._child.stdin
         try:
-            self._child.communicate(b"go\n", timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            raise StarterError(f"`pm2 start` took more than {seconds:.0f} s") from None
+            # One that has ended already is for the gate to find out.
+            with contextlib.suppress(BrokenPipeError), self._child.stdin as word:
+                word.write(b"go\n")
+            child.finish(self._child, seconds)
+        except child.EndlessError as error:
+            raise StarterError(f"`pm2 start` {error}") from None
 
 
 def _library(search_path: str) -> str:

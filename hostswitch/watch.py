@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import http.client
-import json
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from hostswitch import alarming, clock, envfile, gate, logs, processes
 from hostswitch.alarming import Rate
+from hostswitch.answer import incoming, understood
+from hostswitch.errors import HostError
 from hostswitch.gate import Expectation, Process
 from hostswitch.host import Host
 from hostswitch.logs import Compared
+from sessionstore.errors import printable
 
 _EVERY = 0.05
 _SETTLING = 0.25
 _ASK_PM2 = 2.0
 _RESTARTS = 3
+_ANSWER_SECONDS = 5.0
+_LARGEST = 1 << 20
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class Watch:
             return Verdict(tuple(problems))
         first = self._processes()
         problems = self._process_problems(first, status) or self._settle(first)
-        companies = gate.companies_of(fetch(self._url))
+        shown = gate.companies_of(fetch(self._url))
+        companies = {name: shown[name] for name in self._expected.companies if name in shown}
         not_checked = self._not_checked()
         return Verdict(tuple(problems), answered, companies, not_checked, self._compared)
 
@@ -101,11 +108,12 @@ class Watch:
             time.sleep(_EVERY)
 
     def _status(self) -> tuple[Any, list[str]]:
-        status = fetch(self._url)
         if not self._expected.status:
-            return status, []
-        if status is None:
-            return None, [f"{self._url} does not answer"]
+            return fetch(self._url), []
+        try:
+            status = ask(self._url)
+        except NoStatusError as error:
+            return None, [str(error)]
         return status, gate.problems(status, self._expected)
 
     def _hopeless(self) -> list[str]:
@@ -156,7 +164,7 @@ class Watch:
             problems.append(f"it runs in {directory}, not in {self._expected.directory}")
         answering = status.get("pid") if isinstance(status, dict) else None
         if answering not in (None, process.pid):
-            problems.append(f"pid {answering} answers, PM2 started {process.pid}")
+            problems.append(f"pid {gate.quoted(answering)} answers, PM2 started {process.pid}")
         shadowed = envfile.shadows(processes.environment(process.pid), self._expected.flags)
         problems += [f"its environment shadows {name} of the .env" for name in shadowed]
         return problems
@@ -188,23 +196,66 @@ class Watch:
         return tuple(found)
 
 
-def fetch(url: str) -> Any:
+class NoStatusError(HostError):
+    """The status endpoint does not answer with a status."""
+
+
+def fetch(url: str) -> dict[str, Any] | None:
+    """What the status endpoint answers; None if that is no status."""
+    try:
+        return ask(url)
+    except NoStatusError:
+        return None
+
+
+def ask(url: str) -> dict[str, Any]:
     """Ask the status endpoint.
 
     Args:
         url: on loopback; proxies are not used.
 
     Returns:
-        Its JSON, or None if it does not answer with one.
+        Its JSON, an object.
+
+    Raises:
+        NoStatusError: why that could not be had.
     """
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=2)
     try:
-        connection.request("GET", parts.path or "/")
-        response = connection.getresponse()
-        content = response.read()
-        return json.loads(content) if response.status == 200 else None
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+        code, content = _get(urlsplit(url))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise NoStatusError(f"{url} does not answer ({_reason(error)})") from None
+    if code != http.client.OK:
+        raise NoStatusError(f"{url} answers with HTTP {code}")
+    try:
+        found = understood(content)
+    except ValueError as error:
+        raise NoStatusError(f"{url} does not answer with JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise NoStatusError(f"{url} answers with JSON that is no object")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return printable(text)[:_SHOWN] or type(error).__name__
+
+
+def _get(url: SplitResult) -> tuple[int, bytes]:
+    """One GET: its code and content, however the answer is spelled. Redirects are not followed."""
+    end = time.monotonic() + _ANSWER_SECONDS
+    where = (url.hostname or "", url.port or 80)
+    target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    request = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(where, timeout=_ANSWER_SECONDS) as connection:
+        connection.sendall(request.encode())
+        with _Response(connection, end) as response:
+            response.begin()
+            return response.status, response.read()
+
+
+class _Response(http.client.HTTPResponse):
+    """Python's own reading of an answer, with an end: its timeout holds for each piece only."""
+
+    def __init__(self, connection: socket.socket, end: float) -> None:
+        super().__init__(connection)
+        self.fp = incoming(connection, end, _LARGEST)

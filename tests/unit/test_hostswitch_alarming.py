@@ -86,3 +86,16 @@ def test_a_planted_fifo_or_link_neither_hangs_nor_counts(tmp_path: Path) -> None
         compared = logs.compare([path], Rate(0, None), {}, 1.0)
         assert compared.unread
         assert not compared.risen
+
+
+def test_logs_without_end_are_looked_through_to_a_limit_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one for all of them: their user may list a thousand, while the service is down."""
+    monkeypatch.setattr(logs, "_AFTER_BYTES", len(BAD) * 3)
+    paths = [str(tmp_path / name) for name in "abc"]
+    for path in paths:
+        Path(path).write_bytes(BAD * 2)
+    compared = logs.compare(paths, Rate(0, None), {}, 1.0)
+    assert compared.after.lines == 3
+    assert [one.split(":")[0] for one in compared.unread] == paths[1:]

@@ -1,0 +1,75 @@
+"""What others answer: one deadline for all of it, a limit on its size, and JSON that can be passed on."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import socket
+import time
+from typing import Any
+
+_LONGEST_NUMBER = 400  # characters; Python 3.10 reads longer ones in quadratic time
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, connection: socket.socket, end: float, largest: int) -> None:
+        super().__init__()
+        self._connection, self._end, self._left = connection, end, largest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("it does not come to an end")
+        self._connection.settimeout(left)
+        count = self._connection.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise ValueError("it is too large")
+        return count
+
+
+def incoming(connection: socket.socket, end: float, largest: int) -> io.BufferedReader:
+    """What comes from a connection, as a file that reads it.
+
+    Args:
+        connection: its own timeout holds for each piece only, so that a drip has no end.
+        end: on the monotonic clock.
+        largest: bytes.
+
+    Returns:
+        The file; it raises OSError where the end is passed, ValueError where more comes.
+    """
+    return io.BufferedReader(_Incoming(connection, end, largest))
+
+
+def understood(content: bytes | str) -> Any:
+    """JSON of someone else, all of which can be compared, printed and written as JSON again.
+
+    Raises:
+        ValueError: it is none, or has what is none (NaN, half a character) or has no place in any
+            answer (a number out of range, endless nesting).
+    """
+    try:
+        found = json.loads(content, parse_int=_int, parse_float=_float, parse_constant=_float)
+        # A lone surrogate is no text, and ends in an error wherever it is first written.
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return found
+
+
+def _int(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number in it is too long")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} in it is no number")
+    return number
