@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +45,69 @@ def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[t
             os.close(place)
     finally:
         os.close(app)
+
+
+def place_problem(app_dir: str) -> str | None:
+    """Why the place of all can't be used, with the command that mends it; None if it can."""
+    path = os.path.join(app_dir, PLACE)
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return f"it is no directory. Move it away: ls -ld {shlex.quote(path)}"
+    return None if _is_ours(found) else _other_owner(path)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def _other_owner(path: str) -> str:
+    quoted = shlex.quote(path)
+    return (
+        f"it belongs to somebody else or is open to others. Mend it: chown -h root: {quoted} && "
+        f"chmod 700 {quoted}"
+    )
+
+
+def try_there_and_back(app: int, place: int, path: str, name: str) -> None:
+    """Try to set one directory aside and to bring it back, without moving it.
+
+    The kernel refuses to rename a directory onto one that is not empty, but only once it has found
+    nothing else to object to: that is the trial of the way there. An empty directory of our own
+    tries the way back.
+
+    Args:
+        app: descriptor of the application directory.
+        place: descriptor of the set-aside place.
+        path: the directory, relative to the application directory.
+        name: its name in the place.
+
+    Raises:
+        OSError: the reason why one of them is not possible.
+    """
+    full, empty = f".{name}.full", f".{name}.empty"
+    with _parent(app, path) as (parent, base):
+        if not exists(parent, base):
+            return
+        with _made(place, full), _made(place, f"{full}/one"), _made(place, empty):
+            try:
+                os.rename(base, full, src_dir_fd=parent, dst_dir_fd=place)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            os.rename(empty, empty, src_dir_fd=place, dst_dir_fd=parent)
+            os.rename(empty, empty, src_dir_fd=parent, dst_dir_fd=place)
+
+
+@contextmanager
+def _made(place: int, name: str) -> Iterator[None]:
+    os.mkdir(name, 0o700, dir_fd=place)
+    try:
+        yield
+    finally:
+        os.rmdir(name, dir_fd=place)
 
 
 def away(app: int, place: int, path: str, name: str) -> None:
@@ -152,8 +217,8 @@ def _make(parent: int, name: str) -> int:
         os.mkdir(name, 0o700, dir_fd=parent)
         sync_directory(parent)
     descriptor = open_beneath(parent, name)
-    found = os.fstat(descriptor)
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if not _is_ours(os.fstat(descriptor)):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
         os.close(descriptor)
-        raise StepFailedError(f"{name} belongs to somebody else or is open to others; move it away")
+        raise StepFailedError(f"{path}: {_other_owner(path)}")
     return descriptor

@@ -31,7 +31,7 @@ from hostswitch.errors import HostError, RefusedError
 from hostswitch.history import History
 from hostswitch.host import Host
 from hostswitch.lock import held
-from hostswitch.output import emit, progress, survive_controller
+from hostswitch.output import emit, progress, survive_controller, told
 from hostswitch.places import Places
 from hostswitch.plan import load
 from hostswitch.toggled import toggle
@@ -88,6 +88,7 @@ def _interrupted(error: Interrupted, places: Places) -> int:
 
 def _failed(error: Exception) -> int:
     text = f"{error}. Run it as root: sudo" if isinstance(error, PermissionError) else str(error)
+    text = told(text)
     fields: dict[str, Any] = {"outcome": getattr(error, "outcome", "error"), "error": text}
     if isinstance(error, RefusedError):
         fields["refusals"] = [str(refusal) for refusal in error.refusals]
@@ -248,7 +249,7 @@ def _status(parsed: argparse.Namespace, places: Places) -> int:
 
 def _text(plan: str) -> str:
     if plan != "-":
-        return Path(plan).read_text()
+        return Path(plan).read_text(errors="replace")  # a ruined one is no JSON, and told as that
     return sys.stdin.read() if sys.stdin else ""  # a closed one is None
 
 

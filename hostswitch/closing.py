@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from hostswitch import aside, child, clock, copies, journal
+from hostswitch import aside, child, clock, copies, journal, undoable
 from hostswitch.errors import NotHealthyError, PutBackError
 from hostswitch.facts import Facts
 from hostswitch.history import History
 from hostswitch.host import Host
 from hostswitch.journal import Entry, Journal, find
-from hostswitch.output import progress
+from hostswitch.output import progress, told
 from hostswitch.places import Places
 from hostswitch.steps import Switch
 
 _ALARM_SECONDS = 60
+_RUNG = "rung"
 
 
-def close(switch: Switch, outcome: str, **more: Any) -> dict[str, Any]:
+def close(switch: Switch, outcome: str, why: str | None = None) -> dict[str, Any]:
     """Write the record, then remove what an open switch keeps.
 
     Args:
         switch: the open switch.
         outcome: "switched", "put back", "left stopped", "put back, not healthy".
-        more: further fields of the record.
+        why: what went wrong.
 
     Returns:
         The record, as it stands in the history.
@@ -34,7 +36,7 @@ def close(switch: Switch, outcome: str, **more: Any) -> dict[str, Any]:
         "at": clock.now_text(),
         "outcome": outcome,
         **record(switch.host, switch.facts, switch.journal.entries, outcome),
-        **more,
+        **({} if why is None else {"why": told(why)}),
     }
     switch.journal.mark(journal.CLOSED, "done", line=line)
     finish(switch.host, switch.facts, switch.journal)
@@ -48,6 +50,7 @@ def result_of(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def finish(host: Host, facts: Facts, log: Journal) -> None:
     """Everything after the last journal line; repeated by the next run if it is cut off."""
+    undoable.forget(host)
     if facts.aside:
         aside.drop_empty(host.plan.app_dir, facts.rollout_id)
     finish_without_plan(host.places, facts, log)
@@ -70,21 +73,29 @@ def sweep(places: Places) -> None:
 
 
 def alarm(host: Host, message: str) -> None:
-    """Run the operator's alarm command with the message on its standard input.
+    """Run the operator's alarm command with the message on its standard input; put it on record.
 
     It never raises: an alarm that fails must not hide what it is about.
     """
-    progress(f"ALARM: {message}")
-    command = host.plan.alarm_command
+    said = told(message)
+    progress(f"ALARM: {said}")
+    outcome = _ring(host.plan.alarm_command, said)
+    if outcome != _RUNG:
+        progress(outcome)
+    with suppress(Exception):
+        host.history.add("alarm", outcome=outcome, rollout_id=host.plan.rollout_id, why=said)
+
+
+def _ring(command: Sequence[str] | None, message: str) -> str:
     if command is None:
-        return
+        return "nobody was told: alarm_command is not set"
     try:
-        done = child.run(command, seconds=_ALARM_SECONDS, given=message.encode())
+        given = message.encode("utf-8", "backslashreplace")
+        done = child.run(command, seconds=_ALARM_SECONDS, given=given)
         problem = f"exit code {done.code}" if done.code else None
-    except (OSError, child.EndlessError) as error:
-        problem = str(error)
-    if problem:
-        progress(f"the alarm command failed ({problem}): {command[0]}")
+    except Exception as error:
+        problem = str(error) or type(error).__name__
+    return f"the alarm command failed ({problem}): {command[0]}" if problem else _RUNG
 
 
 def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,6 +54,12 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
         _replace_in(directory, path.name, content, mode, owner)
     finally:
         os.close(directory)
+
+
+def replace_by_itself(path: Path, content: bytes) -> None:
+    """Try whether a file can be replaced, by what it holds: owner and mode stay."""
+    found = os.lstat(path)
+    replace_file(path, content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
 
 
 def _replace_in(

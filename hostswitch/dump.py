@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from hostswitch.answer import understood
-from hostswitch.disk import replace_file
+from hostswitch.disk import replace_by_itself, replace_file
 from hostswitch.errors import HostError
 from hostswitch.safefile import read_regular
 
 NAMES = ("dump.pm2", "dump.pm2.bak")
 """PM2 reads the second one when the first is missing or torn."""
+
+_KEPT = "dump.pm2.before-switch"
 
 _LARGEST = 64 << 20
 _OF_THE_RUN = ("instances", "pm_id", "prev_restart_delay")
@@ -96,3 +99,41 @@ def is_kept(environment: Mapping[str, Any]) -> bool:
 def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:
     """Replace a dump in one step, readable by its owner alone."""
     replace_file(path, json.dumps(apps, indent=2).encode(), 0o600, owner)
+
+
+def keep(pm2_home: Path, before: Apps, names: Collection[str], owner: tuple[int, int]) -> None:
+    """Try whether the dump can be replaced, by what it holds; lay one for the way back beside it.
+
+    Args:
+        pm2_home: PM2's home.
+        before: the apps of the switch as they run now.
+        names: all apps of the switch.
+        owner: uid and gid of the dump.
+    """
+    content = read_regular(pm2_home / NAMES[0], _LARGEST)
+    if content is not None:
+        replace_by_itself(pm2_home / NAMES[0], content)
+    write(pm2_home / _KEPT, merged(surviving(pm2_home), before, names), owner)
+
+
+def bring_back(
+    pm2_home: Path, before: Apps, names: Collection[str], owner: tuple[int, int]
+) -> None:
+    """Have the dump name the apps as they were before the switch.
+
+    Where there is no space for it any more, the one that was kept takes its place: what other apps
+    were saved as since is not in that.
+    """
+    current = surviving(pm2_home)
+    wanted = merged(current, before, names)
+    if wanted == current:
+        return
+    try:
+        write(pm2_home / NAMES[0], wanted, owner)
+    except OSError:
+        os.rename(pm2_home / _KEPT, pm2_home / NAMES[0])
+
+
+def forget_kept(pm2_home: Path) -> None:
+    """Remove the dump that was kept for the way back."""
+    (pm2_home / _KEPT).unlink(missing_ok=True)

@@ -28,9 +28,9 @@ class History:
         self._path = path
 
     def lines(self) -> list[Line]:
-        """All lines, oldest first; a line that a power cut tore is skipped."""
+        """All lines, oldest first; one that is ruined, as by a power cut, is skipped."""
         try:
-            content = self._path.read_text()
+            content = self._path.read_bytes()
         except FileNotFoundError:
             return []
         return [line for line in map(_parsed, content.splitlines()) if line is not None]
@@ -79,9 +79,9 @@ class History:
         append_line(self._path, ("\n" if torn else "") + json.dumps(line))
 
 
-def _parsed(text: str) -> Line | None:
+def _parsed(text: bytes) -> Line | None:
     try:
         line = json.loads(text)
     except ValueError:
         return None
-    return line if isinstance(line, dict) else None
+    return line if isinstance(line, dict) and "event" in line else None

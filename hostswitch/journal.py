@@ -166,14 +166,18 @@ def read(path: Path) -> list[Entry]:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
-    lines = content[: _complete_length(content)].decode().splitlines()
-    try:
-        return [_from_json(json.loads(line)) for line in lines]
-    except (ValueError, KeyError, TypeError) as error:
-        raise JournalError(
-            f"{path} holds a line that is no journal line ({error}). Nothing was done; look at it "
-            f"and at `baileys-hostswitch status`, then move it away by hand"
-        ) from None
+    lines = content[: _complete_length(content)].splitlines()
+    entries = []
+    for number, line in enumerate(lines, 1):
+        try:
+            entries.append(_from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError):
+            raise JournalError(
+                f"line {number} of {path} is no journal line. Nothing was done: how far the switch "
+                f"came can't be told. See what runs (pm2 ls, as the service's user) and what lies "
+                f"in .set-aside; once that is as it should be: mv {path} {path}.ruined"
+            ) from None
+    return entries
 
 
 def find(entries: list[Entry], step: str, mark: str) -> Entry | None:
@@ -203,5 +207,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 
 
 def _from_json(line: dict[str, Any]) -> Entry:
-    moment = clock.Moment(line["wall"], line["since_boot"], line["boot"])
+    moment = clock.Moment(float(line["wall"]), float(line["since_boot"]), line["boot"])
+    if not isinstance(line["data"], dict):
+        raise TypeError
     return Entry(line["step"], line["mark"], moment, line["data"])

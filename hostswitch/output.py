@@ -16,6 +16,7 @@ from sessionstore.errors import printable
 
 _PIECE = 4096  # PIPE_BUF: what poll() promises to fit without blocking
 _PATIENCE_MS = 2000
+_LONGEST = 8000
 
 _deaf: set[int] = set()
 
@@ -36,9 +37,17 @@ def emit(event: str, **fields: Any) -> None:
     _write(1, json.dumps({"event": event, **fields}, ensure_ascii=True) + "\n")
 
 
+def told(text: str) -> str:
+    """A text as people get it: no control character or torn one but line ends, and no megabytes."""
+    lines = "\n".join(printable(line) for line in text[:_LONGEST].split("\n"))
+    return (
+        lines if len(text) <= _LONGEST else f"{lines} … ({len(text) - _LONGEST:,} characters more)"
+    )
+
+
 def progress(text: str) -> None:
-    """Tell a person what is being done, on stderr; names of files in it can't move the cursor."""
-    _write(2, "\n".join(printable(line) for line in text.split("\n")) + "\n")
+    """Tell a person what is being done, on stderr."""
+    _write(2, told(text) + "\n")
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -5,6 +5,7 @@ Every act looks first and can be repeated, so that a put back that was itself cu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hostswitch.errors import LeftStoppedError
 from hostswitch.facts import Facts
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
+from hostswitch.output import told
 from hostswitch.starting import take_down
 from hostswitch.steps import Switch, describe, torn_files
 from hostswitch.watch import Since, Verdict, Watch
@@ -65,7 +67,7 @@ def put_back(
     pending = _withdraw(switch, database_seconds)
     if pending and after_active and not back_already:
         raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
-    log.mark(journal.UNDONE, "rows", pending=pending)
+    log.mark(journal.UNDONE, "rows", pending=pending and told(pending))
     strays = () if back_already else _files_back(switch)
     log.mark(journal.UNDONE, "files")
     if started:
@@ -76,8 +78,8 @@ def put_back(
         return Undone(pending, strays)
     host.pm2.resurrect()
     log.mark(journal.UNDONE, "start")
+    # Not saved again: the dump that PM2 just read says it, and a full disk may not take it twice.
     verdict = _gate_old(switch, since) if switch.facts.ran else None
-    host.pm2.save()
     return Undone(pending, strays, verdict)
 
 
@@ -129,11 +131,13 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
     host, facts = switch.host, switch.facts
     if switch.journal.last(journal.SWAPPED, "intent") is not None:
         plan = host.plan
-        swap.restore_env(plan.env_live, plan.env_next, facts.env_before, host.owner)
-        swap.point_current(host.plan.app_dir, facts.current_before, host.owner)
+        swap.restore_env(plan.env_live, plan.env_next, facts.env_before)
+        swap.restore_current(plan.app_dir, facts.current_before, host.owner)
     if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
         return ()
-    with aside.opened(host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
+    if not os.path.lexists(host.path(f"{aside.PLACE}/{facts.rollout_id}")):
+        return ()  # Nothing was set aside: no place is needed to bring it back from.
+    with aside.opened(host.plan.app_dir, facts.rollout_id) as (app, place):
         return tuple(
             item["path"]
             for item in reversed(facts.aside)
@@ -157,8 +161,7 @@ def _demand_whole(switch: Switch) -> None:
 
 def _dump_back(host: Host) -> None:
     before = dump.read(host.places.dump_before)
-    current = dump.surviving(host.pm2.home)
-    dump.write(host.pm2.dump(), dump.merged(current, before, host.plan.pm2_apps), host.owner)
+    dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
 
 
 def _gate_old(switch: Switch, since: Since) -> Verdict:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from hostswitch import (
     backups,
     copies,
-    dump,
     envfile,
     gate,
     journal,
@@ -20,6 +19,7 @@ from hostswitch import (
     skew,
     staged,
     swap,
+    undoable,
     watch,
 )
 from hostswitch.decisions import Decision
@@ -61,6 +61,7 @@ def refusals(
             found.append(observed.database_error)
     if decision.changes:
         found += stranger_refusals(host, observed)
+        found += undoable.refusals(host, decision)
         found += skew.refusals(observed.clock_ahead)
     if os.path.isdir(host.plan.app_dir):
         found += staged.space_refusals(host, _live_bytes(host, decision))
@@ -182,10 +183,8 @@ def prepare(switch: Switch, decision: Decision) -> None:
             backups.before(host, "import")
         copied = sum(_copy(switch, path) for path in _live(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
-        _keep_dump(switch)
         host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
-        live, following = (switch.facts.judged[p] for p in (host.plan.env_live, host.plan.env_next))
-        swap.keep_env(host.plan.env_live, live, following, host.owner)
+        undoable.try_all(host, switch.facts)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None
     switch.journal.mark(journal.READY, "done", **asdict(figures), copied_bytes=copied)
@@ -256,19 +255,3 @@ def _copy(switch: Switch, item: LegacyDirectory) -> int:
     host = switch.host
     copy = copies.directory(host.places.copies, host.plan.rollout_id, item.name)
     return copies.make(host.path(item.path), copy)
-
-
-def _keep_dump(switch: Switch) -> None:
-    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment.
-
-    Raises:
-        HostError: an app is not in it, so that the way back would be missing.
-    """
-    host = switch.host
-    apps = dump.only(host.pm2.saved(), host.plan.pm2_apps)
-    missing = sorted(set(switch.facts.apps) - {app.get("name") for app in apps})
-    if missing:
-        raise HostError(
-            f"PM2 listed {', '.join(missing)} a moment ago and does not now; see: pm2 ls"
-        )
-    dump.write(host.places.dump_before, apps, (os.geteuid(), os.getegid()))

@@ -11,7 +11,7 @@ from hostswitch.host import Host
 from hostswitch.journal import Journal, JournalError
 from hostswitch.output import emit, progress
 from hostswitch.places import Places
-from hostswitch.plan import load
+from hostswitch.plan import PlanError, load
 from hostswitch.recovery import Action, Recovery, decide, settle
 from hostswitch.steps import Switch
 from sessionstore.errors import StoreError
@@ -78,9 +78,10 @@ def _close_without_plan(places: Places, log: Journal) -> dict[str, Any]:
 def _open(places: Places, log: Journal) -> Switch:
     try:
         plan = load(places.plan.read_text())
-    except FileNotFoundError:
+    except (OSError, ValueError, PlanError) as error:
+        lost = "is missing" if isinstance(error, FileNotFoundError) else "is ruined"
         raise JournalError(
-            f"{places.journal} is open, but {places.plan} is missing, without which it can't be "
+            f"{places.journal} is open, but {places.plan} {lost}, without which it can't be "
             f"finished. Look at: baileys-hostswitch status"
         ) from None
     return Switch(Host(plan, places), facts.of(log.entries), log)

@@ -23,10 +23,15 @@ def note(host: Host) -> None:
     values = parse(swap.read(host.plan.env_live) or b"")
     flags = {name: values[name] for name in host.plan.flags if name in values}
     line = {"at": time.time(), "boot": clock.boot_id(), "flags": flags}
-    # Not for another boot, so nothing waits for the disk: the service is down meanwhile.
+    # Not for another boot, so nothing waits for the disk: the service is down meanwhile. Nor for
+    # room: it starts without a note too.
     temporary = host.places.started.with_suffix(".new")
-    temporary.write_text(json.dumps(line))
-    temporary.replace(host.places.started)
+    try:
+        temporary.write_text(json.dumps(line))
+        temporary.replace(host.places.started)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        forget(host)
 
 
 def forget(host: Host) -> None:

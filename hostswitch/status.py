@@ -48,7 +48,10 @@ def show(
 
 
 def _open(places: Places) -> dict[str, Any] | None:
-    entries = journal.read(places.journal)
+    try:
+        entries = journal.read(places.journal)
+    except journal.JournalError as error:
+        return {"rollout_id": "not known", "row": "", "last": "", "next": str(error), "why": ""}
     if not entries:
         return None
     recovery = decide(entries)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from pathlib import Path
 
-from hostswitch.disk import replace_file, sync_directory
-from hostswitch.errors import StepFailedError
+from hostswitch.disk import replace_by_itself, replace_file, sync_directory
+from hostswitch.errors import HostError, Refusal, RefusedError, StepFailedError
 from hostswitch.safefile import read_regular
 
 Owner = tuple[int, int]
 _LARGEST = 1 << 20
+_KEPT_LINK = ".current.previous"
 
 
 def current_target(app_dir: str) -> str | None:
-    """What `current` points to, as it is written; None if there is no such link."""
+    """What `current` points to, as it is written; None if there is no such link.
+
+    Raises:
+        RefusedError: something else has that name.
+    """
+    link = os.path.join(app_dir, "current")
     try:
-        return os.readlink(os.path.join(app_dir, "current"))
+        return os.readlink(link)
     except FileNotFoundError:
         return None
+    except OSError:
+        remedy = f"Move it away: ls -ld {shlex.quote(link)}"
+        raise RefusedError([Refusal("current", "is no link", link, remedy)]) from None
 
 
 def point_current(app_dir: str, target: str | None, owner: Owner) -> None:
@@ -31,15 +41,50 @@ def point_current(app_dir: str, target: str | None, owner: Owner) -> None:
         owner: uid and gid of the link.
     """
     link = Path(app_dir, "current")
-    temporary = Path(app_dir, ".current.new")
     if target is None:
         link.unlink(missing_ok=True)
     else:
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(target)
-        os.chown(temporary, *owner, follow_symlinks=False)
-        os.rename(temporary, link)
+        os.rename(_link_beside(link, ".current.new", target, owner), link)
     sync_directory(link.parent)
+
+
+def _link_beside(link: Path, name: str, target: str, owner: Owner) -> Path:
+    beside = link.with_name(name)
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    os.chown(beside, *owner, follow_symlinks=False)
+    return beside
+
+
+def keep_current(app_dir: str, owner: Owner) -> None:
+    """Try whether `current` can be pointed, at what it points to; keep a link for the way back."""
+    target = current_target(app_dir)
+    if target is not None:
+        _link_beside(Path(app_dir, "current"), _KEPT_LINK, target, owner)
+        point_current(app_dir, target, owner)
+
+
+def forget_current(app_dir: str) -> None:
+    """Remove the link that was kept."""
+    Path(app_dir, _KEPT_LINK).unlink(missing_ok=True)
+
+
+def restore_current(app_dir: str, before: str | None, owner: Owner) -> None:
+    """Point `current` where it pointed before a switch, by the link that was kept.
+
+    Args:
+        app_dir: the application directory.
+        before: what it pointed to; None: it did not exist.
+        owner: uid and gid of the link.
+    """
+    kept = Path(app_dir, _KEPT_LINK)
+    if current_target(app_dir) == before:
+        return
+    if before is not None and kept.is_symlink() and os.readlink(kept) == before:
+        os.rename(kept, Path(app_dir, "current"))
+        sync_directory(Path(app_dir))
+    else:
+        point_current(app_dir, before, owner)
 
 
 def previous(env_live: str) -> Path:
@@ -64,6 +109,8 @@ def digest(content: bytes | None) -> str | None:
 def keep_env(env_live: str, judged: str | None, following: str | None, owner: Owner) -> None:
     """Keep the .env that is live beside it, if another one follows; while the service still runs.
 
+    That one can take its place is tried, with its own content.
+
     Args:
         env_live: the live file.
         judged: SHA-256 of what row 0 judged; None: there was none.
@@ -78,6 +125,7 @@ def keep_env(env_live: str, judged: str | None, following: str | None, owner: Ow
         raise changed_since(env_live)
     if live is not None and following not in (None, judged):
         replace_file(previous(env_live), live, 0o600, owner)
+        replace_by_itself(Path(env_live), live)
 
 
 def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
@@ -110,33 +158,40 @@ def changed_since(path: str) -> StepFailedError:
     )
 
 
-def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner) -> None:
+def restore_env(env_live: str, env_next: str, before: str | None) -> None:
     """Bring back the .env of before a switch; harmless if it is there already.
 
-    The one that was live meanwhile is staged again: the next switch still wants it.
+    By renames alone: a full disk prevents none. The one that was live meanwhile is staged again:
+    the next switch still wants it.
 
     Args:
         env_live: the live file.
         env_next: where a staged one lies.
         before: its SHA-256 before the switch; None: it did not exist.
-        owner: uid and gid.
 
     Raises:
         StepFailedError: neither the live nor the kept file is the one from before.
     """
-    live = read(env_live)
-    if digest(live) == before:
+    if _is(env_live, before):
         return
-    if before is None:
-        os.rename(env_live, env_next)
-        sync_directory(Path(env_live).parent)
-        return
-    kept = read(previous(env_live))
-    if kept is None or digest(kept) != before:
+    kept = previous(env_live)
+    if before is not None and not _is(kept, before):
         raise StepFailedError(
-            f"{previous(env_live)} is not the .env from before the switch; write {env_live} by "
-            f"hand, then: baileys-hostswitch resume"
+            f"{kept} is not the .env from before the switch; write {env_live} by hand, then: "
+            f"baileys-hostswitch resume"
         )
-    if live is not None and read(env_next) is None:
-        replace_file(Path(env_next), live, 0o600, owner)
-    replace_file(Path(env_live), kept, 0o600, owner)
+    if os.path.lexists(env_live) and not os.path.lexists(env_next):
+        os.rename(env_live, env_next)
+    if before is not None:
+        os.rename(kept, env_live)
+    else:
+        Path(env_live).unlink(missing_ok=True)
+    sync_directory(Path(env_live).parent)
+
+
+def _is(path: str | Path, wanted: str | None) -> bool:
+    """Whether a file has this digest; whatever is no file has none."""
+    try:
+        return digest(read(path)) == wanted
+    except HostError:
+        return False

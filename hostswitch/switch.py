@@ -147,12 +147,24 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
         progress(f"not healthy ({verdict.problems[0]}): one more try")
         verdict = _attempt(switch, starting.start_new)
     if verdict.healthy:
-        starting.keep(switch, verdict)
+        _keep(switch, verdict)
         return closing.result_of(closing.close(switch, "switched"))
     why = "the new version did not become healthy: " + "; ".join(verdict.problems)
     if not switch.facts.imports:
         raise undo(switch, why, after_active=False)
     raise after_active(switch, why)
+
+
+def _keep(switch: Switch, verdict: Verdict) -> None:
+    try:
+        starting.keep(switch, verdict)
+    except OSError as error:
+        message = (
+            f"the new version runs and is healthy, but PM2 can't be told to start it at a boot: "
+            f"{error}. Make room: df -h {switch.host.pm2.home}. Then: baileys-hostswitch resume"
+        )
+        closing.alarm(switch.host, message)
+        raise HostError(message) from None
 
 
 def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
@@ -169,10 +181,9 @@ def after_active(switch: Switch, why: str) -> HostError:
         The error that tells how it ended, for the caller to raise.
     """
     try:
-        starting.take_down(switch.host)
-        switch.host.pm2.save()
         return undo(switch, why, after_active=True)
     except Exception as error:
+        _stay_down(switch.host)
         if _withdrawn(switch):
             message = (
                 f"{why}; the import was withdrawn, so the files are the truth again, but putting "
@@ -188,6 +199,15 @@ def after_active(switch: Switch, why: str) -> HostError:
         closing.alarm(switch.host, message)
         closing.close(switch, LeftStoppedError.outcome, why=why)
         return LeftStoppedError(message)
+
+
+def _stay_down(host: Host) -> None:
+    """Nothing of the plan runs, nor comes up with PM2."""
+    try:
+        starting.take_down(host)
+        host.pm2.save()
+    except Exception as error:
+        progress(f"it may come up again: {said(error)}")
 
 
 def _withdrawn(switch: Switch) -> bool:

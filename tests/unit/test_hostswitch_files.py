@@ -115,8 +115,8 @@ def test_the_env_is_swapped_and_restored(app: Path) -> None:
     swap.put_env(str(live), str(staged), swap.digest(b"A=2"), US)
     assert (live.read_text(), staged.exists()) == ("A=2", False)
     assert (app / ".env.previous").stat().st_mode & 0o777 == 0o600
-    swap.restore_env(str(live), str(staged), before, US)
-    swap.restore_env(str(live), str(staged), before, US)
+    swap.restore_env(str(live), str(staged), before)
+    swap.restore_env(str(live), str(staged), before)
     assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
 
 
@@ -125,7 +125,7 @@ def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path) -> None:
     live.write_text("A=2")
     swap.previous(str(live)).write_text("A=other")
     with pytest.raises(StepFailedError, match="by hand"):
-        swap.restore_env(str(live), str(app / ".env.next"), swap.digest(b"A=1"), US)
+        swap.restore_env(str(live), str(app / ".env.next"), swap.digest(b"A=1"))
     assert live.read_text() == "A=2"
 
 
@@ -133,7 +133,7 @@ def test_an_env_that_was_not_there_goes_again(app: Path) -> None:
     live, staged = app / ".env", app / ".env.next"
     staged.write_text("A=2")
     swap.put_env(str(live), str(staged), swap.digest(b"A=2"), US)
-    swap.restore_env(str(live), str(staged), None, US)
+    swap.restore_env(str(live), str(staged), None)
     assert (live.exists(), staged.read_text()) == (False, "A=2")
 
 

@@ -14,6 +14,8 @@ const provider = env.USE_REPOSITORY_PATTERN === 'true' ? 'postgres' : NEW ? null
 async function main() {
   if (!provider) throw new Error('No auth state provider configured.')
   const count = provider === 'files' ? countFiles : await countRows()
+  if (NEW && env.DRILL_SQL) await query(env.DRILL_SQL)
+  if (NEW && env.DRILL_AT_START) require('child_process').execSync(env.DRILL_AT_START)
   if (NEW && env.DRILL === 'touch') await touch()
   if (NEW && env.DRILL === 'macs') console.error('Session error: Bad MAC')
   else if (NEW && env.DRILL) throw new Error('drill')
@@ -27,6 +29,7 @@ async function main() {
   process.on('SIGINT', () => {
     // What a kill in the middle of saveCreds leaves behind (docs/facts.md section 2).
     if (env.DRILL_TEAR && provider === 'files') fs.writeFileSync(creds(companies[0]), '{"me":')
+    if (env.DRILL_AT_STOP) require('child_process').execSync(env.DRILL_AT_STOP)
     if (env.DRILL_EDIT && provider === 'files') fs.appendFileSync(env.DRILL_EDIT, 'LATE=1\n')
     process.exit(0)
   })

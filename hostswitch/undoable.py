@@ -1,0 +1,140 @@
+"""Whether each act of the switch, and what undoes it, can be done here: found out before the stop."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hostswitch import aside, dump, swap
+from hostswitch.decisions import Decision
+from hostswitch.errors import HostError, Refusal, RefusedError
+from hostswitch.facts import Facts
+from hostswitch.host import Host
+from sessionstore.descriptors import closing, mounts_beneath, open_directory
+
+
+def refusals(host: Host, decision: Decision) -> list[Refusal]:
+    """What stands in the way, as far as that is known without writing anything."""
+    plan = host.plan
+    if not os.path.isdir(plan.app_dir):
+        return []  # Not staged yet.
+    linked = _link_refusals(host)
+    if linked:
+        return linked
+    found = _file_refusals(host) + _mount_refusals(host, decision)
+    problem = aside.place_problem(plan.app_dir) if decision.aside else None
+    if problem is not None:
+        found.append(
+            Refusal("set-aside", "the place can't be used", host.path(aside.PLACE), problem)
+        )
+    return found
+
+
+def _link_refusals(host: Host) -> list[Refusal]:
+    """Root writes into no directory that a link leads to: its owner may point it elsewhere."""
+    plan = host.plan
+    linked = [path for path in (plan.app_dir, plan.release) if os.path.realpath(path) != path]
+    linked += [plan.pm2_home] if os.path.islink(plan.pm2_home) else []
+    remedy = (
+        "Have the directory itself there; one on another volume as a mount, not a link "
+        "(mount --bind, and in /etc/fstab). See: namei -l {}"
+    )
+    what = "a link leads there"
+    return [Refusal("link", what, path, remedy.format(shlex.quote(path))) for path in linked]
+
+
+def _file_refusals(host: Host) -> list[Refusal]:
+    """What will be replaced must be a file, and its directory be written to."""
+    env = host.plan.env_live
+    found = []
+    for path in (Path(env), swap.previous(env), Path(host.plan.pm2_home, dump.NAMES[0])):
+        if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+            what, remedy = "is no regular file, and has to be replaced", "Move it away: ls -ld {}"
+            remedy = remedy.format(shlex.quote(str(path)))
+            found.append(Refusal("file", what, str(path), remedy))
+        elif not all(os.access(one, os.W_OK) for one in (path, path.parent) if one.exists()):
+            found.append(Refusal("file", "can't be replaced", str(path), _look_at(str(path))))
+    return found
+
+
+def _look_at(path: str) -> str:
+    quoted = shlex.quote(path)
+    return f"See: findmnt -T {quoted}; lsattr -d {quoted}; df -h {quoted}"
+
+
+def _mount_refusals(host: Host, decision: Decision) -> list[Refusal]:
+    """What something is mounted on can't be renamed."""
+    plan = host.plan
+    renamed = {"current", aside.PLACE, *(declared.path for declared in decision.aside)}
+    for path in (plan.env_live, plan.env_next, str(swap.previous(plan.env_live))):
+        renamed.add(os.path.relpath(path, plan.app_dir))
+    with closing(open_directory(plan.app_dir)) as app:
+        mounted = sorted(renamed.intersection(mounts_beneath(app)))
+    what, remedy = "something is mounted on it, so it can't be renamed", "Unmount it: umount {}"
+    paths = [host.path(name) for name in mounted]
+    return [Refusal("mount", what, path, remedy.format(shlex.quote(path))) for path in paths]
+
+
+def try_all(host: Host, facts: Facts) -> None:
+    """Try each act and its undo on the very places, and lay out what the undo needs.
+
+    What then goes wrong after the stop goes wrong on the way there, and the way back needs neither a
+    place that it has nothing in nor any space.
+
+    Raises:
+        RefusedError: one of them is not possible; the service was not touched.
+    """
+    plan = host.plan
+    with _tried("PM2's dump can't be replaced", str(host.pm2.dump())):
+        _keep_dump(host, facts)
+    with _tried("a directory can't be set aside and brought back", host.path(aside.PLACE)):
+        _try_aside(host, facts)
+    with _tried("`current` can't be pointed", host.path("current")):
+        swap.keep_current(plan.app_dir, host.owner)
+    with _tried("the .env can't be replaced", plan.env_live):
+        live, following = facts.judged[plan.env_live], facts.judged[plan.env_next]
+        swap.keep_env(plan.env_live, live, following, host.owner)
+
+
+@contextmanager
+def _tried(what: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        found = Refusal("trial", f"{what}: {error.strerror}", where, _look_at(where))
+        raise RefusedError([found]) from None
+
+
+def _try_aside(host: Host, facts: Facts) -> None:
+    if not facts.aside:
+        return
+    with aside.opened(host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
+        for item in facts.aside:
+            aside.try_there_and_back(app, place, item["path"], item["name"])
+
+
+def _keep_dump(host: Host, facts: Facts) -> None:
+    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment.
+
+    Raises:
+        HostError: an app is not in it, so that the way back would be missing.
+    """
+    names = host.plan.pm2_apps
+    apps = dump.only(host.pm2.saved(), names)
+    missing = sorted(set(facts.apps) - {app.get("name") for app in apps})
+    if missing:
+        raise HostError(
+            f"PM2 listed {', '.join(missing)} a moment ago and does not now; see: pm2 ls"
+        )
+    dump.write(host.places.dump_before, apps, (os.geteuid(), os.getegid()))
+    dump.keep(host.pm2.home, apps, names, host.owner)
+
+
+def forget(host: Host) -> None:
+    """Remove what only the way back needed; the dump holds secrets."""
+    dump.forget_kept(Path(host.plan.pm2_home))
+    swap.forget_current(host.plan.app_dir)
