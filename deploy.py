@@ -14,11 +14,10 @@ from roles.schema import tasks as schema
 from roles.service import tasks as service
 from roles.sessions import tasks as sessions
 from roles.shared.facts import asked_ahead
-from roles.shared.guard import answer_without_delay, checked_settings, one_active_host
+from roles.shared.guard import checked_settings, one_active_host
 
 checked_settings()
 one_active_host()
-answer_without_delay()
 
 if "database" in host.groups:
     database.provision()

@@ -19,7 +19,7 @@ HOST, FIVE = "wa-1", "lab-five"
 
 
 def compare(rounds: int) -> list[str]:
-    """Time ``deploy.py`` on one host beside the playbook, pyinfra as it comes, and the whole command.
+    """Time ``deploy.py`` on one host beside the playbook, and the whole command.
 
     Args:
         rounds: how often each side runs.
@@ -32,18 +32,16 @@ def compare(rounds: int) -> list[str]:
         count = Path(folder) / "count"
         zipapp = host_program(folder)
         counting = {"BENCH_COUNT": str(count)}
-        ours, plain, playbook, command = [], [], [], []
+        ours, playbook, command = [], [], []
         for _ in range(rounds):
             ours.append(seconds_of(pyinfra(), counting))
             playbook.append(seconds_of(ansible("lab", "--limit", HOST), zipapp))
-            plain.append(seconds_of(pyinfra(), {**counting, "BENCH_AS_IT_COMES": "1"}))
             command.append(seconds_of([program("rollout"), "apply", "lab", "--host", HOST]))
         trips = count.read_text()
     return [
         row(
             f"converged `deploy.py`, 1 host, {trips} round trips; Ansible playbook", ours, playbook
         ),
-        row("the same; pyinfra without TCP_NODELAY", ours, plain),
         row("`rollout apply`, which verifies as well; Ansible playbook", command, playbook),
     ]
 

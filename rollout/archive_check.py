@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rollout.errors import OperatorError
 from rollout.inventory import Host
-from rollout.ssh import Connections
+from rollout.ssh import ACT_SECONDS, Connections, login_command
 
 CHECK = [sys.executable, "-m", "sessionstore", "archive", "check", "-"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,14 +70,23 @@ def _check_one(
             connections.argv(host, shlex.join(["sudo", "-n", "cat", "--", archive])),
             stdout=subprocess.PIPE,
         ) as stream:
-            checked = subprocess.run(
-                [*CHECK, "--manifest", str(local_manifest), "--identity", str(identity)],
-                cwd=ROOT,
-                stdin=stream.stdout,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            try:
+                checked = subprocess.run(
+                    [*CHECK, "--manifest", str(local_manifest), "--identity", str(identity)],
+                    cwd=ROOT,
+                    stdin=stream.stdout,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=ACT_SECONDS,
+                )
+            except subprocess.TimeoutExpired:
+                raise OperatorError(
+                    f"{host.name}: {archive} was not read within {ACT_SECONDS} s",
+                    login_command(host),
+                ) from None
+            finally:
+                stream.kill()
     if checked.returncode != 0:
         said = (checked.stderr.strip() or checked.stdout.strip()).splitlines()
         raise OperatorError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rollout import moving
 from rollout.checks import VerificationResult
 from rollout.console import Progress
+from rollout.errors import OperatorError
 from rollout.hostrun import HostRun
 from rollout.inventory import Environment, Host
 from rollout.planning import NOTHING_TO_DO, asked_after, exit_code, first_look, plans_of
@@ -46,15 +47,16 @@ def converged(
     Returns:
         Which companies run where, as far as it had to be asked; and by host what was seen, empty where
         any has something to do or could not be asked.
-
-    Raises:
-        OperatorError: the checks did not come to their end.
     """
     looks = first_look(environment, hosts, shown)
     running = asked_after(environment, hosts, looks, shown)
     if exit_code(plans_of(environment, hosts, running, looks)) != NOTHING_TO_DO:
         return running, {}
-    found = verify_hosts(environment, hosts, shown=shown.of)
+    try:
+        found = verify_hosts(environment, hosts, shown=shown.of)
+    except OperatorError:
+        # Checked one by one in their turn, they tell which of them it is.
+        return running, {}
     return running, {
         host.name: Converged(look, verification)
         for host, look, verification in zip(hosts, looks, found, strict=True)

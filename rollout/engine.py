@@ -37,10 +37,12 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 
 from roles.shared.program import zipapp
+from rollout.errors import unforeseen
 from rollout.forked import run_forked
 from rollout.handover import taken_over
 from rollout.inventory import Environment, Host
 from rollout.pyinfra_inventory import host_data
+from rollout.pyinfra_ssh import HostFailedError, install
 
 pyinfra.is_cli = True
 
@@ -201,8 +203,16 @@ def run_one(environment: Environment, deploy: Mapping[str, Any], dry: bool) -> i
     os.dup2(deploy["events"], EVENTS.fileno())
     try:
         succeeded = run(environment.host(deploy["host"]), environment, deploy["overrides"], dry)
+    except HostFailedError as error:
+        emit("failed", text=str(error))
+        succeeded = False
     except PyinfraError as error:
         emit("log", level="error", text=str(error))
+        succeeded = False
+    except Exception as error:  # what a host says may trip up any step that reads it
+        # pyinfra wraps what a deploy file raises into an error that has no text.
+        cause = getattr(error, "exception", error)
+        emit("failed", text=str(unforeseen(deploy["host"], cause)))
         succeeded = False
     emit("ended", succeeded=succeeded)
     return 0 if succeeded else 1
@@ -217,6 +227,7 @@ def main() -> int:
     logger.setLevel(logging.WARNING)
     request = json.load(sys.stdin)
     environment = taken_over(request["environment"])
+    install()
     imported()
     acts = [partial(run_one, environment, one, request["dry"]) for one in request["deploys"]]
     return max(map(abs, run_forked(acts, request["at_once"])), default=0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class OperatorError(Exception):
@@ -18,6 +20,16 @@ class OperatorError(Exception):
         self.message = message
         self.remedy = remedy
         super().__init__(f"{message}\n  → {remedy}" if remedy else message)
+
+
+def unforeseen(host: str, error: Exception) -> OperatorError:
+    """What nobody foresaw while one host was worked on: that host's failure, and no other's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return OperatorError(
+        f"{host}: what it answered was not foreseen ({place}: {type(error).__name__}: {error})",
+        f"look at {host} itself; what had begun there goes on by itself",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,22 @@ from roles.shared.plan import host_plan
 from roles.shared.program import LOADER, PROGRAM, ZIPAPP, detached_words, zipapp
 from rollout.errors import OperatorError
 from rollout.flag_catalogue import catalogue, revealed
+from rollout.host_answers import (
+    ANYTHING,
+    FLAGS,
+    FLAGS_LINE,
+    STATUS,
+    SWITCH_LINE,
+    TOGGLED,
+    answer_of,
+    checked,
+)
 from rollout.inventory import Environment, Host
 from rollout.outcome import Run
 from rollout.secret import Secret
-from rollout.ssh import Connections
+from rollout.ssh import ACT_SECONDS, Connections
+
+LINES = {"flags": FLAGS_LINE, "switch": SWITCH_LINE}
 
 
 class HostRefusedError(OperatorError):
@@ -45,7 +57,7 @@ def look(connections: Connections, host: Host) -> dict[str, Any]:
     stdin = "\n".join([str(len(program)), program, json.dumps(_looking(host))])
     command = f"python3 -c {shlex.quote(LOADER)} flags --plan -"
     done = connections.run(host, command, stdin=stdin.encode(), sudo=True)
-    return _answer(host, done)
+    return _answer(host, done, FLAGS)
 
 
 def _looking(host: Host) -> dict[str, Any]:
@@ -67,7 +79,10 @@ def _looking(host: Host) -> dict[str, Any]:
 def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
     """Every line of the host's history, oldest first."""
     words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
-    return list(_answer(host, connections.run(host, words, sudo=True))["history"])
+    lines = list(_answer(host, connections.run(host, words, sudo=True), STATUS)["history"])
+    for line in lines:
+        checked(host.name, line, LINES.get(line.get("event"), {}))
+    return lines
 
 
 def look_installed(
@@ -87,7 +102,7 @@ def look_installed(
         raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
     if digest != hashlib.sha256(zipapp()).hexdigest():
         raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
-    seen = _answer(host, done)
+    seen = _answer(host, done, FLAGS)
     if not seen["revision"]:
         raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
     return seen
@@ -129,8 +144,9 @@ def toggle(
         "flags": _looking(host),
     }
     command = detached_words("toggle --plan -", run.rollout_id)
-    done = connections.run(host, command, stdin=json.dumps(plan).encode(), sudo=True)
-    return _answer(host, done)
+    stdin = json.dumps(plan).encode()
+    done = connections.run(host, command, stdin=stdin, sudo=True, timeout=ACT_SECONDS)
+    return _answer(host, done, TOGGLED)
 
 
 def _staging(host: Host) -> dict[str, Any]:
@@ -168,18 +184,19 @@ def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> Non
     _answer(host, done)
 
 
-def _answer(host: Host, done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+def _answer(
+    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any = ANYTHING
+) -> dict[str, Any]:
     """The last JSON object that the host program printed.
 
     Raises:
         HostRefusedError: it ended with an error, in its own words.
         OperatorError: it said nothing that can be read.
     """
-    lines = [one for one in done.stdout.decode(errors="replace").splitlines() if one[:1] == "{"]
-    answer = dict(json.loads(lines[-1])) if lines else {}
+    answer, said = answer_of(host, done, shape)
     if done.returncode == 0 and answer:
+        checked(host.name, answer, shape)
         return answer
     if "error" in answer:
         raise HostRefusedError(host.name, str(answer.get("outcome", "error")), answer["error"])
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    raise OperatorError(f"{host.name}: {said[-1] if said else 'the host program said nothing'}")
+    raise OperatorError(f"{host.name}: {said or 'the host program said nothing'}")

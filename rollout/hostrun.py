@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from rollout.children import following
+from rollout.errors import OperatorError
 from rollout.handover import handed_over
+from rollout.host_answers import RESULT, checked, last_object
 from rollout.inventory import Environment, Host
 from rollout.parallel import each
 
@@ -149,7 +151,10 @@ def followed(deploy: Deploy, events: Iterable[str]) -> HostRun:
     outcome = HostRun(deploy.host.name)
     for line in events:
         event = json.loads(line)
-        take_event(outcome, event, deploy.progress)
+        try:
+            take_event(outcome, event, deploy.progress)
+        except OperatorError as error:
+            outcome.failure = outcome.failure or str(error)
         if event["event"] == "ended":
             outcome.succeeded = event["succeeded"] and not outcome.failure
             break
@@ -167,8 +172,11 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
     elif kind == "planned" and event["changes"]:
         outcome.planned.append(event["name"])
     elif kind == "answers":
+        checked(outcome.host, event["answers"], {"*": RESULT})
         outcome.answers = event["answers"]
         outcome.commit = event["commit"]
+    elif kind == "failed":
+        outcome.failure = outcome.failure or event["text"]
     elif kind == "log":
         outcome.log.append(event["text"].strip())
 
@@ -176,12 +184,11 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
 def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
     """Take one ended operation: changed, failed, and the host program's result."""
     name = event["name"]
-    answers = [line for line in event["stdout"] if line.startswith("{")]
-    if answers:
-        outcome.results[name] = json.loads(answers[-1])
+    if event["changed"] and not event["failed"]:
+        outcome.changed.append(name)
+    if answer := last_object(outcome.host, event["stdout"], RESULT):
+        outcome.results[name] = answer
     if event["failed"]:
         error = outcome.results.get(name, {}).get("error")
         said = [error] if error else [line for line in event["stderr"] if line.strip()][-12:]
         outcome.failure = f"{name}: " + "\n".join(said or outcome.log[-3:] or ["no reason given"])
-    elif event["changed"]:
-        outcome.changed.append(name)

@@ -12,7 +12,7 @@ from rollout.archive_check import check_archives
 from rollout.checks import FAILED, VerificationResult
 from rollout.console import HostProgress
 from rollout.converged import Converged
-from rollout.errors import OperatorError
+from rollout.errors import OperatorError, unforeseen
 from rollout.hostrun import Deploy, HostRun, run_deploys
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.outcome import HostOutcome, Run
@@ -65,6 +65,8 @@ def apply_host(
             check(environment, host, shown, outcome, known=known)
     except OperatorError as error:
         outcome.failure = str(error)
+    except Exception as error:  # the report of the other hosts is kept whatever one of them did
+        outcome.failure = str(unforeseen(host.name, error))
     outcome.seconds = time.monotonic() - started + (known.seconds if known else 0)
     how = "FAILED" if outcome.failure else "done" if outcome.changed else "no changes"
     shown.ended(f"{how} in {outcome.seconds:.1f} s")

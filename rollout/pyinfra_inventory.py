@@ -7,6 +7,7 @@ from typing import Any
 
 from rollout.errors import OperatorError
 from rollout.inventory import SERVICE, Environment, Host, load
+from rollout.pyinfra_ssh import install
 
 
 def hosts_and_groups(name: str) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def view(environment: Environment) -> dict[str, Any]:
 
     Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
     """
+    install()
     groups = sorted({group for host in environment.hosts for group in host.groups})
     members: dict[str, Any] = {
         group: [host.name for host in environment.in_group(group)] for group in groups
@@ -63,8 +65,7 @@ def host_data(environment: Environment, host: Host) -> dict[str, Any]:
         "ssh_user": host.user,
         "ssh_port": host.port,
         "ssh_key": host.key_file,
-        "ssh_known_hosts_file": host.known_hosts_file,
-        "ssh_strict_host_key_checking": "yes",
+        "ssh_options": host.settings.get("ansible_ssh_common_args"),
     }
     given = {key: value for key, value in connection.items() if value is not None}
     return {**own, **given, "environment": environment.name}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from roles.shared.plan import host_plan
 from roles.shared.program import PROGRAM
 from rollout.errors import OperatorError
 from rollout.flags_host import look_installed
+from rollout.host_answers import RESTORING, answer_of
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.outcome import Run
-from rollout.ssh import Connections
+from rollout.ssh import ACT_SECONDS, Connections
 
 RESTORED, CHANGES, REFUSED = "restored", "changes", "refused"
 
@@ -122,15 +122,15 @@ def _asked(
 ) -> Restoration:
     words = [PROGRAM, "restore", wanted.directory, "--plan", "-", *options]
     words += ["--set-aside-by", wanted.set_aside_by] if wanted.set_aside_by else []
-    done = connections.run(host, words, stdin=stdin.encode(), sudo=True)
-    lines = [one for one in done.stdout.decode(errors="replace").splitlines() if one[:1] == "{"]
-    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    done = connections.run(host, words, stdin=stdin.encode(), sudo=True, timeout=ACT_SECONDS)
+    answer, said = answer_of(host, done, RESTORING)
     outcome = str(answer.get("outcome", ""))
     if outcome == REFUSED:
-        return Restoration(host.name, wanted.directory, REFUSED, refusals=answer["refusals"])
+        return Restoration(
+            host.name, wanted.directory, REFUSED, refusals=answer.get("refusals", [])
+        )
     if outcome not in (RESTORED, CHANGES):
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = answer.get("error") or (said[-1] if said else "the host program said nothing")
+        reason = answer.get("error") or said or "the host program said nothing"
         raise OperatorError(f"{host.name}: {reason}")
-    kept = (str(answer["set_aside_by"]), answer["archive"])
+    kept = (str(answer.get("set_aside_by")), answer.get("archive"))
     return Restoration(host.name, wanted.directory, outcome, *kept)

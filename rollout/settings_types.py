@@ -136,8 +136,15 @@ def _bech32_sum(text: str) -> bool:
     return check == 1
 
 
-def _is_shell_words(value: Any, _: Spec) -> bool:
-    return isinstance(value, str) and _parses(shlex.split, value)
+def _is_ssh_options(value: Any, _: Spec) -> bool:
+    """Nothing but ``-o NAME=VALUE`` and ``-J HOST``: a flag such as -A beats every ``-o`` before it."""
+    if not isinstance(value, str) or not _parses(shlex.split, value):
+        return False
+    words = iter(shlex.split(value))
+    return all(
+        (word == "-o" and "=" in next(words, "")) or (word == "-J" and next(words, ""))
+        for word in words
+    )
 
 
 def _text(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
@@ -262,7 +269,9 @@ TYPES: dict[str, Check] = {
     "git address": _matching(r"(?!-)[^\s\0]{2,}", "a git address without blanks"),
     "git revision": _matching(r"(?!-)(?!.*\.\.)[^\s\0~^:?*\[\\]+", "a tag, a branch or a commit"),
     "login name": _matching(r"[A-Za-z_][A-Za-z0-9._-]{0,63}", "a user's name"),
-    "ssh options": _scalar(_is_shell_words, "options for ssh, with every quote closed"),
+    "ssh options": _scalar(
+        _is_ssh_options, "options for ssh, each -o NAME=VALUE or -J HOST, with every quote closed"
+    ),
     "version": _matching(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "a version such as 7.0.4, in quotes"),
     "list of text": _list_of(_text),
     "list of package names": _list_of(_matching(r"[a-z0-9][a-z0-9+.-]+", "a Debian package")),

@@ -16,15 +16,58 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from rollout.bounded import UnboundedError, answered
 from rollout.errors import OperatorError
 from rollout.inventory import Host
 
 # What ssh itself answers with; a remote command may answer with it too.
 SSH_FAILED = 255
+NOT_FOUND = 127
 PERSIST_SECONDS = 60
+CONTROL_SECONDS = 15
 # A path of a unix socket ends at 104 bytes on some systems, and ssh appends 17 while it makes one.
 LONGEST_CONTROL_PATH = 86
-SUDO_REFUSALS = ("a password is required", "a terminal is required", "not in the sudoers file")
+SUDO_REFUSALS = (
+    "a password is required",
+    "a terminal is required",
+    "authentication is required",  # sudo-rs
+    "not in the sudoers file",
+    "not allowed to execute",
+)
+ANSWER_SECONDS, ACT_SECONDS = 600, 3600
+"""How long a question may take, and what changes a host: a switch goes on there by itself."""
+
+# What ssh(1) would pass on to a host, or run here, because the operator's configuration says so for
+# other uses of ssh; and what would loosen the check of the host's key. How the host is reached (user,
+# port, keys, jump hosts) stays the operator's. ssh takes the first value it meets, and these come first.
+SETTINGS = {
+    "StrictHostKeyChecking": "yes",
+    "NoHostAuthenticationForLocalhost": "no",
+    "VerifyHostKeyDNS": "no",
+    "BatchMode": "yes",
+    "ForwardAgent": "no",
+    "AddKeysToAgent": "no",
+    "GSSAPIDelegateCredentials": "no",
+    "ForwardX11": "no",
+    "ClearAllForwardings": "yes",
+    "Tunnel": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+    "SessionType": "default",
+    "StdinNull": "no",
+    "ForkAfterAuthentication": "no",
+    # The first SetEnv wins too, so there is one; programs answer in one language.
+    "SetEnv": "LC_ALL=C.UTF-8",
+    "ControlMaster": "auto",
+    "ControlPersist": str(PERSIST_SECONDS),
+    "ConnectTimeout": "10",
+    # A host that was cut off ends the command after 15 s instead of hanging it.
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "3",
+    "LogLevel": "ERROR",
+}
+OPERATORS = ("~/.ssh/config", "/etc/ssh/ssh_config")
 
 
 class Connections:
@@ -42,6 +85,11 @@ class Connections:
         self._directory = Path(tempfile.mkdtemp(prefix="br-", dir=parent))
         self._used: dict[str, Host] = {}
         self.commands = 0
+        # Names for SendEnv are added up; only behind all others does a "-*" take them away. ssh hands
+        # this file on to the ssh that it starts for a jump host.
+        lines = [*(f"Include {path}" for path in OPERATORS), "Match all", "SendEnv -*"]
+        self._config = self._directory / "config"
+        self._config.write_text("\n".join(lines) + "\n")
 
     def __enter__(self) -> Connections:
         return self
@@ -77,22 +125,15 @@ class Connections:
         """
         self._used[host.name] = host
         settings = {
-            "StrictHostKeyChecking": "yes",
-            "BatchMode": "yes",
-            "ControlMaster": "auto",
+            **SETTINGS,
             "ControlPath": str(self.control_path(host)),
-            "ControlPersist": str(PERSIST_SECONDS),
-            "ConnectTimeout": "10",
-            # A host that was cut off ends the command after 15 s instead of hanging it.
-            "ServerAliveInterval": "5",
-            "ServerAliveCountMax": "3",
-            "LogLevel": "ERROR",
             "Port": str(host.port),
         }
         words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         if host.key_file:
             words += ["-o", "IdentitiesOnly=yes", "-i", host.key_file]
-        return words + shlex.split(str(host.settings.get("ansible_ssh_common_args", "")))
+        more = shlex.split(str(host.settings.get("ansible_ssh_common_args", "")))
+        return ["-F", str(self._config), *words, *more]
 
     def argv(self, host: Host, command: str = "") -> list[str]:
         """The ssh command line for a host.
@@ -111,7 +152,7 @@ class Connections:
         *,
         stdin: bytes | None = None,
         sudo: bool = False,
-        timeout: float | None = None,
+        timeout: float = ANSWER_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command on a host.
 
@@ -121,36 +162,29 @@ class Connections:
                 ``stdin`` (docs/facts.md section 5, "Exit codes and output").
             stdin: what the command reads; nothing if None.
             sudo: run it as root.
-            timeout: seconds, or None for as long as it takes.
+            timeout: seconds for all of it.
 
         Returns:
             Exit code, output and errors of the remote command, whatever they are.
 
         Raises:
             OperatorError: the host can't be reached or logged in to, its key is not the pinned one,
-                sudo wants a password, or the time is over.
+                sudo wants a password, the time is over, or it says more than anything here reads.
         """
         text = command if isinstance(command, str) else shlex.join(command)
         if sudo:
             text = shlex.join(["sudo", "-n", "--", "/bin/sh", "-c", text])
         self.commands += 1
         try:
-            done = subprocess.run(
-                self.argv(host, text),
-                input=stdin if stdin is not None else b"",
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            done = answered(self.argv(host, text), stdin or b"", seconds=timeout)
+        except UnboundedError as error:
             raise OperatorError(
-                f"{host.name} ({host.address}) did not finish within {timeout:.0f} s: {text[:120]}",
-                login_command(host),
+                f"{host.name} ({host.address}) {error}: {text[:120]}", login_command(host)
             ) from None
         errors = done.stderr.decode(errors="replace")
         if done.returncode == SSH_FAILED and not self.alive(host):
             raise unreachable(host, errors)
-        if sudo and done.returncode == 1 and errors.startswith("sudo:"):
+        if done.returncode in (1, NOT_FOUND):
             _refuse_sudo(host, errors)
         return done
 
@@ -192,13 +226,13 @@ class Connections:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _control(self, host: Host, act: str, *more: str) -> subprocess.CompletedProcess[bytes]:
-        destination = f"{host.user}@{host.address}"
-        return subprocess.run(
-            ["ssh", *self.options(host), "-O", act, *more, destination],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        # No configuration: `ClearAllForwardings` would take the one away that is asked for here.
+        path = self.control_path(host)
+        words = ["ssh", "-F", "none", "-S", str(path), "-O", act, *more, host.address]
+        try:
+            return answered(words, seconds=CONTROL_SECONDS)
+        except UnboundedError as error:
+            return subprocess.CompletedProcess(words, SSH_FAILED, b"", str(error).encode())
 
 
 def login_command(host: Host) -> str:
@@ -241,12 +275,16 @@ def unreachable(host: Host, errors: str) -> OperatorError:
 
 
 def _refuse_sudo(host: Host, errors: str) -> None:
-    if any(text in errors for text in SUDO_REFUSALS):
+    by = ("sudo:", "sudo-rs:", "Sorry, user ", f"{host.user} is not in ")
+    lines = [line for line in errors.splitlines() if line.startswith(by)]
+    if any(text in line for line in lines for text in SUDO_REFUSALS):
         raise OperatorError(
             f"{host.name}: {host.user} may not use sudo without a password.",
             f"on {host.name}: echo '{host.user} ALL=(ALL) NOPASSWD: ALL' "
             f"| sudo tee /etc/sudoers.d/{host.user}",
         )
+    if errors.rstrip().endswith(("sudo: not found", "sudo: command not found")):
+        raise OperatorError(f"{host.name}: there is no sudo.", "as root there: apt install sudo")
 
 
 def _free_port() -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from rollout.batches import AT_ONCE
 from rollout.console import Progress
 from rollout.errors import OperatorError
+from rollout.host_answers import STATUS, answer_of
 from rollout.inventory import SERVICE, Environment, Host
 from rollout.parallel import each
 from rollout.ssh import Connections
@@ -51,14 +51,8 @@ def host_status(connections: Connections, host: Host, environment: str) -> dict[
     command = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"])]
     command += ["--remove-after-days", str(host.settings["remove_after_days"])]
     done = connections.run(host, command, sudo=True)
-    lines = [
-        line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith("{")
-    ]
-    if done.returncode == 0 and lines:
-        return dict(json.loads(lines[-1]))
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    missing = "not found" in (said[-1] if said else "")
-    sentence = (
-        f"no host program yet → rollout apply {environment}" if missing else (said or ["?"])[-1]
-    )
-    return {"error": sentence}
+    answer, said = answer_of(host, done, STATUS)
+    if done.returncode == 0 and answer:
+        return answer
+    missing = f"no host program yet → rollout apply {environment}"
+    return {"error": missing if "not found" in said else answer.get("error") or said or "?"}

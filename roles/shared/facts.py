@@ -17,6 +17,7 @@ from roles.shared.host_program import streamed_command, streamed_stdin
 from roles.shared.program import PROGRAM
 from roles.shared.release_facts import DeclaredCommit
 from roles.shared.remembered import keep, known, remembered
+from roles.shared.said import object_in
 from roles.shared.secret_lines import SecretLines
 
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
@@ -58,7 +59,7 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
             if line.startswith(EXIT_MARK):
                 code = int(line.removeprefix(EXIT_MARK))
             elif line.startswith("{"):
-                answer = json.loads(line)
+                answer = object_in(line)
         return {**self.default(), **answer, "exit": code}
 
 
@@ -71,7 +72,7 @@ class HostProgramAnswers(HostProgramAnswer):
         Args:
             output: the lines on standard output.
         """
-        answers = [json.loads(line) for line in output if line.startswith("{")]
+        answers = [object_in(line) for line in output if line.startswith("{")]
         return {
             one["command"]: {**one["answer"], "exit": one["exit"]}
             for one in answers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
@@ -63,22 +62,3 @@ def one_active_host() -> None:
             f"  → rollout apply {host.data.environment}\n"
             f"  → pyinfra inventory/{host.data.environment}.py deploy.py --limit {active[0]}"
         )
-
-
-KEEPALIVE_SECONDS = 5
-GIVE_UP_MILLISECONDS = 15000
-
-
-def answer_without_delay() -> None:
-    """Let this host's SSH connection send small packets at once, and notice when it was cut off.
-
-    paramiko never sets TCP_NODELAY, which costs 44 ms instead of 2.3 ms a command (docs/facts.md
-    section 5, "Speed"); nor does it give up on a host that has gone, so that a rollout would wait
-    for ever.
-    """
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client else None
-    if transport:
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GIVE_UP_MILLISECONDS)
-        transport.set_keepalive(KEEPALIVE_SECONDS)

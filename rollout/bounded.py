@@ -1,0 +1,106 @@
+"""A child process whose whole answer has one deadline and one limit of its size.
+
+What a host sends is the host's to choose: one that drips, or floods, is ended, and told of.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Sequence
+
+ANSWER_BYTES = 64_000_000
+"""The longest answers are manifests: 150 bytes a file of a directory that was set aside."""
+PIECE = 1 << 16
+
+
+class UnboundedError(Exception):
+    """A child did not come to an end in its time, or said more than it may; it was ended."""
+
+
+def answered(
+    argv: Sequence[str], stdin: bytes = b"", *, seconds: float, limit: int = ANSWER_BYTES
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end.
+
+    Args:
+        argv: the program and its arguments.
+        stdin: what it reads.
+        seconds: how long all of it may take.
+        limit: how many bytes it may say, output and errors together.
+
+    Returns:
+        Exit code, output and errors.
+
+    Raises:
+        UnboundedError: it took longer or said more; the text goes on after its name.
+    """
+    until = time.monotonic() + seconds
+    with subprocess.Popen(
+        list(argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as child:
+        try:
+            out, err = _exchanged(child, stdin, until, limit)
+            child.wait(max(0.0, until - time.monotonic()))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise UnboundedError(f"did not finish within {seconds:.0f} s") from None
+        finally:
+            if child.poll() is None:
+                child.kill()
+    return subprocess.CompletedProcess(list(argv), child.returncode, out, err)
+
+
+def _exchanged(
+    child: subprocess.Popen[bytes], stdin: bytes, until: float, limit: int
+) -> tuple[bytes, bytes]:
+    """Write a child's input and read what it says, side by side, until it closes both outputs."""
+    assert child.stdin and child.stdout and child.stderr
+    left = memoryview(stdin)
+    said = {child.stdout.fileno(): bytearray(), child.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as ready:
+        for pipe in said:
+            os.set_blocking(pipe, False)
+            ready.register(pipe, selectors.EVENT_READ)
+        os.set_blocking(child.stdin.fileno(), False)
+        ready.register(child.stdin, selectors.EVENT_WRITE)
+        while any(key.fd in said for key in ready.get_map().values()):
+            if until <= time.monotonic():
+                raise TimeoutError
+            for key, _ in ready.select(until - time.monotonic()):
+                if key.fileobj is child.stdin:
+                    left = _written(key.fd, left)
+                    if not left:
+                        ready.unregister(child.stdin)
+                        child.stdin.close()
+                elif piece := _read(key.fd):
+                    said[key.fd] += piece
+                elif piece is not None:
+                    ready.unregister(key.fd)
+                if sum(map(len, said.values())) > limit:
+                    raise UnboundedError(f"said more than {limit / 1e6:.0f} MB")
+    out, err = map(bytes, said.values())
+    return out, err
+
+
+def _written(pipe: int, left: memoryview) -> memoryview:
+    """What is still to be written; nothing where nobody reads any more."""
+    try:
+        return left[os.write(pipe, left[:PIECE]) :]
+    except BlockingIOError:
+        return left
+    except BrokenPipeError:
+        return left[:0]
+
+
+def _read(pipe: int) -> bytes | None:
+    """The next bytes; empty at the end, None where there are none yet."""
+    try:
+        return os.read(pipe, PIECE)
+    except BlockingIOError:
+        return None

@@ -1,0 +1,155 @@
+"""The host program's answers, in the shapes that the command relies on: judged where they come in.
+
+A shape is a type; a tuple of shapes, any of which will do; a list of one, which each item has; or a
+mapping by name, where ``name?`` may be missing, ``*`` is every value and names besides are nobody's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+from roles.shared.said import UnreadableError, object_in
+from rollout.errors import OperatorError
+from rollout.inventory import Host
+
+ANYTHING = object
+TEXT = (str, type(None))
+COUNT = (int, type(None))
+NUMBER = (int, float, type(None))
+CHANGE = {"name": str, "from": TEXT, "to": TEXT}
+RATE = {"lines": int, "minutes": NUMBER}
+
+SWITCH = {
+    "companies?": {"*": {}},
+    "revision?": ({}, type(None)),
+    "flags?": [CHANGE],
+    "awaiting_pairing?": [str],
+    "dispositions?": {"equal?": COUNT},
+    "seconds_without_service?": NUMBER,
+    "at_least_seconds_without_service?": NUMBER,
+    "clock_ahead_seconds?": NUMBER,
+    "lost_key_lines?": ({"after": RATE, "before": RATE}, type(None)),
+}
+WAITING = {"why": str, "archive?": TEXT, "manifest?": TEXT}
+RESULT = {
+    **SWITCH,
+    "exit?": COUNT,
+    "outcome?": TEXT,
+    "error?": TEXT,
+    "reason?": TEXT,
+    "refusals?": [str],
+    "not_checked?": [str],
+    "found?": [str],
+    "due?": [str],
+    "changes?": [(str, {"sentence": str}, {"name": str})],
+    "waiting?": [WAITING],
+    "archives?": [{"name": str, "files": int, "bytes": int}],
+    "removed?": [{"name": str, "kind": str, "files": int, "freed": COUNT}],
+    "pruned?": [{"name": str, "freed": int}],
+    "resumed?": (SWITCH, type(None)),
+}
+"""Of every step of the host program, changed or only asked."""
+
+STATUS = {
+    "revision": TEXT,
+    "companies?": ([str], type(None)),
+    "open": ({"rollout_id": TEXT, "next": str}, type(None)),
+    "set_aside": [{"name": str, "since": TEXT, "removal": TEXT}],
+    "daily_check?": ({"outcome?": TEXT, "at?": TEXT, "problems?": [str]}, type(None)),
+    "history": [{"event?": TEXT, "at?": TEXT}],
+}
+FLAG = {"file": TEXT, "process": TEXT, "service": TEXT, "source": str, "told": bool}
+FLAGS = {
+    "revision": TEXT,
+    "running": bool,
+    "answers": bool,
+    "problem": TEXT,
+    "flags": {"*": {**FLAG, "repeated": bool}},
+}
+TOGGLED = {"outcome": str, "staged": [CHANGE], "seconds_without_service?": NUMBER, "seen": FLAGS}
+RESTORING = {"outcome": str, "refusals?": [str], "set_aside_by?": TEXT, "archive?": TEXT}
+ERROR = {"error": str, "outcome?": TEXT}
+# Lines of the history that tell of flags; there are others.
+FLAGS_LINE = {"rollout_id": str, "at": str, "undoes": str, "changes": [CHANGE]}
+SWITCH_LINE = {"rollout_id": str, "at": str, "flags?": ([CHANGE], type(None))}
+
+
+def misfit(value: Any, shape: Any, place: str = "the answer") -> str:
+    """What is not of a shape, in a few words; empty if all is."""
+    if isinstance(shape, type):
+        # True is an int to Python, and nobody's count.
+        fits = shape is object or type(value) is shape
+        return "" if fits else f"{place} is no {shape.__name__}"
+    if isinstance(shape, tuple):
+        found = [misfit(value, one, place) for one in shape]
+        return "" if "" in found else found[0]
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{place} is no list"
+        return _first(misfit(item, shape[0], f"{place}[{at}]") for at, item in enumerate(value))
+    if not isinstance(value, dict):
+        return f"{place} is no object"
+    return _first(_of_name(value, name, inner, place) for name, inner in shape.items())
+
+
+def _of_name(value: dict[str, Any], name: str, shape: Any, place: str) -> str:
+    if name == "*":
+        return _first(misfit(item, shape, f"{place}.{key[:40]}") for key, item in value.items())
+    plain = name.removesuffix("?")
+    if plain not in value:
+        return "" if plain != name else f"{place} has no {plain}"
+    return misfit(value[plain], shape, f"{place}.{plain}")
+
+
+def _first(found: Iterable[str]) -> str:
+    return next(filter(None, found), "")
+
+
+def checked(host: str, answer: Any, shape: Any) -> None:
+    """Demand that an answer has its shape.
+
+    Raises:
+        OperatorError: it has not.
+    """
+    if problem := misfit(answer, shape):
+        raise not_understood(host, problem)
+
+
+def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
+    """The last JSON object among lines; an empty one where there is none.
+
+    Raises:
+        OperatorError: it can't be read, or is neither of the shape nor an error that the program told.
+    """
+    found = [line for line in lines if line.startswith("{")]
+    if not found:
+        return {}
+    try:
+        answer = object_in(found[-1])
+    except UnreadableError as error:
+        raise not_understood(host, str(error)) from None
+    checked(host, answer, (shape, ERROR))
+    return answer
+
+
+def answer_of(
+    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any
+) -> tuple[dict[str, Any], str]:
+    """The host program's answer, and the last line that it complained with.
+
+    Raises:
+        OperatorError: as ``last_object``.
+    """
+    lines = done.stdout.decode(errors="replace").splitlines()
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return last_object(host.name, lines, shape), said[-1] if said else ""
+
+
+def not_understood(host: str, problem: str) -> OperatorError:
+    """What a host said makes no sense here."""
+    return OperatorError(
+        f"{host}: what it answered can't be understood: {problem}",
+        f"rollout apply brings the host program of this version; else look at {host} itself",
+    )
