@@ -6,7 +6,8 @@ Every act looks first and can be repeated, so that a put back that was itself cu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import told
 from hostswitch.starting import take_down
-from hostswitch.steps import Switch, describe, torn_files
+from hostswitch.steps import Switch, describe, scan_aside, torn_files
 from hostswitch.watch import Since, Verdict, Watch
-from sessionstore.errors import StoreError
+from sessionstore.errors import DirectoryProblem, StoreError
 from sessionstore.scan import scan_directory
+from sessionstore.tree import DirectoryScan
 
 if TYPE_CHECKING:
     # Not imported on a host without libpq; there is no import to withdraw there either.
@@ -104,18 +106,29 @@ def _withdraw(switch: Switch, seconds: float) -> str | None:
             if moved:
                 # Before anything is withdrawn: one company's rows must not go while another's stay.
                 return f"the rows of {', '.join(moved)} are not as they were imported"
-            for import_id in switch.facts.imports.values():
+            for company_id, import_id in switch.facts.imports.items():
                 record = importing.find(connection, import_id)
                 if record is None and switch.journal.last(journal.ACTIVE, "done") is not None:
                     # A record that has gone proves nothing about the rows that it was about.
                     return f"the active import {import_id} has no record any more"
-                if record is not None and record.state == "active":
-                    importing.withdraw(connection, import_id, active=True)
-                elif record is not None:
-                    importing.withdraw(connection, import_id)
+                if record is not None:
+                    with _files_of(switch, company_id) as scan:
+                        importing.withdraw(connection, import_id, scan, active=True)
     except StoreError as error:
         return str(error)
     return None
+
+
+@contextmanager
+def _files_of(switch: Switch, company_id: str) -> Iterator[DirectoryScan]:
+    """The files that stay when the rows go: set aside, or in their place again already."""
+    path = switch.facts.cut_over[company_id]
+    with ExitStack() as stack:
+        try:
+            scan = stack.enter_context(scan_aside(switch, path))
+        except DirectoryProblem:
+            scan = stack.enter_context(scan_directory(switch.host.path(path)))
+        yield scan
 
 
 def _moved(connection: Connection, imports: Iterable[str]) -> list[str]:

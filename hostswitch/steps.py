@@ -188,7 +188,7 @@ def import_files(switch: Switch) -> dict[str, int]:
         connection = stack.enter_context(rows.connect(host.plan))
         for company_id, path in facts.cut_over.items():
             # Listed only: the import reads every file itself, and the proof reads it again.
-            with _scan_aside(switch, path, contents=False) as scan:
+            with scan_aside(switch, path, contents=False) as scan:
                 record = importing.stage(
                     connection,
                     scan,
@@ -198,7 +198,7 @@ def import_files(switch: Switch) -> dict[str, int]:
                     import_id=facts.imports[company_id],
                 )
             switch.journal.mark(journal.IMPORTED, "staged", company=company_id)
-            with _scan_aside(switch, path) as scan:
+            with scan_aside(switch, path) as scan:
                 proof = importing.prove(connection, record.import_id, scan)
             if not proof.ok:
                 shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
@@ -210,7 +210,17 @@ def import_files(switch: Switch) -> dict[str, int]:
 
 
 @contextmanager
-def _scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
+def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
+    """Scan a directory that this switch set aside.
+
+    Args:
+        switch: the open switch.
+        path: of the directory before it was set aside.
+        contents: False only lists what is in it.
+
+    Raises:
+        DirectoryProblem: it is not there.
+    """
     with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
         descriptor = open_beneath(place, _name(switch, path))
         try:
@@ -227,7 +237,7 @@ def account_aside(switch: Switch) -> None:
         StepFailedError: a file is not accounted for.
     """
     for path in switch.facts.accounted:
-        with rows.connect(switch.host.plan) as connection, _scan_aside(switch, path) as scan:
+        with rows.connect(switch.host.plan) as connection, scan_aside(switch, path) as scan:
             # Row 1 saw every process of it end.
             reasons = rows.unaccounted(connection, scan, switch.host.plan, service=STOPPED)
         if reasons:

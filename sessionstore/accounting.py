@@ -25,14 +25,16 @@ from sessionstore.dispositions import (
     judge_credentials,
     told_by_time,
 )
+from sessionstore.encoded_twice import why_encoded_twice
 from sessionstore.errors import Refused
 from sessionstore.facts import Company, File, Row
-from sessionstore.files import ARTEFACT, CREDS, FileEntry
+from sessionstore.files import ARTEFACT, CREDS, ONLY_COPY, FileEntry
 from sessionstore.grammar import Key, decode, encode
 from sessionstore.known_companies import KnownCompanies, readable
 from sessionstore.lineage import compare
+from sessionstore.proving import not_active
 from sessionstore.reading import BadFile, read_session_file
-from sessionstore.records import ImportRecord, find_for_company, imported_file
+from sessionstore.records import ACTIVE, ImportRecord, find_for_company, imported_file
 from sessionstore.rows import KeyRow, read_rows
 from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 from sessionstore.values import Value, ValueProblem, digest, parse
@@ -94,11 +96,12 @@ def account(
         raise Refused("accounting needs a scan that read the files", scan.label)
     with transaction(conn, "accounting for files", scan.label, isolation="REPEATABLE READ"):
         known = KnownCompanies(conn, company_ids)
-        companies = tuple(_company(known, scan, company, kind) for company in scan.companies)
+        doubts: list[str] = []
+        companies = tuple(_company(known, scan, one, kind, doubts) for one in scan.companies)
     others = [_without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
     named = {one.file for one in every if one.outcome == UNEXPLAINED}
-    blocking = _blocking(scan, kind, named)
+    blocking = [*_blocking(scan, kind, named), *doubts]
     decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
     return Accounting(decision, every, companies)
 
@@ -117,7 +120,11 @@ def _forbids(problem: Problem, kind: str) -> bool:
 
 
 def _company(
-    known: KnownCompanies, scan: DirectoryScan, company: CompanyScan, kind: str
+    known: KnownCompanies,
+    scan: DirectoryScan,
+    company: CompanyScan,
+    kind: str,
+    doubts: list[str],
 ) -> CompanyFacts:
     company_id = known.company_for(company)
     row = read_credentials(known.conn, company_id) if company_id else None
@@ -137,6 +144,8 @@ def _company(
         equal = 0
     else:
         record = find_for_company(known.conn, company_id)
+        if record is not None and record.state != ACTIVE:
+            doubts.append(f"{company.directory}: {not_active(record)}")
         comparison = _Comparison(known.conn, company_id, scan, company, kind, record)
         comparison.read_database()
         context = Company(
@@ -150,6 +159,8 @@ def _company(
         )
         dispositions = comparison.judge(context, row)
         equal = len(company.files) - len(dispositions)
+    if company_id and row and any(one.outcome == UNEXPLAINED for one in dispositions):
+        doubts.extend(filter(None, [why_encoded_twice(known.conn, company_id)]))
     return CompanyFacts(
         company.directory,
         company_id,
@@ -177,6 +188,8 @@ def _without_row(
         return Disposition(path, ARCHIVED, "an artefact: Baileys never reads it")
     if kind != LIVE:
         return Disposition(path, ARCHIVED, "not in the database")
+    if entry.kind == ONLY_COPY:
+        return Disposition(path, UNEXPLAINED, "a copy of a key whose own file is missing or torn")
     if entry.key is None and entry.kind != CREDS:
         return Disposition(path, UNEXPLAINED, "the name is no key that Baileys writes")
     return Disposition(path, UNEXPLAINED, reason)

@@ -33,6 +33,9 @@ _GROUPS = (reading, deciding, explaining, naming, archives, backups, schema, fig
 #: Only where nothing else does it: a host's program moves and removes inside its switch.
 _BY_HAND = (moving,)
 
+#: So many reasons are shown to people; the JSON line has all.
+_SHOWN = 50
+
 
 def main(argv: Sequence[str], called: str = CALLED) -> int:
     """Run one command.
@@ -76,7 +79,11 @@ def _sentence(error: UsageError | OSError) -> str:
 def _explained(error: StoreError) -> int:
     reasons = list(error.reasons) if isinstance(error, Refused) else [error.what]
     more = {"what": error.what, "where": error.where, "remedy": error.remedy, "reasons": reasons}
-    return _failed(str(error), type(error).__name__, error.code, **more)
+    code = _failed(str(error), type(error).__name__, error.code, **more)
+    if len(reasons) > 1:
+        tell("\n".join(f"  {printable(reason)}" for reason in reasons[:_SHOWN]))
+        tell(f"  … and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else "")
+    return code
 
 
 def _failed(message: str, kind: str, code: int = ERROR, **more: object) -> int:

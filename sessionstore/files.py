@@ -17,11 +17,13 @@ KEY = "key"
 CREDS = "creds"
 ARTEFACT = "artefact"
 UNKNOWN = "unknown"
+#: An artefact that may be all there is of a key: the file that it is a copy of is missing or torn.
+ONLY_COPY = "only copy"
 
 #: Names that are held at a time to put them into order: about 100 bytes each.
 WINDOW = 500_000
 
-_KINDS = (KEY, CREDS, ARTEFACT, UNKNOWN)
+_KINDS = (KEY, CREDS, ARTEFACT, UNKNOWN, ONLY_COPY)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _DIGEST = 32
 _NO_DIGEST = bytes(_DIGEST)
@@ -35,7 +37,7 @@ class FileEntry(NamedTuple):
     Attributes:
         name: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For
             files outside a company's directory the path below the scanned directory.
-        kind: KEY, CREDS, ARTEFACT or UNKNOWN.
+        kind: KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY.
         size: in bytes.
         mtime_ns: last change.
         sha256: of the bytes; None where the contents were not read.

@@ -170,6 +170,22 @@ def is_company_id(text: str) -> bool:
     return _company_id(text) is not None and not text.startswith("company_")
 
 
+def no_company_id(text: str) -> str:
+    """Say what mends a text that is no bare company id.
+
+    Args:
+        text: for which :func:`is_company_id` is false.
+
+    Returns:
+        A sentence.
+    """
+    if text.startswith("company_"):
+        return "Give the bare id, without company_."
+    return (
+        "A company's id has letters, digits, _ and -, at most 64, and begins with none of _ and -."
+    )
+
+
 def spellings(company_id: str) -> tuple[str, str]:
     """Give both forms in which a company's rows are met in the wild (docs/facts.md section 2).
 

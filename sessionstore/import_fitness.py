@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from sessionstore.company_rows import company_state
-from sessionstore.database import Connection
+from sessionstore.company_rows import all_credentials, company_state
+from sessionstore.database import Connection, lock_company
+from sessionstore.encoded_twice import why_encoded_twice
 from sessionstore.errors import Refused
 from sessionstore.files import CREDS
-from sessionstore.grammar import is_company_id
+from sessionstore.grammar import is_company_id, no_company_id, spellings
+from sessionstore.known_companies import readable
+from sessionstore.lineage import Identity
+from sessionstore.scan_problems import remedy_of
 from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 
 
@@ -22,30 +26,49 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
 
     Raises:
         Refused: it is not there, has no credentials, or something blocks; with every reason.
+            Session files that nobody says a company of block every other company's.
     """
     if not is_company_id(company_id):
-        raise Refused("not a bare company id", company_id, "Give it without company_.")
+        raise Refused("not a bare company id", company_id, no_company_id(company_id))
+    refuse_blocking(scan, company_id)
     company = scan.company(company_id)
-    blocking = (*scan.blocking, *(company.blocking if company else ()))
-    # A directory that can't be opened may be the company's.
-    if company is None and all(problem.kind != "unreadable" for problem in blocking):
-        raise Refused(
-            f"no single directory of company {company_id}",
-            scan.label,
-            f"Expected: {scan.label}/company_{company_id}.",
-        )
-    if company is None or blocking:
-        raise Refused(
-            f"{len(blocking)} problem(s) in the files, the first: {_sentence(blocking[0])}",
-            scan.label,
-            "Mend them, or move what does not belong there, then run again.",
-            [_sentence(problem) for problem in blocking],
-        )
+    if company is None:
+        raise Refused(f"no directory of company {company_id}", scan.label, _where_expected(scan))
     if not company.counts.by_kind[CREDS]:
         remedy = "Move the directory away if it is no company's, then run again."
         where = f"{scan.label}/{company.directory}"
         raise Refused("nothing to import: there is no creds.json", where, remedy)
     return company
+
+
+def refuse_blocking(scan: DirectoryScan, *company_ids: str) -> None:
+    """Make sure that all in a directory is understood, and nothing in the way of companies.
+
+    Args:
+        scan: of the directory.
+        company_ids: the companies that are to be imported.
+
+    Raises:
+        Refused: with every problem, by its path.
+    """
+    concerned = [one for one in scan.companies if one.company_id in (None, *company_ids)]
+    blocking = [*scan.blocking, *(problem for one in concerned for problem in one.blocking)]
+    if any(one.company_id is None and one.directory == "." for one in concerned):
+        blocking.append(Problem("unexpected place", ".", f"{_NAMELESS}: {_NAME_IT}", True))
+    if blocking:
+        told = [f"{scan.label}/{_sentence(problem)}" for problem in blocking]
+        what = f"{len(told)} problem(s) in the files, the first: {told[0]}"
+        raise Refused(what, scan.label, remedy_of(blocking), told)
+
+
+_NAMELESS = "files of one company without a directory of its own"
+_NAME_IT = 'name it in "companies"'
+
+
+def _where_expected(scan: DirectoryScan) -> str:
+    there = ", ".join(one.directory for one in scan.companies) or "none"
+    told = 'give {"DIRECTORY": "ID"} in "companies" for another one'
+    return f"Expected: company_ID in it; {told}. With session files: {there}."
 
 
 def _sentence(problem: Problem) -> str:
@@ -76,8 +99,31 @@ def refuse_unless_absent(conn: Connection, company_id: str) -> None:
         )
         if found
     ]
-    raise Refused(
-        f"the database has this company already: {', '.join(there)}",
-        company_id,
-        "Files are evidence then, never input: importing could set keys back.",
-    )
+    what = f"the database has this company already: {', '.join(there)}"
+    twice = why_encoded_twice(conn, company_id)
+    remedy = "Files are evidence then, never input: importing could set keys back."
+    raise Refused(f"{what}; {twice}" if twice else what, company_id, remedy)
+
+
+def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identity) -> None:
+    """Make sure that the database has a pairing under no other company.
+
+    Args:
+        conn: a connection in a transaction; the pairing stays locked until it ends.
+        company_id: the bare id.
+        identity: of the pairing that is to be imported.
+
+    Raises:
+        Refused: it has: two sockets on one pairing drive each other out.
+        LockHeld: another run is importing the same pairing.
+    """
+    lock_company(conn, f"pairing {identity.digest}")
+    for other, text in all_credentials(conn):
+        there = readable(text)
+        if there and there.identity == identity and other not in spellings(company_id):
+            raise Refused(
+                f"company {company_id} is the pairing that the database has as company {other}:"
+                " two sockets on one would fight",
+                company_id,
+                "Import it under one id, and move the other's files away.",
+            )

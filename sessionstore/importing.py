@@ -18,7 +18,11 @@ from sessionstore.descriptors import closing
 from sessionstore.errors import Refused, printable
 from sessionstore.files import CREDS, in_reading_order
 from sessionstore.grammar import CREDENTIALS, decode
-from sessionstore.import_fitness import fit_company, refuse_unless_absent
+from sessionstore.import_fitness import (
+    fit_company,
+    refuse_paired_elsewhere,
+    refuse_unless_absent,
+)
 from sessionstore.lineage import Identity, credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
 from sessionstore.reading import BadFile, Reading, read_session_file
@@ -33,6 +37,7 @@ from sessionstore.records import (
     import_id_for,
     require,
 )
+from sessionstore.scan import scan_directory
 from sessionstore.tree import CompanyScan, DirectoryScan
 from sessionstore.values import ValueProblem
 
@@ -46,6 +51,7 @@ __all__ = [
     "import_id_for",
     "prove",
     "rehearse",
+    "require",
     "stage",
     "unchanged",
     "withdraw",
@@ -153,7 +159,8 @@ def _import(
     refuse_unless_absent(conn, company_id)
     _forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
-        creds, identity = _read_credentials(fd, company)
+        creds, identity = _read_credentials(fd, scan, company)
+        refuse_paired_elsewhere(conn, company_id, identity)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         conn.execute(
@@ -201,7 +208,7 @@ def _batches(
         if key is None:
             continue
         key_type, key_id = key
-        reading = _read(fd, name, scanned)
+        reading = _read(fd, name, scanned, scan, company)
         # Of all that canonical JSON holds only the backslash needs care.
         value = reading.canonical.replace("\\", "\\\\")
         rows.append(f"{company.company_id}\t{key_type}\t{key_id}\t{value}\n")
@@ -236,10 +243,13 @@ def _names(fd: int, scan: DirectoryScan, company: CompanyScan) -> Iterator[tuple
     return ((name, None) for name in in_reading_order(fd))
 
 
-def _read(fd: int, name: str, scanned: str | None) -> Reading:
+def _read(
+    fd: int, name: str, scanned: str | None, scan: DirectoryScan, company: CompanyScan
+) -> Reading:
     try:
         reading = read_session_file(fd, name)
     except BadFile as trouble:
+        _refuse_all(scan, company)
         raise Refused(f"a file can't be imported: {trouble}", name) from None
     if scanned is not None and scanned != reading.sha256:
         raise Refused(
@@ -248,9 +258,18 @@ def _read(fd: int, name: str, scanned: str | None) -> Reading:
     return reading
 
 
-def _read_credentials(fd: int, company: CompanyScan) -> tuple[Reading, Identity]:
+def _refuse_all(scan: DirectoryScan, company: CompanyScan) -> None:
+    """A listing read no key: now that one is bad, all are read, so that each bad one is named."""
+    assert company.company_id
+    with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+        fit_company(read, company.company_id)
+
+
+def _read_credentials(
+    fd: int, scan: DirectoryScan, company: CompanyScan
+) -> tuple[Reading, Identity]:
     entry = company.files.first_of(CREDS)
-    reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None)
+    reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None, scan, company)
     try:
         return reading, credentials_of(reading.value).identity
     except ValueProblem as trouble:

@@ -72,6 +72,9 @@ class Proof:
     seconds: float
 
 
+_SAY = 'where a directory is not called company_ID, "companies": {"DIRECTORY": "ID"} says it'
+
+
 class _Differences:
     """Counts differences and keeps the first."""
 
@@ -86,13 +89,14 @@ class _Differences:
 
 
 @without_collector()
-def prove(conn: Connection, import_id: str, scan: DirectoryScan) -> Proof:
+def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> Proof:
     """Compare a fresh scan of the frozen directory with the rows as read back.
 
     Args:
         conn: an open connection, in no transaction.
         import_id: a UUID.
         scan: made after the import, contents read.
+        active: the import must have been declared active too: until then a run may take it back.
 
     Returns:
         The proof; look at ``ok``.
@@ -106,10 +110,15 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan) -> Proof:
     found = _Differences()
     with transaction(conn, "proving the import", import_id, isolation="REPEATABLE READ"):
         record = require(conn, import_id)
-        files = _Files(_fit_files(scan.company(record.company_id), scan, found))
-        _files_against_record(files, recorded_files(conn, import_id), found)
-        rows, credentials_equal = _rows_against(conn, record, files, found)
-        _names_against_record(conn, record, rows, found)
+        if active and record.state != ACTIVE:
+            found.add(CREDENTIALS, not_active(record))
+        company = scan.company(record.company_id)
+        files = _Files(_fit_files(company, scan, found))
+        rows, credentials_equal = 0, False
+        if company is not None:
+            _files_against_record(files, recorded_files(conn, import_id), found)
+            rows, credentials_equal = _rows_against(conn, record, files, found)
+            _names_against_record(conn, record, rows, found)
     return Proof(
         found.count == 0,
         len(files.places),
@@ -139,7 +148,7 @@ class _Files:
 
 def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: _Differences) -> FileTable:
     if company is None:
-        found.add(CREDENTIALS, f"no single directory of this company in {scan.label}")
+        found.add(CREDENTIALS, f"{scan.label} has no single directory of this company; {_SAY}")
         return FileTable()
     for problem in (*scan.blocking, *company.blocking):
         found.add(problem.where, f"{problem.kind}: {problem.detail}")
@@ -177,7 +186,7 @@ def _rows_against(
         # By type and id: ('pre', 'key-1') encodes to the same name as ('pre-key', '1'), and the
         # service would never find it.
         if name not in waiting or decode(name) != row.key:
-            found.add(name, f"the database has a row {row.key} without a file")
+            found.add(name, f"the database has a row ({', '.join(row.key)}) without a file")
             continue
         waiting.discard(name)
         if not stored_value_has(row.text, files.value_sha256(name)):
@@ -225,6 +234,22 @@ def _names_against_record(
         found.add(CREDENTIALS, f"{rows} rows, {joined} names, {record.key_count} recorded")
 
 
+def not_active(record: ImportRecord) -> str:
+    """Say why an import proves nothing.
+
+    Args:
+        record: of one that is not active.
+
+    Returns:
+        The reason and the way on, in words.
+    """
+    return (
+        f"the import of company {record.company_id} is only {record.state}, it was never declared"
+        " active and may be taken back: end what began it (import again, on these files; on a host"
+        " baileys-hostswitch resume)"
+    )
+
+
 def unchanged(conn: Connection, import_id: str) -> bool:
     """Tell whether the database still holds exactly what was imported.
 
@@ -251,12 +276,14 @@ def _moved(conn: Connection, record: ImportRecord) -> _Differences:
     return found
 
 
-def withdraw(conn: Connection, import_id: str, *, active: bool = False) -> int:
-    """Take an import back: delete exactly its rows.
+def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> int:
+    """Take an import back: delete exactly its rows, whose files are all there.
 
     Args:
         conn: an open connection, in no transaction.
         import_id: a UUID.
+        scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
+            for byte, only the database has.
         active: take back an active import too. It is compared in the same transaction, so that
             one of which a row has moved since is refused like any other.
 
@@ -265,7 +292,7 @@ def withdraw(conn: Connection, import_id: str, *, active: bool = False) -> int:
 
     Raises:
         Refused: it is active and ``active`` is not set, or a row no longer equals its record,
-            or one was added.
+            or one was added, or a file that was imported is not there, or not the same.
             Nothing was deleted.
         OutcomeUnknown: the connection broke during COMMIT; call it again.
     """
@@ -282,6 +309,7 @@ def withdraw(conn: Connection, import_id: str, *, active: bool = False) -> int:
                 import_id,
                 "It can't be taken back; keep the service on the database.",
             )
+        _refuse_without_files(conn, record, scan)
         moved = _moved(conn, record)
         if moved.count:
             raise Refused(
@@ -292,6 +320,26 @@ def withdraw(conn: Connection, import_id: str, *, active: bool = False) -> int:
                 [f"{one.file}: {one.reason}" for one in moved.kept],
             )
         return _delete(conn, record)
+
+
+def _refuse_without_files(conn: Connection, record: ImportRecord, scan: DirectoryScan) -> None:
+    company = scan.company(record.company_id)
+    files = _Files(company.files if company and scan.contents else FileTable())
+    gone = [
+        one.name
+        for one in recorded_files(conn, record.import_id)
+        if not files.table.has_digests(
+            files.places.get(one.name, len(files.table)), one.sha256, one.value_sha256
+        )
+    ]
+    if gone:
+        raise Refused(
+            f"{len(gone)} file(s) that were imported from {record.source} are not in {scan.label}"
+            f" as they were, such as {min(gone)}: the database may be all that has them",
+            record.company_id,
+            'Run it on the very files; where they are gone, see "Left staged" in'
+            " docs/session-data.md.",
+        )
 
 
 def _delete(conn: Connection, record: ImportRecord) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from sessionstore.files import (
     ARTEFACT,
     CREDS,
     KEY,
+    ONLY_COPY,
     UNKNOWN,
     Counts,
     FileEntry,
@@ -27,17 +28,21 @@ from sessionstore.files import (
     in_reading_order,
     regular_files,
 )
-from sessionstore.grammar import CREDENTIALS, company_of, decode
+from sessionstore.grammar import CREDENTIALS, decode
 from sessionstore.known import KnownFiles
+from sessionstore.layout import AS_NAMED, Layout
+from sessionstore.leftovers import is_artefact, original_of
 from sessionstore.lineage import Credentials, credentials_of
+from sessionstore.places import Place
 from sessionstore.reading import BadFile, hash_file, read_session_file
 from sessionstore.scan_problems import (
     below,
     is_utf8,
     kind_of,
-    misplaced,
     of_name,
+    of_only_copy,
     of_trouble,
+    of_value,
     unlistable,
 )
 from sessionstore.tree import (
@@ -49,8 +54,6 @@ from sessionstore.tree import (
 )
 from sessionstore.values import ValueProblem
 
-_artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
-
 
 @without_collector()
 def scan_directory(
@@ -58,7 +61,7 @@ def scan_directory(
     *,
     label: str = "",
     contents: bool = True,
-    flat_company: str | None = None,
+    layout: Layout = AS_NAMED,
     known: KnownFiles | None = None,
 ) -> DirectoryScan:
     """List, and normally read, everything in a directory of session files.
@@ -66,9 +69,9 @@ def scan_directory(
     Args:
         directory: a path, or a descriptor of an open directory.
         label: how to call it in messages; needed only with a descriptor.
-        contents: False lists names only: no file is looked at, so sizes and times are 0.
-        flat_company: whose files they are when they lie in the directory itself; by default
-            the directory's own name tells (``company_<id>``).
+        contents: False lists names only: no file but the credentials is looked at.
+        layout: whose files lie where, and what is litter, as declared; by default the names of
+            directories tell (``company_<id>``), that of the directory itself too.
         known: files that were read just before, and are not read again.
 
     Returns:
@@ -84,7 +87,7 @@ def scan_directory(
         fd = open_beneath(directory, ".")
     try:
         own_name = os.path.basename(label.rstrip("/"))
-        walk = _Walk(contents, flat_company or company_of(own_name), mount_id(fd), known)
+        walk = _Walk(contents, layout, own_name, mount_id(fd), known)
         walk.directory(fd, "", 0)
         walk.note_mounts(fd)
         return walk.result(fd, label)
@@ -96,7 +99,8 @@ def scan_directory(
 @dataclass
 class _Walk:
     contents: bool
-    flat_company: str | None
+    layout: Layout
+    own_name: str
     mount: int
     known: KnownFiles | None = None
     companies: list[CompanyScan] = field(default_factory=list)
@@ -110,14 +114,10 @@ class _Walk:
         self.allocated += status.st_blocks * 512
         found: list[Problem] = []
         sessions, directories = self._survey(fd, path, found)
-        name = os.path.basename(path)
-        company_id = company_of(name) if path else self.flat_company
-        if path and company_id is None and (inside or not sessions):
-            detail = "inside a company's directory" if inside else "not company_<id>"
-            self._problem("unknown directory", path, detail)
+        place = Place(path, depth, inside=inside, sessions=sessions)
+        company_id = place.company(self.layout, self.own_name)
+        found.extend(place.problems(self.layout, company_id))
         if sessions or (path and company_id):
-            if depth > 1 or (path and company_id is None):
-                found.append(Problem("unexpected place", path, misplaced(name), True))
             self._company(fd, path, company_id, found)
         else:
             self.problems.extend(found)
@@ -176,16 +176,28 @@ class _Walk:
     def _company(self, fd: int, path: str, company_id: str | None, found: list[Problem]) -> None:
         counts, files = Counts(), FileTable()
         credentials: Credentials | None = None
+        artefacts: list[str] = []
         for name in self._names(fd, path, found):
             key = decode(name)
-            kind = KEY if key else _kind_of_name(name)
+            kind = KEY if key else self._kind_of_name(name)
+            if kind == ARTEFACT:
+                artefacts.append(name)
+                continue
             counts.add(name, kind, key)
             if key is None:
-                found.extend(of_name(name, kind, path))
-            if self.contents:
+                found.extend(of_name(name, kind, path, self.layout))
+            if self.contents or kind == CREDS:
                 entry, creds = self._file(fd, name, kind, path, found)
-                files.append(entry)
                 credentials = creds or credentials
+                if self.contents:
+                    files.append(entry)
+        # Last: by then it is known which of the files that they are copies of are torn.
+        torn = {problem.where for problem in found if problem.blocks}
+        for name in artefacts:
+            kind = self._artefact(fd, name, path, torn, found)
+            counts.add(name, kind, None)
+            if self.contents:
+                files.append(self._file(fd, name, kind, path, found)[0])
         if counts.total and not counts.by_kind[CREDS]:
             found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
         status = os.fstat(fd)
@@ -201,6 +213,20 @@ class _Walk:
                 tuple(sorted(found, key=_place)),
             )
         )
+
+    def _kind_of_name(self, name: str) -> str:
+        if name == CREDENTIALS:
+            return CREDS
+        return ARTEFACT if is_artefact(name) or self.layout.leaves_out(name) else UNKNOWN
+
+    def _artefact(self, fd: int, name: str, path: str, torn: set[str], found: list[Problem]) -> str:
+        """Tell whether an artefact may be all there is of a key; note what is to be said of it."""
+        original = original_of(name)
+        if original and (below(path, original) in torn or not _is_file(fd, original)):
+            found.append(of_only_copy(fd, name, original, path))
+            return ONLY_COPY
+        found.extend(of_name(name, ARTEFACT, path, self.layout))
+        return ARTEFACT
 
     def _file(
         self, fd: int, name: str, kind: str, path: str, found: list[Problem]
@@ -219,6 +245,7 @@ class _Walk:
                     reading.value_sha256,
                 )
                 credentials = credentials_of(reading.value) if kind == CREDS else None
+                found.extend(of_value(kind, name, reading.canonical, path))
             else:
                 sha256, status = hash_file(fd, name)
         except (BadFile, ValueProblem, OSError) as trouble:
@@ -237,8 +264,11 @@ class _Walk:
 
     def _other_files(self, fd: int, path: str) -> None:
         for name in self._names(fd, path, self.problems):
-            kind = _kind_of_name(name)
-            self.problems.extend(of_name(name, kind, path))
+            kind = self._kind_of_name(name)
+            if kind == ARTEFACT:
+                kind = self._artefact(fd, name, path, set(), self.problems)
+            else:
+                self.problems.extend(of_name(name, kind, path, self.layout))
             entry = FileEntry(name, kind, 0, 0)
             if self.contents:
                 entry, _ = self._file(fd, name, kind, path, self.problems)
@@ -267,13 +297,12 @@ class _Walk:
             tuple(sorted(self.problems, key=_place)),
             self.bytes,
             self.allocated,
+            self.layout,
         )
 
 
-def _kind_of_name(name: str) -> str:
-    if name == CREDENTIALS:
-        return CREDS
-    return ARTEFACT if _artefact(name) else UNKNOWN
+def _is_file(fd: int, name: str) -> bool:
+    return stat.S_ISREG(_status(fd, name).st_mode)
 
 
 _NOTHING = os.stat_result((0,) * 10 + (0.0,) * 3 + (0,) * 6)

@@ -3,49 +3,111 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sessionstore.descriptors import Unreadable, kind_of_mode
 from sessionstore.errors import cause_of
-from sessionstore.files import ARTEFACT, UNKNOWN
-from sessionstore.grammar import CREDENTIALS_CACHE, is_company_id
-from sessionstore.reading import BadFile
+from sessionstore.files import ARTEFACT, KEY, ONLY_COPY, UNKNOWN
+from sessionstore.grammar import CREDENTIALS, CREDENTIALS_CACHE, decode
+from sessionstore.layout import Layout
+from sessionstore.leftovers import litter
+from sessionstore.lineage import credentials_of
+from sessionstore.reading import BadFile, read_session_file
 from sessionstore.tree import PROBLEMS, Problem
 from sessionstore.values import ValueProblem
 
 
-def misplaced(name: str) -> str:
-    """Say what is wrong with the place of session files.
-
-    Args:
-        name: of the directory that holds them.
-
-    Returns:
-        The detail of a problem.
-    """
-    # Rows use the bare id, directories never do (docs/facts.md section 2): whose they are is not
-    # guessed, two spellings of one company could lie side by side.
-    bare = f"; company {name} belongs in company_{name}" if is_company_id(name) else ""
-    return f"not company_<id> at the top{bare}"
-
-
-def of_name(name: str, kind: str, path: str) -> Iterator[Problem]:
+def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem]:
     """Report what a file's name alone tells.
 
     Args:
         name: the bare name.
         kind: what it stands for.
         path: of its directory, below the scanned one.
+        layout: what was declared.
 
     Yields:
         Problems.
     """
-    for problem, here, blocks in (
-        ("unknown file", kind == UNKNOWN, True),
-        ("credentials cache", name == CREDENTIALS_CACHE, False),
-    ):
-        if here:
-            yield Problem(problem, below(path, name), PROBLEMS[problem], blocks)
+    where = below(path, name)
+    if litter(name) or layout.leaves_out(name):
+        yield of_litter(name, where, layout, blocks=kind == UNKNOWN)
+    elif kind == UNKNOWN:
+        yield Problem("unknown file", where, PROBLEMS["unknown file"], True)
+    if name == CREDENTIALS_CACHE:
+        yield Problem("credentials cache", where, PROBLEMS["credentials cache"], False)
+
+
+def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem:
+    """Report what a copy by another system left.
+
+    Args:
+        name: the bare name of a file or directory.
+        where: its path below the scanned directory.
+        layout: what was declared.
+        blocks: whether it does unless it was declared.
+
+    Returns:
+        The problem.
+    """
+    if layout.leaves_out(name):
+        return Problem("litter", where, "left out, as declared", False)
+    way_on = f'; left out if declared: "litter": ["{name}"]' if blocks else ""
+    return Problem("litter", where, f"{litter(name)}{way_on}", blocks)
+
+
+def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
+    """Report a copy of a key whose own file is missing or torn.
+
+    Args:
+        fd: the directory.
+        name: of the copy.
+        original: the key's own file name.
+        path: of the directory, below the scanned one.
+
+    Returns:
+        The problem, with which of the two is whole and what the library would read.
+    """
+    try:
+        reading = read_session_file(fd, name)
+        if original == CREDENTIALS:
+            credentials_of(reading.value)
+    except (BadFile, ValueProblem) as trouble:
+        detail = f"{original} is missing or torn, and this copy is not whole ({trouble.kind})"
+        return Problem("only copy", below(path, name), detail, True)
+    # Releases to come rename X.json to X.json.bak before they rename X.json.tmp to X.json.
+    reads = (
+        "the newest Baileys reads it instead, all others" if name.endswith(".bak") else "Baileys"
+    )
+    detail = f"{original} is missing or torn, this copy is whole; {reads} read the key as missing"
+    return Problem("only copy", below(path, name), detail, True)
+
+
+def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Problem]:
+    """Report a value that Baileys can't use as such a key.
+
+    Args:
+        kind: what the name stands for; only a KEY is looked at.
+        name: the bare name.
+        canonical: the canonical form of what its file holds: parsing it would cost as much again.
+        path: of its directory, below the scanned one.
+
+    Yields:
+        A problem, which does not block: what is there is copied as it is.
+    """
+    form = canonical[0]
+    if kind != KEY or (form in "[{" and len(canonical) > 2):
+        return
+    key_type, key_id = decode(name) or ("", "")
+    if key_type == "lid-mapping":
+        usable = form == '"' and canonical != '""'
+    else:
+        may_be_empty = key_type in ("device-list", "sender-key-memory") or key_id == "__index"
+        usable = may_be_empty and form in "[{"
+    if not usable:
+        what = {"{": "{}", "[": "[]", '"': "a text", "n": "null"}.get(form, "a number or boolean")
+        detail = f"{what} is no {key_type} that Baileys can use"
+        yield Problem("no key", below(path, name), detail, False)
 
 
 def unlistable(path: str, error: OSError) -> Problem:
@@ -76,6 +138,47 @@ def kind_of(entry: os.DirEntry[str]) -> str:
         return "gone again"
 
 
+_TORN = ("empty", "truncated", "trailing garbage", "not JSON", "not UTF-8")
+_TORN_CREDENTIALS = (
+    "creds.json is not whole: copy a whole one over it (cp -p creds.json.bak creds.json, or from a"
+    " backup of the same day), or pair the company anew; start nothing before that"
+)
+_TORN_KEY = (
+    "A key's file that is empty or torn is lost already, Baileys reads it as missing: put a copy of"
+    " the same day in its place; without one move it away, and the contact sends again"
+)
+_BY_KIND = {
+    "only copy": "Copy a whole copy over its original (cp -p X.json.bak X.json); move one away that"
+    " is not whole, or whose key was deleted on purpose",
+    "litter": 'Declare it: "litter": [NAME]',
+    "unexpected place": 'Say whose files they are: "companies": {"DIRECTORY": "ID"}',
+    "pairing twice": "Find out under which id the service runs, and move the other's files away",
+    "company twice": "Find out which of them the service uses, and move the other away",
+}
+
+
+def remedy_of(problems: Collection[Problem]) -> str:
+    """Say what mends the problems of a directory.
+
+    Args:
+        problems: those that block.
+
+    Returns:
+        Sentences, one for each kind that has one.
+    """
+    found = []
+    torn = [one for one in problems if one.kind in _TORN]
+    if any(os.path.basename(one.where) == CREDENTIALS for one in torn):
+        found.append(_TORN_CREDENTIALS)
+    if any(os.path.basename(one.where) != CREDENTIALS for one in torn):
+        found.append(_TORN_KEY)
+    kinds = {one.kind for one in problems}
+    found += [remedy for kind, remedy in _BY_KIND.items() if kind in kinds]
+    return (
+        ". ".join(found or ["Mend them, or move what does not belong there, then run again"]) + "."
+    )
+
+
 def of_trouble(
     trouble: BadFile | ValueProblem | Unreadable | OSError, where: str, kind: str
 ) -> Problem:
@@ -91,7 +194,10 @@ def of_trouble(
     """
     if isinstance(trouble, (BadFile, ValueProblem, Unreadable)):
         # An artefact is never read by Baileys, so what it holds can't block an import.
-        blocks = kind != ARTEFACT or trouble.kind in ("not a regular file", "unreadable")
+        blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
+            "not a regular file",
+            "unreadable",
+        )
         return Problem(trouble.kind, where, trouble.detail, blocks)
     return Problem("unreadable", where, cause_of(trouble), True)
 

@@ -10,6 +10,7 @@ from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.database import Connection
 from sessionstore.grammar import company_of
 from sessionstore.known import KnownFiles
+from sessionstore.layout import AS_NAMED, Layout
 from sessionstore.records import recorded_values
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
@@ -26,6 +27,7 @@ def account_again(
     company_ids: Collection[str] = (),
     activity: Activity = NOT_KNOWN,
     acknowledge: Mapping[str, object] | None = None,
+    layout: Layout = AS_NAMED,
 ) -> Accounting:
     """Do as :func:`sessionstore.accounting.account`, on the bytes that were read already.
 
@@ -43,6 +45,7 @@ def account_again(
         activity: what the service does. Who holds something is left to the removal itself, which
             looks last of all, and by leases where /proc does not tell.
         acknowledge: as declared, or None.
+        layout: whose files lie where, as declared.
 
     Returns:
         The decision with everything that led to it.
@@ -51,7 +54,7 @@ def account_again(
         DatabaseProblem: the tables can't be read.
         DirectoryProblem: the directory can't be listed.
     """
-    with _scan(conn, directory_fd, tree, label, company_ids) as scan:
+    with _scan(conn, directory_fd, tree, label, company_ids, layout=layout) as scan:
         return account(
             conn,
             scan,
@@ -63,10 +66,16 @@ def account_again(
 
 
 def _scan(
-    conn: Connection, directory_fd: int, tree: Tree, label: str, company_ids: Collection[str]
+    conn: Connection,
+    directory_fd: int,
+    tree: Tree,
+    label: str,
+    company_ids: Collection[str],
+    *,
+    layout: Layout,
 ) -> DirectoryScan:
     # By itself, so that the records of a large company are out of memory before its rows come.
     named = {company_of(os.path.basename(node.path)) for node in tree.directories}
-    whose = {*company_ids, *(one for one in named if one)}
+    whose = {*company_ids, *layout.companies.values(), *(one for one in named if one)}
     known = KnownFiles(tree, recorded_values(conn, whose))
-    return scan_directory(directory_fd, label=label, known=known)
+    return scan_directory(directory_fd, label=label, layout=layout, known=known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from sessionstore.descriptors import open_beneath
 from sessionstore.errors import DirectoryProblem
 from sessionstore.files import KEY, Counts, FileEntry, FileTable
+from sessionstore.layout import AS_NAMED, Layout
 from sessionstore.lineage import Credentials
 
 DEEPEST_DIRECTORY = 8
@@ -22,6 +22,7 @@ PROBLEMS: dict[str, str] = {
     "unknown directory": "a directory where none belongs",
     "unexpected place": "session files where no company's directory belongs",
     "company twice": "two directories hold files of the same company",
+    "pairing twice": "two companies have the same credentials: two sockets would fight",
     "too deep": f"more than {DEEPEST_DIRECTORY} levels down; not looked into",
     "another file system": "a mount point inside the tree; not looked into",
     "not a regular file": "a symlink, FIFO, socket or device; never followed or opened",
@@ -30,6 +31,9 @@ PROBLEMS: dict[str, str] = {
     "unreadable": "it can't be opened or read",
     "changed while read": "somebody is writing to it",
     "too large": "no key is that big",
+    "litter": "left by a copy from another system; it can be declared as litter",
+    "only copy": "a copy of a key whose own file is missing or torn: it may be all there is of it",
+    "no key": "a value that Baileys can't use as such a key; it is kept as it is",
     "credentials cache": "it may hold a copy of the credentials; no key, never imported",
     "no credentials": "keys without a creds.json",
     "empty": "a file without content: a write was cut off",
@@ -109,12 +113,13 @@ class DirectoryScan:
         label: how to call the directory in messages.
         device: of the directory.
         inode: of the directory.
-        contents: whether files were read, or only listed.
+        contents: whether files were read, or only listed, and of each company the credentials read.
         companies: every directory in it that holds session files.
         others: regular files outside those.
         problems: what concerns no single company.
         bytes: sum of the sizes of all files.
         allocated: what files and directories take on the disk, in bytes.
+        layout: what was declared of it.
     """
 
     fd: int
@@ -127,6 +132,7 @@ class DirectoryScan:
     problems: tuple[Problem, ...]
     bytes: int
     allocated: int
+    layout: Layout = AS_NAMED
     _open: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
 
     @property
@@ -197,20 +203,38 @@ class DirectoryScan:
 
 
 def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
-    """Mark companies that were found in more than one directory.
+    """Mark companies, and pairings, that were found in more than one directory.
 
     Args:
         companies: all that were found.
 
     Returns:
-        The same, those found twice with a problem that blocks them.
+        The same, those found twice with a problem that blocks them and names the other places.
     """
-    times = Counter(company.company_id for company in companies if company.company_id)
 
     def checked(company: CompanyScan) -> CompanyScan:
-        if company.company_id is None or times[company.company_id] == 1:
-            return company
-        double = Problem("company twice", company.directory, company.company_id, True)
-        return replace(company, problems=(*company.problems, double))
+        others = [one for one in companies if one is not company]
+        named = [one for one in others if company.company_id and _is_same_company(company, one)]
+        paired = [one for one in others if one not in named and _is_same_pairing(company, one)]
+        found = [
+            Problem(kind, company.directory, f"also in {_places(doubles)}", True)
+            for kind, doubles in (("company twice", named), ("pairing twice", paired))
+            if doubles
+        ]
+        return replace(company, problems=(*company.problems, *found)) if found else company
 
     return tuple(checked(company) for company in companies)
+
+
+def _is_same_company(one: CompanyScan, other: CompanyScan) -> bool:
+    return one.company_id == other.company_id
+
+
+def _is_same_pairing(one: CompanyScan, other: CompanyScan) -> bool:
+    if one.credentials is None or other.credentials is None:
+        return False
+    return one.credentials.identity == other.credentials.identity
+
+
+def _places(companies: Sequence[CompanyScan]) -> str:
+    return ", ".join(one.directory for one in companies)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sessionstore.commands import service
-from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.plans import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit
 from sessionstore.holders import seen_in_directory
 from sessionstore.scan import scan_directory
@@ -18,7 +18,8 @@ may be removed once a verified archive holds it: not while a process holds anyth
 nothing. One line for each file that is not simply equal; the last line has the decision and every
 reason."""
 _PROVE = """\
-Compares every file of an import with its row and with what the import recorded. Changes nothing.
+Compares every file of an import with its row and with what the import recorded, and demands that it
+was declared active: one that is only staged may be taken back. Changes nothing.
 It holds for the moment in which the service is stopped: afterwards keys move on."""
 
 
@@ -38,7 +39,7 @@ def add(commands: Any) -> None:
         account,
         _account,
         needed=("directory", "kind"),
-        optional=("companies", "service", "acknowledge"),
+        optional=("companies", "litter", "service", "acknowledge"),
     )
     prove = commands.add_parser(
         "prove",
@@ -46,7 +47,7 @@ def add(commands: Any) -> None:
         description=_PROVE,
         epilog="exit codes: 0 proven, 2 not proven",
     )
-    takes_plan(prove, _prove, needed=("directory", "import_id"))
+    takes_plan(prove, _prove, needed=("directory", "import_id"), optional=("companies", "litter"))
 
 
 def _account(arguments: argparse.Namespace) -> int:
@@ -55,12 +56,12 @@ def _account(arguments: argparse.Namespace) -> int:
     plan = read_plan(arguments)
     with database.connect(plan["database"]) as conn:
         activity = service.with_holders(plan, seen_in_directory(plan["directory"]))
-        with scan_directory(plan["directory"]) as scan:
+        with scan_directory(plan["directory"], layout=layout_of(plan)) as scan:
             answer = accounting.account(
                 conn,
                 scan,
                 plan["kind"],
-                company_ids=plan.get("companies", []),
+                company_ids=companies_of(plan),
                 activity=activity,
                 acknowledge=plan.get("acknowledge"),
             )
@@ -77,7 +78,10 @@ def _prove(arguments: argparse.Namespace) -> int:
     from sessionstore import database, importing
 
     plan = read_plan(arguments)
-    with database.connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
-        proof = importing.prove(conn, plan["import_id"], scan)
+    with database.connect(plan["database"]) as conn:
+        record = importing.require(conn, plan["import_id"])
+        layout = layout_of(plan, flat=record.company_id)
+        with scan_directory(plan["directory"], layout=layout) as scan:
+            proof = importing.prove(conn, record.import_id, scan, active=True)
     emit("result", outcome="proven" if proof.ok else "not proven", **asdict(proof))
     return OK if proof.ok else CHANGES

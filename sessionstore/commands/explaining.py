@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessionstore.activity import Activity, evidence, obstacles
 from sessionstore.commands import service
-from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.plans import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit
 from sessionstore.decisions import LIVE
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
         epilog="exit codes: 0 it may go once archived, 2 it blocks, 3 nothing that can be judged",
     )
     parser.add_argument("path", help="the file or directory; not a symlink")
-    optional = ("kind", "companies", "service", "acknowledge")
+    optional = ("kind", "companies", "litter", "service", "acknowledge")
     takes_plan(parser, _explain, optional=optional, by_option=False)
 
 
@@ -62,12 +62,13 @@ def _explain(arguments: argparse.Namespace) -> int:
     with database.connect(plan["database"]) as conn:
         sight = seen_in_directory(path) if whole else seen_at_file(path)
         activity = service.with_holders(plan, sight)
-        with scan_directory(path if whole else os.path.dirname(path)) as scan:
+        looked_at = path if whole else os.path.dirname(path)
+        with scan_directory(looked_at, layout=layout_of(plan)) as scan:
             answer = accounting.account(
                 conn,
                 scan,
                 plan.get("kind", LIVE),
-                company_ids=plan.get("companies", []),
+                company_ids=companies_of(plan),
                 activity=activity,
                 acknowledge=plan.get("acknowledge"),
             )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessionstore import archive, removal
 from sessionstore.activity import UNKNOWN, Activity
-from sessionstore.commands.plans import read_plan, takes_plan
+from sessionstore.commands.plans import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit, tell
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import LockHeld, Refused, printable
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
         "--service-is-stopped", action="store_true", required=True, help="you made sure of it"
     )
     moving.add_argument("--dry-run", action="store_true", help="do all of it, and roll it back")
-    takes_plan(moving, _import, needed=("directory",), optional=("companies",))
+    takes_plan(moving, _import, needed=("directory",), optional=("companies", "litter"))
     remove = commands.add_parser(
         "remove",
         help="delete an archived directory, proven again",
@@ -75,7 +75,7 @@ def add(commands: Any) -> None:
         remove,
         _remove,
         needed=("directory", "kind"),
-        optional=("companies", "service", "acknowledge"),
+        optional=("companies", "litter", "service", "acknowledge"),
     )
 
 
@@ -83,63 +83,101 @@ def _import(arguments: argparse.Namespace) -> int:
     from sessionstore import database, importing
 
     plan = read_plan(arguments)
-    companies = plan.get("companies", [])
-    flat = companies[0] if len(companies) == 1 else None
+    companies = companies_of(plan)
+    layout = layout_of(plan, flat=companies[0] if len(companies) == 1 else None)
     where = plan["directory"]
     with database.connect(plan["database"]) as conn:
-        with scan_directory(where, contents=False, flat_company=flat) as scan:
-            ids = [one for one in _to_import(scan, companies) if not _imported(conn, one)]
+        with scan_directory(where, contents=False, layout=layout) as scan:
+            ids = _to_import(conn, scan, companies)
+            left = sorted({*scan.company_ids} - {*(companies or scan.company_ids)})
             if arguments.dry_run:
                 for one in ids:
                     _rehearsed(conn, scan, one)
                 emit("result", outcome="would be imported" if ids else NOTHING, directory=where)
                 return CHANGES if ids else OK
             imports = _staged(conn, scan, ids)
-        with scan_directory(where, flat_company=flat) as frozen:
+        with scan_directory(where, layout=layout) as frozen:
             proven = all(_proven(conn, frozen, import_id) for import_id in imports)
-        for import_id in imports:
-            if proven:
-                emit("company", **asdict(importing.activate(conn, import_id)))
-            else:
-                importing.withdraw(conn, import_id)
+            for import_id in imports:
+                if proven:
+                    emit("company", **asdict(importing.activate(conn, import_id)))
+                else:
+                    importing.withdraw(conn, import_id, frozen)
     outcome = "not proven" if not proven else "imported" if imports else NOTHING
-    emit("result", outcome=outcome, directory=where)
+    emit("result", outcome=outcome, directory=where, left=left)
     if proven:
-        tell(f"{printable(where)} is imported. Never start a version that reads these files again.")
+        tell(_done(where, companies, left))
     return OK if proven else CHANGES
+
+
+def _done(where: str, companies: Sequence[str], left: Sequence[str]) -> str:
+    what = printable(where)
+    if left:
+        what = f"{', '.join(companies)} of {what}"
+        tell(f"Left alone, as they were not named: {', '.join(left)}")
+    return f"{what} is imported. Never start a version that reads these files again."
 
 
 def _host() -> str:
     return socket.gethostname()
 
 
-def _to_import(scan: DirectoryScan, companies: Sequence[str]) -> Sequence[str]:
+def _to_import(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> Sequence[str]:
+    """The companies that are not imported yet; refused while anything is not as it must be."""
+    from sessionstore.import_fitness import fit_company, refuse_blocking
+    from sessionstore.records import ACTIVE
+
     holders = held_open(scan.fd)
     if holders:
         reasons = [f"process {one.pid or '?'} ({one.command}): {one.how}" for one in holders]
         remedy = "Stop what works there, then run again."
         raise Refused(f"somebody holds it: {reasons[0]}", scan.label, remedy, reasons)
-    if not (companies or scan.company_ids):
-        remedy = 'Files of one company without a directory of its own: name it in "companies".'
+    ids = companies or scan.company_ids
+    refuse_blocking(scan, *ids)
+    if not ids:
+        remedy = 'Say whose they are: "companies": {"DIRECTORY": "ID"}, "." for itself.'
         raise Refused("no company's directory in it", scan.label, remedy)
-    return companies or scan.company_ids
+    for one in ids:
+        fit_company(scan, one)
+    earlier = [one for one in ids if _state(conn, one) == ACTIVE]
+    if earlier:
+        with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+            for one in earlier:
+                _refuse_unless_there(conn, read, one)
+    return [one for one in ids if one not in earlier]
+
+
+def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str) -> None:
+    """What an earlier run imported counts only as long as the database holds it, each value."""
+    from sessionstore import importing
+
+    proof = importing.prove(conn, _import_id(company_id), read)
+    if proof.ok:
+        tell(f"company {company_id} was imported by an earlier run, and all of it is there")
+        return
+    reasons = [f"{one.file}: {one.reason}" for one in proof.mismatches]
+    raise Refused(
+        f"company {company_id} was imported by an earlier run, and what the database holds is not"
+        f" what these files hold: {proof.differences} difference(s), the first: {reasons[0]}",
+        read.label,
+        "Files are evidence now, never input: `account` says of each what became of it. The other"
+        ' companies are imported if "companies" names only them.',
+        reasons,
+    )
+
+
+def _import_id(company_id: str) -> str:
+    from sessionstore import importing
+
+    return importing.import_id_for(BY_HAND, _host(), company_id)
 
 
 def _state(conn: Connection, company_id: str) -> str | None:
     """How far an earlier run from here came with a company; any other import is refused later."""
     from sessionstore import importing
 
-    record = importing.find(conn, importing.import_id_for(BY_HAND, _host(), company_id))
+    record = importing.find(conn, _import_id(company_id))
     return record.state if record else None
-
-
-def _imported(conn: Connection, company_id: str) -> bool:
-    from sessionstore.records import ACTIVE
-
-    if _state(conn, company_id) != ACTIVE:
-        return False
-    tell(f"company {company_id} was imported by an earlier run")
-    return True
 
 
 def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
@@ -154,17 +192,31 @@ def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
 
 def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
     """Stage each company, or none: what is refused has changed nothing, of the others neither."""
-    from sessionstore import importing
+    from sessionstore.errors import StoreError
 
     imports: list[str] = []
     try:
         for company_id in companies:
             imports.append(_staged_anew(conn, scan, company_id))
-    except (Refused, LockHeld):
-        for import_id in imports:
-            importing.withdraw(conn, import_id)
+    except (Refused, LockHeld) as refusal:
+        try:
+            _withdraw(conn, scan, imports)
+        except StoreError as error:
+            what = (
+                f"{refusal.what}; and what was staged before could not be taken back: {error.what}"
+            )
+            raise Refused(what, refusal.where, error.remedy) from None
         raise
     return imports
+
+
+def _withdraw(conn: Connection, scan: DirectoryScan, imports: Sequence[str]) -> None:
+    from sessionstore import importing
+
+    if imports:
+        with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+            for import_id in imports:
+                importing.withdraw(conn, import_id, read)
 
 
 def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
@@ -172,9 +224,9 @@ def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
     from sessionstore import importing
     from sessionstore.records import STAGED
 
-    import_id = importing.import_id_for(BY_HAND, _host(), company_id)
+    import_id = _import_id(company_id)
     if _state(conn, company_id) == STAGED:
-        importing.withdraw(conn, import_id)
+        _withdraw(conn, scan, [import_id])
     tell(f"importing company {company_id}")
     importing.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)
     return import_id
@@ -204,9 +256,10 @@ def _remove(arguments: argparse.Namespace) -> int:
             tree,
             where,
             plan["kind"],
-            company_ids=plan.get("companies", []),
+            company_ids=companies_of(plan),
             activity=Activity(plan.get("service", UNKNOWN)),
             acknowledge=plan.get("acknowledge"),
+            layout=layout_of(plan),
         ).decision
         return () if decision.removable else decision.reasons
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sessionstore.commands.plans import read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, tell
 from sessionstore.errors import DirectoryProblem, Refused, printable
-from sessionstore.grammar import is_company_id
+from sessionstore.grammar import is_company_id, no_company_id
 from sessionstore.misfiled import CompanyRows, find, without_rows
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _refuse(arguments: argparse.Namespace) -> None:
         raise UsageError("--plan names the file that the correction is written to")
     wrong = [one for one in arguments.company or () if not is_company_id(one)]
     if wrong:
-        raise UsageError(f"--company {printable(wrong[0])}: give the bare id, without company_")
+        raise UsageError(
+            f"--company {printable(wrong[0])} is no bare id. {no_company_id(wrong[0])}"
+        )
     began, ended = arguments.import_began, arguments.import_ended
     if began is not None and ended is not None and began > ended:
         raise UsageError("--import-began is later than --import-ended")

@@ -19,6 +19,7 @@ from sessionstore.activity import DECLARABLE
 from sessionstore.commands.shared import Run, UsageError, folded
 from sessionstore.connection_settings import SETTINGS
 from sessionstore.decisions import KINDS
+from sessionstore.layout import Layout
 
 LIMITS = ("lock_wait", "lock_timeout", "statement_timeout")
 SCRIPTS = ("name", "deploy", "verify", "revert")
@@ -59,6 +60,13 @@ def _path(value: object) -> bool:
 
 def _texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_text, value))
+
+
+def _companies(value: object) -> bool:
+    by_directory = isinstance(value, dict) and all(
+        _path(path) and _text(one) for path, one in value.items()
+    )
+    return by_directory or _texts(value)
 
 
 def _database(value: object) -> bool:
@@ -121,7 +129,12 @@ FIELDS: Mapping[str, Field] = {
     ),
     "directory": Field(_PATH, "path of the directory", _path),
     "kind": Field(f"one of {', '.join(KINDS)}", "live, backup or test", lambda one: one in KINDS),
-    "companies": Field(_TEXTS, "bare ids of the host's companies", _texts),
+    "companies": Field(
+        "a list of texts, or an object of texts",
+        "bare ids of the host's companies; or {DIRECTORY: ID} where a name is not company_ID",
+        _companies,
+    ),
+    "litter": Field(_TEXTS, "patterns of names that are left out: Thumbs.db, ._*", _texts),
     "service": Field(
         f"one of {', '.join(DECLARABLE)}",
         "what the service runs on, or would from its next start; or that it is stopped",
@@ -222,3 +235,33 @@ def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
         if name not in FIELDS and meant:
             raise UsageError(f'the plan has "{name}": did you mean "{meant[0]}"?')
     return plan
+
+
+def companies_of(plan: Mapping[str, Any]) -> list[str]:
+    """The companies that a plan names.
+
+    Args:
+        plan: of a command.
+
+    Returns:
+        Bare ids, each once.
+    """
+    named = plan.get("companies", [])
+    return list(dict.fromkeys(named.values() if isinstance(named, dict) else named))
+
+
+def layout_of(plan: Mapping[str, Any], *, flat: str | None = None) -> Layout:
+    """What a plan declares of its directory.
+
+    Args:
+        plan: of a command.
+        flat: whose files they are that lie in the directory itself, if the plan does not say.
+
+    Returns:
+        Whose files lie where, and what is litter.
+    """
+    named = plan.get("companies", {})
+    companies = dict(named) if isinstance(named, dict) else {}
+    if flat and not companies:
+        companies = {".": flat}
+    return Layout(companies, plan.get("litter", ()))

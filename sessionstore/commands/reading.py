@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sessionstore.commands.shared import CHANGES, OK, UsageError, emit, tell
 from sessionstore.errors import printable
-from sessionstore.grammar import is_company_id
+from sessionstore.grammar import is_company_id, no_company_id
+from sessionstore.layout import Layout
 from sessionstore.scan import scan_directory
 from sessionstore.scan_figures import all_of, figures_of, problems_of, table
 from sessionstore.tree import CompanyScan, DirectoryScan
@@ -28,16 +30,23 @@ def add(commands: Any) -> None:
         epilog="exit codes: 0 all is understood, 2 something blocks an import, 3 no such directory",
     )
     scan.add_argument("path", help="the directory; not a symlink")
-    scan.add_argument("--company", help="whose files they are when they lie in it directly")
+    scan.add_argument(
+        "--company",
+        action="append",
+        metavar="[DIRECTORY=]ID",
+        help="whose files they are that lie in it directly, or in a directory that is not called"
+        " company_ID; may be repeated",
+    )
+    scan.add_argument(
+        "--litter", action="append", metavar="PATTERN", help="names to leave out; may be repeated"
+    )
     scan.add_argument("--table", action="store_true", help="a table for people, not JSON")
     scan.set_defaults(run=_scan)
 
 
 def _scan(arguments: argparse.Namespace) -> int:
-    company = arguments.company
-    if company is not None and not is_company_id(company):
-        raise UsageError(f"--company {printable(company)}: give the bare id, without company_")
-    with scan_directory(arguments.path, flat_company=company) as scan:
+    layout = Layout(_companies(arguments.company or ()), arguments.litter or ())
+    with scan_directory(arguments.path, layout=layout) as scan:
         problems = problems_of(scan)
         blocking = sum(1 for problem in problems if problem.blocks)
         if arguments.table:
@@ -48,6 +57,17 @@ def _scan(arguments: argparse.Namespace) -> int:
         words = f"{len(scan.companies)} companies, {scan.file_count:,} files, {blocking} blocking"
         tell(f"{printable(scan.label)}: {words}")
     return CHANGES if blocking else OK
+
+
+def _companies(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        directory, _, company_id = one.rpartition("=")
+        if not is_company_id(company_id):
+            remedy = no_company_id(company_id)
+            raise UsageError(f"--company {printable(one)} is no bare id. {remedy}")
+        found[directory or "."] = company_id
+    return found
 
 
 def _events(scan: DirectoryScan, blocking: int) -> None:

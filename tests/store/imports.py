@@ -26,6 +26,12 @@ def prove(conn: Connection, root: Path, import_id: str) -> importing.Proof:
         return importing.prove(conn, import_id, scan)
 
 
+def withdraw(conn: Connection, root: Path, import_id: str, *, active: bool = False) -> int:
+    """Take an import back whose files are in root."""
+    with scan_directory(str(root)) as scan:
+        return importing.withdraw(conn, import_id, scan, active=active)
+
+
 def rows(conn: Connection) -> tuple[int, int, int, int]:
     """Rows of the four tables."""
     counts = conn.execute(

@@ -112,7 +112,8 @@ class Night:
         if record is not None and record.state == "active":
             return
         if record is not None and not self._prove(conn, record.import_id).ok:
-            importing.withdraw(conn, record.import_id)
+            with scan_directory(str(self.root)) as scan:
+                importing.withdraw(conn, record.import_id, scan)
             record = None
         if record is None:
             with scan_directory(str(self.root)) as scan:

@@ -117,6 +117,11 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
         "import_id": import_id,
         "kind": "live",
     }
+    for command in ("prove", "account"):
+        code, events, _ = run(command, "--plan", "-", plan=plan)
+        assert code == 2 and "only staged" in json.dumps(events), "the next run may take it back"
+    with connect(empty_database) as conn:
+        importing.activate(conn, import_id)
     code, events, _ = run("prove", "--plan", "-", plan=plan)
     assert (code, events[-1]["outcome"]) == (0, "proven")
     assert run("account", "--plan", "-", plan=plan)[0] == 0

@@ -21,7 +21,7 @@ from sessionstore.errors import (
 from sessionstore.grammar import Key, encode
 from sessionstore.scan import scan_directory
 
-from .imports import HOST, ROLLOUT, prove, rows, stage
+from .imports import HOST, ROLLOUT, prove, rows, stage, withdraw
 from .session_files import COMPANY, dump, keys, write_company
 
 
@@ -124,8 +124,8 @@ def test_states_go_one_way(conn: Connection, root: Path) -> None:
     import_id = stage(conn, root).import_id
     assert import_id == importing.import_id_for(ROLLOUT, HOST, COMPANY)
     assert company_state(conn, COMPANY).staged_import == import_id
-    assert importing.withdraw(conn, import_id) == len(keys()) + 1
-    assert importing.withdraw(conn, import_id) == 0
+    assert withdraw(conn, root, import_id) == len(keys()) + 1
+    assert withdraw(conn, root, import_id) == 0
     assert company_state(conn, COMPANY).empty
     with pytest.raises(Refused, match="withdrawn"):
         importing.activate(conn, import_id)
@@ -133,7 +133,7 @@ def test_states_go_one_way(conn: Connection, root: Path) -> None:
     assert importing.activate(conn, import_id).state == "active"
     assert importing.activate(conn, import_id).state == "active"
     with pytest.raises(Refused, match=r"can't be taken back|may have moved"):
-        importing.withdraw(conn, import_id)
+        withdraw(conn, root, import_id)
     assert company_state(conn, COMPANY).keys == len(keys())
     record = importing.find(conn, import_id)
     assert record is not None and record.state == "active" and record.host == HOST
@@ -160,7 +160,7 @@ def test_what_moved_is_neither_withdrawn_nor_unchanged(
     before = rows(conn)
     assert not importing.unchanged(conn, import_id)
     with pytest.raises(Refused, match="nothing was deleted"):
-        importing.withdraw(conn, import_id)
+        withdraw(conn, root, import_id)
     assert rows(conn) == before
 
 
@@ -297,5 +297,5 @@ def test_descriptors_are_given_back(conn: Connection, root: Path) -> None:
     """The host program runs for a long time."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
-        importing.withdraw(conn, stage(conn, root).import_id)
+        withdraw(conn, root, stage(conn, root).import_id)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

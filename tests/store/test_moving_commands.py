@@ -22,6 +22,7 @@ from sessionstore.descriptors import closing, open_directory
 from sessionstore.scan import scan_directory
 
 from .imports import rows
+from .night import SIGKILL, at_step, ended, in_child
 from .session_files import COMPANY, keys, write_company
 from .test_commands import PROJECT, run
 
@@ -53,9 +54,11 @@ def test_an_import_is_proven_and_active(plan: dict[str, Any], conn: Connection) 
     assert code == 0 and [one["event"] for one in events] == ["proof", "company", "result"]
     assert events[0]["ok"] and events[1]["state"] == "active" and events[1]["key_count"] == EVERY
     assert "Never start a version that reads these files again" in said
-    conn.execute("DELETE FROM whatsapp_keys WHERE key_id = '7'")
     code, events, _ = run(*IMPORT, plan=plan)
     assert code == 0 and events[-1]["outcome"] == "nothing to do"
+    conn.execute("DELETE FROM whatsapp_keys WHERE key_id = '7'")
+    code, _, said = run(*IMPORT, plan=plan)
+    assert code == 3 and "pre-key-7.json" in said and "is imported" not in said
     assert rows(conn)[1] == EVERY - 1, "what the service consumed stays consumed"
 
 
@@ -101,12 +104,13 @@ def test_a_refusal_changes_nothing_of_the_other_companies_either(
     plan: dict[str, Any], root: Path, conn: Connection
 ) -> None:
     """Exit code 3 says so, and the old service may be started on what it believes."""
-    (root / "company_999").mkdir()
+    directory = write_company(root, "999", registrationId=999)
+    (directory / "pre-key-7.json").write_text('{"half')
     code, _, said = run(*IMPORT, plan=plan)
     assert code == 3 and "importing company 962302" in said and "company_999" in said
     assert rows(conn)[:2] == (0, 0)
     assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("withdrawn",)]
-    (root / "company_999").rmdir()
+    (directory / "pre-key-7.json").unlink()
     assert run(*IMPORT, plan=plan)[0] == 0
 
 
@@ -130,21 +134,66 @@ def test_what_a_killed_run_left_staged_is_made_anew(
     plan: dict[str, Any], root: Path, conn: Connection
 ) -> None:
     """Killed between two companies' activations: the one stays, the other is imported anew."""
-    write_company(root, "77")
+    write_company(root, "77", registrationId=77)
     assert run(*IMPORT, plan={**plan, "companies": ["77"]})[0] == 0
     with scan_directory(str(root)) as scan:
         importing.stage(conn, scan, COMPANY, BY_HAND, socket.gethostname())
     code, events, said = run(*IMPORT, "--dry-run", plan=plan)
     assert code == 2 and events[-1]["outcome"] == "would be imported"
     assert f"{COMPANY} was left staged" in said
-    conn.execute("UPDATE whatsapp_keys SET value = '{}' WHERE company_id = '77'")
     assert run(*IMPORT, plan=plan)[0] == 0
     states = conn.execute("SELECT company_id, state FROM whatsapp_imports ORDER BY 1").fetchall()
     assert states == [("77", "active"), (COMPANY, "active")]
+
+
+def test_what_the_service_wrote_since_an_import_stays(
+    plan: dict[str, Any], root: Path, conn: Connection
+) -> None:
+    """It runs on the database by now: the one company is refused, the others can still be named."""
+    write_company(root, "77", registrationId=77)
+    assert run(*IMPORT, plan={**plan, "companies": ["77"]})[0] == 0
+    conn.execute("UPDATE whatsapp_keys SET value = '{}' WHERE company_id = '77'")
+    code, _, said = run(*IMPORT, plan=plan)
+    assert code == 3 and '"companies"' in said and rows(conn)[0] == 1
+    code, events, said = run(*IMPORT, plan={**plan, "companies": [COMPANY]})
+    assert code == 0 and events[-1]["left"] == ["77"] and "Left alone" in said
     moved = conn.execute(
         "SELECT count(*) FROM whatsapp_keys WHERE company_id = '77' AND value = '{}'"
     ).fetchone()
-    assert moved == (EVERY,), "what the service wrote since stays"
+    assert moved == (EVERY,)
+
+
+def test_an_import_that_was_killed_before_it_was_active_proves_nothing(
+    plan: dict[str, Any],
+    root: Path,
+    conn: Connection,
+    tmp_path: Path,
+    age_identity: tuple[str, str],
+) -> None:
+    """Committed, not active: no directory goes for it, and no other files take it back."""
+
+    def killed() -> None:
+        at_step("records.activate", "call", 1, lambda: os.kill(os.getpid(), SIGKILL))
+        run(*IMPORT, plan=plan)
+
+    assert ended(in_child(killed)) == -SIGKILL
+    record = conn.execute("SELECT import_id::text, state FROM whatsapp_imports").fetchone()
+    assert record and record[1] == "staged" and rows(conn)[:2] == (1, EVERY)
+    with closing(open_directory(str(root))) as fd:
+        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+    remove = ("remove", "--archive", made.archive, "--manifest", made.manifest)
+    for command, expected in ((("account",), 2), (("prove",), 2), (remove, 3)):
+        code, events, said = run(*command, "--plan", "-", plan={**plan, "import_id": record[0]})
+        assert code == expected and "only staged" in said + json.dumps(events)
+    kept = root.rename(tmp_path / "kept")
+    write_company(root, pre_keys=30)
+    code, _, said = run(*IMPORT, plan=plan)
+    assert code == 3 and "pre-key-31.json" in said and rows(conn)[:2] == (1, EVERY)
+    shutil.rmtree(root)
+    kept.rename(root)
+    assert run(*IMPORT, plan=plan)[0] == 0
+    assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("active",)]
+    assert run(*remove, "--plan", "-", plan=plan)[0] == 0 and not root.exists()
 
 
 def test_a_killed_import_is_made_anew(plan: dict[str, Any], conn: Connection) -> None:

@@ -16,6 +16,7 @@ from sessionstore.scan import scan_directory
 from sessionstore.second_proof import account_again
 from sessionstore.whole import walk
 
+from .imports import withdraw
 from .session_files import COMPANY, keys, write_company
 
 
@@ -98,7 +99,7 @@ def test_a_withdrawn_import_is_no_record(conn: Connection, root: Path) -> None:
     """Nothing of it is in the database."""
     record = importing.find_for_company(conn, COMPANY)
     assert record is not None
-    importing.withdraw(conn, record.import_id, active=True)
+    withdraw(conn, root, record.import_id, active=True)
     with walked(conn, root) as proof:
         assert "does not know company" in proof().decision.reasons[0]
     assert len(list((root / f"company_{COMPANY}").iterdir())) == len(keys()) + 1

@@ -70,7 +70,22 @@ def _mixed_depth(directory: Path) -> None:
     [
         (_file("notes.txt"), "unknown file", True),
         (_file("pre-key-0.json"), "unknown file", True),
-        (_file("pre-key-3.json.bak"), None, False),
+        (_file("pre-key-1.json.bak"), None, False),
+        (_file("pre-key-3.json.bak"), "only copy", True),
+        (_file(".pre-key-3.json.Xa12b", ""), "only copy", True),
+        (lambda d: (d / "creds.json").rename(d / "creds.json.tmp"), "only copy", True),
+        (_file("._pre-key-3.json"), "litter", False),
+        (_file("Thumbs.db"), "litter", True),
+        (_file("pre-key-1 (1).json"), "litter", True),
+        (lambda d: (d.parent / "__MACOSX" / "company_9").mkdir(parents=True), "litter", True),
+        (_file("pre-key-9.json", "null"), "no key", False),
+        (_file("pre-key-9.json", "{}"), "no key", False),
+        (_file("session-1.0.json", "7"), "no key", False),
+        (_file("lid-mapping-1.json", "7"), "no key", False),
+        (_file("sender-key-memory-1@g.us.json", "{}"), None, False),
+        (_file("lid-mapping-1.json", '"2"'), None, False),
+        (_file("device-list-1.json", "[]"), None, False),
+        (lambda d: void(company(d.parent / "company_5")), "pairing twice", True),
         (_file("creds.json.tmp", ""), None, False),
         (_file(".hidden"), None, False),
         (_file("creds.json.backup.2025", "x"), None, False),
@@ -129,9 +144,8 @@ def test_a_bare_id_is_told_where_it_belongs(root: Path) -> None:
     """Rows use the bare id, directories do not: two spellings must not become two companies."""
     company(root / "962303")
     found = [one for one in problems(root) if one.kind == "unexpected place"]
-    assert [one.detail for one in found] == [
-        "not company_<id> at the top; company 962303 belongs in company_962303"
-    ]
+    assert [one.where for one in found] == ["962303"]
+    assert '"companies": {"962303": "ID"}' in found[0].detail
     with scan_directory(str(root)) as scan:
         assert scan.company_ids == ("962302",)
 
