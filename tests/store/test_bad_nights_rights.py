@@ -73,7 +73,7 @@ MET = {
         f"{NAME}/{FOLDER}/creds.json",
         CLOSED,
         ("importing._read_credentials", "call", 1),
-        (f"can't be imported: unreadable: {DENIED}. {SUDO} (creds.json)",),
+        ("1 problem(s) in the files", f"creds.json: unreadable ({DENIED}. {SUDO})"),
     ),
     "prove-key": Met(f"{NAME}/{KEY}", CLOSED, STAGED, (f"{KEY}: unreadable: {DENIED}. {SUDO}",)),
     "archive-key": Met(
