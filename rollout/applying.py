@@ -9,11 +9,12 @@ own end, for a switch is not cut off half way; hosts that were not begun are lis
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rollout.batches import AT_ONCE, batches
 from rollout.console import Progress
 from rollout.converged import converged
+from rollout.errors import OperatorError
 from rollout.inventory import Environment, Host
 from rollout.one_host import apply_host
 from rollout.outcome import HostOutcome, Outcome, Run
@@ -42,12 +43,14 @@ def apply_environment(
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
 
-    running, as_declared = converged(environment, hosts, shown)
-    resolved: dict[Revision, str] = {}
+    running, as_declared, looked = converged(environment, hosts, shown)
+    said = commits_said(hosts, looked)
 
     def apply_one(host: Host) -> HostOutcome:
-        # What the barrier proved is a commit: a branch may move while the others are rolled out.
-        commit = resolved.get(revision_of(host), "")
+        by_host = said.get(revision_of(host), {})
+        if len(set(by_host.values())) > 1:
+            return HostOutcome(host.name, failure=dispute(host, by_host))
+        commit, claim = resolution(host, by_host)
         return apply_host(
             environment,
             host,
@@ -55,6 +58,7 @@ def apply_environment(
             shown.of(host.name),
             running=running,
             commit=commit,
+            claim=claim,
             converged=as_declared.get(host.name),
         )
 
@@ -65,7 +69,8 @@ def apply_environment(
         else:
             ended = each(batch, apply_one, at_once)
             outcome.hosts += ended
-            resolved = {**commits_of(batch, ended), **resolved}
+            looked = {**looked, **{one.host: one.commit for one in ended if one.commit}}
+            said = commits_said(hosts, looked)
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -75,7 +80,42 @@ def revision_of(host: Host) -> Revision:
     return host.settings.get("service_repository"), host.settings.get("service_revision")
 
 
-def commits_of(hosts: Sequence[Host], ended: Sequence[HostOutcome]) -> dict[Revision, str]:
-    """What hosts resolved their revisions to; a database host resolves none."""
-    pairs = zip(hosts, ended, strict=True)
-    return {revision_of(host): one.commit for host, one in pairs if one.commit}
+def commits_said(
+    hosts: Sequence[Host], commits: Mapping[str, str]
+) -> dict[Revision, Mapping[str, str]]:
+    """By revision, what the hosts that are to run it resolved it to; a database host resolves none.
+
+    Args:
+        hosts: the hosts.
+        commits: by host what it said.
+    """
+    found: dict[Revision, dict[str, str]] = {}
+    for host in hosts:
+        if host.name in commits:
+            found.setdefault(revision_of(host), {})[host.name] = commits[host.name]
+    return dict(found)
+
+
+def resolution(host: Host, by_host: Mapping[str, str]) -> tuple[str, str]:
+    """The commit that a host is to run, and the one that it must find itself; empty where not known.
+
+    What two hosts said is known, and a branch may move while the others are rolled out. What one said
+    is its own: no host chooses what another deploys.
+
+    Args:
+        host: the host.
+        by_host: what hosts said of its revision, all of them the same.
+    """
+    claim = next(iter(by_host.values()), "")
+    return claim if host.name in by_host or len(by_host) > 1 else "", claim
+
+
+def dispute(host: Host, by_host: Mapping[str, str]) -> str:
+    """What to do about a revision that is disputed."""
+    what = ", ".join(f"{commit} on {name}" for name, commit in by_host.items())
+    error = OperatorError(
+        f"{host.name}: service_revision {revision_of(host)[1]} is {what}: it moved meanwhile, or one of"
+        " them is not to be trusted. Nothing was done.",
+        "the same command again; or declare the commit itself",
+    )
+    return str(error)

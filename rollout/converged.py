@@ -36,7 +36,7 @@ class Converged:
 
 def converged(
     environment: Environment, hosts: Sequence[Host], shown: Progress
-) -> tuple[moving.Running, dict[str, Converged]]:
+) -> tuple[moving.Running, dict[str, Converged], dict[str, str]]:
     """Look whether any host has anything to do; where none has, verify them all.
 
     Args:
@@ -45,19 +45,21 @@ def converged(
         shown: where progress goes.
 
     Returns:
-        Which companies run where, as far as it had to be asked; and by host what was seen, empty where
-        any has something to do or could not be asked.
+        Which companies run where, as far as it had to be asked; by host what was seen, empty where
+        any has something to do or could not be asked; and by host what it resolved its revision to.
     """
     looks = first_look(environment, hosts, shown)
+    commits = {look.host: look.commit for look in looks if look.commit}
     running = asked_after(environment, hosts, looks, shown)
     if exit_code(plans_of(environment, hosts, running, looks)) != NOTHING_TO_DO:
-        return running, {}
+        return running, {}, commits
     try:
         found = verify_hosts(environment, hosts, shown=shown.of)
     except OperatorError:
         # Checked one by one in their turn, they tell which of them it is.
-        return running, {}
-    return running, {
+        return running, {}, commits
+    seen = {
         host.name: Converged(look, verification)
         for host, look, verification in zip(hosts, looks, found, strict=True)
     }
+    return running, seen, commits

@@ -35,6 +35,7 @@ def apply_host(
     *,
     running: moving.Running = MappingProxyType({}),
     commit: str = "",
+    claim: str = "",
     converged: Converged | None = None,
 ) -> HostOutcome:
     """The whole procedure on one host; a failure ends it and is in the outcome.
@@ -45,11 +46,12 @@ def apply_host(
         run: who and why.
         shown: where progress goes.
         running: which companies ran where when the rollout began.
-        commit: what an earlier host of this rollout resolved the same revision to; empty if none did.
+        commit: what its revision is, as two hosts said, or it did itself; empty if that is not known.
+        claim: what a host said that it is, which this one must find too; empty if none did.
         converged: how the host was seen to have nothing to do; None where it was not.
     """
     started = time.monotonic()
-    outcome = HostOutcome(host.name, commit=commit)
+    outcome = HostOutcome(host.name, commit=commit, claim=claim)
     known = converged.verification if converged else None
     try:
         outcome.released = companies_released(environment, host, running)
@@ -102,6 +104,7 @@ def deploy(
         "released": outcome.released,
         "others_answered": outcome.others_answered,
         "resolved_commit": outcome.commit,
+        "claimed_commit": outcome.claim,
     }
     (done,) = run_deploys(environment, [Deploy(host, overrides, shown.step)], dry=False, at_once=1)
     take_answers(outcome, done)

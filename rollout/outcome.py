@@ -41,6 +41,7 @@ class HostOutcome:
         released: its companies that no other host runs.
         others_answered: every other service host said what it runs.
         commit: what this rollout resolved the declared revision to; empty until then.
+        claim: what another host said that it is; empty if none did.
         changed: the steps that changed something.
         results: the last answer of each step of the host program, by step.
         verifications: the host checks before removal, and those of the disk after it.
@@ -54,6 +55,7 @@ class HostOutcome:
     released: list[str] = field(default_factory=list)
     others_answered: bool = False
     commit: str = ""
+    claim: str = ""
     changed: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     verifications: list[VerificationResult] = field(default_factory=list)

@@ -10,12 +10,13 @@ from typing import Any
 from pyinfra import host, state
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.facts import FactBase
 from pyinfra.api.state import StateStage
 
 from roles.shared.host_program import streamed_command, streamed_stdin
 from roles.shared.program import PROGRAM
-from roles.shared.release_facts import DeclaredCommit
+from roles.shared.release_facts import COMMIT, NO_SUCH_REVISION, DeclaredCommit
 from roles.shared.remembered import keep, known, remembered
 from roles.shared.said import object_in
 from roles.shared.secret_lines import SecretLines
@@ -149,11 +150,15 @@ def _answer_of(
 
 
 def declared_commit() -> dict[str, Any]:
-    """The declared revision as the host resolves it: ``commit``, ``staged`` and ``reason``.
+    """The declared revision: ``commit``, ``staged`` and ``reason``, why there is no commit.
 
-    The repository is asked once: a branch that moves in the middle must not have one commit staged
-    and another switched to. What the rollout resolved on an earlier host, or before it verified this
-    one, stays what it rolls out: nothing else was proven.
+    A declared commit is never the host's to say. A tag or a branch is asked of the repository once: one
+    that moves in the middle must not have one commit staged and another switched to. What the rollout
+    resolved before (``resolved_commit``) stays what it rolls out: nothing else was proven. Where one other
+    host alone has said what it is (``claimed_commit``), this one must find the same.
+
+    Raises:
+        PyinfraError: the repository has no such revision, or it is another one on another host.
     """
     data = host.data
     resolved = data.get("resolved_commit") or data.service_revision
@@ -166,7 +171,25 @@ def declared_commit() -> dict[str, Any]:
         ("commit", *wanted.values()),
         lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
     )
+    if COMMIT.fullmatch(wanted["revision"]):
+        answer = {**answer, "commit": wanted["revision"], "reason": ""}
+    _demand_known(answer, wanted, data.get("claimed_commit"))
     if answer["commit"]:
         COMMITS[host.name] = answer["commit"]
         keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
     return answer
+
+
+def _demand_known(answer: Mapping[str, Any], wanted: Mapping[str, str], claimed: str) -> None:
+    place = f"group_vars/{host.data.environment}/"
+    what = f"{host.name}: service_revision {wanted['revision']}"
+    if answer["reason"] == NO_SUCH_REVISION:
+        raise PyinfraError(
+            f"{what} is unknown: {wanted['repository']} has no such tag or branch.\n"
+            f"  → set it in {place} (a commit with all its 40 digits)"
+        )
+    if claimed and answer["commit"] and answer["commit"] != claimed:
+        raise PyinfraError(
+            f"{what} is {answer['commit']} here, and {claimed} on another host: it moved meanwhile, or one"
+            f" of them is not to be trusted.\n  → declare the commit itself in {place}"
+        )

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
-
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
+
+from roles.shared.release_facts import COMMIT
 
 # What the command itself adds to the checked settings: who, why, what it asked of the other hosts,
 # what it resolved the revision to, and how SSH gets there.
 ADDED_BY_THE_COMMAND = frozenset(
-    {"rollout_id", "operator", "reason", "released", "others_answered", "resolved_commit"}
+    {
+        "rollout_id",
+        "operator",
+        "reason",
+        "released",
+        "others_answered",
+        "resolved_commit",
+        "claimed_commit",
+    }
 )
 CONNECTION_PREFIX = "ssh_"
-COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def checked_settings() -> None:
@@ -31,12 +38,13 @@ def checked_settings() -> None:
             f"  → pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST"
         )
     given = set(state.inventory.get_override_data()) - ADDED_BY_THE_COMMAND
-    commit = host.data.get("resolved_commit")
-    if commit and not COMMIT.fullmatch(str(commit)):
-        raise PyinfraError(
-            f"--data resolved_commit={commit} is not a commit of 40 hexadecimal digits.\n"
-            f"  → set service_revision in group_vars/{host.data.environment}/"
-        )
+    for name in ("resolved_commit", "claimed_commit"):
+        commit = host.data.get(name)
+        if commit and not COMMIT.fullmatch(str(commit)):
+            raise PyinfraError(
+                f"--data {name}={commit} is not a commit of 40 hexadecimal digits.\n"
+                f"  → set service_revision in group_vars/{host.data.environment}/"
+            )
     unchecked = sorted(name for name in given if not name.startswith(CONNECTION_PREFIX))
     if unchecked:
         raise PyinfraError(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
+
+COMMIT = re.compile("[0-9a-f]{40}")
+NO_SUCH_REVISION = "the repository has no such revision"
 
 # Answers even where git or the repository is missing: what can't be known yet is said, not guessed.
 SCRIPT = r"""
@@ -46,6 +51,8 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
     def process(self, output: list[str]) -> dict[str, Any]:
         """The answer's fields."""
         fields = dict(line.split("=", 1) for line in output if "=" in line)
-        commit = fields.get("commit") or None
-        reason = fields.get("reason") or ("" if commit else "the repository has no such revision")
-        return {"commit": commit, "staged": fields.get("staged") == "yes", "reason": reason}
+        commit = fields.get("commit", "")
+        if commit and not COMMIT.fullmatch(commit):
+            raise FactProcessError(f"the host says that the revision is {commit[:80]!r}")
+        reason = fields.get("reason") or ("" if commit else NO_SUCH_REVISION)
+        return {"commit": commit or None, "staged": fields.get("staged") == "yes", "reason": reason}

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from rollout.applying import commits_of, revision_of
+from rollout.applying import commits_said, resolution, revision_of
 from rollout.hostrun import HostRun, take_event
 from rollout.inventory import DATABASE, SERVICE, Host
 from rollout.one_host import SWITCH, has_switched
-from rollout.outcome import HostOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 REVISION = {"service_repository": "git", "service_revision": "main"}
@@ -102,16 +101,50 @@ def test_a_branch_that_moves_during_a_rollout_is_not_followed(tmp_path: Path) ->
     assert "not a commit of 40 hexadecimal digits" in refused
 
 
-def test_a_commit_is_handed_on_to_hosts_of_the_same_revision_only() -> None:
-    """A host with a revision of its own must not get another's; databases resolve nothing."""
+def test_a_declared_commit_is_not_the_hosts_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile host would choose what every host after it deploys."""
+    lies = tmp_path / "bin"
+    lies.mkdir()
+    (lies / "grep").write_text(f"#!/bin/sh\necho {'2' * 40}\n")
+    (lies / "grep").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{lies}:/usr/bin:/bin")
+    assert deployed(tmp_path, "1" * 40) == "1" * 40
+    assert deployed(tmp_path, "main", resolved_commit="1" * 40) == "1" * 40
+    (lies / "grep").write_text("#!/bin/sh\necho '../../x'\n")
+    assert "'../../x'" in deployed(tmp_path, "main")
+
+
+def test_a_host_must_find_what_one_other_claims(tmp_path: Path) -> None:
+    """And a revision that the repository does not have is named as such."""
+    code = tmp_path / "code"
+    code.mkdir()
+    git(code, "init", "--quiet", "--initial-branch", "main")
+    commit = push(code)
+    assert deployed(tmp_path, "main", claimed_commit=commit) == commit
+    refused = deployed(tmp_path, "main", claimed_commit="1" * 40)
+    assert f"service_revision main is {commit} here, and {'1' * 40} on another host" in refused
+    unknown = deployed(tmp_path, "v9")
+    assert f"service_revision v9 is unknown: {code} has no such tag or branch" in unknown
+
+
+def test_no_host_chooses_what_another_deploys() -> None:
+    """Two must say the same; a host with a revision of its own must not get another's."""
+    names = ["wa-1", "wa-2", "wa-3"]
     hosts = [
         Host("db", (DATABASE,), REVISION),
-        Host("wa-1", (SERVICE,), REVISION),
-        Host("wa-2", (SERVICE,), {**REVISION, "service_revision": "next"}),
+        *(Host(name, (SERVICE,), REVISION) for name in names),
     ]
-    ended = [HostOutcome("db"), HostOutcome("wa-1", commit="1" * 40), HostOutcome("wa-2")]
-    assert commits_of(hosts, ended) == {revision_of(hosts[1]): "1" * 40}
-    assert revision_of(hosts[0]) == revision_of(hosts[1]) != revision_of(hosts[2])
+    next_one = Host("wa-4", (SERVICE,), {**REVISION, "service_revision": "next"})
+    one, other = "1" * 40, "2" * 40
+    said = commits_said([*hosts, next_one], {"wa-1": one, "wa-4": other})
+    assert said == {revision_of(hosts[1]): {"wa-1": one}, revision_of(next_one): {"wa-4": other}}
+    alone = said[revision_of(hosts[1])]
+    assert resolution(hosts[1], alone) == (one, one)
+    assert resolution(hosts[2], alone) == ("", one)
+    assert resolution(hosts[3], {**alone, "wa-2": one}) == (one, one)
+    assert resolution(hosts[1], {}) == ("", "")
 
 
 @pytest.mark.parametrize(
