@@ -56,6 +56,8 @@ class Database:
     password: str = field(repr=False)
     sslmode: str
     sslrootcert: str | None
+    authority: str | None = None
+    """The text of that file, as long as it is not staged."""
 
     def settings(self) -> dict[str, str | int]:
         """The settings for `sessionstore.database.connect`; None is left out."""
@@ -67,6 +69,7 @@ class Database:
             "password": self.password,
             "sslmode": self.sslmode,
             "sslrootcert": self.sslrootcert,
+            "authority": self.authority,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -228,6 +231,7 @@ def _database(reader: Reader) -> Database:
         password=reader.text("password", r"(?s:.*)"),
         sslmode=reader.text("sslmode"),
         sslrootcert=reader.text("sslrootcert") if reader.present("sslrootcert") else None,
+        authority=reader.text("authority", "(?s:.+)") if reader.present("authority") else None,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hostswitch import resume, swap
+from hostswitch import authorities, resume, swap
 from hostswitch.account import CommandFailedError
 from hostswitch.errors import HostError
 from hostswitch.host import Host
@@ -85,6 +85,7 @@ def to_prune(host: Host) -> dict[str, Any]:
     found = choose(host)
     changes = [f"remove the old release {name[:12]}" for name in found.old]
     changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
+    changes += [f"remove {path}, which nothing names any more" for path in authorities.unused(host)]
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
@@ -104,14 +105,20 @@ def prune(host: Host) -> dict[str, Any]:
     resume.demand_none_open(host.places)
     found = choose(host)
     token = verification(host.history.lines(), host.plan.rollout_id)
-    if found.old and (token is None or token.get("verified") is not True):
-        waiting = [{"name": name, "why": WAITING_FOR_VERIFICATION} for name in found.old]
+    unnamed = authorities.unused(host)
+    if (found.old or unnamed) and (token is None or token.get("verified") is not True):
+        waiting = [
+            {"name": str(name), "why": WAITING_FOR_VERIFICATION} for name in (*found.old, *unnamed)
+        ]
         return {"outcome": WAITING_FOR_VERIFICATION, "pruned": [], "waiting": waiting}
     pruned = [_delete(host, name) for name in _cut_off(host)]
     pruned += [_take_away(host, name) for name in found.old]
-    if pruned:
-        host.history.add(PRUNED, rollout_id=host.plan.rollout_id, releases=pruned)
-    outcome = PRUNED if pruned else "nothing to do"
+    for path in unnamed:
+        path.unlink()
+    if pruned or unnamed:
+        gone = {"releases": pruned, "authorities": [str(path) for path in unnamed]}
+        host.history.add(PRUNED, rollout_id=host.plan.rollout_id, **gone)
+    outcome = PRUNED if pruned or unnamed else "nothing to do"
     return {"outcome": outcome, "pruned": pruned, "staying": list(found.staying), "waiting": []}
 
 

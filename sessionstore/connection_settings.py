@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-#: libpq's names; none else may stand in a plan.
-SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
+#: libpq's names, and ``authority``: the PEM text to verify with while there is no file ``sslrootcert``.
+#: None else may stand in a plan.
+SETTINGS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "authority")

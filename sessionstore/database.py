@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -50,7 +51,8 @@ def connect(settings: Mapping[str, object]) -> Connection:
     given = {name: str(value) for name, value in settings.items() if value is not None}
     place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
     try:
-        return psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+        with _authority_there(given):
+            return psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
     except psycopg.Error as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         # Shorter ones stand in every sentence; libpq shows none anyway.
@@ -61,6 +63,20 @@ def connect(settings: Mapping[str, object]) -> Connection:
             place,
             "Check address, password and certificate authority, and that the server runs.",
         ) from None
+
+
+@contextmanager
+def _authority_there(given: dict[str, str]) -> Iterator[None]:
+    """Keep an authority that is to be staged yet in memory: it can be tried without writing anything."""
+    text = given.pop("authority", None)
+    if text is None or os.path.exists(given.get("sslrootcert", "")):
+        yield
+        return
+    with open(os.memfd_create("authority"), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        given["sslrootcert"] = f"/proc/self/fd/{file.fileno()}"
+        yield
 
 
 @contextmanager

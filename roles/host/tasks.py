@@ -18,7 +18,7 @@ from roles.host.operations import (
 )
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
-from roles.shared.plan import CONFIG_DIRECTORY, DATABASE_CA_FILE
+from roles.shared.plan import CONFIG_DIRECTORY, authority, authority_file
 from roles.shared.program import PROGRAM, ZIPAPP, zipapp
 
 FOLDER = Path(__file__).parent
@@ -92,9 +92,9 @@ def host_program() -> None:
         mode="755",
     )
     put(
-        name="Install the database's certificate authority",
-        path=DATABASE_CA_FILE,
-        content=host.data.database_ca_certificate.rstrip("\n") + "\n",
+        name="Stage the database's certificate authority",
+        path=authority_file(host.data.dict()),
+        content=authority(host.data.dict()),
     )
 
 

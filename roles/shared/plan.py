@@ -6,6 +6,7 @@ Pure, but for the identity of this run, which is made once.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +15,6 @@ from typing import Any
 
 PLAN_VERSION = 1
 CONFIG_DIRECTORY = "/etc/baileys-rollout"
-DATABASE_CA_FILE = f"{CONFIG_DIRECTORY}/database-ca.crt"
 ECOSYSTEM_FILE = f"{CONFIG_DIRECTORY}/ecosystem.config.js"
 
 
@@ -35,6 +35,20 @@ def spelled(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else text_of(value)
 
 
+def authority(data: Mapping[str, Any]) -> str:
+    """The text of the certificate authority that signed the database's certificate."""
+    return str(data["database_ca_certificate"]).rstrip("\n") + "\n"
+
+
+def authority_file(data: Mapping[str, Any]) -> str:
+    """Where it lies on a service host: another one gets another name.
+
+    So the running service's is never written to, and the new one comes with the `.env` that names it.
+    """
+    digest = hashlib.sha256(authority(data).encode()).hexdigest()
+    return f"{CONFIG_DIRECTORY}/database-ca.{digest[:16]}.crt"
+
+
 def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
     """Connection settings of a database role, ``owner`` or ``app``; the password is in it."""
     return {
@@ -44,7 +58,8 @@ def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
         "user": data[f"database_{role}_user"],
         "password": text_of(data[f"database_{role}_password"]),
         "sslmode": "verify-full",
-        "sslrootcert": DATABASE_CA_FILE,
+        "sslrootcert": authority_file(data),
+        "authority": authority(data),
     }
 
 
@@ -56,7 +71,7 @@ def _own_settings(data: Mapping[str, Any]) -> dict[str, Any]:
         "POSTGRES_DATABASE": data["database_name"],
         "POSTGRES_USER": data["database_app_user"],
         "POSTGRES_PASSWORD": data["database_app_password"],
-        "POSTGRES_SSL_CA": DATABASE_CA_FILE,
+        "POSTGRES_SSL_CA": authority_file(data),
         "STATUS_PORT": data["service_port"],
         "COMPANIES": ",".join(data["companies"]),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -150,7 +151,8 @@ class Declared:
     @property
     def authority_file(self) -> PurePosixPath:
         """The database's certificate authority, as the service reads it."""
-        return CONFIG / "database-ca.crt"
+        text = self.text("database_ca_certificate").rstrip("\n") + "\n"
+        return CONFIG / f"database-ca.{hashlib.sha256(text.encode()).hexdigest()[:16]}.crt"
 
     @property
     def status_url(self) -> str:

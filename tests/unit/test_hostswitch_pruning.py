@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostswitch import authorities
+from hostswitch.host import Host
+from hostswitch.places import Places
+from hostswitch.plan import load
 from hostswitch.pruning import old_releases
+
+from .test_hostswitch_pure import PLAN
 
 NAMES = [f"{number:040x}" for number in range(8)]
 
@@ -52,3 +61,29 @@ def test_what_runs_and_the_way_back_never_go(
     assert not {current, before, declared} & set(old)
     healthy = {line["revision"]["to"] for line in lines if line["outcome"] == "switched"}
     assert len(healthy - set(old)) >= min(kept, len(healthy))
+
+
+@pytest.mark.parametrize("named_in", ["app/.env", "app/.env.previous", "pm2/dump.pm2", "plan"])
+def test_an_authority_goes_when_nothing_names_it(tmp_path: Path, named_in: str) -> None:
+    """The service could not connect at its next start, or at that of the version before."""
+    etc, app, pm2 = tmp_path / "etc", tmp_path / "app", tmp_path / "pm2"
+    old, new, older = (
+        etc / f"database-ca{part}.crt" for part in ("", f".{'a' * 16}", f".{'b' * 16}")
+    )
+    for place in (etc, app, pm2):
+        place.mkdir()
+    for file in (old, new, older, etc / "database-ca.own.crt"):
+        file.touch()
+    env = {"env_live": f"{app}/.env", "env_next": f"{app}/.env.next", "app_dir": str(app)}
+    env |= {"pm2_home": str(pm2), "release": f"{app}/releases/{PLAN['revision']}"}
+    database = {**PLAN["database"], "sslrootcert": str(new)}
+    plan = load(json.dumps({**PLAN, **env, "database": database}))
+    place = etc / "daily-check.json" if named_in == "plan" else tmp_path / named_in
+    place.write_text(f"POSTGRES_SSL_CA={older}\n")
+    host = Host(plan, Places(tmp_path))
+    assert authorities.unused(host) == [old]
+    place.unlink()
+    place.symlink_to(etc)
+    assert authorities.unused(host) == [], "what can't be read may name any"
+    place.unlink()
+    assert authorities.unused(host) == [older, old]
