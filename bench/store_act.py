@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sessionstore import importing, removal
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.manifest import read_manifest
@@ -46,7 +47,9 @@ def _remove(plan: dict[str, Any]) -> None:
 
     def objections(fd: int, tree: Tree) -> tuple[str, ...]:
         companies = [plan["company"]]
-        decision = account_again(conn, fd, tree, name, "live", company_ids=companies).decision
+        decision = account_again(
+            conn, fd, tree, name, "live", company_ids=companies, activity=Activity(STOPPED)
+        ).decision
         return () if decision.removable else decision.reasons
 
     manifest = read_manifest(plan["manifest"])

@@ -30,7 +30,7 @@ from hostswitch.observe import Observed, scan_steadily
 from hostswitch.plan import LegacyDirectory, providers
 from hostswitch.seen import effective
 from hostswitch.steps import Switch
-from sessionstore.activity import UNKNOWN
+from sessionstore.activity import STOPPED
 from sessionstore.errors import LockHeld, StoreError
 
 _FREE_CONNECTIONS = 3
@@ -93,9 +93,9 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
         path = host.path(item.path)
         try:
             with rows.connect(host.plan) as connection, scan_steadily(path, item.path) as scan:
-                # That it still runs on these files is as it should be: the switch stops it, and
-                # makes sure that nobody holds them, before it touches anything.
-                reasons = rows.unaccounted(connection, scan, host.plan, service=UNKNOWN)
+                # That it still runs on these files is as it should be. Judged as it will be: the switch
+                # stops it, and makes sure that nobody holds them, before it touches anything.
+                reasons = rows.unaccounted(connection, scan, host.plan, service=STOPPED)
         except StoreError as error:
             found.append(Refusal("accounting", error.what, error.where or path, error.remedy))
         else:

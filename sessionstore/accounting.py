@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from sessionstore import standing
 from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.canonical import stored_value_has
 from sessionstore.collector import without_collector
@@ -98,6 +99,9 @@ def account(
         known = KnownCompanies(conn, company_ids)
         doubts: list[str] = []
         companies = tuple(_company(known, scan, one, kind, doubts) for one in scan.companies)
+        doubts += standing.of_database(conn)
+        if kind == LIVE:
+            doubts += standing.of_companies(conn, [c.company_id for c in companies if c.company_id])
     others = [_without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
     named = {one.file for one in every if one.outcome == UNEXPLAINED}

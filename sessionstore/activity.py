@@ -65,12 +65,15 @@ def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
             matters only if a process holds it.
 
     Returns:
-        Every obstacle; none for what is not known.
+        Every obstacle; that it is not known what the service runs on is one.
     """
     found = [
         Obstacle(f"{named} holds it: {how}", f"{named} ending, or letting go of it")
         for named, how in ((_named(one), one.how) for one in activity.holders)
     ]
+    if live and activity.service == UNKNOWN:
+        reason = 'what the service runs on is not known ("service" in the plan): it may be on these'
+        found.append(Obstacle(reason, 'saying so: "service": "database", or "stopped"'))
     if live and activity.service == FILES:
         reason = "the service runs on files, or would from its next start: it may be on these"
         found.append(Obstacle(reason, "the service moving to the database first"))

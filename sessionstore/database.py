@@ -20,6 +20,8 @@ from sessionstore.errors import (
 )
 
 CONNECT_SECONDS = 10
+#: Where the tables are looked for, and nowhere else, whatever a role's or a user's defaults say.
+SCHEMA = "public"
 # Keepalives, so that a server that vanished is noticed within a minute, not in two hours.
 _ALWAYS = {
     "connect_timeout": CONNECT_SECONDS,
@@ -28,7 +30,11 @@ _ALWAYS = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
+    "client_encoding": "UTF8",
 }
+# Over what the role, the database or the server set: names are those of one schema (a temporary
+# table comes last, else it would come first), times have one spelling.
+PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZone = 'UTC'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -50,9 +56,12 @@ def connect(settings: Mapping[str, object]) -> Connection:
         raise DatabaseUnreachable(f"unknown connection settings: {', '.join(unknown)}")
     given = {name: str(value) for name, value in settings.items() if value is not None}
     place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    _forget_variables()
     try:
         with _authority_there(given):
-            return psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+            conn: Connection = psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+        conn.execute(PINNED.encode("ascii"))
+        return conn
     except psycopg.Error as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         # Shorter ones stand in every sentence; libpq shows none anyway.
@@ -63,6 +72,16 @@ def connect(settings: Mapping[str, object]) -> Connection:
             place,
             "Check address, password and certificate authority, and that the server runs.",
         ) from None
+
+
+def _forget_variables() -> None:
+    """Let nothing but the settings say where a connection leads, and how it behaves.
+
+    PGHOSTADDR leads past the host that is named, PGOPTIONS past its schema; libpq reads some
+    twenty of them, so none is left.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 @contextmanager

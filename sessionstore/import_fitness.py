@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sessionstore import standing
 from sessionstore.company_rows import all_credentials, company_state
 from sessionstore.database import Connection, lock_company
 from sessionstore.encoded_twice import why_encoded_twice
@@ -127,3 +128,24 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
                 company_id,
                 "Import it under one id, and move the other's files away.",
             )
+
+
+def refuse_unless_standing(conn: Connection, company_id: str) -> None:
+    """Make sure that what is imported would be where the service reads, and stay there.
+
+    Args:
+        conn: a connection in a transaction.
+        company_id: the bare id.
+
+    Raises:
+        Refused: with every reason.
+    """
+    reasons = (*standing.of_database(conn), *standing.of_companies(conn, [company_id]))
+    copied = conn.execute("SELECT NOT row_security_active('whatsapp_keys')").fetchone()
+    if copied != (True,):
+        reasons += (
+            "row level security applies to this role, and COPY refuses it: import as the owner",
+        )
+    if reasons:
+        what = f"the database is not fit to keep keys, {len(reasons)} reason(s), the first: {reasons[0]}"
+        raise Refused(what, company_id, "Nothing was imported.", reasons)

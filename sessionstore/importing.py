@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from sessionstore import standing
 from sessionstore.collector import without_collector
 from sessionstore.database import Connection, lock_company, transaction
 from sessionstore.descriptors import closing
@@ -22,6 +23,7 @@ from sessionstore.import_fitness import (
     fit_company,
     refuse_paired_elsewhere,
     refuse_unless_absent,
+    refuse_unless_standing,
 )
 from sessionstore.lineage import Identity, credentials_of
 from sessionstore.proving import Mismatch, Proof, prove, unchanged, withdraw
@@ -157,6 +159,7 @@ def _import(
     company = fit_company(scan, company_id)
     lock_company(conn, company_id)
     refuse_unless_absent(conn, company_id)
+    refuse_unless_standing(conn, company_id)
     _forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
         creds, identity = _read_credentials(fd, scan, company)
@@ -165,9 +168,9 @@ def _import(
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         conn.execute(
             "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
-            " source, creds_sha256, identity_sha256, key_count)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [*whose, creds.value_sha256, identity.digest, company.keys],
+            " source, creds_sha256, identity_sha256, key_count, stored_in)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [*whose, creds.value_sha256, identity.digest, company.keys, standing.where(conn)],
         )
         conn.execute(
             "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",

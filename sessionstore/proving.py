@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 
+from sessionstore import standing
 from sessionstore.canonical import stored_value_has
 from sessionstore.collector import without_collector
 from sessionstore.company_rows import read_credentials
@@ -39,7 +40,7 @@ class Mismatch:
     """One file, or row, that is not equal.
 
     Attributes:
-        file: the file name; for a row without a file the name it would have.
+        file: the file name; for a row without a file the name it would have; or the database.
         reason: in words.
     """
 
@@ -112,6 +113,9 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
         record = require(conn, import_id)
         if active and record.state != ACTIVE:
             found.add(CREDENTIALS, not_active(record))
+        shaky = standing.of_database(conn) + standing.of_companies(conn, [record.company_id])
+        for reason in shaky:
+            found.add("the database", reason)
         company = scan.company(record.company_id)
         files = _Files(_fit_files(company, scan, found))
         rows, credentials_equal = 0, False

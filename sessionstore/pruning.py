@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sessionstore import backup_shelf, database, pairings, retention, shelf
+from sessionstore import backup_shelf, database, pairings, retention, shelf, standing
 from sessionstore.retention import Answer
 from sessionstore.sealed import exclusive
 
@@ -60,7 +60,7 @@ def prune(
         with database.connect(settings) as conn:
             # The clock that runs behind decides: one that was set a year on must delete nothing.
             now = min(time.time(), database.clock(conn))
-            imported = pairings.imported(conn)
+            imported = _imported(conn)
         decided = Pruning(
             tuple(
                 zip(
@@ -75,3 +75,15 @@ def prune(
             if answer.prune:
                 shelf.discard(answer.archive, answer.why)
     return decided
+
+
+def _imported(conn: database.Connection) -> dict[pairings.Pairing, str | None]:
+    """What the database has, unless its standing is such that it counts for nothing."""
+    with database.transaction(conn, "looking what was imported", isolation="REPEATABLE READ"):
+        found = pairings.imported(conn)
+        shaky = standing.of_database(conn)
+        companies = {company for company, _ in found}
+        why = {one: (*shaky, *standing.of_companies(conn, [one])) for one in companies}
+    return {
+        pairing: why_not or next(iter(why[pairing[0]]), None) for pairing, why_not in found.items()
+    }

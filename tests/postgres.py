@@ -44,19 +44,20 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
     """Start a server, and end it with all its data.
 
     Args:
-        as_in_production: it answers on TCP, and with PostgreSQL's own settings, so that a commit
-            is on the disk when it returns; else on a socket only, and nothing waits for the disk.
+        as_in_production: it answers on TCP, and its data on the disk, so that a commit is
+            there when it returns; else on a socket only, its data in memory.
     """
     # PostgreSQL refuses to run as root; any other user will do.
     user = "nobody" if os.geteuid() == 0 else None
-    # What lies in memory is on no disk, whatever a commit waits for.
-    parent = "/var/tmp" if as_in_production else None
-    place = Path(tempfile.mkdtemp(prefix="rollout-pg-", dir=parent))
+    place = Path(tempfile.mkdtemp(prefix="rollout-pg-"))
     place.chmod(0o755)
+    # In memory durable settings, which are demanded, cost nothing.
+    parent = "/var/tmp" if as_in_production or not Path("/dev/shm").is_dir() else "/dev/shm"
+    kept = Path(tempfile.mkdtemp(prefix="rollout-pg-", dir=parent))
     data = place / "data"
-    data.mkdir(mode=0o700)
+    data.symlink_to(kept)
     if user is not None:
-        shutil.chown(data, user)
+        shutil.chown(kept, user)
         shutil.chown(place, user)
     try:
         programs = _reachable(user, place)
@@ -66,7 +67,7 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
         quick_or_real = (
             f"-c listen_addresses=127.0.0.1 -p {port}"
             if as_in_production
-            else "-c listen_addresses='' -c fsync=off"
+            else "-c listen_addresses=''"
         )
         options = f"{quick_or_real} -k {place} -c max_connections=60"
         start = ("-o", options, "-l", data / "log", "-w", "start")
@@ -75,6 +76,31 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
             yield Server(place, programs, port)
         finally:
             _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+@contextmanager
+def standby_of(server: Server) -> Iterator[Server]:
+    """Start a standby of a server: a copy that follows it."""
+    user = "nobody" if os.geteuid() == 0 else None
+    place = Path(tempfile.mkdtemp(prefix="rollout-standby-"))
+    if user is not None:
+        shutil.chown(place, user)
+    place.chmod(0o755)
+    data = place / "data"
+    copy = ("-h", server.place, "-U", "postgres", "-R", "-c", "fast", "--no-sync", "-D", data)
+    try:
+        assert _run(user, server.programs / "pg_basebackup", *copy)
+        start = ("-o", f"-c listen_addresses='' -k {place}", "-l", place / "log", "-w", "start")
+        assert _run(user, server.programs / "pg_ctl", "-D", data, *start), (
+            place / "log"
+        ).read_text()
+        try:
+            yield Server(place, server.programs)
+        finally:
+            _run(user, server.programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from sessionstore.database import Connection, connect
 from sessionstore.migrations import Runner
 from tests.age import new_identity
-from tests.postgres import running_server
+from tests.postgres import Server, running_server
 
 from .night import Night
 
@@ -23,10 +23,16 @@ MIGRATIONS = str(Path(__file__).parents[2] / "roles" / "schema" / "migrations")
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[dict[str, str]]:
-    """A running server of its own; gives connection settings of its superuser."""
+def running() -> Iterator[Server]:
+    """A running server of its own."""
     with running_server() as started:
-        yield started.settings
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server(running: Server) -> dict[str, str]:
+    """Connection settings of its superuser."""
+    return running.settings
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from sessionstore import archive, importing, removal
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection, connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem, LockHeld, Refused, StoreError
@@ -132,7 +133,9 @@ class Night:
         manifest = archive.verify_on_disk(*self.archive)
 
         def objections(fd: int, tree: Tree) -> tuple[str, ...]:
-            found = account_again(conn, fd, tree, NAME, "live", company_ids=[COMPANY])
+            found = account_again(
+                conn, fd, tree, NAME, "live", company_ids=[COMPANY], activity=Activity(STOPPED)
+            )
             return () if found.decision.removable else found.decision.reasons
 
         with closing(open_directory(str(self.parent))) as parent:

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from sessionstore import importing
 from sessionstore.accounting import Accounting, account
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused
@@ -50,6 +51,7 @@ def root(tmp_path: Path, conn: Connection) -> Path:
 
 def look(conn: Connection, root: Path, kind: str = "live", **more: Any) -> Accounting:
     """Account for root; with every file read, and with those that a removal has read, alike."""
+    more.setdefault("activity", Activity(STOPPED))
     with scan_directory(str(root)) as scan:
         found = account(conn, scan, kind, **more)
     with closing(open_directory(str(root))) as fd:

@@ -43,7 +43,7 @@ def root(tmp_path: Path, conn: Connection) -> Path:
 @pytest.fixture
 def plan(root: Path, database: dict[str, str]) -> dict[str, Any]:
     """What the commands are given."""
-    return {"database": database, "directory": str(root), "kind": "live"}
+    return {"database": database, "directory": str(root), "kind": "live", "service": "stopped"}
 
 
 @contextmanager
@@ -102,20 +102,24 @@ def test_a_shell_in_the_directory_is_enough(plan: dict[str, Any], root: Path, ki
         ({"service": "files", "kind": "backup"}, 0, "runs on files, as was declared"),
         ({"service": "database"}, 0, "runs on the database, as was declared"),
         ({"service": "stopped"}, 0, "is stopped, as was declared"),
-        ({}, 0, "was not declared"),
+        ({}, 2, "was not declared"),
+        ({"kind": "backup"}, 0, "was not declared"),
     ],
 )
 def test_what_the_service_runs_on_is_declared(
     plan: dict[str, Any], root: Path, declared: dict[str, str], code: int, words: str
 ) -> None:
     """Its own files are not taken from under it: said of the directory, and of a file in it."""
+    del plan["service"]
     given = {**plan, **declared}
     found, (*_, result), _ = run(*ACCOUNT, plan=given)
     assert (found, result["service"]) == (code, declared.get("service", "unknown"))
     for path in (root, root / f"company_{COMPANY}" / HELD):
         found, (event,), said = run("explain", str(path), plan=given)
         assert found == code and words in " ".join(said.split())
-        assert ("moving to the database first" in event["would_change"]) == (code == 2)
+        files = declared.get("service") == "files"
+        assert ("moving to the database first" in event["would_change"]) == (code == 2 and files)
+        assert ("saying so" in event["would_change"]) == (code == 2 and not files)
 
 
 def blindly(

@@ -29,7 +29,7 @@ from .service_tables import ORIGINAL
 from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
-LATEST = "0006_whatsapp_imports_identity"
+LATEST = "0007_whatsapp_imports_stored_in"
 PASSWORD = r"pass:w\ord 'quoted' é"
 
 
@@ -80,7 +80,7 @@ def test_a_backup_restores_to_what_was_dumped(conn: Connection, backups: Backups
     """Triggers, foreign key and all; the second time it is there already."""
     fill(conn)
     made = backups.take(conn)
-    assert (made.tables, made.rows, made.reused) == (6, 507, False)
+    assert (made.tables, made.rows, made.reused) == (6, 508, False)
     assert sorted(path.name for path in backups.out.iterdir()) == [
         "b.backup.json",
         "b.dump.zst.age",
@@ -88,9 +88,9 @@ def test_a_backup_restores_to_what_was_dumped(conn: Connection, backups: Backups
     assert all(path.stat().st_mode & 0o077 == 0 for path in backups.out.iterdir())
     conn.execute("DELETE FROM whatsapp_keys")
     checked = backups.check(made)
-    assert (checked.tables, checked.rows) == (6, 507)
+    assert (checked.tables, checked.rows) == (6, 508)
     again = backups.take(conn)
-    assert again.reused and again.rows == 507
+    assert again.reused and again.rows == 508
     left = conn.execute("SELECT count(*) FROM pg_database WHERE datname ~ 'rollout_check'")
     assert left.fetchone() == (0,)
 
@@ -133,7 +133,7 @@ def test_a_write_during_the_dump_is_in_neither(
     monkeypatch.setattr(pg_programs, "running", write_first)
     made = backups.take(conn)
     monkeypatch.undo()
-    assert made.rows == 507
+    assert made.rows == 508
     backups.check(made)
 
 
@@ -291,7 +291,7 @@ def test_the_commands(conn: Connection, backups: Backups) -> None:
     programs = ("--programs", backups.programs)
     where = ("--out", str(backups.out), "--name", "b", "--recipient", backups.recipient, *programs)
     code, events, _ = run("backup", "create", *where, "--plan", "-", plan=plan)
-    assert (code, events[-1]["outcome"], events[-1]["rows"]) == (0, "backed up", 507)
+    assert (code, events[-1]["outcome"], events[-1]["rows"]) == (0, "backed up", 508)
     files = (events[-1]["backup"], "--manifest", events[-1]["manifest"])
     how = ("--identity", backups.identity, *programs)
     code, events, said = run("backup", "check", *files, *how, "--plan", "-", plan=plan)

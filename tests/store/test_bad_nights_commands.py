@@ -62,7 +62,8 @@ def asked(place: Path, command: str, number: int) -> tuple[list[str], dict[str, 
         "explain": ["explain", root],
         "prune": ["archive", "prune", out, "--keep-days", "30"],
     }[command]
-    plan = {"directory": root, "kind": "live", "import_id": import_id, "companies": [COMPANY]}
+    plan = {"directory": root, "kind": "live", "service": "stopped", "companies": [COMPANY]}
+    plan["import_id"] = import_id
     takes = [] if command in ("misfiled", "explain") else ["--plan", "-"]
     return [*words, *takes], plan if command in ("account", "prove") else {}
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sessionstore import archive, cli, importing, removal
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection, connect
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused
@@ -104,7 +105,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
     code, events, _ = run("migrate", "deploy", "--dry-run", "--plan", "-", plan=schema)
     assert (code, events[-1]["outcome"]) == (0, "rolled back")
     code, events, _ = run("migrate", "deploy", "--plan", "-", plan=schema)
-    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 6)
+    assert (code, events[-1]["outcome"], events[-1]["steps"]) == (0, "done", 7)
     code, events, _ = run("migrate", "plan", "--plan", "-", plan=schema)
     assert (code, events[-1]["outcome"]) == (0, "nothing to do")
     assert run("migrate", "verify", "--plan", "-", plan=schema)[0] == 0
@@ -116,6 +117,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
         "directory": str(root),
         "import_id": import_id,
         "kind": "live",
+        "service": "stopped",
     }
     for command in ("prove", "account"):
         code, events, _ = run(command, "--plan", "-", plan=plan)
@@ -173,7 +175,9 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
     assert checked[0] == 0 and checked[1][-1]["files"] == len(keys()) + 1
 
     def objections(fd: int, tree: Tree) -> tuple[str, ...]:
-        found = account_again(conn, fd, tree, root.name, "live", company_ids=[COMPANY])
+        found = account_again(
+            conn, fd, tree, root.name, "live", company_ids=[COMPANY], activity=Activity(STOPPED)
+        )
         return () if found.decision.removable else found.decision.reasons
 
     manifest = archive.verify_on_disk(made, listing)
@@ -274,7 +278,7 @@ def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None
     with scan_directory(str(root)) as scan:
         importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
     conn.execute("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7'")
-    directory, plan = root / f"company_{COMPANY}", {"database": database}
+    directory, plan = root / f"company_{COMPANY}", {"database": database, "service": "stopped"}
     code, (event,), said = run("explain", str(directory / "pre-key-7.json"), plan=plan)
     assert code == 2 and event["outcome"] == "unexplained" and not event["in_database"]
     assert (event["company"], event["key_type"], event["key_id"]) == (COMPANY, "pre-key", "7")

@@ -23,6 +23,7 @@ NAMES = [
     "0004_whatsapp_keys_company",
     "0005_whatsapp_stats",
     "0006_whatsapp_imports_identity",
+    "0007_whatsapp_imports_stored_in",
 ]
 
 
@@ -143,6 +144,25 @@ def test_adopting_alone_changes_nothing_else(conn: Connection) -> None:
             "must have no default",
         ),
         ("ALTER TABLE whatsapp_keys ENABLE ROW LEVEL SECURITY", "row level security"),
+        (
+            "ALTER TABLE whatsapp_keys ENABLE ROW LEVEL SECURITY;"
+            "CREATE POLICY one ON whatsapp_keys USING (company_id = '1')",
+            "row level security",
+        ),
+        (
+            "CREATE INDEX k5 ON whatsapp_keys (company_id, key_type, key_id) INCLUDE (value, updated_at)",
+            "holds value and would refuse an import: DROP INDEX CONCURRENTLY k5",
+        ),
+        ("CREATE INDEX k5 ON whatsapp_keys ((value::text))", "DROP INDEX CONCURRENTLY k5"),
+        ("CREATE INDEX a1 ON whatsapp_auth (creds)", "holds creds .* CONCURRENTLY a1"),
+        (
+            "ALTER TABLE whatsapp_keys ALTER key_id TYPE varchar(40)",
+            "ALTER TABLE whatsapp_keys ALTER key_id TYPE text",
+        ),
+        (
+            "ALTER TABLE whatsapp_auth ALTER company_id TYPE varchar(20)",
+            "ALTER company_id TYPE text",
+        ),
     ],
 )
 def test_tables_that_do_not_fit_are_refused_loudly(
@@ -155,6 +175,35 @@ def test_tables_that_do_not_fit_are_refused_loudly(
     with pytest.raises(MigrationProblem, match=sentence):
         Runner(conn, MIGRATIONS).deploy(dry_run=True)
     assert schema(conn) == before
+
+
+def test_what_a_service_has_beside_harms_nothing(conn: Connection) -> None:
+    """A policy that hides no row, a limit that no name reaches, an index of another kind."""
+    conn.execute(ORIGINAL.encode())
+    conn.execute(
+        "ALTER TABLE whatsapp_keys ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY every_row ON whatsapp_keys USING (true) WITH CHECK (true);"
+        "ALTER TABLE whatsapp_keys ALTER key_id TYPE varchar(255);"
+        "CREATE INDEX k5 ON whatsapp_keys USING gin (value)"
+    )
+    assert [step.name for step in Runner(conn, MIGRATIONS).adopt()] == NAMES[:2]
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding_is_refused(
+    conn: Connection, empty_database: dict[str, str], encoding: str
+) -> None:
+    """Its own tables would be adopted, and the first name beyond ASCII end the import."""
+    name = f"{empty_database['dbname']}_other"
+    conn.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0".encode())
+    try:
+        with connect({**empty_database, "dbname": name}) as other:
+            for tables in ("", ORIGINAL):
+                other.execute(tables.encode())
+                with pytest.raises(MigrationProblem, match=f"is in {encoding}.*ENCODING 'UTF8'"):
+                    Runner(other, MIGRATIONS).deploy()
+    finally:
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def test_reverting_refuses_to_destroy_data(conn: Connection) -> None:

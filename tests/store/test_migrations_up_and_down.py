@@ -43,6 +43,12 @@ DATA = {
         " ('00000000-0000-0000-0000-000000000009', '9', 'active', 'r', 'h', 's', 'd', 1, 'i')",
         "nothing could tell again",
     ),
+    "0007_whatsapp_imports_stored_in": (
+        "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host, source,"
+        " creds_sha256, key_count, stored_in) VALUES"
+        " ('00000000-0000-0000-0000-000000000009', '9', 'active', 'r', 'h', 's', 'd', 1, '1.1/2/3/4')",
+        "nothing could tell again",
+    ),
 }
 CLEAR = (
     "DELETE FROM {table} WHERE company_id = '9'",

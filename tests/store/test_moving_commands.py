@@ -21,8 +21,8 @@ from sessionstore.database import Connection
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.scan import scan_directory
 
-from .imports import rows
-from .night import SIGKILL, at_step, ended, in_child
+from .imports import rows, void
+from .night import SIGKILL, at_step, ended, in_child, no_more_steps
 from .session_files import COMPANY, keys, write_company
 from .test_commands import PROJECT, run
 
@@ -42,7 +42,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def plan(root: Path, conn: Connection, database: dict[str, str]) -> dict[str, Any]:
     """What both commands are given; the tables are there."""
-    return {"database": database, "directory": str(root), "kind": "live"}
+    return {"database": database, "directory": str(root), "kind": "live", "service": "stopped"}
 
 
 def test_an_import_is_proven_and_active(plan: dict[str, Any], conn: Connection) -> None:
@@ -117,14 +117,14 @@ def test_a_refusal_changes_nothing_of_the_other_companies_either(
 def test_rows_that_come_out_otherwise_are_taken_for_no_import(
     plan: dict[str, Any], root: Path, conn: Connection
 ) -> None:
-    """A trigger of somebody's changes a row: told, never active, and no file is touched."""
-    conn.execute(
-        "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN IF NEW.key_id = '7' THEN NEW.value = '{}'; END IF; RETURN NEW; END $$;"
-        "CREATE TRIGGER other BEFORE INSERT ON whatsapp_keys FOR EACH ROW EXECUTE FUNCTION other()"
-    )
+    """A second writer changes a row: told, never active, and no file is touched."""
     files = {path.name: path.read_bytes() for path in (root / f"company_{COMPANY}").iterdir()}
-    code, events, said = run(*IMPORT, plan=plan)
+    change = "UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'pre-key' AND key_id = '7'"
+    at_step("proving.prove", "call", 1, lambda: void(conn.execute(change)))
+    try:
+        code, events, said = run(*IMPORT, plan=plan)
+    finally:
+        no_more_steps()
     assert code == 3 and not events[0]["ok"] and "pre-key-7.json" in said
     assert {one.name: one.read_bytes() for one in (root / f"company_{COMPANY}").iterdir()} == files
     assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("staged",)]

@@ -10,6 +10,7 @@ import pytest
 
 from sessionstore import importing, reading, scan
 from sessionstore.accounting import Accounting
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.scan import scan_directory
@@ -35,7 +36,7 @@ def walked(conn: Connection, root: Path) -> Iterator[Callable[[], Accounting]]:
     """The directory, read for its archive; gives the proof that follows."""
     with closing(open_directory(str(root))) as fd:
         tree = walk(fd)
-        yield lambda: account_again(conn, fd, tree, str(root), "live")
+        yield lambda: account_again(conn, fd, tree, str(root), "live", activity=Activity(STOPPED))
 
 
 def test_no_file_that_was_imported_is_read_again(

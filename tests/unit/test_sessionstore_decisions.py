@@ -38,6 +38,9 @@ def facts(**changes: Any) -> CompanyFacts:
     return CompanyFacts(**{**given, **changes})
 
 
+QUIET = Activity(STOPPED)
+
+
 def decided(
     kind: str,
     companies: Any,
@@ -45,9 +48,9 @@ def decided(
     blocking: Any = (),
     acknowledge: Any = None,
     *,
-    activity: Activity = NOT_KNOWN,
+    activity: Activity = QUIET,
 ) -> DirectoryDecision:
-    """The decision, where nothing is known of the service if the row says nothing of it."""
+    """The decision, of a service that is stopped if the row says nothing of it."""
     return decide(kind, companies, others, blocking, acknowledge, activity=activity)
 
 
@@ -146,12 +149,12 @@ def test_counts_and_what_only_the_archive_holds() -> None:
 NODE = Holder(812, "node", "open file")
 SHELL = Holder(77, "bash", "working directory")
 ACTIVE = [
-    ("live, nothing known", LIVE, NOT_KNOWN, []),
+    ("live, nothing known", LIVE, NOT_KNOWN, ["what the service runs on is not known"]),
     ("live, on files", LIVE, Activity(FILES), ["the service runs on files"]),
     ("live, on the database", LIVE, Activity(DATABASE), []),
     ("live, stopped", LIVE, Activity(STOPPED), []),
-    ("live, others can't be looked into", LIVE, Activity(UNKNOWN, (), 3), []),
-    ("live, held", LIVE, Activity(UNKNOWN, (NODE,)), ["process 812 (node) holds it: open file"]),
+    ("live, others can't be looked into", LIVE, Activity(STOPPED, (), 3), []),
+    ("live, held", LIVE, Activity(STOPPED, (NODE,)), ["process 812 (node) holds it: open file"]),
     ("live, stopped and yet held", LIVE, Activity(STOPPED, (NODE,)), ["process 812 (node)"]),
     ("live, on the database and held", LIVE, Activity(DATABASE, (NODE,)), ["process 812 (node)"]),
     (
@@ -160,7 +163,7 @@ ACTIVE = [
         Activity(FILES, (SHELL, NODE)),
         ["process 77 (bash) holds it: working directory", "process 812 (node)", "the service runs"],
     ),
-    ("live, held by nobody knows whom", LIVE, Activity(UNKNOWN, (Holder(0, "?", "open file x"),)),
+    ("live, held by nobody knows whom", LIVE, Activity(STOPPED, (Holder(0, "?", "open file x"),)),
      ["process ? (?) holds it: open file x"]),
     ("backup, on files", BACKUP, Activity(FILES), []),
     ("backup, held", BACKUP, Activity(DATABASE, (NODE,)), ["process 812 (node)"]),
@@ -173,7 +176,7 @@ ACTIVE = [
     ("kind", "activity", "reasons"), [case[1:] for case in ACTIVE], ids=[case[0] for case in ACTIVE]
 )
 def test_what_the_service_does(kind: str, activity: Activity, reasons: list[str]) -> None:
-    """Files that are all safe may still be in use; what is not known is left to the removal."""
+    """Files that are all safe may still be in use; by whom nobody says, that is no answer either."""
     decision = decided(kind, [facts()], activity=activity)
     assert decision.removable == (not reasons)
     assert len(decision.reasons) == len(reasons), decision.reasons

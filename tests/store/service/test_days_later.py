@@ -12,6 +12,7 @@ import pytest
 
 from sessionstore import importing
 from sessionstore.accounting import Accounting, account
+from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection, connect
 from sessionstore.errors import Refused
 from sessionstore.scan import scan_directory
@@ -40,7 +41,7 @@ def looking(moved: Moved) -> Iterator[tuple[Connection, DirectoryScan]]:
 def look(moved: Moved) -> Accounting:
     """Account for the old directory as it is now."""
     with looking(moved) as (conn, scan):
-        return account(conn, scan, "live", company_ids=[COMPANY])
+        return account(conn, scan, "live", company_ids=[COMPANY], activity=Activity(STOPPED))
 
 
 def directory(moved: Moved) -> Path:

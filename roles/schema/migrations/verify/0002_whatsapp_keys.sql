@@ -55,8 +55,33 @@ BEGIN
         RAISE EXCEPTION 'whatsapp_keys: further columns without a default would refuse an import: %', wrong;
     END IF;
 
-    IF (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('whatsapp_keys')) THEN
-        RAISE EXCEPTION 'whatsapp_keys: row level security is on and could hide rows from the service';
+    -- A policy that lets everything through hides nothing, and the service's own migration makes one.
+    IF (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('whatsapp_keys'))
+       AND (SELECT count(*) FILTER (WHERE polpermissive AND pg_get_expr(polqual, polrelid) = 'true') = 0
+                OR count(*) FILTER (WHERE NOT polpermissive AND pg_get_expr(polqual, polrelid) <> 'true') > 0
+              FROM pg_policy WHERE polrelid = to_regclass('whatsapp_keys') AND polcmd IN ('r', '*')) THEN
+        RAISE EXCEPTION 'whatsapp_keys: row level security is on and could hide rows from the service: CREATE POLICY every_row ON whatsapp_keys USING (true) WITH CHECK (true), or ALTER TABLE whatsapp_keys DISABLE ROW LEVEL SECURITY';
+    END IF;
+
+    -- Names of files are up to 255 bytes long, and a key's id is most of one.
+    SELECT string_agg(format('ALTER TABLE whatsapp_keys ALTER %I TYPE text', attname), '; ') INTO wrong
+      FROM pg_attribute JOIN (VALUES ('company_id', 64), ('key_type', 64), ('key_id', 255)) AS needed (name, characters) ON attname = name
+     WHERE attrelid = to_regclass('whatsapp_keys') AND NOT attisdropped
+       AND atttypmod - 4 BETWEEN 0 AND characters - 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'whatsapp_keys: a length limit would refuse an import: %', wrong;
+    END IF;
+
+    -- An entry of a B-tree is at most 2,704 bytes long; a session is longer.
+    SELECT string_agg(format('DROP INDEX CONCURRENTLY %s', indexrelid::regclass), '; ') INTO wrong
+      FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am am ON am.oid = c.relam
+     WHERE indrelid = to_regclass('whatsapp_keys') AND amname = 'btree'
+       AND EXISTS (SELECT FROM pg_depend JOIN pg_attribute
+                       ON attrelid = refobjid AND attnum = refobjsubid
+                    WHERE classid = 'pg_class'::regclass AND objid = indexrelid
+                      AND refobjid = indrelid AND attname = 'value');
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'whatsapp_keys: an index holds value and would refuse an import: %', wrong;
     END IF;
 
     -- A default on expires_at would let the service's clean-up delete imported keys.

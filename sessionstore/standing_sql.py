@@ -1,0 +1,188 @@
+"""What the server's catalogue says of the tables' standing. PostgreSQL 13 and up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+#: A trigger may do anything; this one thing is known to be harmless. Comments may stand in it.
+TOUCH = (
+    r"^begin new\.updated_at ?:?= ?(now ?\(\)|current_timestamp|transaction_timestamp ?\(\)|"
+    r"statement_timestamp ?\(\)|clock_timestamp ?\(\)|timezone ?\('utc'(::text)?, ?now ?\(\)\))"
+    r" ?; ?return new ?; ?end ?;?$"
+)
+
+#: One row a shortcoming: what is so, and the way on. Everything is asked of the partitions too.
+FACTS: LiteralString = r"""
+WITH RECURSIVE named AS (
+    SELECT name, format('%%s.%%s', %(schema)s::text, name) AS shown,
+           to_regclass(quote_ident(name)) AS it, name = ANY(%(read)s::text[]) AS read
+      FROM unnest(%(tables)s::text[]) AS name
+), parts AS (
+    SELECT it::oid AS oid, shown, read, false AS below FROM named WHERE it IS NOT NULL
+    UNION
+    SELECT inhrelid, format('%%s', inhrelid::regclass), read, true
+      FROM parts JOIN pg_inherits ON inhparent = oid
+), tables AS (
+    SELECT parts.*, relkind, relpersistence, relrowsecurity, relispartition
+      FROM parts JOIN pg_class USING (oid)
+), me AS (
+    SELECT oid, rolsuper FROM pg_roles WHERE rolname = current_user
+)
+SELECT 'the server is a standby: it may be behind, and is not what the service writes to',
+       'Name the primary in the plan''s database'
+ WHERE pg_is_in_recovery()
+UNION ALL
+SELECT format('%%s is %%s for this role: the service can''t write, or no trigger fires',
+              name, reset_val),
+       format('ALTER ROLE … RESET %%s; or the same for the database or the server', name)
+  FROM pg_settings
+ WHERE (name, reset_val) = ('default_transaction_read_only', 'on')
+    OR (name = 'session_replication_role' AND reset_val <> 'origin')
+UNION ALL
+SELECT format('the server runs with %%s = off: a crash may lose or tear what was committed', name),
+       format('ALTER SYSTEM SET %%s = on; SELECT pg_reload_conf()', name)
+  FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name
+ WHERE current_setting(name) = 'off'
+UNION ALL
+SELECT format('%%s does not exist', shown), 'Is it the right database? If so: migrate deploy'
+  FROM named WHERE it IS NULL
+UNION ALL
+SELECT format('%%s is %%s', shown,
+              CASE relkind WHEN 'v' THEN 'a view: what it shows is another one''s'
+                           WHEN 'm' THEN 'a materialized view: as old as its last refresh'
+                           WHEN 'f' THEN 'a foreign table: its rows are on another server'
+                           ELSE 'no table' END),
+       'Name the database in which the service''s own tables are'
+  FROM tables WHERE relkind NOT IN ('r', 'p')
+UNION ALL
+SELECT format('%%s is %%s', shown,
+              CASE relpersistence WHEN 'u' THEN 'UNLOGGED: a crash empties it'
+                                  ELSE 'a temporary table: it goes with its session' END),
+       CASE relpersistence WHEN 'u' THEN format('ALTER TABLE %%s SET LOGGED', shown)
+                           ELSE format('DROP TABLE %%s; then migrate deploy', shown) END
+  FROM tables WHERE relpersistence <> 'p'
+UNION ALL
+SELECT format('%%s inherits into the table: its rows are shown twice, under no key', shown),
+       'Take it out: ALTER TABLE … NO INHERIT …'
+  FROM tables WHERE below AND NOT relispartition
+UNION ALL
+SELECT format('%%s has no primary key over %%s: a key may be there twice', shown,
+              array_to_string(cols, ', ')),
+       format('ALTER TABLE %%s ADD PRIMARY KEY (%%s), once no row is there twice', shown,
+              array_to_string(cols, ', '))
+  FROM tables
+  JOIN (VALUES ('whatsapp_auth', ARRAY['company_id']),
+               ('whatsapp_keys', ARRAY['company_id', 'key_id', 'key_type'])) AS keys (name, cols)
+    ON oid = to_regclass(name)
+ WHERE NOT EXISTS (
+       SELECT FROM pg_index i
+        WHERE i.indrelid = tables.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+          AND i.indpred IS NULL
+          AND cols = (SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE "C")
+                        FROM pg_attribute a
+                       WHERE a.attrelid = i.indrelid AND a.attnotnull
+                         AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
+UNION ALL
+SELECT format('row level security of %%s hides rows from some: no policy of this role, or of all,'
+              ' is USING (true)', shown),
+       format('CREATE POLICY every_row ON %%s USING (true) WITH CHECK (true), without a restrictive'
+              ' one beside it; or ALTER TABLE %%s DISABLE ROW LEVEL SECURITY', shown, shown)
+  FROM tables
+ WHERE relrowsecurity AND (
+       NOT EXISTS (
+           SELECT FROM pg_policy, me
+            WHERE polrelid = tables.oid AND polpermissive AND polcmd IN ('r', '*')
+              AND pg_get_expr(polqual, polrelid) = 'true'
+              AND EXISTS (SELECT FROM unnest(polroles) AS role
+                           WHERE role IN (0, me.oid)
+                              OR (NOT me.rolsuper AND pg_has_role(role, 'USAGE'))))
+    OR EXISTS (
+           SELECT FROM pg_policy
+            WHERE polrelid = tables.oid AND NOT polpermissive AND polcmd IN ('r', '*')
+              AND pg_get_expr(polqual, polrelid) <> 'true'))
+UNION ALL
+SELECT format('the rule %%s of %%s puts another statement in the place of the service''s', rulename, shown),
+       format('DROP RULE %%I ON %%s', rulename, shown)
+  FROM tables JOIN pg_rewrite ON ev_class = tables.oid
+ WHERE relkind IN ('r', 'p') AND ev_enabled <> 'D'
+UNION ALL
+SELECT format('the trigger %%s of %%s runs %%s(): it may change, expire or delete rows; only one that'
+              ' does nothing but set updated_at is known not to', tgname, shown, p.proname),
+       format('Where nothing needs it: ALTER TABLE %%s DISABLE TRIGGER %%I', shown, tgname)
+  FROM tables JOIN pg_trigger ON tgrelid = tables.oid
+  JOIN pg_proc p ON p.oid = tgfoid JOIN pg_language l ON l.oid = p.prolang
+ WHERE NOT tgisinternal AND tgenabled <> 'D'
+   AND NOT (l.lanname = 'plpgsql' AND trim(regexp_replace(regexp_replace(
+            p.prosrc, '--[^\n]*', '', 'g'), '\s+', ' ', 'g')) ~* %(touch)s)
+   AND NOT (l.lanname = 'c' AND p.probin ~ '(^|/)moddatetime$'
+            AND encode(tgargs, 'escape') = 'updated_at\000')
+UNION ALL
+SELECT format('expires_at of %%s has a default: rows expire by themselves', shown),
+       format('ALTER TABLE %%s ALTER expires_at DROP DEFAULT', shown)
+  FROM tables JOIN pg_attribute ON attrelid = oid
+ WHERE read AND attname = 'expires_at' AND NOT attisdropped AND atthasdef
+UNION ALL
+SELECT format('%%s is filled by a logical subscription: it may be behind, and is not what the service'
+              ' writes to', shown),
+       'Name the publisher''s database in the plan'
+  FROM tables JOIN pg_subscription_rel ON srrelid = oid
+ WHERE read
+"""
+
+# By a search_path that may hold anything, so the one function has its schema before it.
+SEEN_BY_ROLE: LiteralString = """
+SELECT relname, nspname
+  FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS name
+  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(name)::pg_catalog.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) relnamespace
+"""
+
+EXPIRING: LiteralString = """
+SELECT format('company %%s: %%s of its keys expire, the first at %%s: %%s. An expiry is a deletion to come:'
+              ' end the service''s expiry and its clean-up, then UPDATE %%s.whatsapp_keys SET'
+              ' expires_at = NULL WHERE company_id = %%L',
+              company_id, count(*), min(expires_at),
+              (array_agg(key_type || ' ' || key_id ORDER BY expires_at))[1], %(schema)s::text, company_id)
+  FROM whatsapp_keys WHERE company_id = ANY(%(ids)s) AND expires_at IS NOT NULL GROUP BY company_id
+"""
+
+STORED_ELSEWHERE: LiteralString = """
+SELECT format('company %%s was imported into another cluster, database or table than this (%%s; this is'
+              ' %%s). If the service runs on this one and no longer on that: UPDATE %%s.whatsapp_imports'
+              ' SET stored_in = %%L WHERE company_id = %%L AND state <> ''withdrawn''',
+              company_id, coalesce(stored_in, 'not on record'), here, %(schema)s::text, here, company_id)
+  FROM whatsapp_imports, CAST(%(here)s AS text) AS here
+ WHERE company_id = ANY(%(ids)s) AND state <> 'withdrawn' AND stored_in IS DISTINCT FROM here
+"""
+
+MAY_ASK: LiteralString = """
+SELECT has_function_privilege('pg_control_system()', 'EXECUTE')
+   AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
+"""
+CLUSTER: LiteralString = """
+SELECT concat_ws('.', system_identifier, timeline_id)
+  FROM pg_control_system(), pg_control_checkpoint()
+"""
+HERE: LiteralString = """
+SELECT concat_ws('/', %s::text, oid, to_regclass('whatsapp_auth')::oid, to_regclass('whatsapp_keys')::oid)
+  FROM pg_database WHERE datname = current_database()
+"""
+
+# A copy that somebody keeps has another name and no key: a service could not write to it.
+ELSEWHERE: LiteralString = """
+SELECT nspname, relname, has_table_privilege(c.oid, 'SELECT')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+ WHERE relkind IN ('r', 'p', 'f') AND NOT relispartition
+   AND nspname !~ '^(pg_|information_schema$)'
+   AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS name WHERE c.oid = to_regclass(name))
+   AND (SELECT array_agg(attname::text) @> ARRAY['company_id', 'key_type', 'key_id', 'value']
+            OR array_agg(attname::text) @> ARRAY['company_id', 'creds']
+          FROM pg_attribute
+         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+   AND (relname IN ('whatsapp_auth', 'whatsapp_keys') OR relkind = 'f'
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisunique))
+ ORDER BY 1, 2
+"""

@@ -1,0 +1,308 @@
+"""Rows that equal every file, in a database in which they do not stay or are not the service's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from sessionstore import archive
+from sessionstore.descriptors import closing, open_directory
+from tests.postgres import Server, standby_of
+
+from .imports import void
+from .session_files import write_company
+from .test_commands import run
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc"),
+    pytest.mark.skipif(not shutil.which("age"), reason="needs the program age"),
+]
+IMPORT = ("import", "--service-is-stopped", "--plan", "-")
+
+
+@dataclass
+class World:
+    """A company that was imported, its archive, and the plan that everything is asked with."""
+
+    plan: dict[str, Any]
+    settings: dict[str, str]
+    root: Path
+    remove: tuple[str, ...]
+    import_id: str
+
+    def sql(self, statements: str, **other: str) -> None:
+        """What somebody does in the database, on a connection of theirs."""
+        with psycopg.connect(make_conninfo(**{**self.settings, **other}), autocommit=True) as conn:
+            conn.execute(statements.encode())
+
+    def use(self, **database: str) -> None:
+        """Ask with other settings."""
+        self.plan = {**self.plan, "database": {**self.plan["database"], **database}}
+
+    def answers(self) -> dict[str, tuple[int, str]]:
+        """Exit code of each command that concludes "safe", and why, in its own words."""
+        prove = {**self.plan, "import_id": self.import_id}
+        other = {**self.plan, "directory": str(self.root.parent / "others")}
+        said = {
+            "account": run("account", "--plan", "-", plan=self.plan),
+            "prove": run("prove", "--plan", "-", plan=prove),
+            "remove": run(*self.remove, plan=self.plan),
+            "import": run(*IMPORT, "--dry-run", plan=other),
+        }
+        return {name: (code, f"{events} {words}") for name, (code, events, words) in said.items()}
+
+
+SAFE = {"account": 0, "prove": 0, "remove": 2, "import": 2}
+BLOCKED = {"account": 2, "prove": 2, "remove": 3, "import": 3}
+
+
+@pytest.fixture
+def world(database: dict[str, str], tmp_path: Path, age_identity: tuple[str, str]) -> World:
+    """Everything as it should be; another company waits to be imported."""
+    root = tmp_path / "baileys_sessions"
+    write_company(root, pre_keys=5)
+    write_company(tmp_path / "others", "77", pre_keys=1, registrationId=5)
+    plan = {
+        "database": database,
+        "directory": str(root),
+        "kind": "live",
+        "service": "database",
+    }
+    code, events, _ = run(*IMPORT, plan=plan)
+    assert code == 0
+    with closing(open_directory(str(root))) as fd:
+        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+    remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
+    return World(plan, database, root, (*remove, "--dry-run"), events[0]["import_id"])
+
+
+State = Callable[[World], None]
+
+
+def sql(statements: str) -> State:
+    """A state that one who may do everything makes."""
+    return lambda world: world.sql(statements)
+
+
+def by_role(statements: str, **settings: str) -> State:
+    """A state of the service's own role, which is not the owner; everything is asked as that role."""
+
+    def make(world: World) -> None:
+        role = f"svc{secrets.token_hex(4)}"
+        world.sql(
+            f"CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};"
+            + statements.replace("SVC", role)
+        )
+        world.use(user=role, **settings)
+
+    return make
+
+
+def moved_aside(world: World) -> None:
+    """The tables that the service holds on to, renamed; fresh ones under their names."""
+    world.sql(
+        "ALTER TABLE whatsapp_keys RENAME TO keys_of_service;"
+        "CREATE TABLE whatsapp_keys (LIKE keys_of_service INCLUDING ALL);"
+        "INSERT INTO whatsapp_keys SELECT * FROM keys_of_service"
+    )
+
+
+def cloned(world: World) -> None:
+    """A copy of the whole database beside it."""
+    name = f"{world.settings['dbname']}_clone"
+    world.sql(f"CREATE DATABASE {name} TEMPLATE {world.settings['dbname']}", dbname="postgres")
+    world.use(dbname=name)
+
+
+TRIGGER = (
+    "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " NEW.expires_at := now() + '7 days'; RETURN NEW; END $$;"
+    "CREATE TRIGGER expiring BEFORE INSERT OR UPDATE ON whatsapp_keys"
+    " FOR EACH ROW EXECUTE FUNCTION quiet()"
+)
+COPIED = (
+    "ALTER TABLE whatsapp_keys RENAME TO real_keys;"
+    "CREATE {} whatsapp_keys AS SELECT * FROM real_keys"
+)
+POLICY = "ALTER TABLE whatsapp_keys ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON whatsapp_keys "
+ELSEWHERE = (
+    "CREATE SCHEMA app; CREATE TABLE app.{0} AS SELECT * FROM public.{0}; GRANT USAGE ON SCHEMA app"
+    " TO PUBLIC; GRANT SELECT ON app.{0} TO PUBLIC;"
+)
+ONE = "UPDATE whatsapp_keys SET expires_at = {} WHERE key_type = 'pre-key' AND key_id = '3'"
+NOT_IMPORT = BLOCKED.keys() - {"import"}
+BLOCKING: list[tuple[str, State, str, object]] = [
+    ("keys unlogged", sql("ALTER TABLE whatsapp_keys SET UNLOGGED"), "UNLOGGED: a crash", BLOCKED),
+    ("records unlogged", sql("ALTER TABLE whatsapp_imports SET UNLOGGED"), "UNLOGGED", BLOCKED),
+    ("a view", sql(COPIED.format("VIEW")), "is a view", BLOCKED),
+    ("a copy of a moment", sql(COPIED.format("MATERIALIZED VIEW")), "last refresh", BLOCKED),
+    ("no key", sql("ALTER TABLE whatsapp_keys DROP CONSTRAINT whatsapp_keys_pkey;"
+                   "INSERT INTO whatsapp_keys SELECT * FROM whatsapp_keys"), "no primary key",
+     BLOCKED),
+    ("copies that inherit", sql("CREATE TABLE more () INHERITS (whatsapp_keys)"), "more inherits",
+     BLOCKED),
+    ("a partition in no log", sql(
+        "ALTER TABLE whatsapp_keys RENAME TO was; CREATE TABLE whatsapp_keys (LIKE was INCLUDING"
+        " DEFAULTS, PRIMARY KEY (company_id, key_type, key_id)) PARTITION BY HASH (company_id);"
+        "CREATE UNLOGGED TABLE half PARTITION OF whatsapp_keys FOR VALUES WITH (MODULUS 1,"
+        " REMAINDER 0); INSERT INTO whatsapp_keys SELECT * FROM was; DROP TABLE was"),
+     "half is UNLOGGED", BLOCKED),
+    ("rows that expired", sql(ONE.format("now() - interval '1 h'")), "pre-key 3", NOT_IMPORT),
+    ("rows that will expire", sql(ONE.format("now() + interval '9 d'")), "pre-key 3", NOT_IMPORT),
+    ("a default that expires", sql("ALTER TABLE whatsapp_keys ALTER expires_at SET DEFAULT now()"),
+     "expires_at of public.whatsapp_keys has a default", BLOCKED),
+    ("a trigger that expires", sql(TRIGGER), "trigger expiring", BLOCKED),
+    ("a rule", sql("CREATE RULE never AS ON UPDATE TO whatsapp_keys DO INSTEAD NOTHING"),
+     "rule never", BLOCKED),
+    ("a policy that hides rows", by_role(POLICY + "USING (key_id <> '3')"), "row level security",
+     BLOCKED),
+    ("a policy of another role", sql(POLICY + "TO pg_monitor USING (true)"), "row level security",
+     BLOCKED),
+    ("a policy that takes back", sql(POLICY + "USING (true); CREATE POLICY q ON whatsapp_keys AS"
+                                     " RESTRICTIVE USING (key_id <> '3')"), "row level security",
+     BLOCKED),
+    ("a role's search_path", by_role(ELSEWHERE.format("whatsapp_keys")
+                                     + "ALTER ROLE SVC SET search_path = app, public"),
+     "search_path finds whatsapp_keys in schema app", BLOCKED),
+    ("a schema of the role's name", by_role(ELSEWHERE.format("whatsapp_auth")
+                                            + "ALTER SCHEMA app RENAME TO SVC"),
+     "search_path finds whatsapp_auth in schema svc", BLOCKED),
+    ("tables elsewhere", sql(ELSEWHERE.format("whatsapp_keys")), "app.whatsapp_keys", NOT_IMPORT),
+    ("tables nobody may read", by_role("CREATE TABLE hidden (LIKE whatsapp_keys INCLUDING ALL)"),
+     "public.hidden is of the same layout", BLOCKED),
+    ("the service's own renamed", moved_aside, "keys_of_service", NOT_IMPORT),
+    ("another's rows of the record", sql("UPDATE whatsapp_imports SET stored_in = NULL"),
+     "not on record", NOT_IMPORT),
+    ("a clone", cloned, "imported into another cluster, database or table", NOT_IMPORT),
+    ("a role that only reads", by_role("ALTER ROLE SVC SET default_transaction_read_only = on"),
+     "default_transaction_read_only", BLOCKED),
+    ("no triggers for a role", by_role("ALTER ROLE SVC SET session_replication_role = replica"),
+     "session_replication_role", BLOCKED),
+    ("nobody says what it runs on", lambda world: void(world.plan.pop("service")),
+     'not known ("service" in the plan)', {"account", "remove"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "blocked"), [one[1:] for one in BLOCKING], ids=[one[0] for one in BLOCKING]
+)
+def test_nothing_is_safe(world: World, make: State, words: str, blocked: set[str]) -> None:
+    """Whatever its rows say: blocked, with the fact named, by all that concludes from them."""
+    make(world)
+    demand(world, words, blocked)
+
+
+def demand(world: World, words: str, blocked: object = BLOCKED) -> None:
+    """The commands that must block do, and name it."""
+    assert isinstance(blocked, (set, dict, frozenset))
+    for name, (code, said) in world.answers().items():
+        wanted = BLOCKED[name] if name in blocked else SAFE[name]
+        assert code == wanted, (name, said)
+        assert (words in said) == (name in blocked), (name, said)
+    assert world.root.exists()
+
+
+TOUCH = (
+    "CREATE OR REPLACE FUNCTION whatsapp_keys_touch() RETURNS trigger LANGUAGE plpgsql AS $$ {} $$"
+)
+FINE: list[tuple[str, State]] = [
+    ("as it was imported", lambda world: None),
+    ("policies that hide nothing", sql(POLICY + "USING (true) WITH CHECK (true)")),
+    ("a service's own trigger", sql(TOUCH.format(
+        "begin -- as ever\n  new.updated_at = CURRENT_TIMESTAMP;\n  return new;\nend;"))),
+    ("a trigger that is off", sql(
+        f"{TRIGGER}; ALTER TABLE whatsapp_keys DISABLE TRIGGER expiring")),
+    ("another's tables", sql("CREATE SCHEMA app; CREATE TABLE app.whatsapp_keys (LIKE"
+                             " whatsapp_keys); CREATE TABLE notes (company_id text, creds text)")),
+    ("a copy that somebody keeps", sql("CREATE TABLE kept AS SELECT * FROM whatsapp_keys")),
+    ("a search_path that leads to the same", by_role("ALTER ROLE SVC SET search_path = public")),
+    ("a search_path that leads nowhere", by_role("ALTER ROLE SVC SET search_path = ''")),
+    ("another spelling of times", by_role("ALTER ROLE SVC SET DateStyle = 'SQL, DMY'")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [one[1] for one in FINE], ids=[one[0] for one in FINE])
+def test_what_harms_nothing_blocks_nothing(world: World, make: State) -> None:
+    """A service has triggers, policies and settings of its own."""
+    make(world)
+    assert {name: code for name, (code, _) in world.answers().items()} == SAFE, world.answers()
+
+
+@pytest.mark.parametrize("whose", ["", "TO SVC"])
+def test_policies_that_hide_nothing_from_a_role(world: World, whose: str) -> None:
+    """Nothing blocks; but COPY, by which an import goes, wants none, and that is said."""
+    by_role(f"{POLICY} {whose} USING (true) WITH CHECK (true)")(world)
+    answers = world.answers()
+    assert {name: code for name, (code, _) in answers.items()} == {**SAFE, "import": 3}
+    assert "import as the owner" in answers["import"][1]
+
+
+VARIABLES = {
+    "PGOPTIONS": "-c search_path=app",
+    "PGHOSTADDR": "192.0.2.7",
+    "PGPORT": "1",
+    "PGUSER": "nobody",
+    "PGSERVICE": "other",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGSSLMODE": "verify-full",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGDATESTYLE": "SQL",
+}
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_no_variable_bends_the_connection(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the plan says where it leads."""
+    world.sql("CREATE SCHEMA app; CREATE TABLE app.whatsapp_keys (LIKE whatsapp_keys)")
+    monkeypatch.setenv(name, VARIABLES[name])
+    assert {name: code for name, (code, _) in world.answers().items()} == SAFE, world.answers()
+
+
+@contextmanager
+def setting(world: World, name: str, value: str) -> Iterator[None]:
+    """What an administrator sets for the whole server."""
+    world.sql(f"ALTER SYSTEM SET {name} = {value}")
+    world.sql("SELECT pg_reload_conf(), pg_sleep(0.3)")
+    try:
+        yield
+    finally:
+        world.sql(f"ALTER SYSTEM RESET {name}")
+        world.sql("SELECT pg_reload_conf(), pg_sleep(0.3)")
+
+
+@pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
+def test_a_server_that_a_crash_empties(world: World, name: str) -> None:
+    """Durable settings, or what was committed may be gone after a power cut."""
+    with setting(world, name, "off"):
+        demand(world, f"{name} = off")
+
+
+def test_a_standby_and_what_becomes_of_it(world: World, running: Server) -> None:
+    """It shows what the primary was; promoted it is a second cluster with the very same numbers."""
+    with standby_of(running) as standby:
+        world.use(host=str(standby.place))
+        demand(world, "is a standby")
+        world.sql("SELECT pg_promote()", host=str(standby.place), dbname="postgres")
+        world.sql("CHECKPOINT", host=str(standby.place), dbname="postgres")
+        demand(world, "imported into another cluster", NOT_IMPORT)
+
+
+def test_the_way_on_is_one(world: World) -> None:
+    """A database that took the other's place: the statement that is named, and it goes on."""
+    cloned(world)
+    said = world.answers()["account"][1]
+    statement = said.partition("no longer on that: ")[2].partition(" AND state")[0]
+    world.sql(statement.replace('\\"', '"'), dbname=world.plan["database"]["dbname"])
+    assert {name: code for name, (code, _) in world.answers().items()} == SAFE
