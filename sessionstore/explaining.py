@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sessionstore.activity import Obstacle
 from sessionstore.decisions import LIVE, DirectoryDecision
 from sessionstore.dispositions import ARCHIVED, EQUAL, EXPLAINED, NEWER
-from sessionstore.files import ARTEFACT, CREDS, UNKNOWN
+from sessionstore.files import ARTEFACT, CREDS, ONLY_COPY, UNKNOWN
 from sessionstore.grammar import Key
 from sessionstore.lineage import ABSENT, ANOTHER, FILE_AHEAD
 
@@ -18,7 +18,7 @@ class FoundFile:
     """One file, as far as it matters for what would change its outcome.
 
     Attributes:
-        kind: KEY, CREDS, ARTEFACT or UNKNOWN, as the scan says.
+        kind: KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY, as the scan says.
         key: what its name stands for, for KEY only.
         problem: the kind of problem that the scan has with it; None without one.
         relation: lineage of its company's credentials; None where there are none.
@@ -92,6 +92,8 @@ def _ended(in_the_way: Sequence[Obstacle]) -> str:
 
 
 def _of_outcome(found: FoundFile) -> str:
+    if found.kind == ONLY_COPY:
+        return "a whole original beside it: copy a whole copy over it, or move this one away"
     if found.kind in (UNKNOWN, ARTEFACT):
         return "finding out what wrote it, and moving it out of the directory"
     of_lineage = _OF_LINEAGE.get(found.relation or "")

@@ -11,6 +11,7 @@ from sessionstore.files import CREDS
 from sessionstore.grammar import is_company_id, no_company_id, spellings
 from sessionstore.known_companies import readable
 from sessionstore.lineage import Identity
+from sessionstore.scan import scan_directory
 from sessionstore.scan_problems import remedy_of
 from sessionstore.tree import CompanyScan, DirectoryScan, Problem
 
@@ -56,7 +57,11 @@ def refuse_blocking(scan: DirectoryScan, *company_ids: str) -> None:
     blocking = [*scan.blocking, *(problem for one in concerned for problem in one.blocking)]
     if any(one.company_id is None and one.directory == "." for one in concerned):
         blocking.append(Problem("unexpected place", ".", f"{_NAMELESS}: {_NAME_IT}", True))
-    if blocking:
+    if blocking and not scan.contents:
+        # A listing read no key: all are read now, so that each bad one is named at once.
+        with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+            refuse_blocking(read, *company_ids)
+    elif blocking:
         told = [f"{scan.label}/{_sentence(problem)}" for problem in blocking]
         what = f"{len(told)} problem(s) in the files, the first: {told[0]}"
         raise Refused(what, scan.label, remedy_of(blocking), told)

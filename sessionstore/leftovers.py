@@ -10,6 +10,7 @@ from sessionstore.grammar import CREDENTIALS, decode
 MAC_DIRECTORY = "__MACOSX"
 _WINDOWS = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 _is_artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
+_is_store = re.compile(r"baileys_store.*\.json|.*_store(?:_multi)?\.json", re.DOTALL).fullmatch
 # "name (1).json" of browsers and Windows, "name 2.json" of macOS and iCloud.
 _double = re.compile(r"(.+?)(?: \(\d+\)| \d+| - Copy(?: \(\d+\))?)\.json", re.DOTALL).fullmatch
 _ending = re.compile(r"\.(?:json|tmp|bak|backup)(?![0-9A-Za-z])")
@@ -40,6 +41,8 @@ def litter(name: str) -> str | None:
         return "left by macOS"
     if name.lower() in _WINDOWS:
         return "left by Windows"
+    if _is_store(name):
+        return "by its name a store of chats, which holds no key"
     original = original_of(name) if _double(name) else None
     return f"a double of {original} by name" if original else None
 

@@ -52,7 +52,7 @@ def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem
     """
     if layout.leaves_out(name):
         return Problem("litter", where, "left out, as declared", False)
-    way_on = f'; left out if declared: "litter": ["{name}"]' if blocks else ""
+    way_on = f'; left out by "litter": ["{name}"]' if blocks else ""
     return Problem("litter", where, f"{litter(name)}{way_on}", blocks)
 
 
@@ -150,7 +150,8 @@ _TORN_KEY = (
 _BY_KIND = {
     "only copy": "Copy a whole copy over its original (cp -p X.json.bak X.json); move one away that"
     " is not whole, or whose key was deleted on purpose",
-    "litter": 'Declare it: "litter": [NAME]',
+    "unknown file": 'Find out what wrote it; move it away, or leave it out: "litter": [NAME]',
+    "litter": 'Leave it out: "litter": [NAME]',
     "unexpected place": 'Say whose files they are: "companies": {"DIRECTORY": "ID"}',
     "pairing twice": "Find out under which id the service runs, and move the other's files away",
     "company twice": "Find out which of them the service uses, and move the other away",

@@ -15,12 +15,14 @@ from sessionstore.activity import Activity, evidence, obstacles
 from sessionstore.commands import service
 from sessionstore.commands.plans import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.commands.shared import CHANGES, OK, emit
+from sessionstore.copies import newer_of
 from sessionstore.decisions import LIVE
 from sessionstore.dispositions import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.explaining import FoundFile, of_directory, of_file
-from sessionstore.files import ARTEFACT, CREDS, UNKNOWN, FileEntry
+from sessionstore.files import ARTEFACT, CREDS, ONLY_COPY, UNKNOWN, FileEntry
 from sessionstore.holders import seen_at_file, seen_in_directory
+from sessionstore.leftovers import original_of
 from sessionstore.scan import scan_directory
 from sessionstore.shelf import SEALED
 from sessionstore.tree import DirectoryScan
@@ -33,7 +35,12 @@ _ABOUT = """\
 Says of one file or directory what was found, what is decided, why, and what would change it.
 Changes nothing."""
 _MOST_NAMED = 10
-_KINDS = {CREDS: "the credentials", ARTEFACT: "an artefact", UNKNOWN: "an unknown file"}
+_KINDS = {
+    CREDS: "the credentials",
+    ARTEFACT: "an artefact",
+    UNKNOWN: "an unknown file",
+    ONLY_COPY: "a copy",
+}
 
 
 def add(commands: Any) -> None:
@@ -174,6 +181,7 @@ def _file(
         "modified": _time(entry),
         "sha256": entry.sha256,
         "problem": f"{problem.kind}: {problem.detail}" if problem else None,
+        "copy": _copy(scan, entry),
         "in_database": there,
         "lineage": found.relation,
         "evidence": verdict.reason if verdict else None,
@@ -193,7 +201,7 @@ def _sentences(facts: Mapping[str, Any], activity: Activity) -> dict[str, Sequen
     what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else _KINDS[facts["kind"]]
     found = f"{what} of company {facts['company'] or '?'}, {facts['bytes']:,} bytes, written"
     return {
-        "found": [f"{found} {facts['modified']}", *filter(None, [facts["problem"]])],
+        "found": [f"{found} {facts['modified']}", *filter(None, [facts["problem"], facts["copy"]])],
         "database": [
             "has a row of it" if facts["in_database"] else "has no row of it",
             *filter(None, [facts["evidence"]]),
@@ -206,6 +214,11 @@ def _sentences(facts: Mapping[str, Any], activity: Activity) -> dict[str, Sequen
         "why": [facts["reason"], *_first(facts["obstacles"], "processes")],
         "would change it": [facts["would_change"]],
     }
+
+
+def _copy(scan: DirectoryScan, entry: FileEntry) -> str | None:
+    original = original_of(entry.name) if entry.key is None else None
+    return newer_of(scan.fd, entry.name, original) if original else None
 
 
 def _in_database(conn: Connection, company_id: str | None, entry: FileEntry) -> bool:
