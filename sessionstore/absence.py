@@ -2,7 +2,9 @@
 
 Only what Baileys itself deletes can be explained, each by evidence of its own in the values.
 Seen in Baileys 7.0.0-rc14: ``removePreKey``, ``migrateSession`` and ``saveIdentity`` in
-Signal/libsignal.js, ``sendMessagesAgain`` and ``pruneExpiredTcTokens`` in Socket/messages-recv.js.
+Signal/libsignal.js; ``handleDevicesNotification``, ``sendMessagesAgain`` and ``pruneExpiredTcTokens`` in
+Socket/messages-recv.js. That deletes sessions around retries too (once in ``sendRetryRequest``, three
+times in ``sendMessagesAgain``): the row that follows shows it, and until there is one nothing does.
 Other types it never deletes, so nothing excuses their absence. Pure: no I/O.
 """
 
@@ -11,11 +13,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sessionstore.contacts import identity_in_database, lid_address, remote_identities
-from sessionstore.evidence import compare_sessions
+from sessionstore.contacts import (
+    changed_identity,
+    lid_address,
+    remote_identities,
+    removed_device,
+)
 from sessionstore.facts import Company, File
 from sessionstore.grammar import Key
 from sessionstore.lineage import DESCENDS
+from sessionstore.session_evidence import compare_sessions
 from sessionstore.tokens import expired
 from sessionstore.values import digest
 
@@ -39,36 +46,50 @@ def explain(file: File, company: Company) -> Answer:
     if rule is None:
         what = file.key.key_type
         return False, f"not in the database; nothing explains a missing {what}"
+    if file.imported is False:
+        return False, "not in the database, and never imported like this: it was written since"
     return rule(file, company)
 
 
 def _pre_key(file: File, company: Company) -> Answer:
     # With equal clocks an uploaded key may have been used, or a clean-up job may have deleted one
     # that WhatsApp still hands out. No value tells which: a session that a contact began does not
-    # name the pre-key that it used up (libsignal's session_record.js).
-    before, after = company.file_clocks, company.database_clocks
+    # name the pre-key that it used up (libsignal's session_record.js). So they are counted: after a
+    # clean-up of all of them Baileys makes new ones, and the clocks move on just the same.
+    before, after, number = company.file_clocks, company.database_clocks, int(file.key.key_id)
     if before is None or after is None or after.next_pre_key <= before.next_pre_key:
         return False, "not in the database, and the clocks do not show that it was consumed"
+    if number >= before.next_pre_key:
+        return False, "not in the database, and made after the files' credentials were saved"
     # A pre-key that was never uploaded can't have been used by anyone.
-    if int(file.key.key_id) >= after.first_unuploaded_pre_key:
+    if number >= after.first_unuploaded_pre_key:
         return False, "not in the database, although it was never handed out"
-    return True, f"consumed: nextPreKeyId went from {before.next_pre_key} to {after.next_pre_key}"
+    gone, sessions = company.pre_keys()
+    if gone > sessions:
+        return False, (
+            f"{gone} pre-keys are gone, but contacts opened only {sessions} sessions since:"
+            " something else deleted some, and WhatsApp may still hand them out"
+        )
+    moved = f"nextPreKeyId went from {before.next_pre_key} to {after.next_pre_key}"
+    return True, f"consumed: {moved}, and contacts opened {sessions} sessions"
 
 
 def _session(file: File, company: Company) -> Answer:
-    address = lid_address(file.key.key_id, company)
-    successor = company.value_of(Key("session", address)) if address else None
+    address = file.key.key_id
+    lid, identity = lid_address(address, company.lid_of), changed_identity(address, company)
+    successor = company.value_of(Key("session", lid)) if lid else None
     trouble = "not in the database, and no LID session took its place"
     if successor is not None:
         # migrateSession copies the record, so the LID's must go on where this one stops.
-        finding = compare_sessions(file.value, successor)
+        finding = compare_sessions(file.value, successor, [identity] if identity else [])
         if finding.newer or digest(successor) == digest(file.value):
-            return True, f"moved to its LID session {address}"
-        trouble = f"its LID session {address} does not go on from it: {finding.reason}"
-    identity = identity_in_database(file.key.key_id, company)
+            return True, f"moved to its LID session {lid}"
+        trouble = f"its LID session {lid} does not go on from it: {finding.reason}"
     known = remote_identities(file.value)
     if identity is not None and known and identity not in known:
         return True, "cleared: the contact's identity is another one now"
+    if removed_device(address, company):
+        return True, "deleted: the contact removed the device"
     return False, trouble
 
 

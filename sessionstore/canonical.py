@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from sessionstore.values import (
     DEEPEST,
+    REVIVED,
     ValueProblem,
     canonical,
     digest,
@@ -65,14 +66,14 @@ def stored_value_has(raw: bytes, sha256: str | None) -> bool:
             is no value's.
 
     Returns:
-        Whether its canonical form has it; False for a value that can't be read exactly.
+        Whether what the service reads there has it; False for a value that can't be read exactly.
     """
     ordered = _in_order(raw)
     # The same digest is the same text, so that it is the canonical form needs no further proof.
     if ordered is not None and digest_of_canonical(ordered) == sha256:
         return True
     try:
-        return digest(parse(raw)) == sha256
+        return digest(parse(raw, REVIVED)) == sha256
     except ValueProblem:
         return False
 

@@ -24,6 +24,7 @@ class FoundFile:
         relation: lineage of its company's credentials; None where there are none.
         in_database: whether the database has a row for it.
         outcome: its disposition's outcome.
+        way: what its disposition says would change it; "" where its type tells.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class FoundFile:
     relation: str | None
     in_database: bool
     outcome: str
+    way: str = ""
 
 
 _SETTLED: Mapping[str, str] = {
@@ -53,10 +55,10 @@ _NO_IMPORT = (
     " be imported"
 )
 _IF_ABSENT: Mapping[str, str] = {
-    "pre-key": "the database's nextPreKeyId moving on: the service makes new pre-keys when few are"
-    " left at WhatsApp; or the row coming back",
-    "session": "a session of the contact's LID that goes on from it, or another identity of the"
-    " contact, in the database",
+    "pre-key": "the database's nextPreKeyId moving on, with no more pre-keys gone than contacts opened"
+    " sessions: the service makes new ones when few are left at WhatsApp; or the row coming back",
+    "session": "a session of the contact in the database that goes on from it or began later: the next"
+    " message brings one; a device-list without the device; or the row coming back",
     "sender-key-memory": "for a group: the credentials' counters moving on; else the row coming back",
     "tctoken": "its time running out (four weeks), or the row coming back",
 }
@@ -102,7 +104,7 @@ def _of_outcome(found: FoundFile) -> str:
     if found.problem is not None:
         mending = f"mending what the scan says of it ({found.problem}), from a copy of the same day"
         return f"{mending}; then {of_lineage}" if of_lineage else mending
-    return of_lineage or _of_key(found)
+    return of_lineage or found.way or _of_key(found)
 
 
 def _of_key(found: FoundFile) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sessionstore.grammar import Key
 from sessionstore.lineage import Clocks, Verdict
@@ -20,7 +21,7 @@ class File:
         value: what it holds.
         written_at: its mtime, seconds since 1970, by the host's clock.
         imported: whether these very bytes are what the company's import recorded under this
-            name; False where it recorded others; None where there is no such record.
+            name; False where it recorded others or no such file; None without a record.
     """
 
     path: str
@@ -44,6 +45,18 @@ class Row:
     updated_at: float | None
 
 
+class PreKeys(NamedTuple):
+    """One-time pre-keys since the files were written.
+
+    Attributes:
+        gone: those that were handed out, or may have been, and that the database lacks.
+        sessions: that contacts opened since, as far as rows show: each used up one at most.
+    """
+
+    gone: int
+    sessions: int
+
+
 @dataclass(frozen=True)
 class Company:
     """What is known of a company when one of its files is judged.
@@ -55,8 +68,12 @@ class Company:
         imported_at: when an import of the company was staged, seconds, by the database's clock;
             None without one.
         now: the database's clock, seconds.
+        paired_at: before which no file of this pairing can have been written, seconds.
         lid_of: gives the LID user that the database maps a phone-number user to.
         value_of: gives the database's value of a key, None where it has none that can be read.
+        file_of: gives the files' value of a key, None likewise.
+        pre_keys: counts those that were handed out and are gone, and how many contacts can have
+            used up since.
     """
 
     verdict: Verdict
@@ -64,5 +81,8 @@ class Company:
     database_clocks: Clocks | None
     imported_at: float | None
     now: float
+    paired_at: float
     lid_of: Callable[[str], str | None]
     value_of: Callable[[Key], Value | None]
+    file_of: Callable[[Key], Value | None]
+    pre_keys: Callable[[], PreKeys]

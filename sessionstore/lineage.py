@@ -9,9 +9,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from sessionstore.ratchets import octets
 from sessionstore.values import Value, ValueProblem, canonical
 
 _BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
+
+# 2020-01-01: no session file is older than the library.
+_FIRST_BAILEYS = 1_577_836_800.0
+# 2100-01-01.
+_NO_SUCH_TIME = 4_102_444_800
+# Field 2, a number. Measured with proto.ADVDeviceIdentity of 7.0.0-rc14.
+_TIMESTAMP = 2 << 3
 
 SAME = "same"
 DESCENDS = "database descends"
@@ -112,6 +120,46 @@ def credentials_of(value: Value) -> Credentials:
         _clock(signed, "keyId", "signedPreKey.keyId"),
     )
     return Credentials(Identity(account, fingerprint), clocks, _digest(signed.get("keyPair")))
+
+
+def paired_at(value: Value) -> float:
+    """Tell before which moment no file of a pairing can have been written.
+
+    Args:
+        value: the parsed credentials.
+
+    Returns:
+        When the phone signed the pairing (``account.details``), seconds since 1970; where that can't
+        be read, when Baileys was first published.
+    """
+    account = value.get("account") if isinstance(value, dict) else None
+    details = octets(account.get("details")) if isinstance(account, dict) else None
+    return max(_FIRST_BAILEYS, _signed_at(details or b""))
+
+
+def _signed_at(details: bytes) -> float:
+    """The timestamp of an ADVDeviceIdentity: protobuf, where every field that matters is a number.
+
+    Anything else in it, or a time to come, and it is none.
+    """
+    found, place = 0, 0
+    while place < len(details):
+        tag, place = _varint(details, place)
+        if tag & 7:
+            return 0.0
+        number, place = _varint(details, place)
+        found = number if tag == _TIMESTAMP else found
+    return float(found) if found < _NO_SUCH_TIME else 0.0
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(message):
+        value |= (message[place] & 127) << shift
+        shift, place = shift + 7, place + 1
+        if message[place - 1] < 128:
+            break
+    return value, place
 
 
 def _digest(value: Value) -> str:

@@ -142,23 +142,24 @@ def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
     return ImportRecord(*row, by_type)  # type: ignore[arg-type, call-arg]
 
 
-def imported_file(conn: Connection, import_id: str, file_name: str) -> str | None:
-    """Tell which bytes were imported from a file.
+def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:
+    """Tell which bytes were imported from some files.
 
     Args:
         conn: an open connection.
         import_id: a UUID.
-        file_name: the bare name.
+        file_names: bare names.
 
     Returns:
-        Their SHA-256, or None where the record has no such file.
+        Their SHA-256, for those that the record has.
     """
-    with explained("reading the import record", file_name):
-        row = conn.execute(
-            "SELECT file_sha256 FROM whatsapp_import_files WHERE import_id = %s AND file_name = %s",
-            [import_id, file_name],
-        ).fetchone()
-    return None if row is None else str(row[0])
+    with explained("reading the import record", import_id):
+        rows = conn.execute(
+            "SELECT file_name, file_sha256 FROM whatsapp_import_files"
+            " WHERE import_id = %s AND file_name = ANY(%s)",
+            [import_id, list(file_names)],
+        ).fetchall()
+    return {str(name): str(sha256) for name, sha256 in rows}
 
 
 def require(conn: Connection, import_id: str) -> ImportRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from sessionstore.evidence import Finding
+from sessionstore.evidence import Finding, lacking
 from sessionstore.values import Value
 
 _digits = re.compile("[0-9]{1,12}").fullmatch
@@ -60,6 +60,9 @@ def compare_tokens(file: Value, database: Value, now: float) -> Finding:
             progress.append(f"{name} went from {mine} to {theirs}")
     if not progress:
         return Finding(False, "the token differs, but no time in it moved on")
+    wiped = "timestamp" not in database and database.get("token") == b""
+    if not wiped and "token" in lacking(file, database):
+        return Finding(False, "the database's has no token")
     return Finding(True, "; ".join(progress))
 
 

@@ -13,7 +13,9 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import NoReturn, Union
 
 Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
@@ -21,6 +23,14 @@ Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Valu
 LARGEST_FILE = 64 * 1024 * 1024
 DEEPEST = 200
 LONGEST_NUMBER = 4000
+
+#: How Buffers were ever spelled: ``{"type":"Buffer","data":…}`` with base64 or with a list of numbers,
+#: with ``buffer`` for ``type`` or ``value`` for ``data``, or ``{"0":1,"1":2}``.
+BASE64, ARRAY, MARKED, NUMBERED = "base64", "array", "marked", "numbered"
+SPELLINGS = frozenset((BASE64, ARRAY, MARKED, NUMBERED))
+#: Those that a service's reader makes a Buffer of, unless it is known to take more. Measured: 7.0.0-rc14
+#: revives base64 and numbered, 6.x all but numbered; which of them reads is not known here.
+REVIVED = frozenset((BASE64,))
 
 _BUFFER_KEYS = (
     {"type", "data"},
@@ -45,14 +55,16 @@ class ValueProblem(Exception):
         self.detail = detail
 
 
-def parse(raw: bytes) -> Value:
+def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
     """Parse the content of a key file, or a row's value as text.
 
     Args:
         raw: UTF-8 bytes of one JSON value.
+        revived: the spellings of a Buffer that are taken for one; :data:`REVIVED` for what a service
+            makes of a row.
 
     Returns:
-        The value; every spelling of a Buffer becomes ``bytes``.
+        The value; a Buffer in one of these spellings becomes ``bytes``, in another it stays an object.
 
     Raises:
         ValueProblem: it is not JSON as Node.js reads it, or holds what would be lost:
@@ -62,7 +74,7 @@ def parse(raw: bytes) -> Value:
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
         _check_depth(text)
     try:
-        return _DECODER.decode(text)  # type: ignore[no-any-return]
+        return _decoder(revived).decode(text)  # type: ignore[no-any-return]
     except json.JSONDecodeError as error:
         raise ValueProblem(*_syntax(text, error)) from None
     except RecursionError:
@@ -175,7 +187,24 @@ def _constant(name: str) -> NoReturn:
     raise ValueProblem("not JSON", f"{name} is not a JSON value")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+def _only(revived: frozenset[str]) -> Callable[[list[tuple[str, Value]]], Value]:
+    def build(pairs: list[tuple[str, Value]]) -> Value:
+        value, found = _object(pairs), dict(pairs)
+        return found if isinstance(value, bytes) and _spelling(found) not in revived else value
+
+    return build
+
+
+def _spelling(found: dict[str, Value]) -> str:
+    if found.keys() == {"type", "data"}:
+        return BASE64 if isinstance(found["data"], str) else ARRAY
+    return NUMBERED if "0" in found else MARKED
+
+
+@lru_cache
+def _decoder(revived: frozenset[str]) -> json.JSONDecoder:
+    build = _object if revived == SPELLINGS else _only(revived)
+    return json.JSONDecoder(object_pairs_hook=build, parse_float=_float, parse_constant=_constant)
 
 
 def _default(value: object) -> object:
@@ -211,6 +240,18 @@ def to_jsonb(value: Value) -> str:
         JSON text with Buffers in the base64 form, the one that every Baileys revives.
     """
     return _CANONICAL(value)
+
+
+def unrevived(raw: bytes) -> bool:
+    """Tell whether a row holds a Buffer that the service's reader would take for an object.
+
+    Args:
+        raw: the value's text; :func:`parse` takes it.
+
+    Returns:
+        Whether one is in a spelling beyond :data:`REVIVED`.
+    """
+    return canonical(parse(raw)) != canonical(parse(raw, REVIVED))
 
 
 def digest(value: Value) -> str:

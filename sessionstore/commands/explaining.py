@@ -171,6 +171,7 @@ def _file(
         verdict.relation if verdict else None,
         there,
         own.outcome,
+        own.way,
     )
     facts = {
         "company": company.company_id if company else None,

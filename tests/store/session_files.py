@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,15 @@ def session(counter: int = 3, *, base: str = "base", chain: str = "chain") -> di
 
 
 def sender_key(iteration: int = 1, key_id: int = 77) -> list[dict[str, Any]]:
-    """A sender-key record with one state."""
+    """A sender-key record with one state, its seed stepped on as Baileys does."""
+    seed = bytes(range(32))
+    for _ in range(iteration):
+        seed = hmac.digest(seed, b"\x02", "sha256")
+    spelled = {"type": "Buffer", "data": base64.b64encode(seed).decode()}
     return [
         {
             "senderKeyId": key_id,
-            "senderChainKey": {"iteration": iteration, "seed": buffer(iteration)},
+            "senderChainKey": {"iteration": iteration, "seed": spelled},
             "senderSigningKey": {"public": buffer(40, 36), "private": buffer(41)},
             "senderMessageKeys": [],
         }

@@ -24,6 +24,7 @@ from sessionstore.whole import walk
 
 from .session_files import (
     COMPANY,
+    buffer,
     credentials,
     dump,
     keys,
@@ -85,13 +86,18 @@ def moved_on(conn: Connection) -> None:
     clocks(conn, nextPreKeyId=843, firstUnuploadedPreKeyId=843)
     for number in (3, 4, 5):
         drop(conn, Key("pre-key", str(number)))
-    for number in (813, 814):
+        put(conn, Key("session", f"1555888000{number}.0"), session(base=f"stranger {number}"))
+    for number in range(813, 843):
         put(conn, Key("pre-key", str(number)), pair(number))
     put(conn, Key("session", "15550002222_1.14"), session(9))
     drop(conn, Key("session", "15550002222.0"))
     put(conn, LID_SESSION, session(4))
     put(conn, Key("sender-key", "120363000000000001@g.us::15550002222::0"), sender_key(4))
-    put(conn, Key("app-state-sync-version", "critical_unblock_low"), {"version": 5, "hash": "x"})
+    put(
+        conn,
+        Key("app-state-sync-version", "critical_unblock_low"),
+        {"version": 5, "hash": buffer(62, 128)},
+    )
     put(conn, Key("device-list", "15550002222"), ["0", "14", "15"])
 
 

@@ -12,7 +12,7 @@ from sessionstore import errors
 from sessionstore.absence import RULES
 from sessionstore.commands import shared
 from sessionstore.decisions import KINDS
-from sessionstore.dispositions import OUTCOMES
+from sessionstore.dispositions import OUTCOMES, SHAPES
 from sessionstore.grammar import KEY_TYPES
 from sessionstore.interrupts import Interrupted
 from sessionstore.shelf import STATES
@@ -47,6 +47,8 @@ def test_kinds_key_types_and_what_explains_an_absence() -> None:
     types = table("key type")
     assert tuple(sorted(types)) == tuple(sorted(KEY_TYPES))
     assert {name for name, cells in types.items() if cells[1] != "never"} == set(RULES)
+    by_time = {name for name, cells in types.items() if "written later" in cells[0]}
+    assert by_time == set(SHAPES) - {"tctoken"}, "a token has times of its own, its index has none"
 
 
 def test_exit_codes() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionstore.canonical import _unrewritten, canonical_of, stored_value_has
-from sessionstore.values import ValueProblem, canonical, digest_of_canonical, parse
+from sessionstore.values import ValueProblem, canonical, digest_of_canonical, parse, unrevived
 
 from ..store.session_files import credentials, keys
 
@@ -82,7 +82,8 @@ def test_no_damage_slips_through(value: object, data: st.DataObject) -> None:
     damaged = raw[:at] + change + raw[at + gone :]
     assert _unrewritten(damaged) in (None, slow(damaged))
     if slow(damaged) is not None:
-        same = slow(damaged) == slow(raw)
+        # A row in a spelling that the service's reader does not revive is another value to it.
+        same = slow(damaged) == slow(raw) and not unrevived(damaged)
         assert stored_value_has(damaged, digest_of_canonical(canonical(parse(raw)))) is same
 
 

@@ -12,10 +12,8 @@ from sessionstore.dispositions import (
     NEWER,
     UNEXPLAINED,
     judge,
-    judge_credentials,
-    told_by_time,
 )
-from sessionstore.facts import Company, File, Row
+from sessionstore.facts import Company, File, PreKeys, Row
 from sessionstore.grammar import KEY_TYPES, Key
 from sessionstore.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD, SAME, Clocks, Verdict
 from sessionstore.values import Value
@@ -35,7 +33,7 @@ def session(identity: bytes = OLD_ID, counter: int = 4, **index: Any) -> dict[st
             "remoteIdentityKey": base64.b64encode(identity).decode(),
             **index,
         },
-        "_chains": {"c": {"chainKey": {"counter": counter}, "messageKeys": {}}},
+        "_chains": {"c": {"chainKey": {"counter": counter, "key": "k"}, "messageKeys": {}}},
     }
     return {"_sessions": {f"base of {identity!r}": entry}, "version": "v1"}
 
@@ -50,6 +48,16 @@ ROWS: dict[Key, Value] = {
     Key("identity-key", "44.0"): NEW_ID,
     Key("session", "44.0"): session(NEW_ID, created=30_000, used=60_000),
     Key("identity-key", "22.0"): OLD_ID,
+    Key("lid-mapping", "2_reverse"): "9",
+    Key("device-list", "11"): ["0", "2"],
+    Key("identity-key", "13.0"): NEW_ID,
+}
+# And the files: 11 had a device more, 13's session is with the identity that its row has as well.
+FILES: dict[Key, Value] = {
+    Key("identity-key", "77.0"): OLD_ID,
+    Key("identity-key", "22.0"): OLD_ID,
+    Key("identity-key", "13.0"): NEW_ID,
+    Key("device-list", "11"): ["0", "2", "3"],
 }
 
 
@@ -62,7 +70,10 @@ def company(relation: str = DESCENDS, **changes: Any) -> Company:
         "imported_at": 100.0,
         "now": 100.0 * DAY,
         "lid_of": {"99": "88", "66": "55", "34": "33"}.get,
+        "paired_at": 10.0,
         "value_of": ROWS.get,
+        "file_of": FILES.get,
+        "pre_keys": lambda: PreKeys(3, 3),
     }
     return Company(**{**facts, **changes})
 
@@ -93,7 +104,14 @@ def token(seconds: int | None, sender: int | None = None, data: bytes = b"t") ->
 PRE, SYNC, ID = "pre-key", "app-state-sync-key", "identity-key"
 VERSION, MEMORY, LIST = "app-state-sync-version", "sender-key-memory", "device-list"
 FORWARD = ({"version": 1}, {"version": 2})
-NEVER_UPLOADED = company(database_clocks=Clocks(61, 40, 2))
+NEVER_UPLOADED = company(file_clocks=Clocks(45, 31, 2), database_clocks=Clocks(61, 40, 2))
+NOTHING: dict[str, list[Value]] = {
+    "lid-mapping": [None, "", 0, {}],
+    LIST: [None, "", 0, {}, [], [1]],
+    MEMORY: [None, "", 0, []],
+    "tctoken": [None, "", 0, {}, []],
+}
+WASM, WASM_LATER = bytes(range(128)), bytes(range(1, 129))
 DIFFER = [
     ("pre-key", file(PRE, "7", 1), row(2), company(), UNEXPLAINED, "never changes"),
     ("app-state key", file(SYNC, "AAAA", 1), row(2), company(), UNEXPLAINED, "never changes"),
@@ -137,14 +155,59 @@ DIFFER = [
      UNEXPLAINED, ""),
     ("list written since", file(LIST, "99", [], 50.0, False), row(["0"]), company(), UNEXPLAINED,
      "somebody wrote it"),
-    ("no import", file(LIST, "99", 1), row(2), company(imported_at=None), NEWER, "later"),
+    ("no import", file(LIST, "99", []), row(["0"]), company(imported_at=None), NEWER, "later"),
+    ("list, file of before the pairing", file(LIST, "99", [], 9.0), row(["0"]), company(),
+     UNEXPLAINED, "before the pairing"),
+    ("list as imported, file of before the pairing", file(LIST, "99", [], 9.0, True), row(["0"]),
+     company(), NEWER, ""),
     ("mapping, same clocks", file("lid-mapping", "9", "1"), row("2"), company(SAME), NEWER, ""),
+    ("mapping, one way only", file("lid-mapping", "8", "1"), row("2"), company(), UNEXPLAINED,
+     "none that Baileys writes"),
     ("memory later", file(MEMORY, "1@g.us", {}), row({"a": True}), company(), NEWER, ""),
+    *(
+        (f"{key_type} {value!r}", file(key_type, key_id, "x"), row(value), company(), UNEXPLAINED,
+         "none that Baileys writes")
+        for key_type, key_id in (("lid-mapping", "9"), (LIST, "99"), (MEMORY, "1@g.us"),
+                                 ("tctoken", "__index"))
+        for value in NOTHING[key_type]
+    ),
+    ("WASM session, as imported", file("session", "9.0", WASM, 900.0, True), row(WASM_LATER),
+     company(), NEWER, "what was imported"),
+    ("WASM session, not imported", file("session", "9.0", WASM), row(WASM_LATER), company(),
+     UNEXPLAINED, "no import recorded it"),
+    ("WASM session, written since", file("session", "9.0", WASM, 50.0, False), row(WASM_LATER),
+     company(), UNEXPLAINED, "somebody wrote it"),
+    ("WASM session, row not written", file("session", "9.0", WASM, 50.0, True),
+     row(WASM_LATER, 90.0), company(), UNEXPLAINED, "not written later"),
+    ("WASM session, nothing there", file("session", "9.0", WASM, 50.0, True), row(b"x"), company(),
+     UNEXPLAINED, "holds nothing"),
+    ("WASM session of another", file("session", "22.0", WASM + OLD_ID, 50.0, True), row(WASM_LATER),
+     company(), UNEXPLAINED, "not the contact's"),
+    ("WASM session of the contact", file("session", "22.0", WASM + OLD_ID, 50.0, True),
+     row(WASM_LATER + OLD_ID), company(), NEWER, ""),
+    ("WASM sender key", file("sender-key", "1@g.us::2::0", WASM, 50.0, True), row(WASM_LATER),
+     company(), NEWER, ""),
+    ("JSON session, row WASM", file("session", "9.0", session(), 50.0, True), row(WASM_LATER),
+     company(), UNEXPLAINED, "form"),
+    ("session, another identity", file("session", "9.0", session()),
+     row(session(NEW_ID, created=60_000, used=60_000)), company(), UNEXPLAINED, "identity"),
+    ("session, the contact's new identity", file("session", "77.0", session()),
+     row(session(NEW_ID, created=60_000, used=60_000)), company(), NEWER, "took the place"),
     ("another identity", file(LIST, "99", 1), row(2), company(ANOTHER), UNEXPLAINED, "lineage"),
     ("file ahead", file(LIST, "99", 1), row(2), company(FILE_AHEAD), UNEXPLAINED, "lineage"),
 ]  # fmt: skip
 LACK = [
     ("pre-key consumed", file(PRE, "7"), company(), EXPLAINED, "from 31 to 61"),
+    ("pre-keys, one more than contacts used", file(PRE, "7"),
+     company(pre_keys=lambda: PreKeys(4, 3)), UNEXPLAINED, "opened only 3"),
+    ("pre-key made since", file(PRE, "31"), company(), UNEXPLAINED, "made after"),
+    ("pre-key not imported", file(PRE, "7", imported=False), company(), UNEXPLAINED, "written since"),
+    ("session, device removed", file("session", "11.3", session()), company(), EXPLAINED, "removed"),
+    ("session, device still there", file("session", "11.2", session()), company(), UNEXPLAINED, ""),
+    ("session, device never listed", file("session", "11.4", session()), company(), UNEXPLAINED, ""),
+    ("session, first device", file("session", "11.0", session()), company(), UNEXPLAINED, ""),
+    ("session, identity was that before", file("session", "13.0", session()), company(),
+     UNEXPLAINED, ""),
     ("pre-key, clocks equal", file(PRE, "7"), company(database_clocks=BEFORE), UNEXPLAINED, ""),
     ("pre-key never uploaded", file(PRE, "40"), NEVER_UPLOADED, UNEXPLAINED, "handed out"),
     ("pre-key, no clocks", file(PRE, "7"), company(file_clocks=None), UNEXPLAINED, "clocks"),
@@ -201,24 +264,21 @@ def test_a_file_without_a_row(file: File, company: Company, outcome: str, words:
     assert words in disposition.reason and disposition.reason
 
 
-def test_only_what_has_no_counter_is_told_by_time() -> None:
-    """A host's clock must have no say where the values themselves tell which is the later one."""
-    by_time = {key.key_type for key in (case[1].key for case in DIFFER) if told_by_time(key)}
-    assert by_time == {"lid-mapping", LIST, MEMORY, "tctoken"}
-    assert not told_by_time(Key("tctoken", "1@lid"))
-
-
 def test_every_type_is_judged_in_both_tables() -> None:
     """A type that a library upgrade brings must not be excused by a default."""
     assert {case[1].key.key_type for case in DIFFER} | {"sender-key"} == set(KEY_TYPES)
     assert {case[1].key.key_type for case in LACK} == set(KEY_TYPES)
 
 
+CREDS: dict[str, Value] = {"account": {"details": b"d"}, "me": {"id": "1", "lid": "2"}}
+
+
 @pytest.mark.parametrize(
     ("relation", "updated_at", "imported", "outcome"),
     [
         (DESCENDS, 0.0, None, NEWER),
-        (DESCENDS, None, False, NEWER),
+        (DESCENDS, None, True, NEWER),
+        (DESCENDS, 200.0, False, UNEXPLAINED),
         (SAME, 200.0, None, NEWER),
         (SAME, 200.0, True, NEWER),
         (SAME, 200.0, False, UNEXPLAINED),
@@ -232,6 +292,6 @@ def test_credentials_that_differ(
     relation: str, updated_at: float | None, imported: bool | None, outcome: str
 ) -> None:
     """Clocks first; with equal clocks the time of writing."""
-    creds_file = file("creds", "", None, 50.0, imported)
-    found = judge_credentials(creds_file, row(None, updated_at), company(relation))
+    creds_file = file("creds", "", CREDS, 50.0, imported)
+    found = judge(creds_file, row({**CREDS, "routingInfo": b"r"}, updated_at), company(relation))
     assert found.outcome == outcome and found.reason

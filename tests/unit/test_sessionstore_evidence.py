@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from sessionstore.evidence import compare_sender_keys, compare_sessions, compare_versions
+from sessionstore.evidence import compare_versions
+from sessionstore.sender_key_evidence import compare_sender_keys
+from sessionstore.session_evidence import compare_sessions
 
 
 def session(**changes: Any) -> dict[str, Any]:
     """A session record with a sending and a receiving chain; changes by path."""
     entry: dict[str, Any] = {
+        "registrationId": 12,
         "currentRatchet": {"previousCounter": 0},
         "indexInfo": {"baseKey": "B", "closed": -1, "used": 1000, "created": 900},
         "_chains": {
@@ -112,11 +115,12 @@ SESSIONS = [
         False,
         "stands at 7",
     ),
-    ("session lost", with_sessions(B=OLD, C=OLD), with_sessions(B=LATER), False, "lacks a session"),
-    ("only another field", OLD, session(registrationId=9), False, "nothing in it moved"),
+    ("session lost", with_sessions(B=OLD, C=OLD), with_sessions(B=LATER), False, "one of several"),
+    ("another field", OLD, session(registrationId=9), False, "registrationId differs"),
+    ("nothing but a name", OLD, {**OLD, "version": "v2"}, False, "nothing in it moved"),
     ("not a session", {"a": 1}, OLD, False, "form"),
     ("no session any more", OLD, {"_sessions": {}}, False, "lacks a session"),
-    ("no chains", OLD, {"_sessions": {"B": {"indexInfo": {"used": 5000}}}}, False, "missing"),
+    ("no chains", OLD, {"_sessions": {"B": {"indexInfo": {"used": 5000}}}}, False, "no key"),
 ]
 
 
@@ -167,9 +171,24 @@ SENDER_KEYS = [
     ("buffers", as_buffer(state()), as_buffer(state(iteration=6)), True, "from 5 to 6"),
     ("kept key used", [state(kept=(3,))], [state()], True, "kept message keys"),
     ("new state", [state()], [state(), state(2)], True, "new state"),
-    ("own key made anew", [state()], [{**state(2), **OWN}], True, "new state"),
-    ("one of theirs dropped", [state()], [state(2)], False, "lacks a state"),
-    ("oldest of six dropped", [state()], [state(n) for n in (2, 3, 4, 5, 6)], True, "new state"),
+    ("own key made anew", [state()], [{**state(2), **OWN}], False, "same sender's"),
+    ("another's", [state()], [state(2)], False, "same sender's"),
+    ("five others", [state()], [state(n) for n in (2, 3, 4, 5, 6)], False, "same sender's"),
+    (
+        "oldest of six dropped",
+        [state(), state(2)],
+        [state(n) for n in (2, 3, 4, 5, 6)],
+        True,
+        "new state",
+    ),
+    (
+        "newest of two dropped",
+        [state(), state(2)],
+        [state(n) for n in (1, 3, 4, 5, 6)],
+        False,
+        "would have kept",
+    ),
+    ("another signing key", [state()], [{**state(iteration=6), **OWN}], False, "signing key"),
     ("first of one id counts", [state()], [state(iteration=3), state(iteration=9)], False, "3"),
     ("file ahead", [state(iteration=6)], [state()], False, "iteration 6"),
     ("file used a kept key", [state()], [state(kept=(3,))], False, "used up"),

@@ -62,13 +62,37 @@ async function moveToLid({ keys }, repository) {
   return moved
 }
 
+/** A contact removes a device: Baileys deletes its session at once, and later writes the new list. */
+async function removeDevice({ keys }, repository) {
+  const jid = ids.contactJid(17)
+  const user = ids.deviceListUser(13)
+  const { [user]: devices } = await keys.get('device-list', [user])
+  await repository.deleteSession([jid])
+  await keys.set({ 'device-list': { [user]: devices.filter(device => !jid.includes(`:${device}@`)) } })
+  return repository.jidToSignalProtocolAddress(jid)
+}
+
+/** A retry receipt without keys: Baileys deletes the session and begins one from the server's bundle. */
+async function beginAnew({ keys }, repository, jid) {
+  const address = repository.jidToSignalProtocolAddress(jid)
+  const { [address]: record } = await keys.get('session', [address])
+  const open = Object.values(record._sessions).find(one => one.indexInfo.closed === -1)
+  await keys.set({ session: { [address]: null } })
+  const { creds, data } = createContact(jid)
+  const identity = Buffer.from(open.indexInfo.remoteIdentityKey, 'base64')
+  const same = { ...creds, signedIdentityKey: { public: identity } }
+  await repository.injectE2ESession({ jid, session: bundle(same, 1, data['pre-key'][1]) })
+  return address
+}
+
 const { values } = parseArgs({ options: { company: { type: 'string', default: '962302' } } })
 try {
   const service = await openService('postgres', values.company)
   const repository = openParty(service.state)
+  const stranger = n => `2000007770000${n}@lid`
   const consumed = []
   for (const n of range(0, 7)) {
-    consumed.push(await firstMessage(service.state, repository, `2000007770000${n}@lid`))
+    consumed.push(await firstMessage(service.state, repository, stranger(n)))
   }
   // A contact with a new phone: another identity under the same address.
   const renewed = ids.contactJid(1)
@@ -77,9 +101,16 @@ try {
   const moved = await moveToLid(service.state, repository)
   const contacts = await writeToContacts(repository)
   const groups = await writeToGroups(repository)
+  const removed = await removeDevice(service.state, repository)
+  // One whose session the files have, and one who wrote for the first time a moment ago.
+  const retried = [
+    await beginAnew(service.state, repository, ids.contactJid(2)),
+    await beginAnew(service.state, repository, stranger(3))
+  ]
   await service.saveCreds()
   await service.close()
-  console.log(JSON.stringify({ consumed, renewed, moved, contacts, groups }))
+  const done = { consumed, renewed, moved, contacts, groups, removed, retried }
+  console.log(JSON.stringify(done))
   process.exit(0)
 } catch (error) {
   console.error(`days-later: ${error.stack}`)

@@ -14,9 +14,12 @@ from sessionstore import importing
 from sessionstore.accounting import Accounting, account
 from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection, connect
+from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import Refused
 from sessionstore.scan import scan_directory
+from sessionstore.second_proof import account_again
 from sessionstore.tree import DirectoryScan
+from sessionstore.whole import walk
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded
 
@@ -39,9 +42,12 @@ def looking(moved: Moved) -> Iterator[tuple[Connection, DirectoryScan]]:
 
 
 def look(moved: Moved) -> Accounting:
-    """Account for the old directory as it is now."""
-    with looking(moved) as (conn, scan):
-        return account(conn, scan, "live", company_ids=[COMPANY], activity=Activity(STOPPED))
+    """Account for the old directory as it is now: with every file read, and as a removal does."""
+    more: dict[str, Any] = {"company_ids": [COMPANY], "activity": Activity(STOPPED)}
+    with looking(moved) as (conn, scan), closing(open_directory(str(moved[0].sessions))) as fd:
+        found = account(conn, scan, "live", **more)
+        assert account_again(conn, fd, walk(fd), scan.label, "live", **more) == found
+        return found
 
 
 def directory(moved: Moved) -> Path:
@@ -64,6 +70,8 @@ def test_every_file_is_explained_by_evidence_and_none_is_imported(moved_on: Move
     address = f"{user}_1.{rest.partition('@')[0]}"
     assert "new identity" in found[f"identity-key-{address}.json"].reason
     assert found[f"session-{address}.json"].outcome == "newer in database"
+    assert "removed the device" in found[f"session-{did['removed']}.json"].reason
+    assert "took the place" in found[f"session-{did['retried'][0]}.json"].reason
     newer = [name for name, one in found.items() if one.outcome == "newer in database"]
     assert "creds.json" in newer
     assert sum(name.startswith("session-") for name in newer) >= did["contacts"]
@@ -95,3 +103,58 @@ def test_one_altered_immutable_key_blocks_and_is_named(moved_on: Moved, pattern:
     decision = look(moved_on).decision
     assert not decision.removable and len(decision.reasons) == 1
     assert path.name in decision.reasons[0]
+
+
+# What a job, a second writer or a mistake does to rows that the library wrote: each by its key.
+HARMS: list[tuple[str, str, str]] = [
+    (
+        "a pre-key that nobody used",
+        "DELETE FROM whatsapp_keys WHERE (key_type, key_id) = (SELECT key_type, max(key_id)"
+        " FROM whatsapp_keys WHERE key_type = 'pre-key' AND length(key_id) = 3 GROUP BY 1)",
+        "pre-key-",
+    ),
+    (
+        "a chain key of a session that went on",
+        "UPDATE whatsapp_keys SET value = replace(value::text, value->'_sessions'->b->'_chains'->c"
+        "->'chainKey'->>'key', encode(sha256('x'), 'base64'))::jsonb FROM (SELECT key_id AS k, b, c"
+        " FROM whatsapp_keys, jsonb_object_keys(value->'_sessions') AS b,"
+        " jsonb_object_keys(value->'_sessions'->b->'_chains') AS c WHERE key_type = 'session'"
+        " AND key_id = '200000000001003_1.100' AND value->'_sessions'->b->'indexInfo'->>'closed' = '-1'"
+        " AND value->'_sessions'->b->'_chains'->c->>'chainType' = '1') AS one"
+        " WHERE key_type = 'session' AND key_id = k",
+        "session-200000000001003_1.100.json",
+    ),
+    (
+        "a session of somebody else, and later",
+        "UPDATE whatsapp_keys SET value = (SELECT value FROM whatsapp_keys WHERE key_type = 'session'"
+        " AND key_id = '20000077700001_1.0') WHERE key_type = 'session'"
+        " AND key_id = '200000000001003_1.100'",
+        "session-200000000001003_1.100.json",
+    ),
+    (
+        "the own sender key of another group",
+        "UPDATE whatsapp_keys SET value = (SELECT value FROM whatsapp_keys WHERE key_type ="
+        " 'sender-key' AND key_id LIKE '120363000000000520@%') WHERE key_type = 'sender-key'"
+        " AND key_id LIKE '120363000000000527@%'",
+        "sender-key-120363000000000527@g.us--",
+    ),
+    (
+        "credentials without their account",
+        "UPDATE whatsapp_auth SET creds = creds - 'account' - 'signalIdentities'",
+        "creds.json",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("harm", "named"), [one[1:] for one in HARMS], ids=[one[0] for one in HARMS]
+)
+def test_one_row_that_the_library_did_not_write_blocks_and_is_named(
+    moved_on: Moved, harm: str, named: str
+) -> None:
+    """Among rows that have all moved on, and with counters and times that are later."""
+    with connect(moved_on[1]) as conn:
+        assert conn.execute(harm.encode()).rowcount == 1
+    decision = look(moved_on).decision
+    assert not decision.removable
+    assert any(f"/{named}" in reason for reason in decision.reasons), decision.reasons

@@ -87,7 +87,9 @@ export function senderKeyMemoryId(i) {
   return special[i] ?? GROUP(i)
 }
 
-export const deviceListUser = i => (i === 0 ? ME.id : contactJid(i * 5 - 5)).split(/[:@]/)[0]
+/** The 13th is of a contact whose session is with a device in that list. */
+export const deviceListUser = i =>
+  (i === 0 ? ME.id : contactJid(i === 13 ? 17 : i * 5 - 5)).split(/[:@]/)[0]
 
 /** Standard base64: with plus signs, slashes (two in a row) and, for every sixth, padding. */
 export function appStateSyncKeyId(i) {
