@@ -19,7 +19,13 @@ from rollout.flag_catalogue import FLAG_REMEDY, flag_mistakes
 from rollout.nearest import nearest
 from rollout.settings_rules import HostLike, across_hosts, between_settings
 from rollout.settings_types import problems
-from rollout.settings_where import Places, files_without_effect, plaintext_vaults, variable_of
+from rollout.settings_where import (
+    Places,
+    files_without_effect,
+    plaintext_vaults,
+    variable_of,
+    wrongly_copied,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "FILL IN"
@@ -93,6 +99,7 @@ def mistakes_in(
     for place, problem, remedy in (
         *files_without_effect(environment),
         *plaintext_vaults(environment),
+        *wrongly_copied(environment, {host.name: host.groups for host in hosts}),
     ):
         found[Mistake(place, problem, remedy)] = None
     for name, setting, problem, remedy in across_hosts(hosts):

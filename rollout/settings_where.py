@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -102,6 +102,38 @@ def files_without_effect(environment: str) -> Iterator[tuple[str, str, str]]:
                 f"Ansible does not read it: {beside}/ is there",
                 f"move it into {beside}/",
             )
+
+
+def wrongly_copied(
+    environment: str, groups: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str, str]]:
+    """(place, problem, remedy) where a host does not read the settings that are meant for it.
+
+    A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
+    environment's settings: its database, too.
+
+    Args:
+        environment: its name.
+        groups: host → those that Ansible found it in.
+    """
+    outside = [host for host, own in groups.items() if environment not in own]
+    if outside:
+        yield (
+            f"inventory/{environment}.yml:1",
+            f"{', '.join(outside)} not in a group {environment}: the settings are another environment's",
+            f"name the group that holds every host as the file, {environment}",
+        )
+    others = [path.stem for path in (ROOT / "inventory").glob("*.yml") if path.stem != environment]
+    read = {"all", *(name for other in others for name in groups_of(other))}.union(*groups.values())
+    for base in (ROOT, ROOT / "inventory"):
+        for path in sorted((base / "group_vars").glob("[!.]*")):
+            name = path.stem if path.is_file() else path.name
+            if name not in read and (path.is_dir() or path.suffix in VARIABLE_FILES):
+                yield (
+                    str(path.relative_to(ROOT)) + ("/" if path.is_dir() else ":1"),
+                    f"no host reads it: none is in a group {name}",
+                    f"name the group in the inventory {name}, or remove it",
+                )
 
 
 def is_encrypted(path: Path) -> bool:

@@ -36,8 +36,8 @@ def flags_file(environment: str) -> Path:
 
 
 def groups_of(environment: str) -> list[str]:
-    """Every group of an inventory, a group before those that it holds."""
-    return list(_groups_below(_inventory(environment)))
+    """Every group of an inventory, once, a group before those that it holds."""
+    return list(dict.fromkeys(_groups_below(_inventory(environment))))
 
 
 def hosts_of(environment: str) -> list[str]:

@@ -182,6 +182,19 @@ def test_what_is_inside_a_variable_has_its_own_line(project: Path) -> None:
     }, found
 
 
+def test_a_copied_environment_does_not_run_on_the_others_settings(project: Path) -> None:
+    """Its hosts would get the other's database; and what was declared for them has no effect."""
+    declare(project, {"group_vars/production/own.yml": "database_name: theirs\n"})
+    copied = INVENTORY.replace("    trial:\n", "    production:\n")
+    (project / "inventory/trial.yml").write_text(copied)
+    found = mistakes(project)
+    assert ["wa-1 not in a group trial" in one for one in found["inventory/trial.yml:1"]] == [True]
+    assert found["group_vars/trial/"] == ["no host reads it: none is in a group trial"]
+    declare(project, {"group_vars/trail.yml": "a: 1\n", "inventory/group_vars/x/a.yml": "a: 1\n"})
+    found = mistakes(project)
+    assert {"group_vars/trail.yml:1", "inventory/group_vars/x/"} == set(found), found
+
+
 def test_a_vault_is_named_and_not_shown(project: Path) -> None:
     """A mistake inside the vault is shown by its line, never with what stands there."""
     declare(
