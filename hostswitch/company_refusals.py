@@ -37,7 +37,7 @@ def refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[Refusal]:
 
 def _unfound_refusals(plan: Plan, seen: Seen, on_disk: set[str]) -> list[Refusal]:
     """A service on files keeps its keys somewhere: old rows must not take the place of unseen files."""
-    if not seen.running or providers(effective(seen)):
+    if not seen.running or providers(effective(plan, seen)):
         return []
     remedy = "Declare the directory where its files are in legacy_directories, kind: live"
     return [

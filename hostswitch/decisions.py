@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hostswitch import company_refusals, env_refusals, envfile, pairing
+from hostswitch import company_refusals, env_refusals, envfile, pairing, running_refusals
 from hostswitch.errors import Refusal
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.seen import NOTHING, Seen, following, with_files
@@ -62,6 +62,7 @@ def decide(plan: Plan, seen: Seen) -> Decision:
     if changes:
         what = "company {} has no session anywhere: it will wait for its first pairing"
         changes += [Change("pairing", what.format(company_id)) for company_id in sorted(waiting)]
+        refusals += running_refusals.refusals(plan, seen, cut_over)
     to_account = _to_account(seen, cut_over)
     return Decision(tuple(changes), tuple(refusals), cut_over, aside, to_account, waiting)
 

@@ -13,7 +13,7 @@ from hostswitch.account import Account, CommandFailedError
 from hostswitch.answer import understood
 from hostswitch.errors import HostError
 from hostswitch.plan import Plan
-from hostswitch.pm2 import NUMBERS, OFF_UNLESS_NAMED, App
+from hostswitch.pm2 import NUMBERS, App
 
 _READ = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
 Description = Mapping[str, Mapping[str, Any]]
@@ -41,6 +41,7 @@ def to_come(described: Description, plan: Plan) -> Description:
     apps = {name: dict(app) for name, app in described.items()}
     for app in apps.values():
         app["kill_timeout"] = plan.kill_timeout_ms
+        app["env"] = plan.pm2_environment
     if plan.service_app in apps:
         apps[plan.service_app]["script"] = os.path.join(plan.app_dir, "current", plan.entry)
     return apps
@@ -61,10 +62,18 @@ def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
         if name not in apps:
             found.append(f"PM2 does not run {name}")
             continue
-        runs = apps[name].started_as
+        app = apps[name]
+        found += [
+            f"PM2 runs {name} with {setting}, which is not declared" for setting in app.unusual
+        ]
+        found += [
+            f"PM2 exports another {variable} to {name} than declared"
+            for variable, value in wanted.get("env", {}).items()
+            if app.exported.get(variable) != value
+        ]
         found += [
             f"PM2 runs {name} with {setting} {before!r}, declared is {after!r}"
-            for setting, before, after in _settings(wanted, runs)
+            for setting, before, after in _settings(wanted, app.started_as)
             if before != after
         ]
     return found
@@ -79,9 +88,4 @@ def _settings(wanted: Mapping[str, Any], runs: Mapping[str, Any]) -> list[tuple[
         ("script", runs.get("pm_exec_path"), script),
     ]
     found += [(name, runs.get(name), wanted[name]) for name in NUMBERS if name in wanted]
-    found += [
-        (name, runs[name], None)
-        for name in OFF_UNLESS_NAMED
-        if runs.get(name) and not wanted.get(name)
-    ]
     return found

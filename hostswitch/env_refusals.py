@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from hostswitch.errors import Refusal
 from hostswitch.plan import PROVIDERS, Plan, providers
-from hostswitch.seen import Seen, effective, following
+from hostswitch.seen import Seen, effective, following, unclear
 
 POSTGRES = "USE_REPOSITORY_PATTERN"
+OLDER_SWITCH = "USE_DATABASE_AUTH_STATE"
+"""Where this is true, releases from before the clean-up keep their keys in PostgreSQL."""
 
 _DATABASE_NAMES = {
     "POSTGRES_HOST": "host",
@@ -27,12 +30,34 @@ def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
         seen: the host.
         cut_over: whether a company's files are to be imported.
     """
-    return [*_provider_refusals(plan, seen, cut_over), *_flag_refusals(plan, seen)]
+    return [
+        *_unclear_refusals(plan, seen),
+        *_provider_refusals(plan, seen, cut_over),
+        *_flag_refusals(plan, seen),
+    ]
+
+
+def _unclear_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
+    """Where no flag says it, files may be years old and the keys somewhere else."""
+    values = effective(plan, seen)
+    names = [] if seen.unused else unclear(values)
+    if not names:
+        return []
+    shown = [f"{n} is {'neither true nor false' if n in values else 'unset'}" for n in names]
+    line = json.dumps(dict.fromkeys(names, "TRUE OR FALSE"))
+    remedy = (
+        "Some versions keep their keys in another store then, and files are old. Find out where this one"
+        f" does; then, as it reads them, in group_vars/{plan.environment}/settings.yml:"
+        f" flags_as_read: {line}"
+    )
+    what = f"it is not known where the running version keeps its keys: {', '.join(shown)}"
+    return [Refusal("providers", what, plan.env_live, remedy)]
 
 
 def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
     chosen = providers(following(plan, seen))
-    before = providers(effective(seen))
+    values = effective(plan, seen)
+    before = providers(values)
     where = plan.env_next
     if len(chosen) != 1:
         what = "no auth provider is true" if not chosen else "two auth providers are true"
@@ -41,9 +66,11 @@ def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
     if cut_over and chosen != (POSTGRES,):
         remedy = "Set USE_REPOSITORY_PATTERN=true and USE_LEGACY_SUPABASE=false in flags.yml"
         return [Refusal("providers", "a cut-over goes to PostgreSQL", where, remedy)]
+    if cut_over and values.get(OLDER_SWITCH, "false") != "false":
+        before = (OLDER_SWITCH,)
     if cut_over and before:
         remedy = "Find out where the company's keys really are; files of another provider are old"
-        what = f"files are to be imported, but the service does not run on files: {before[0]}=true"
+        what = f"files are to be imported, but the service does not run on files: see {before[0]}"
         return [Refusal("providers", what, plan.env_live, remedy)]
     if before and before != chosen:
         remedy = f"Keep {before[0]}=true; provider flags change data, only a cut-over switches them"

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, skew, swap, watch
-from hostswitch.env_refusals import undeclared
+from hostswitch.env_refusals import OLDER_SWITCH, undeclared
 from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
-from hostswitch.seen import InDatabase, LegacySeen, Seen
+from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
 from sessionstore.errors import StoreError
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan, Problem
@@ -96,6 +96,8 @@ def look(host: Host, *, staged: bool) -> Observed:
         described_otherwise=_described_otherwise(host, apps, staged) if running else (),
         unused=current is None and live is None and not apps and _never_ran(host),
         awaited=left - paired,
+        listed=_described(host, apps),
+        status=watch.fetch(host.plan.gate.status_url) if running else None,
     )
     held = current or directory or host.plan.app_dir
     return Observed(
@@ -196,6 +198,12 @@ def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
     return tuple(app for app in listed if app.name in host.plan.pm2_apps)
 
 
+def _described(host: Host, apps: tuple[App, ...]) -> tuple[Listed, ...]:
+    """How PM2 starts the plan's apps; where it lists none, how it would at boot."""
+    found = apps or host.pm2.kept(host.plan.pm2_apps)
+    return tuple(Listed(app.name, app.exported, tuple(app.unusual)) for app in found)
+
+
 def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
     try:
         described = host.described if staged else ecosystem.to_come(host.described, host.plan)
@@ -217,7 +225,7 @@ def _never_ran(host: Host) -> bool:
 
 
 def _environment(host: Host, service: App | None) -> dict[str, str]:
-    wanted = {*host.plan.flags, *PROVIDERS}
+    wanted = {*host.plan.flags, *PROVIDERS, OLDER_SWITCH}
     found = processes.environment(service.pid) if service else {}
     return {name: value for name, value in found.items() if name in wanted}
 

@@ -12,7 +12,8 @@ from hostswitch.errors import HostError
 from hostswitch.reader import Reader
 
 KINDS = ("live", "backup", "test")
-CONNECTED = ("required", "not checked")
+REQUIRED = "required"
+CHECKED = (REQUIRED, "not checked")
 PG_DUMP, PROVIDER = "pg_dump", "provider"
 BACKUP_METHODS = (PG_DUMP, PROVIDER)
 PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
@@ -82,6 +83,8 @@ class Gate:
     limit_seconds: float
     settle_seconds: float
     connected: str
+    before: str
+    """Whether the version before a cut-over must answer in the gate's form already."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,12 @@ class Plan:
     flags: Mapping[str, str]
     never_secret: tuple[str, ...]
     """Those of them whose value before may be shown as well."""
+    flags_as_read: Mapping[str, str]
+    """Provider flags, as the version that runs reads one that is neither true nor false."""
+    pm2_environment: Mapping[str, str]
+    """What PM2 is to export to its apps, beside the .env."""
+    pm2_dropped: tuple[str, ...]
+    """What PM2 exports or does today and the new description need not."""
     companies: tuple[str, ...]
     released: tuple[str, ...]
     """Those of them that no other host of the environment was seen to run."""
@@ -194,6 +203,9 @@ def _plan(reader: Reader) -> Plan:
         env_next=reader.path("env_next"),
         flags=reader.mapping("flags"),
         never_secret=reader.texts("never_secret"),
+        flags_as_read=reader.mapping("flags_as_read"),
+        pm2_environment=reader.mapping("pm2_environment"),
+        pm2_dropped=reader.texts("pm2_dropped"),
         companies=reader.texts("companies", r"[0-9A-Za-z]{1,40}"),
         released=reader.texts("released"),
         others_answered=reader.flag("others_answered"),
@@ -240,7 +252,8 @@ def _gate(reader: Reader) -> Gate:
         status_url=reader.text("status_url", r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*"),
         limit_seconds=reader.number("limit_seconds"),
         settle_seconds=reader.number("settle_seconds"),
-        connected=reader.choice("connected", CONNECTED),
+        connected=reader.choice("connected", CHECKED),
+        before=reader.choice("before", CHECKED),
     )
 
 

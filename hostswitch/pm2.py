@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hostswitch import dump, pm2_rpc
+from hostswitch import dump, pm2_entry, pm2_rpc
 from hostswitch.account import Account
 from hostswitch.gate import Process
 from hostswitch.pm2_starter import Starter
@@ -17,25 +17,16 @@ ONLINE = ("online", "launching", "waiting restart")
 """States in which PM2 runs an app or is about to."""
 
 NUMBERS = ("kill_timeout", "max_restarts", "min_uptime")
-OFF_UNLESS_NAMED = (
-    "args",
-    "cron_restart",
-    "max_memory_restart",
-    "node_args",
-    "wait_ready",
-    "watch",
-)
-"""Settings that start or end an app in another way, and are off where nobody names them."""
 
 _LARGEST_PID_FILE = 4096
 _ANSWER_SECONDS = 30
 _START_SECONDS = 60
-_STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS, *OFF_UNLESS_NAMED)
+_STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
 
 
 @dataclass(frozen=True)
 class App:
-    """An app in PM2's list. Its environment is left out on purpose: it holds secrets."""
+    """An app in PM2's list."""
 
     name: str
     pid: int
@@ -46,6 +37,10 @@ class App:
     error_log: str
     started_as: Mapping[str, Any] = field(default_factory=dict)
     """How PM2 started it: settings of the ecosystem file, none of them a secret."""
+    exported: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What PM2 exports to it, secrets too."""
+    unusual: Sequence[str] = ()
+    """Its settings that are not as they are where nobody names them, by the ecosystem file's names."""
 
     @property
     def running(self) -> bool:
@@ -102,7 +97,13 @@ class Pm2:
         Raises:
             Pm2DaemonError: one runs and does not answer.
         """
-        return [_app(entry) for entry in self._listed()]
+        return [self._app(entry) for entry in self._listed()]
+
+    def kept(self, names: Sequence[str]) -> list[App]:
+        """Those of the apps that PM2 would start at boot, as it would."""
+        saved = dump.only(dump.surviving(self.home), names)
+        entries = [{"name": one["name"], "pm_id": 0, "pm2_env": one} for one in saved]
+        return [self._app(entry) for entry in entries if _is_entry(entry)]
 
     def app(self, name: str) -> App | None:
         """One app of the list."""
@@ -176,6 +177,21 @@ class Pm2:
             raise pm2_rpc.Pm2DaemonError("PM2's daemon gave no list of apps; see: pm2 ls")
         return found
 
+    def _app(self, entry: dict[str, Any]) -> App:
+        shown = entry["pm2_env"]
+        return App(
+            name=entry["name"],
+            pid=entry.get("pid", 0),
+            status=shown.get("status", "unknown"),
+            restarts=shown.get("restart_time", 0),
+            exec_mode=shown.get("exec_mode", ""),
+            out_log=shown.get("pm_out_log_path", ""),
+            error_log=shown.get("pm_err_log_path", ""),
+            started_as={name: shown[name] for name in _STARTED_AS if name in shown},
+            exported=pm2_entry.exported(shown),
+            unusual=pm2_entry.unusual(shown, self.home),
+        )
+
     def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         return pm2_rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
 
@@ -196,18 +212,4 @@ def _is_entry(entry: Any) -> bool:
     texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
     return all(isinstance(one, int) for one in numbers) and all(
         isinstance(one, str) and "\0" not in one for one in texts
-    )
-
-
-def _app(entry: dict[str, Any]) -> App:
-    shown = entry["pm2_env"]
-    return App(
-        name=entry["name"],
-        pid=entry.get("pid", 0),
-        status=shown.get("status", "unknown"),
-        restarts=shown.get("restart_time", 0),
-        exec_mode=shown.get("exec_mode", ""),
-        out_log=shown.get("pm_out_log_path", ""),
-        error_log=shown.get("pm_err_log_path", ""),
-        started_as={name: shown[name] for name in _STARTED_AS if name in shown},
     )

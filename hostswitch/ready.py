@@ -20,7 +20,6 @@ from hostswitch import (
     staged,
     swap,
     undoable,
-    watch,
 )
 from hostswitch.decisions import Decision
 from hostswitch.errors import HostError, Refusal, RefusedError
@@ -62,6 +61,7 @@ def refusals(
     if decision.changes:
         found += stranger_refusals(host, observed)
         found += undoable.refusals(host, decision)
+        found += _elsewhere_refusals(host, observed)
         found += skew.refusals(observed.clock_ahead)
     if os.path.isdir(host.plan.app_dir):
         found += staged.space_refusals(host, _live_bytes(host, decision))
@@ -120,11 +120,20 @@ def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
     ]
 
 
+def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:
+    """What lies in app_dir is then not what it runs on: releases, .env and session files."""
+    directory, app_dir = observed.seen.directory, os.path.realpath(host.plan.app_dir)
+    if directory is None or f"{directory}/".startswith(f"{app_dir}/"):
+        return []
+    remedy = "Set app_dir to the directory that it runs in"
+    what = f"{host.plan.service_app} does not run in the application directory {app_dir}"
+    return [Refusal("process", what, directory, remedy)]
+
+
 def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
     """What the journal must know to undo the switch and to report it."""
     seen, plan = observed.seen, host.plan
-    status = watch.fetch(plan.gate.status_url) if seen.running else None
-    shown = gate.companies_of(status)
+    shown = gate.companies_of(seen.status)
     live = {item.declared.path: item for item in seen.legacy}
     database = seen.database or {}
     keys = {c: state.keys for c, state in database.items()}
@@ -140,7 +149,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         judged=dict(observed.judged),
         directory_before=seen.directory,
         ran=seen.running,
-        files_provider=not providers(effective(seen)),
+        files_provider=not providers(effective(plan, seen)),
         cut_over=dict(decision.cut_over),
         imports=_import_ids(host, decision),
         aside=[{"path": d.path, "name": d.name, "kind": d.kind} for d in decision.aside],

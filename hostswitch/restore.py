@@ -148,7 +148,7 @@ def _reads_files(host: Host, observed: Observed) -> bool | None:
     seen = observed.seen
     if not seen.running or ready.stranger_refusals(host, observed):
         return None
-    chosen = {providers(effective(seen)), providers(seen.env_live or {})}
+    chosen = {providers(effective(host.plan, seen)), providers(seen.env_live or {})}
     return None if len(chosen) > 1 else chosen != {(POSTGRES,)}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hostswitch.errors import Refusal
-from hostswitch.plan import LegacyDirectory, Plan
+from hostswitch.plan import PROVIDERS, LegacyDirectory, Plan
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class LegacySeen:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """An app as PM2 starts it. What it exports may be secret: names are shown, values never."""
+
+    name: str
+    exported: Mapping[str, str] = field(repr=False)
+    unusual: tuple[str, ...]
+    """PM2's settings that are not as they are where nobody names them."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """What the host shows before a switch. `database` is None where it could not be asked."""
 
@@ -58,11 +69,25 @@ class Seen:
     """No version of the service ever ran on this host."""
     awaited: frozenset[str] = frozenset()
     """Companies that the last switch left waiting for their first pairing."""
+    listed: tuple[Listed, ...] = ()
+    """The plan's apps as PM2 runs them, or would at boot."""
+    status: Any = None
+    """What the running version answers at the status endpoint."""
 
 
-def effective(seen: Seen) -> dict[str, str]:
-    """The settings that the running process has: what PM2 exported wins over the file."""
-    return {**(seen.env_live or {}), **seen.environment}
+def effective(plan: Plan, seen: Seen) -> dict[str, str]:
+    """The settings that the running process has: what PM2 exported wins over the file.
+
+    A provider flag that is neither true nor false counts as it is declared to be read.
+    """
+    values = {**(seen.env_live or {}), **seen.environment}
+    read = {name: plan.flags_as_read.get(name) for name in unclear(values)}
+    return values | {name: value for name, value in read.items() if value is not None}
+
+
+def unclear(values: Mapping[str, str]) -> list[str]:
+    """Provider flags that are unset, or neither true nor false: each version reads that its own way."""
+    return [name for name in PROVIDERS if values.get(name) not in ("true", "false")]
 
 
 def companies_of(values: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from rollout.secret import Secret
+
 # What a rollout keeps in the application directory itself; setting it aside would stop the service.
 OWN_PATHS = ("current", "releases", ".set-aside", ".env", ".env.next")
 # The .env holds these from other settings (roles/shared/plan.py); a second source would be a second truth.
@@ -39,6 +41,7 @@ def between_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, st
     yield from _roles_of_the_database(settings)
     yield from _backups(settings)
     yield from _names_in_the_env(settings)
+    yield from _exported(settings)
     yield from _legacy_paths(settings)
     name = settings.get("service_app")
     if isinstance(name, str) and name in _mapping(settings.get("sibling_apps")):
@@ -76,7 +79,7 @@ def _backups(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     given: dict[str, str] = {}
-    for source in ("flags", "service_settings", "service_secrets"):
+    for source in ("flags", "service_settings", "service_secrets", "pm2_environment"):
         for name in _mapping(settings.get(source)):
             if name in OWN_NAMES:
                 problem = f"{source} sets {name}, which {OWN_NAMES[name]} already gives"
@@ -85,6 +88,13 @@ def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, s
                 problem = f"{name} is in {source} and in {given[name]}"
                 yield f"{source}.{name}", problem, "leave it in one of them"
             given.setdefault(name, source)
+
+
+def _exported(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for name, value in _mapping(settings.get("pm2_environment")).items():
+        if isinstance(value, Secret):
+            problem = f"pm2_environment.{name} comes from the vault"
+            yield f"pm2_environment.{name}", problem, "PM2's file is for all: use service_secrets"
 
 
 def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

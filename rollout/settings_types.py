@@ -217,6 +217,11 @@ def _plain_value(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
         yield "", f"must be one line, not {shown(value)}"
 
 
+def _boolean(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, bool) and value not in ("true", "false"):
+        yield "", f"must be true or false, not {shown(value)}"
+
+
 def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
     if not isinstance(value, Mapping) or set(value) - {"path", "kind", "acknowledge"}:
         yield "", f"must be {{path, kind, acknowledge}}, not {shown(value)}"
@@ -285,6 +290,7 @@ TYPES: dict[str, Check] = {
     # Names and values of flags are judged by their catalogue.
     "flags": _scalar(lambda value, _: isinstance(value, Mapping), "a mapping NAME: value"),
     "mapping of settings": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _plain_value),
+    "mapping of booleans": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _boolean),
     "mapping of secrets": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _secret),
     "mapping of relative paths": _mapping_of(NAME, "a plain name of PM2", INSIDE),
 }

@@ -61,6 +61,7 @@ def switch() -> None:
             apps={host.data.service_app: host.data.service_entry, **host.data.sibling_apps},
             app_dir=host.data.app_dir,
             kill_timeout_ms=host.data.kill_timeout_ms,
+            pm2_environment=plan()["pm2_environment"],
         ),
     )
     switched(name="Switch the service")

@@ -85,7 +85,11 @@ def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
         **data["service_secrets"],
         **data["flags"],
     }
-    return {name: spelled(value) for name, value in declared.items()}
+    return _spelled(declared)
+
+
+def _spelled(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: spelled(value) for name, value in values.items()}
 
 
 def secret_names(data: Mapping[str, Any]) -> list[str]:
@@ -169,6 +173,10 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "env_next": f"{app_dir}/.env.next",
         "flags": plain_settings(data),
         "never_secret": never_secret(data),
+        "flags_as_read": _spelled(data["flags_as_read"]),
+        "pm2_environment": _spelled(data["pm2_environment"]),
+        # A declared secret is in the .env: PM2 need not export it any more.
+        "pm2_dropped": sorted({*data["pm2_dropped"], *secret_names(data)}),
         "companies": list(data["companies"]),
         "released": list(data.get("released") or []),
         "others_answered": bool(data.get("others_answered")),
@@ -179,6 +187,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
             "limit_seconds": data["gate_limit_seconds"],
             "settle_seconds": data["gate_settle_seconds"],
             "connected": data["gate_connected"],
+            "before": data["gate_before"],
         },
         "archive": {
             "directory": data["archive_directory"],

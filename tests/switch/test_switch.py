@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,6 +156,22 @@ def rows_of_unknown_origin(world: World) -> None:
     )
 
 
+def unset_provider(world: World) -> None:
+    path = world.app_dir / ".env"
+    path.write_text(path.read_text().replace("USE_LEGACY_SUPABASE=false\n", ""))
+    world.pm2("restart", APP)
+    world.wait_for(ON_FILES)
+
+
+def runs_elsewhere(world: World) -> None:
+    elsewhere = world.place / "elsewhere"
+    shutil.copytree(world.app_dir, elsewhere, symlinks=True)
+    world.pm2("delete", APP)
+    script = str(elsewhere / "src" / "server.js")
+    world.pm2("start", script, "--name", APP, "--cwd", str(elsewhere))
+    world.wait_for(ON_FILES)
+
+
 def no_tables(world: World) -> None:
     world.query("DROP TABLE whatsapp_import_files, whatsapp_imports")
 
@@ -175,6 +193,8 @@ def cluster_mode(world: World) -> None:
         (no_next_env, ".env.next"),
         (both_providers, "two auth providers"),
         (rows_of_unknown_origin, "without credentials"),
+        (unset_provider, "USE_LEGACY_SUPABASE is unset"),
+        (runs_elsewhere, "elsewhere"),
         (no_tables, "whatsapp_imports"),
         (cluster_mode, "fork mode"),
     ],
@@ -370,3 +390,83 @@ def test_misfiled_rows_are_named_as_the_cause(world: World) -> None:
     named = f"1 rows of company {COMPANY} are misfiled"
     assert any(named in refusal for refusal in result["refusals"]), result["refusals"]
     assert world.status() is not None, "the service runs on"
+
+
+def run_otherwise(world: World) -> list[str]:
+    """The service by an ecosystem file of its own, as services are in the wild; what is unlike ours."""
+    entry = {
+        "name": APP,
+        "script": str(world.app_dir / "src" / "server.js"),
+        "cwd": str(world.app_dir),
+        "args": "--bot token-of-nobody",
+        "cron_restart": "0 4 1 1 *",
+        "autorestart": False,
+        "max_memory_restart": "900M",
+        "out_file": "logs/out.log",
+        "env": {"COMPANY_ID": COMPANY, "NODE_ENV": "production", "BOT": "token-of-nobody"},
+    }
+    own = world.app_dir / "own.config.js"
+    own.write_text(f"module.exports = {{ apps: [{json.dumps(entry)}] }}")
+    world.pm2("delete", APP)
+    world.pm2("start", str(own), environment={"SSH_TTY": "/dev/pts/0", "SHLVL": "1", "TZ": "UTC"})
+    world.pm2("save")
+    world.wait_for(ON_FILES)
+    settings = ["args", "autorestart", "cron_restart", "max_memory_restart", "out_file"]
+    return ["BOT", "COMPANY_ID", "NODE_ENV", "TZ", *settings]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_pm2_gives_the_service_is_not_lost_unseen(world: World, stopped: bool) -> None:
+    """Without its COMPANY_ID another company was started, and made an identity."""
+    lost = run_otherwise(world)
+    gate = {**world.plan()["gate"], "before": "not checked"}
+    if stopped:
+        # Not in its list either: the dump tells what a boot would start.
+        world.power_cut()
+        world.power_on()
+    process = None if stopped else world.process()
+    for command in ("preflight", "switch"):
+        code, result = world.hostswitch(command, plan=world.plan(gate=gate))
+        assert (code, result["outcome"]) == (3, "refused")
+        (refusal,) = result["refusals"]
+        assert f"pm2_dropped: {json.dumps(lost)}" in refusal
+        assert "token-of-nobody" not in json.dumps(result)
+    assert process is None or world.process() == process
+    assert world.status() is None if stopped else world.status()
+    kept = {"COMPANY_ID": COMPANY, "NODE_ENV": "production"}
+    world.describe(**kept)
+    dropped = [name for name in lost if name not in kept]
+    plan = world.plan(gate=gate, pm2_environment=kept, pm2_dropped=dropped)
+    code, result = world.hostswitch("switch", plan=plan)
+    assert (code, result["outcome"]) == (0, "switched"), result
+    (app,) = json.loads(world.pm2("jlist"))
+    given = app["pm2_env"]["env"]
+    assert {name: given.get(name) for name in ("COMPANY_ID", "NODE_ENV", "BOT", "TZ")} == {
+        **kept,
+        "BOT": None,
+        "TZ": None,
+    }
+    assert world.hostswitch("preflight", plan=plan)[0] == 0
+    other = {**plan, "pm2_environment": {**kept, "NODE_ENV": "staging"}}
+    code, result = world.hostswitch("preflight", plan=other)
+    assert [one["kind"] for one in result["changes"]] == ["ecosystem"], result
+
+
+def test_a_service_outside_the_gates_form_is_known_before_the_stop(world: World) -> None:
+    """Found out after *active* it would leave the service stopped."""
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false", DRILL_FORM="another")
+    world.pm2("restart", APP)
+    end = time.monotonic() + 10
+    while world.answer() != {"status": "connected"}:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process, tree = world.process(), world.tree()
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (3, "refused")
+    (refusal,) = result["refusals"]
+    assert f"company {COMPANY} is not in the status" in refusal
+    assert "gate_before: not checked" in refusal
+    assert (world.process(), world.tree()) == (process, tree)
+    gate = {**world.plan()["gate"], "before": "not checked"}
+    code, result = world.hostswitch("switch", plan=world.plan(gate=gate))
+    assert (code, result["outcome"]) == (0, "switched"), result

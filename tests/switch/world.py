@@ -65,7 +65,7 @@ class World:
         backup = self.app_dir / "baileys_sessions_backup"
         backup.mkdir()
         (backup / "pre-key-7.json").write_text("{}")
-        self._ecosystem()
+        self.describe()
         self.pm2(
             "start",
             str(self.app_dir / "src" / "server.js"),
@@ -91,10 +91,15 @@ class World:
         lock = {"name": revision, "packages": packages}
         (directory / "package-lock.json").write_text(json.dumps(lock))
 
-    def _ecosystem(self) -> None:
-        """The role's own file, but that a crash loop ends sooner."""
-        values = {"app_dir": str(self.app_dir), "kill_timeout_ms": 5000}
-        text = content_of(ECOSYSTEM, apps={APP: "src/server.js"}, **values)
+    def describe(self, **environment: str) -> None:
+        """Stage PM2's file: the role's own, but that a crash loop ends sooner."""
+        text = content_of(
+            ECOSYSTEM,
+            apps={APP: "src/server.js"},
+            app_dir=str(self.app_dir),
+            kill_timeout_ms=5000,
+            pm2_environment=environment,
+        )
         assert "max_restarts: 10" in text
         quick = text.replace("max_restarts: 10", "max_restarts: 2")
         (self.place / "ecosystem.config.js").write_text(quick)
@@ -142,6 +147,8 @@ class World:
                 "LOG_LEVEL": "info",
             },
             "never_secret": ["USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN", "LOG_LEVEL"],
+            "flags_as_read": {},
+            "pm2_environment": {},
             "companies": [COMPANY],
             "legacy_directories": [
                 {"path": "baileys_sessions", "kind": "live", "acknowledge": None},
@@ -161,6 +168,7 @@ class World:
                 "limit_seconds": 8,
                 "settle_seconds": 0.5,
                 "connected": "not checked",
+                "before": "required",
             },
             "archive": {
                 "directory": str(self.place / "archive"),
@@ -265,10 +273,15 @@ class World:
 
     def status(self) -> dict[str, Any] | None:
         """What the service says of the company; None if it does not answer."""
+        answer = self.answer()
+        return None if answer is None else dict(answer["companies"][COMPANY])
+
+    def answer(self) -> dict[str, Any] | None:
+        """All that the status endpoint answers; None if it does not."""
         try:
             url = f"http://127.0.0.1:{self.port}/status"
             with urllib.request.urlopen(url, timeout=1) as answer:
-                return dict(json.load(answer)["companies"][COMPANY])
+                return dict(json.load(answer))
         except OSError:
             return None
 

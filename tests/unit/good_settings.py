@@ -98,6 +98,7 @@ MALFORMED: dict[str, list[Any]] = {
     ],
     "flags": ["USE_REPOSITORY_PATTERN", ["LOG_LEVEL"]],
     "mapping of settings": [{"a b": "x"}, {"A": [1]}, {"A": "two\nlines"}, "A=1"],
+    "mapping of booleans": [{"FLAG": "TRUE OR FALSE"}, {"a b": True}, {"FLAG": [1]}, "FLAG"],
     "mapping of secrets": [{"TOKEN": "in plain text"}, {"TOKEN": 5}, "TOKEN"],
     "mapping of relative paths": [{"api": "/bin/sh"}, {"a b": "x.js"}, {"api": 5}, "api"],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from hostswitch.decisions import decide
 from hostswitch.plan import Acknowledgement, Archive, Database, Gate, LegacyDirectory, Plan
-from hostswitch.seen import InDatabase, LegacySeen, Seen
+from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
 
 NEW, OLD = "2" * 40, "1" * 40
 APP = "/opt/ai-admin"
@@ -46,12 +47,15 @@ PLAN = Plan(
     env_next=f"{APP}/.env.next",
     flags=FLAGS,
     never_secret=tuple(FLAGS),
+    flags_as_read={},
+    pm2_environment={},
+    pm2_dropped=(),
     companies=("962302",),
     released=(),
     others_answered=True,
     legacy_directories=(LIVE, BACKUP),
     database=Database("db", 5432, "whatsapp", "app", "x", "verify-full", None),
-    gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked"),
+    gate=Gate("http://127.0.0.1:1/status", 9, 1, "not checked", "required"),
     archive=Archive("/b", (), 180),
     backup=None,
     remove_after_days=0,
@@ -71,6 +75,7 @@ BEFORE = Seen(
     env_same=False,
     legacy=(LegacySeen(LIVE, True, {"962302": 1313}), LegacySeen(BACKUP, True)),
     database={"962302": InDatabase(False, 0)},
+    status={"companies": {"962302": {"provider": "files", "credentials": True, "keys": 1313}}},
 )
 AFTER = replace(
     BEFORE,
@@ -155,6 +160,125 @@ def test_a_directory_of_a_company_that_the_database_has_is_evidence_only() -> No
 def test_what_could_lose_keys_is_refused(changes: dict[str, Any], kind: str) -> None:
     """Each of these once started, the service would run on other keys than its own."""
     assert kind in kinds(**changes)
+
+
+UNSET = {name: value for name, value in ON_FILES.items() if name != "USE_LEGACY_SUPABASE"}
+
+
+@pytest.mark.parametrize("written", [None, "", "False", " false", "0", "TRUE"])
+@pytest.mark.parametrize("exported", [False, True])
+def test_a_provider_flag_that_versions_read_differently_is_refused_until_declared(
+    written: str | None, exported: bool
+) -> None:
+    """A host on Supabase whose flag is unset had the files of an older life imported over it."""
+    given = {} if written is None else {"USE_LEGACY_SUPABASE": written}
+    over: dict[str, Any] = {"environment": given} if exported else {"env_live": {**UNSET, **given}}
+    seen = replace(BEFORE, **{"env_live": UNSET, **over})
+    refusal, *_ = decide(PLAN, seen).refusals
+    for part in ("USE_LEGACY_SUPABASE", "group_vars/lab/settings.yml", "flags_as_read: {"):
+        assert part in str(refusal)
+    on_files = replace(PLAN, flags_as_read={"USE_LEGACY_SUPABASE": "false"})
+    assert not decide(on_files, seen).refusals
+    on_supabase = replace(PLAN, flags_as_read={"USE_LEGACY_SUPABASE": "true"})
+    (refusal,) = decide(on_supabase, seen).refusals
+    assert "does not run on files" in refusal.what
+
+
+def test_what_is_declared_of_a_flag_never_overrules_what_the_process_sees() -> None:
+    plan = replace(PLAN, flags_as_read={"USE_LEGACY_SUPABASE": "false"})
+    seen = replace(BEFORE, environment={"USE_LEGACY_SUPABASE": "true"})
+    assert [one.kind for one in decide(plan, seen).refusals] == ["providers"]
+
+
+def test_the_older_switch_also_says_that_keys_are_not_in_files() -> None:
+    assert kinds(environment={"USE_DATABASE_AUTH_STATE": "true"}) == {"providers"}
+    assert not kinds(environment={"USE_DATABASE_AUTH_STATE": "false"})
+
+
+LOGIN = {"HOME": "/root", "SSH_CLIENT": "192.0.2.1 1 22", "PM2_HOME": "/x", "npm_lifecycle": "x"}
+
+
+def listed(*unusual: str, **exported: str) -> Listed:
+    """The app as PM2 lists it, started from a login."""
+    return Listed("app", {**LOGIN, "app": "{}", **exported}, unusual)
+
+
+@pytest.mark.parametrize(
+    ("apps", "declared", "named"),
+    [
+        ((listed(),), {}, []),
+        ((listed(COMPANY_ID="7"),), {}, ["COMPANY_ID"]),
+        ((listed("args", "cron_restart", TZ="UTC"),), {}, ["TZ", "args", "cron_restart"]),
+        ((listed(COMPANY_ID="7"),), {"pm2_environment": {"COMPANY_ID": "7"}}, []),
+        ((listed("args", A="7"),), {"pm2_dropped": ("A", "args")}, []),
+        ((listed("args", A="7"),), {"pm2_dropped": ("A",)}, ["args"]),
+        ((listed(LOG_LEVEL="debug"),), {}, []),
+        ((listed(POSTGRES_HOST="db"),), {}, []),
+        ((listed(POSTGRES_HOST="elsewhere"),), {}, ["POSTGRES_HOST"]),
+        (
+            (listed(LOG_LEVEL="debug"), Listed("b", {"LOG_LEVEL": "info"}, ())),
+            {},
+            ["LOG_LEVEL"],
+        ),
+        ((listed(A="hunter2\n\x1b"),), {}, ["A"]),
+    ],
+)
+def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
+    apps: tuple[Listed, ...], declared: dict[str, Any], named: list[str]
+) -> None:
+    """Without its COMPANY_ID a service was started as another company, and made an identity."""
+    found = decide(replace(PLAN, **declared), replace(BEFORE, listed=apps)).refusals
+    assert [one.kind for one in found] == (["pm2"] if named else [])
+    if named:
+        assert f"pm2_dropped: {json.dumps(named)}" in found[0].remedy
+        assert "hunter2" not in repr(found)
+
+
+def test_nothing_is_taken_where_nothing_changes() -> None:
+    """A service that was restarted by hand from a login runs on, and a plan is no alarm."""
+    assert not decide(PLAN, replace(AFTER, listed=(listed("args", TZ="UTC"),))).refusals
+
+
+def test_an_app_that_pm2_runs_twice_is_refused() -> None:
+    assert kinds(listed=(listed(), listed())) == {"pm2"}
+
+
+def answer(**company: Any) -> dict[str, Any]:
+    """What a service on files answers, but for some of it."""
+    usual = {"provider": "files", "credentials": True, "keys": 1313, "connection": "open"}
+    return {"companies": {"962302": {**usual, **company}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"status": None}, "no answer in JSON"),
+        ({"status": {"status": "connected", "connected": True}}, "962302 is not in the status"),
+        ({"status": answer(provider=None)}, "provider is None"),
+        ({"status": answer(provider="supabase")}, "provider is 'supabase'"),
+        ({"status": answer(credentials=None)}, "credentials are not loaded"),
+        ({"status": answer(keys=None)}, "None keys"),
+        ({"status": answer(connection=None)}, "not connected to WhatsApp"),
+        ({"running": False, "status": None}, "it does not run"),
+    ],
+)
+def test_a_cut_over_waits_until_the_service_was_seen_to_answer_in_the_gates_form(
+    changes: dict[str, Any], named: str
+) -> None:
+    """After *active* it would be left stopped: a service that never answers is never healthy."""
+    plan = replace(PLAN, gate=replace(PLAN.gate, connected="required"))
+    assert not decide(plan, replace(BEFORE, status=answer())).refusals
+    seen = replace(BEFORE, **changes)
+    (refusal,) = decide(plan, seen).refusals
+    assert (refusal.kind, named in refusal.what) == ("status", True)
+    assert "gate_before: not checked" in refusal.remedy
+    assert not decide(replace(plan, gate=replace(plan.gate, before="not checked")), seen).refusals
+
+
+def test_without_a_cut_over_a_silent_version_is_replaced() -> None:
+    """It may be the very fault that the next version mends; the way back stays open."""
+    seen = replace(AFTER, current=f"{APP}/releases/{OLD}", status=None)
+    assert not decide(PLAN, seen).refusals
 
 
 def test_provider_flags_change_data_so_only_a_cut_over_switches_them() -> None:

@@ -135,6 +135,8 @@ PLAN: dict[str, Any] = {
     "env_live": "/opt/ai-admin/.env",
     "env_next": "/opt/ai-admin/.env.next",
     "flags": {"A": "b"},
+    "flags_as_read": {},
+    "pm2_environment": {},
     "companies": ["962302"],
     "legacy_directories": [
         {"path": "a/b", "kind": "test", "acknowledge": {"reason": "a test", "identities": True}}
@@ -153,6 +155,7 @@ PLAN: dict[str, Any] = {
         "limit_seconds": 90,
         "settle_seconds": 5,
         "connected": "required",
+        "before": "required",
     },
     "archive": {"directory": "/var/backups", "recipients": ["age1x"], "keep_days": 180},
     "remove_after_days": 11,

@@ -65,6 +65,8 @@ def test_no_variable_takes_a_wrong_value(name: str, data: st.DataObject) -> None
             {"service_settings": {"LOG_LEVEL": "info"}, "flags": {**FLAGS, "LOG_LEVEL": "info"}},
             "is in",
         ),
+        ({"pm2_environment": {"USE_LEGACY_SUPABASE": "false"}}, "and in flags"),
+        ({"pm2_environment": {"TOKEN": Secret("x")}}, "use service_secrets"),
         ({"sibling_apps": {"baileys-whatsapp-service": "a.js"}}, "names the service itself"),
         ({"legacy_directories": [{"path": "releases", "kind": "backup"}]}, "the rollout's own"),
         ({"legacy_directories": [{"path": "archive", "kind": "test"}]}, "the retired scripts"),

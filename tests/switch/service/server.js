@@ -20,6 +20,7 @@ async function main() {
   if (NEW && env.DRILL === 'macs') console.error('Session error: Bad MAC')
   else if (NEW && env.DRILL) throw new Error('drill')
   const server = http.createServer(async (request, response) => {
+    if (!NEW && env.DRILL_FORM) return response.end('{"status":"connected"}')
     const shown = {}
     for (const id of companies) shown[id] = { provider, ...await count(id), connection: 'connecting' }
     const flags = { LOG_LEVEL: env.LOG_LEVEL ?? null }

@@ -1,0 +1,78 @@
+"""What PM2 holds of an app beside its process: what it exports to it, and what it does unlike usual. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_USUAL: Mapping[str, Any] = {
+    **dict.fromkeys(("autorestart", "autostart", "source_map_support", "treekill"), True),
+    "exec_interpreter": "node",
+    "exec_mode": "fork_mode",
+    "instances": 1,
+    "namespace": "default",
+    **dict.fromkeys(
+        (
+            "args",
+            "cron_restart",
+            "disable_logs",
+            "exp_backoff_restart_delay",
+            "filter_env",
+            "gid",
+            "increment_var",
+            "listen_timeout",
+            "log_date_format",
+            "log_type",
+            "max_memory_restart",
+            "node_args",
+            "post_update",
+            "restart_delay",
+            "shutdown_with_message",
+            "stop_exit_codes",
+            "uid",
+            "wait_ready",
+            "watch",
+        )
+    ),
+}
+"""Settings that start, run or end an app in another way, as they are where nobody names them."""
+
+_LOG_FILES = {
+    "pm_log_path": "log_file",
+    "pm_out_log_path": "out_file",
+    "pm_err_log_path": "error_file",
+}
+
+
+def exported(shown: Mapping[str, Any]) -> dict[str, str]:
+    """What PM2 exports to an app (docs/facts.md section 3), as the process gets it; secrets too.
+
+    Args:
+        shown: its `pm2_env`, or its entry in the dump.
+    """
+    found = shown.get("env")
+    if not isinstance(found, dict):
+        return {}
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
+
+
+def unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
+    """Settings that are not as they are where nobody names them, by the ecosystem file's names.
+
+    Args:
+        shown: its `pm2_env`, or its entry in the dump.
+        home: PM2_HOME, where logs are unless they are named.
+    """
+    found = [
+        name
+        for name, usual in _USUAL.items()
+        if (value := shown.get(name, usual)) != usual and (value or usual)
+    ]
+    elsewhere = (
+        name
+        for path, name in _LOG_FILES.items()
+        if path in shown and not str(shown[path]).startswith(f"{home}/logs/")
+    )
+    return [*found, *elsewhere]

@@ -1,0 +1,129 @@
+"""What the running version has and nobody declared, so that a switch would lose it unseen. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from hostswitch import gate
+from hostswitch.errors import Refusal
+from hostswitch.gate import Company, Expectation
+from hostswitch.plan import REQUIRED, Plan
+from hostswitch.seen import Listed, Seen, following
+
+# What a login, sudo, cron, systemd, npm or PM2 itself leaves in the environment that `pm2 start` copies
+# whole. Nothing else is known to be nobody's: NODE_OPTIONS, TZ and the like are the service's.
+_OF_NO_SERVICE = re.compile(
+    "(BASH_FUNC_|DBUS_|FNM_|HIST|LC_|LESS|NODE_CHANNEL_|NVM_|PM2_|SSH_|SUDO_|TERM_|TMUX|VSCODE_|XDG_|npm_).*"
+    "|_|CLICOLOR|COLOR|COLORTERM|DEBIAN_FRONTEND|DISPLAY|EDITOR|GPG_TTY|HOME|HOSTNAME|INIT_CWD|INVOCATION_ID"
+    "|JOURNAL_STREAM|LANG|LANGUAGE|LOGNAME|LS_COLORS|MAIL|MANAGERPID|MOTD_SHOWN|NODE|NODE_APP_INSTANCE"
+    "|OLDPWD|PAGER|PATH|PROMPT_COMMAND|PS1|PWD|SHELL|SHLVL|STY|SYSTEMD_EXEC_PID|TERM|USER|USERNAME|VISUAL"
+    "|WINDOW|km_link|unique_id|vizion_running"
+)
+
+
+def refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[Refusal]:
+    """What forbids to take the running version down.
+
+    Args:
+        plan: the plan.
+        seen: the host.
+        cut_over: company to be imported -> path of its directory.
+    """
+    return [
+        *_repeated_refusals(plan, seen),
+        *_lost_refusals(plan, seen),
+        *(_status_refusals(plan, seen, cut_over) if cut_over else []),
+    ]
+
+
+def _repeated_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
+    names = [one.name for one in seen.listed]
+    return [
+        Refusal(
+            "pm2",
+            f"PM2 runs {name} {names.count(name)} times: two sockets on one account fight",
+            plan.pm2_home,
+            f"As {plan.service_user}, keep one: pm2 ls; pm2 delete ID; pm2 save",
+        )
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+
+
+def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
+    """Started without what it has today, a service may be another company, or not itself."""
+    dropped = set(plan.pm2_dropped)
+    exported = sorted(_exported_otherwise(plan, seen) - dropped)
+    settings = sorted({name for one in seen.listed for name in one.unusual} - dropped)
+    if not exported and not settings:
+        return
+    parts = [
+        f"{kind} {', '.join(names)}"
+        for kind, names in (("environment", exported), ("settings", settings))
+        if names
+    ]
+    remedy = (
+        f"In group_vars/{plan.environment}/settings.yml: what it does not need,"
+        f" pm2_dropped: {json.dumps(exported + settings)}"
+    )
+    if exported:
+        kept = json.dumps(dict.fromkeys(exported, "VALUE"))
+        remedy += f"; what it needs, pm2_environment: {kept} (as {plan.service_user}: pm2 env ID)"
+    if settings:
+        remedy += "; settings that it needs can't be kept: do not roll it out"
+    what = f"PM2 gives the service what a switch would take from it: {'; '.join(parts)}"
+    yield Refusal("pm2", what, plan.pm2_home, remedy)
+
+
+def _exported_otherwise(plan: Plan, seen: Seen) -> set[str]:
+    """Names that PM2 exports and the new version would not see with that value, undeclared."""
+    will = {**following(plan, seen), **plan.pm2_environment}
+    declared = {*plan.flags, *plan.pm2_environment}
+    found = {
+        name
+        for one in seen.listed
+        for name, value in _of_the_service(one)
+        # A declared value that PM2 shadows is what a switch cures.
+        if will.get(name) != value and name not in declared
+    }
+    return found | _different(seen.listed)
+
+
+def _different(listed: Collection[Listed]) -> set[str]:
+    """Names that PM2 exports to its apps with different values: one .env can't carry that on."""
+    values: dict[str, set[str]] = {}
+    for one in listed:
+        for name, value in _of_the_service(one):
+            values.setdefault(name, set()).add(value)
+    return {name for name, found in values.items() if len(found) > 1}
+
+
+def _of_the_service(one: Listed) -> Iterator[tuple[str, str]]:
+    for name, value in one.exported.items():
+        if name != one.name and not _OF_NO_SERVICE.fullmatch(name):
+            yield name, value
+
+
+def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
+    """After *active* there is no way back from a service that never answers in the gate's form."""
+    if plan.gate.before != REQUIRED:
+        return
+    missing = ["it does not run"] if not seen.running else _missing(plan, seen, cut_over)
+    if missing:
+        what = f"it was not seen that the service answers in the gate's form: {'; '.join(missing)}"
+        remedy = (
+            "Let it run and set service_port to where it answers (curl it). If only the new version has"
+            f" this endpoint, in group_vars/{plan.environment}/settings.yml: gate_before: not checked"
+        )
+        yield Refusal("status", what, plan.gate.status_url, remedy)
+
+
+def _missing(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[str]:
+    if seen.status is None:
+        return ["no answer in JSON"]
+    keys = {c: n for one in seen.legacy for c, n in one.companies.items()}
+    expected = {c: Company("files", True, min(1, keys[c])) for c in cut_over}
+    connected = plan.gate.connected == REQUIRED
+    return gate.problems(seen.status, Expectation(expected, connected))
