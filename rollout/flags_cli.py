@@ -20,7 +20,7 @@ from rollout.errors import OperatorError
 from rollout.flags_drift import HostFlags, judged
 from rollout.flags_lock import one_toggle
 from rollout.flags_toggle import carry_out
-from rollout.flags_values import columns, mistakes, plain_value
+from rollout.flags_values import columns, differing, mistakes
 from rollout.inventory import Host, load
 from rollout.outcome import Run
 from rollout.parallel import each
@@ -53,7 +53,7 @@ def matrix(context: typer.Context, as_json: AsJson = False) -> None:
         return
     found = columns()
     if as_json:
-        print_json(answer("flags", environments=[asdict(column) for column in found]))
+        print_json(answer("flags", environments=[column.to_json() for column in found]))
         return
     flags_render.render_columns(stdout_console(), found)
     flags_render.render_catalogue(stdout_console())
@@ -86,11 +86,9 @@ def diff(first: EnvironmentName, second: EnvironmentName, as_json: AsJson = Fals
     for column in (one, other):
         if column.failure:
             raise OperatorError(column.failure)
-    names = dict.fromkeys([*one.values, *other.values])
     found = {
         name: (one.values.get(name, "-"), other.values.get(name, "-"))
-        for name in names
-        if plain_value(one.values.get(name, "-")) != plain_value(other.values.get(name, "-"))
+        for name in differing([one, other])
     }
     if as_json:
         differences = {name: {first: a, second: b} for name, (a, b) in found.items()}

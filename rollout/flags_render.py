@@ -12,7 +12,7 @@ from rollout.flags_drift import FlagRow, HostFlags
 from rollout.flags_edit import Toggle
 from rollout.flags_history import Change
 from rollout.flags_toggle import ALREADY, DONE, UNTOUCHED, HostToggle, ToggleOutcome
-from rollout.flags_values import Column, plain_value
+from rollout.flags_values import Column, differing
 
 NOTHING = "-"
 ID_LENGTH = 21
@@ -22,10 +22,10 @@ def render_columns(console: Console, columns: Sequence[Column]) -> None:
     """The catalogue with every environment's values; `*` where they differ."""
     readable = [column for column in columns if not column.failure]
     names = dict.fromkeys(name for column in readable for name in column.values)
-    rows = []
+    rows, differ = [], differing(readable)
     for name in names or catalogue().flags:
         values = [column.values.get(name, NOTHING) for column in readable]
-        mark = "*" if len(set(map(plain_value, values))) > 1 else ""
+        mark = "*" if name in differ else ""
         rows.append([mark, name, *values])
     headings = ["", "flag", *(column.environment for column in readable)]
     console.print(table("", rows, headings))

@@ -9,13 +9,15 @@ from typing import Any
 
 from rollout import flags_yaml
 from rollout.errors import OperatorError
-from rollout.flag_catalogue import catalogue, displayed, flag_mistakes
+from rollout.flag_catalogue import catalogue, displayed, flag_mistakes, revealed
 from rollout.flags_files import FLAGS, OVERRIDES, ROOT
 from rollout.inventory import SERVICE, Environment, Host, environment_names, load_unchecked
 from rollout.parallel import each
+from rollout.secret import Secret
 from rollout.variable_folders import flags_file
 
 AT_ONCE = 4
+UNDECLARED = (None, frozenset[Any]())
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,27 @@ class Column:
         environment: its name.
         values: NAME → value, `(value)` where it is the catalogue's default; hosts that differ named.
         failure: why it can't be read; empty if it can.
+        effective: NAME → what hosts get, the most usual and the others; only to be compared.
     """
 
     environment: str
     values: Mapping[str, str] = field(default_factory=dict)
     failure: str = ""
+    effective: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What may be shown."""
+        return {"environment": self.environment, "values": self.values, "failure": self.failure}
+
+
+def differing(columns: Sequence[Column]) -> list[str]:
+    """The flags that environments declare differently: by what a host gets, not by how it is shown."""
+    names = dict.fromkeys(name for column in columns for name in column.effective)
+    return [
+        name
+        for name in names
+        if len({column.effective.get(name, UNDECLARED) for column in columns}) > 1
+    ]
 
 
 def columns(names: Sequence[str] = ()) -> list[Column]:
@@ -48,28 +66,45 @@ def columns(names: Sequence[str] = ()) -> list[Column]:
 
 def _column(name: str) -> Column:
     try:
-        return Column(name, _values(load_unchecked(name)))
+        return column_of(load_unchecked(name))
     except OperatorError as error:
         return Column(name, failure=str(error))
 
 
-def _values(environment: Environment) -> dict[str, str]:
+def column_of(environment: Environment) -> Column:
+    """The declared flags of one environment."""
     hosts = environment.in_group(SERVICE)
-    found = {}
     named = dict.fromkeys(flag for host in hosts for flag in _flags(host))
+    values, effective = {}, {}
     for flag in dict.fromkeys([*catalogue().flags, *named]):
-        by_value: dict[str, list[str]] = {}
+        by_value: dict[Any, list[Host]] = {}
         for host in hosts:
-            by_value.setdefault(_shown(_flags(host), flag), []).append(host.name)
-        usual = max(by_value, key=lambda value: len(by_value[value]), default="")
-        others = [f"{', '.join(on)}: {value}" for value, on in by_value.items() if value != usual]
-        found[flag] = usual + "".join(f" [{other}]" for other in others)
-    return found
+            by_value.setdefault(_effective(_flags(host), flag), []).append(host)
+        ranked = sorted(by_value, key=lambda value: -len(by_value[value]))
+        effective[flag] = (*ranked[:1], frozenset(ranked[1:]))
+        shown = {value: _shown(_flags(by_value[value][0]), flag) for value in ranked}
+        others = [
+            f" [{', '.join(host.name for host in by_value[value])}: {shown[value]}]"
+            for value in ranked[1:]
+        ]
+        values[flag] = "".join([*(shown[value] for value in ranked[:1]), *others])
+    return Column(environment.name, values, effective=effective)
 
 
 def _flags(host: Host) -> Mapping[str, Any]:
     flags = host.settings.get("flags")
     return flags if isinstance(flags, Mapping) else {}
+
+
+def _effective(flags: Mapping[str, Any], name: str) -> Secret | None:
+    """What a host gets, as the ``.env`` spells it; of what is wrong, its type too. Never to be shown."""
+    known = catalogue().flags.get(name)
+    given = revealed(flags[name]) if name in flags else known.default if known else None
+    if given is None:
+        return None
+    if known is None or known.problem(given):
+        return Secret(f"{type(given).__name__} {given!r}")
+    return Secret(known.spelled(given))
 
 
 def _shown(flags: Mapping[str, Any], name: str) -> str:
@@ -82,11 +117,6 @@ def _shown(flags: Mapping[str, Any], name: str) -> str:
     if known is None or known.problem(given):
         return displayed(given)
     return known.spelled(given)
-
-
-def plain_value(shown: str) -> str:
-    """A column's value without the mark of a default: the default and the same value are one."""
-    return shown.replace("(", "").replace(")", "")
 
 
 def mistakes(names: Sequence[str] = ()) -> list[str]:
