@@ -17,6 +17,7 @@ from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
 from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
 from sessionstore.errors import StoreError
+from sessionstore.layout import Layout
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan, Problem
 
@@ -131,7 +132,7 @@ def paired_of(
     return left & (in_service | {c for c, state in database.items() if state.credentials})
 
 
-def scan_steadily(path: str, label: str) -> DirectoryScan:
+def scan_steadily(path: str, label: str, layout: Layout) -> DirectoryScan:
     """Scan a directory that a running service writes to.
 
     A file that is caught half written looks torn; it is so only if it stays so.
@@ -142,13 +143,13 @@ def scan_steadily(path: str, label: str) -> DirectoryScan:
     Raises:
         DirectoryProblem: the directory can't be opened or is a symlink.
     """
-    scan = scan_directory(path, label=label)
+    scan = scan_directory(path, label=label, layout=layout)
     for _ in range(_SCANS - 1):
         if not blocking(scan):
             break
         scan.close()
         time.sleep(_PAUSE)
-        scan = scan_directory(path, label=label)
+        scan = scan_directory(path, label=label, layout=layout)
     return scan
 
 
@@ -238,7 +239,7 @@ def _legacy(host: Host, declared: LegacyDirectory) -> LegacySeen:
     if not os.path.lexists(path) or declared.kind != "live":
         return LegacySeen(declared, os.path.lexists(path))
     try:
-        with scan_steadily(path, declared.path) as scan:
+        with scan_steadily(path, declared.path, declared.layout) as scan:
             problems = [refusal_of(path, one) for one in blocking(scan)]
             problems += [_nameless(path) for one in scan.companies if one.company_id is None]
             companies = {one.company_id: one.keys for one in scan.companies if one.company_id}
@@ -264,7 +265,9 @@ def _place_problem(host: Host, path: str) -> Refusal | None:
 
 def _nameless(path: str) -> Refusal:
     what = "session files lie in the directory itself: no company is named"
-    return Refusal("session-files", what, path, "Move them into company_<id>/ in it")
+    return Refusal(
+        "session-files", what, path, "Say whose they are in legacy_directories: companies: {.: ID}"
+    )
 
 
 def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:

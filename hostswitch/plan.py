@@ -10,12 +10,14 @@ from typing import Any
 
 from hostswitch.errors import HostError
 from hostswitch.reader import Reader
+from sessionstore.layout import AS_NAMED, Layout
 
 KINDS = ("live", "backup", "test")
 REQUIRED = "required"
 CHECKED = (REQUIRED, "not checked")
 PG_DUMP, PROVIDER = "pg_dump", "provider"
 BACKUP_METHODS = (PG_DUMP, PROVIDER)
+_COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
 PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
 
 
@@ -39,6 +41,7 @@ class LegacyDirectory:
     path: str
     kind: str
     acknowledge: Acknowledgement | None
+    layout: Layout = AS_NAMED
 
     @property
     def name(self) -> str:
@@ -155,6 +158,10 @@ class Plan:
         """The directories that a file-reading version works in."""
         return tuple(item for item in self.legacy_directories if item.kind == "live")
 
+    def layout_of(self, path: str) -> Layout:
+        """Whose files lie where in a declared directory."""
+        return next((one.layout for one in self.legacy_directories if one.path == path), AS_NAMED)
+
 
 def load(text: str) -> Plan:
     """Read and validate a plan.
@@ -184,6 +191,7 @@ def load(text: str) -> Plan:
 def _plan(reader: Reader) -> Plan:
     if reader.number("version") != 1:
         reader.complain("version", "must be 1: update the host program (role host)")
+    companies = reader.texts("companies", _COMPANY)
     return Plan(
         rollout_id=reader.text("rollout_id", r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}"),
         environment=reader.text("environment"),
@@ -206,10 +214,12 @@ def _plan(reader: Reader) -> Plan:
         flags_as_read=reader.mapping("flags_as_read"),
         pm2_environment=reader.mapping("pm2_environment"),
         pm2_dropped=reader.texts("pm2_dropped"),
-        companies=reader.texts("companies", r"[0-9A-Za-z]{1,40}"),
+        companies=companies,
         released=reader.texts("released"),
         others_answered=reader.flag("others_answered"),
-        legacy_directories=tuple(_legacy(item) for item in reader.children("legacy_directories")),
+        legacy_directories=tuple(
+            _legacy(item, companies) for item in reader.children("legacy_directories")
+        ),
         database=_database(reader.child("database")),
         gate=_gate(reader.child("gate")),
         archive=_archive(reader.child("archive")),
@@ -222,7 +232,7 @@ def _plan(reader: Reader) -> Plan:
     )
 
 
-def _legacy(reader: Reader) -> LegacyDirectory:
+def _legacy(reader: Reader, companies: Sequence[str]) -> LegacyDirectory:
     acknowledge = None
     if reader.present("acknowledge"):
         child = reader.child("acknowledge")
@@ -231,7 +241,11 @@ def _legacy(reader: Reader) -> LegacyDirectory:
             identities=child.flag("identities"),
             companies=child.texts("companies"),
         )
-    return LegacyDirectory(reader.relative("path"), reader.choice("kind", KINDS), acknowledge)
+    path, kind = reader.relative("path"), reader.choice("kind", KINDS)
+    declared = reader.mapping("companies") if reader.present("companies") else {}
+    if not declared and kind == "live" and len(companies) == 1:
+        declared = {".": companies[0]}  # Whose else could be files that lie in it directly?
+    return LegacyDirectory(path, kind, acknowledge, Layout(declared, reader.texts("litter")))
 
 
 def _database(reader: Reader) -> Database:

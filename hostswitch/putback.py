@@ -127,7 +127,8 @@ def _files_of(switch: Switch, company_id: str) -> Iterator[DirectoryScan]:
         try:
             scan = stack.enter_context(scan_aside(switch, path))
         except DirectoryProblem:
-            scan = stack.enter_context(scan_directory(switch.host.path(path)))
+            layout = switch.host.plan.layout_of(path)
+            scan = stack.enter_context(scan_directory(switch.host.path(path), layout=layout))
         yield scan
 
 
@@ -166,7 +167,7 @@ def _demand_whole(switch: Switch) -> None:
         path = switch.host.path(item["path"])
         if item["kind"] != "live":
             continue
-        with scan_directory(path) as scan:
+        with scan_directory(path, layout=switch.host.plan.layout_of(item["path"])) as scan:
             problems = observe.blocking(scan)
         if problems:
             raise torn_files(switch, item["path"], [describe(one) for one in problems])

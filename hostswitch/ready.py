@@ -92,7 +92,10 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
     for item in directories:
         path = host.path(item.path)
         try:
-            with rows.connect(host.plan) as connection, scan_steadily(path, item.path) as scan:
+            with (
+                rows.connect(host.plan) as connection,
+                scan_steadily(path, item.path, item.layout) as scan,
+            ):
                 # That it still runs on these files is as it should be. Judged as it will be: the switch
                 # stops it, and makes sure that nobody holds them, before it touches anything.
                 reasons = rows.unaccounted(connection, scan, host.plan, service=STOPPED)
@@ -228,7 +231,9 @@ def _rehearse(host: Host, decision: Decision) -> None:
     with ExitStack() as stack:
         connection = stack.enter_context(rows.connect(host.plan))
         for company_id, path in decision.cut_over.items():
-            scan = stack.enter_context(scan_steadily(host.path(path), path))
+            scan = stack.enter_context(
+                scan_steadily(host.path(path), path, host.plan.layout_of(path))
+            )
             importing.rehearse(connection, scan, company_id, host.plan.rollout_id, host.plan.host)
 
 

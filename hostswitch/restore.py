@@ -175,7 +175,9 @@ def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str
         with (
             aside.opened(host.plan.app_dir, source.rollout_id) as (_, place),
             closing(open_beneath(place, declared.name)) as kept,
-            scan_directory(kept, label=declared.path, contents=False) as scan,
+            scan_directory(
+                kept, label=declared.path, contents=False, layout=declared.layout
+            ) as scan,
         ):
             names = set(scan.company_ids)
             nameless = any(one.company_id is None for one in scan.companies)

@@ -183,5 +183,6 @@ def removal_reasons(
         company_ids=plan.companies,
         activity=Activity(service),
         acknowledge=acknowledge,
+        layout=declared.layout,
     )
     return [] if answer.decision.removable else list(answer.decision.reasons)

@@ -101,11 +101,11 @@ def _demand_unheld(path: str) -> None:
 
 def _demand_whole(switch: Switch, path: str) -> None:
     """Every file parses, and the credentials are the copy's or descend from them."""
-    copy = _copy(switch, path)
-    with scan_directory(switch.host.path(path)) as scan:
+    copy, layout = _copy(switch, path), switch.host.plan.layout_of(path)
+    with scan_directory(switch.host.path(path), layout=layout) as scan:
         problems = [describe(one) for one in observe.blocking(scan)]
         if not problems and copy.is_dir():
-            with scan_directory(str(copy)) as before:
+            with scan_directory(str(copy), layout=layout) as before:
                 problems = _regressions(before, scan)
     if problems and switch.facts.files_provider:
         raise torn_files(switch, path, problems)
@@ -224,7 +224,8 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
     with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
         descriptor = open_beneath(place, _name(switch, path))
         try:
-            with scan_directory(descriptor, label=path, contents=contents) as scan:
+            layout = switch.host.plan.layout_of(path)
+            with scan_directory(descriptor, label=path, contents=contents, layout=layout) as scan:
                 yield scan
         finally:
             os.close(descriptor)

@@ -223,8 +223,9 @@ def _boolean(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
 
 
 def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, Mapping) or set(value) - {"path", "kind", "acknowledge"}:
-        yield "", f"must be {{path, kind, acknowledge}}, not {shown(value)}"
+    known = ("path", "kind", "acknowledge", "companies", "litter")
+    if not isinstance(value, Mapping) or set(value) - {*known}:
+        yield "", f"must be {{{', '.join(known)}}}, not {shown(value)}"
         return
     for place, problem in INSIDE(value.get("path"), spec):
         yield f".path{place}", f"path {problem}"
@@ -233,6 +234,21 @@ def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
     if value.get("acknowledge") is not None:
         for place, problem in _acknowledgement(value["acknowledge"]):
             yield f".acknowledge{place}", f"acknowledge {problem}"
+    for place, problem in _whose(value.get("companies") or {}):
+        yield f".companies{place}", f"companies {problem}"
+    for place, problem in _list_of(_text)(value.get("litter") or [], {}):
+        yield f".litter{place}", f"litter {problem}"
+
+
+def _whose(value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        yield "", f"must be {{DIRECTORY: ID}}, not {shown(value)}"
+        return
+    for path, company in value.items():
+        if path != "." and not _is_inside(path, {}):
+            yield f".{path}", f"has a directory that must be in it, or ., not {shown(path)}"
+        for place, problem in COMPANY(company, {}):
+            yield f".{path}{place}", f"has an id that {problem}"
 
 
 def _acknowledgement(value: Any) -> Iterator[tuple[str, str]]:
@@ -251,7 +267,10 @@ def _acknowledgement(value: Any) -> Iterator[tuple[str, str]]:
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 ENVIRONMENT_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 IN_CAPITALS = "a name for an .env (letters, digits, _)"
-COMPANY = _matching(r"[0-9]{1,20}", "the bare id, digits in quotes (directories add company_)")
+COMPANY = _matching(
+    r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}",
+    "the bare id in quotes: letters, digits, _ and - (directories add company_)",
+)
 INSIDE = _scalar(_is_inside, "a path inside the application directory")
 
 TYPES: dict[str, Check] = {

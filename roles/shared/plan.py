@@ -133,6 +133,8 @@ def directory_plan(declared: Mapping[str, Any]) -> dict[str, Any]:
         "path": declared["path"],
         "kind": declared["kind"],
         "acknowledge": declared.get("acknowledge"),
+        "companies": declared.get("companies"),
+        "litter": declared.get("litter"),
     }
 
 

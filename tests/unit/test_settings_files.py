@@ -170,7 +170,7 @@ def test_what_is_inside_a_variable_has_its_own_line(project: Path) -> None:
         },
     )
     with_companies = INVENTORY.replace(
-        '["962302"]', '\n              - "962302"\n              - "x"'
+        '["962302"]', '\n              - "962302"\n              - "x y"'
     )
     (project / "inventory/trial.yml").write_text(with_companies)
     found = mistakes(project)

@@ -36,11 +36,13 @@ async function main() {
   })
 }
 
-const directory = id => path.resolve('baileys_sessions', `company_${id}`)
+// Where its kind of service keeps them: a directory a company, one of another name, or none at all.
+const directory = id => [`company_${id}`, `md_shop${id}`, '.']
+  .map(name => path.resolve('baileys_sessions', name)).find(one => fs.existsSync(path.join(one, 'creds.json')))
 const creds = id => path.join(directory(id), 'creds.json')
 
 async function countFiles(id) {
-  const names = fs.readdirSync(directory(id))
+  const names = fs.readdirSync(directory(id)).filter(name => name.endsWith('.json'))
   const loaded = JSON.parse(fs.readFileSync(creds(id), 'utf8'))
   return { credentials: Boolean(loaded.me?.id), keys: names.length - 1 }
 }
