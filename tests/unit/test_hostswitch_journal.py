@@ -109,3 +109,62 @@ def test_space_reserved_for_the_history_is_no_line_of_it(tmp_path: Path) -> None
         "switch",
         "verified",
     ]
+
+
+def test_every_line_is_on_the_disk_before_its_act(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: Journal
+) -> None:
+    """After a power cut an act without its line would be put back by nobody."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").read_text())
+
+    monkeypatch.setattr(os, "fsync", watched)
+    for step in ("ready", "stopped"):
+        journal.mark(step, "intent")
+        assert synced[-1:] == [(tmp_path / "journal.jsonl").read_text()]
+        assert f'"step": "{step}"' in synced[-1]
+
+
+def test_a_journal_torn_at_any_byte_is_that_of_the_lines_before(
+    tmp_path: Path, journal: Journal
+) -> None:
+    marks = [("ready", "intent"), ("ready", "done"), ("stopped", "intent"), ("stopped", "stop")]
+    for step, mark in marks:
+        journal.mark(step, mark, number=1)
+    path = tmp_path / "journal.jsonl"
+    whole = path.read_bytes()
+    ends = [number for number, byte in enumerate(whole, 1) if byte == ord("\n")]
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        before = marks[: sum(end <= length for end in ends)]
+        assert [(entry.step, entry.mark) for entry in read(path)] == before, length
+    path.write_bytes(whole[: ends[2] - 5])
+    Journal(path, Drill(tmp_path / "die-at")).mark("put-back", "intent")
+    assert [entry.instant for entry in read(path)][1:] == ["done:ready", "intent:put-back"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_any_line_but_the_last_that_is_ruined_is_refused(
+    tmp_path: Path, journal: Journal, number: int
+) -> None:
+    """A line less could be the one that says that the import was activated."""
+    for mark in ("intent", "copied", "done", "late"):
+        journal.mark("ready", mark)
+    path = tmp_path / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[number] = lines[number][:20] + b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(JournalError, match=f"line {number + 1} of"):
+        read(path)
+
+
+def test_the_latest_of_several_lines_of_a_name_counts(journal: Journal) -> None:
+    """A put back that was begun twice is judged by how it was begun last."""
+    for number in range(3):
+        journal.mark("put-back", "rows", pending=number)
+    found = journal.last("put-back", "rows")
+    assert found is not None and found.data == {"pending": 2}
