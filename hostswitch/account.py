@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from hostswitch import child
 from hostswitch.errors import HostError
+from sessionstore.errors import printable
 
 _UMASK = 0o022  # ours is 077; what PM2 starts must not inherit it
 
@@ -31,6 +32,11 @@ class Account:
     uid: int
     gid: int
     search_path: str
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Uid and gid."""
+        return self.uid, self.gid
 
     @classmethod
     def of(cls, user: str, search_path: str) -> Account:
@@ -65,7 +71,7 @@ class Account:
             CommandFailedError: it is missing, failed, took too long or said too much.
         """
         command = [*self._prefix(environment or {}), *arguments]
-        name = " ".join(arguments[:3])
+        name = printable(" ".join(arguments[:3]))
         try:
             done = child.run(command, seconds=seconds, umask=_UMASK)
         except child.EndlessError as error:
@@ -108,4 +114,4 @@ class Account:
 
 def _last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+    return printable(lines[-1][:300]) if lines else "it said nothing"

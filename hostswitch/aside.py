@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from hostswitch.disk import sync_directory
 from hostswitch.errors import StepFailedError
-from sessionstore.descriptors import exists, open_beneath, open_directory
+from sessionstore.descriptors import closing, exists, open_beneath, open_directory
 
 PLACE = ".set-aside"
 ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
@@ -182,17 +182,15 @@ def drop_empty(app_dir: str, rollout_id: str) -> None:
 
 def kept(app_dir: str) -> dict[str, list[str]]:
     """What is set aside: rollout id -> names, oldest rollout first."""
-    place = os.path.join(app_dir, PLACE)
-    try:
-        rollouts = sorted(os.listdir(place))
-    except FileNotFoundError:
+    if not os.path.lexists(os.path.join(app_dir, PLACE)):
         return {}
-    return {
-        rollout: sorted(os.listdir(os.path.join(place, rollout)))
-        for rollout in rollouts
+    found = {}
+    with closing(open_directory(app_dir)) as app, closing(open_beneath(app, PLACE)) as place:
         # Names go into messages and commands: what is not a rollout's is not ours.
-        if ROLLOUT_ID.fullmatch(rollout)
-    }
+        for rollout in sorted(filter(ROLLOUT_ID.fullmatch, os.listdir(place))):
+            with closing(open_beneath(place, rollout)) as its:
+                found[rollout] = sorted(os.listdir(its))
+    return found
 
 
 def _bring(place: int, name: str, parent: int, base: str) -> None:

@@ -5,11 +5,10 @@ A switch moves it into place; where the live file is as declared already, none i
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import pwd
-import stat
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from hostswitch.envedit import edited
 from hostswitch.envfile import differences, parse, repeated
 from hostswitch.errors import CHANGES, OK, HostError
 from hostswitch.output import emit
+from hostswitch.safefile import read_regular, see
 
 LARGEST_ENV_BYTES = 1 << 20
 _WOULD_STAGE = "would stage"
@@ -142,7 +142,8 @@ def _demand_once(plan: EnvPlan, live: bytes) -> None:
         )
         raise HostError(
             f"{plan.env_live} sets a name more than once, and only the last counts: {said}. "
-            f"Take the others out: nano +{min(min(lines) for lines in twice.values())} {plan.env_live}"
+            f"Take the others out: nano +{min(min(lines) for lines in twice.values())} "
+            f"{shlex.quote(plan.env_live)}"
         )
 
 
@@ -156,8 +157,8 @@ def _demand_private(plan: EnvPlan) -> None:
     if (status.st_uid, status.st_mode & 0o7777) != (user.pw_uid, 0o600):
         raise HostError(
             f"{plan.env_live} has owner {status.st_uid} and mode {status.st_mode & 0o7777:04o}, and "
-            f"must be {plan.service_user}'s alone. Mend it: chown {plan.service_user}: "
-            f"{plan.env_live} && chmod 600 {plan.env_live}"
+            f"must be {plan.service_user}'s alone. Mend it: chown -h {plan.service_user}: "
+            f"{shlex.quote(plan.env_live)} && chmod 600 {shlex.quote(plan.env_live)}"
         )
 
 
@@ -170,25 +171,15 @@ def read_env(path: str) -> bytes:
     Raises:
         HostError: it is a link, no regular file, no text, or too large to be an .env.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    if os.path.islink(path):
+        # Not "copy it": root would copy what that user could not read, and give it to him.
+        raise HostError(
+            f"{path} is a symlink to {os.readlink(path)}; a switch would replace the link and leave "
+            f"its target behind. Have the service's user put the file itself there. See: {see(path)}"
+        )
+    content = read_regular(path, LARGEST_ENV_BYTES)
+    if content is None:
         return b""
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise HostError(
-                f"{path} is a symlink to {os.readlink(path)}; a switch would replace the link and "
-                f"leave its target behind. Put the file itself there: "
-                f"cp --remove-destination $(readlink -f {path}) {path}"
-            ) from None
-        raise HostError(f"{path} can't be read: {error.strerror}. See: ls -l {path}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise HostError(f"{path} is no regular file. See: ls -ld {path}")
-    with open(descriptor, "rb") as file:
-        content = file.read(LARGEST_ENV_BYTES + 1)
-    if len(content) > LARGEST_ENV_BYTES:
-        raise HostError(f"{path} is larger than 1 MiB, which is no .env. See: ls -l {path}")
     if b"\0" in content:
-        raise HostError(f"{path} holds NUL bytes, so it is no text. See: file {path}")
+        raise HostError(f"{path} holds NUL bytes, so it is no text. See: {see(path)}")
     return content

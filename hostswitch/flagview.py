@@ -73,12 +73,13 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
             problem = f"{plan.env_live} is missing"
     except HostError as error:
         content, problem = b"", str(error)
-    pid = _pid(plan, places)
+    account = _account(plan, places)
+    pid = _pid(plan, account)
     status = watch.fetch(plan.status_url)
     said = status.get("flags") if isinstance(status, dict) else None
     began = processes.started_at(pid) if pid else None
     file, twice = parse(content), repeated(content)
-    seen = _process(plan, places, file, pid, began)
+    seen = _process(plan, places, file, pid, began, account=account)
     flags = {
         name: {
             "file": _masked(plan, name, file.get(name)),
@@ -91,7 +92,7 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
         for name in plan.names
     }
     return {
-        "revision": _revision(os.path.dirname(plan.env_live)),
+        "revision": _revision(os.path.dirname(plan.env_live), account),
         "running": pid is not None,
         "pid": pid,
         "started": clock.text(began) if began is not None else None,
@@ -101,15 +102,22 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
     }
 
 
-def _revision(app_dir: str) -> str | None:
+def _revision(app_dir: str, account: Account | None) -> str | None:
     target = swap.current_target(app_dir)
-    return None if target is None else revision_of(os.path.normpath(os.path.join(app_dir, target)))
+    if target is None or account is None:
+        return None
+    return revision_of(os.path.normpath(os.path.join(app_dir, target)), account.owner)
 
 
-def _pid(plan: FlagPlan, places: Places) -> int | None:
+def _account(plan: FlagPlan, places: Places) -> Account | None:
     try:
-        account = Account.of(plan.service_user, places.search_path)
+        return Account.of(plan.service_user, places.search_path)
     except KeyError:
+        return None
+
+
+def _pid(plan: FlagPlan, account: Account | None) -> int | None:
+    if account is None:
         return None
     app = Pm2(account, plan.pm2_home).app(plan.service_app)
     return app.pid if app is not None and app.running and app.pid > 0 else None
@@ -121,6 +129,8 @@ def _process(
     file: Mapping[str, str],
     pid: int | None,
     began: float | None,
+    *,
+    account: Account | None,
 ) -> dict[str, tuple[str | None, str]]:
     """What each flag is in the process, and how that is known.
 
@@ -128,9 +138,9 @@ def _process(
     the file as that was when it started: the file of now, if nobody touched it since, or what the
     last switch noted when it started this process.
     """
-    if pid is None or began is None:
+    if pid is None or began is None or account is None:
         return dict.fromkeys(plan.names, (None, UNKNOWN))
-    exported = processes.environment(pid)
+    exported = processes.environment(pid, account.owner)
     read: Mapping[str, str] | None = file
     if _changed(plan.env_live) > began:
         read = started.flags_of(places, began)

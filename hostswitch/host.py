@@ -59,7 +59,7 @@ class Host:
     @property
     def owner(self) -> tuple[int, int]:
         """Uid and gid of the service's files."""
-        return self.account.uid, self.account.gid
+        return self.account.owner
 
     def path(self, relative: str) -> str:
         """A path under the application directory."""

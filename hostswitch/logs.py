@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hostswitch import alarming, child, clock
 from hostswitch.alarming import Rate
-from hostswitch.safefile import UnsafeFileError, open_regular
+from hostswitch.safefile import Owner, UnsafeFileError, open_regular, rights_of
 
 _BEFORE_BYTES = 4 << 20
 _AFTER_BYTES = 16 << 20
@@ -34,31 +34,33 @@ class Compared:
         return {"before": asdict(self.before), "after": asdict(self.after)}
 
 
-def sizes(paths: Iterable[str], pm2_home: Path) -> dict[str, int]:
+def sizes(paths: Iterable[str], pm2_home: Path, owner: Owner) -> dict[str, int]:
     """Sizes of log files now; a file that appears later counts from 0.
 
     Args:
         paths: logs of the apps as they run.
         pm2_home: all of PM2's logs count too: an app that is started again may get an old file.
+        owner: the service's user, with whose rights all of this is read.
     """
-    all_logs = (str(path) for path in (pm2_home / "logs").glob("*.log"))
-    return {path: _size(path) for path in sorted({*paths, *all_logs})}
+    with rights_of(owner):
+        all_logs = [str(path) for path in (pm2_home / "logs").glob("*.log")]
+        return {path: _size(path) for path in sorted({*paths, *all_logs})}
 
 
-def rate(paths: Iterable[str]) -> Rate:
+def rate(paths: Iterable[str], owner: Owner) -> Rate:
     """How often the logs tell of lost keys now, before a switch.
 
     One log counts an hour and another its whole life: all lines over the longest time is the
     lowest, so the strictest, that they can amount to.
     """
-    found = [_rate_of(path) for path in paths]
+    found = [_rate_of(path, owner) for path in paths]
     known = [one for one in found if one.minutes is not None]
     longest = max((one.minutes or 0 for one in known), default=None)
     return Rate(sum(one.lines for one in known), longest)
 
 
 def compare(
-    paths: Iterable[str], before: Rate, sizes: Mapping[str, int], minutes: float
+    paths: Iterable[str], before: Rate, sizes: Mapping[str, int], minutes: float, owner: Owner
 ) -> Compared:
     """Look through what the logs got since a start.
 
@@ -67,11 +69,12 @@ def compare(
         before: their rate before.
         sizes: before the start, as `sizes` told them.
         minutes: how long ago the start was.
+        owner: the service's user.
     """
     lines, unread, left = 0, [], _AFTER_BYTES
     for path in paths:
         try:
-            written = _since(path, sizes.get(path, 0), left + 1)
+            written = _since(path, sizes.get(path, 0), left + 1, owner)
         except UnsafeFileError as error:
             unread.append(str(error))
             continue
@@ -82,15 +85,15 @@ def compare(
     return Compared(before, Rate(lines, round(minutes, 2)), tuple(unread))
 
 
-def _rate_of(path: str) -> Rate:
+def _rate_of(path: str, owner: Owner) -> Rate:
     try:
-        return _rate(path)
+        return _rate(path, owner)
     except UnsafeFileError:
         return Rate(0, None)
 
 
-def _rate(path: str) -> Rate:
-    log = open_regular(path)
+def _rate(path: str, owner: Owner) -> Rate:
+    log = open_regular(path, owner)
     if log is None:
         return Rate(0, None)
     with log:
@@ -111,8 +114,8 @@ def _born(descriptor: int) -> float | None:
         return None
 
 
-def _since(path: str, offset: int, most: int) -> bytes:
-    log = open_regular(path)
+def _since(path: str, offset: int, most: int, owner: Owner) -> bytes:
+    log = open_regular(path, owner)
     if log is None:
         return b""
     with log:

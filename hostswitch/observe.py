@@ -15,6 +15,7 @@ from hostswitch.host import Host
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
+from hostswitch.safefile import Owner, owner_of
 from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
 from sessionstore.errors import StoreError
 from sessionstore.layout import Layout
@@ -105,7 +106,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         seen,
         service,
         apps,
-        revision_of(held),
+        revision_of(held, _owner(host)),
         tuple(notes.not_checked),
         notes.database_error,
         judged,
@@ -225,9 +226,16 @@ def _never_ran(host: Host) -> bool:
     return not saved and not pairing.finished_switches(host.history.lines())
 
 
+def _owner(host: Host) -> Owner:
+    try:
+        return host.owner
+    except NoUserError:
+        return owner_of(host.plan.app_dir)
+
+
 def _environment(host: Host, service: App | None) -> dict[str, str]:
     wanted = {*host.plan.flags, *PROVIDERS, OLDER_SWITCH}
-    found = processes.environment(service.pid) if service else {}
+    found = processes.environment(service.pid, host.owner) if service else {}
     return {name: value for name, value in found.items() if name in wanted}
 
 

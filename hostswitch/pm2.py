@@ -72,7 +72,7 @@ class Pm2:
         Raises:
             UnsafeFileError: its pid file is no regular file: whether it runs is not known.
         """
-        content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE)
+        content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE, self._account.owner)
         try:
             pid = int(content or b"")
             title = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -148,7 +148,7 @@ class Pm2:
         In one step and for its owner alone, which PM2's own is not. So nothing has to be fallen back
         to, and PM2's backup, which may name another version, goes.
         """
-        dump.write(self.dump(), self.saved(), (self._account.uid, self._account.gid))
+        dump.write(self.dump(), self.saved(), self._account.owner)
         self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
 
     def saved(self) -> dump.Apps:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostswitch.safefile import Owner, rights_of
+
 _PROC = Path("/proc")
 
 
@@ -93,10 +95,16 @@ def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
     return set()
 
 
-def environment(pid: int) -> dict[str, str]:
-    """The environment a process was started with; empty if it is gone. Holds secrets."""
+def environment(pid: int, owner: Owner) -> dict[str, str]:
+    """The environment a process was started with; empty if it is gone or another's. Holds secrets.
+
+    Args:
+        pid: as that user's PM2 or service told it, so perhaps not his.
+        owner: the user.
+    """
     try:
-        content = (_PROC / str(pid) / "environ").read_bytes()
+        with rights_of(owner):
+            content = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
         return {}
     pairs = (part.decode("utf-8", "replace").partition("=") for part in content.split(b"\0"))

@@ -18,6 +18,7 @@ from hostswitch.host import Host
 from hostswitch.plan import is_hash
 from hostswitch.revision import revision_of
 from hostswitch.ripeness import WAITING_FOR_VERIFICATION, verification
+from hostswitch.safefile import see
 from sessionstore.descriptors import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
 from sessionstore.grammar import CREDENTIALS, decode
@@ -70,7 +71,7 @@ def choose(host: Host) -> Choice:
     places = _releases(host)
     names = {name for name in _listed(places) if is_hash(name)}
     target = swap.current_target(host.plan.app_dir)
-    current = revision_of(os.path.normpath(host.path(target))) if target else None
+    current = revision_of(os.path.normpath(host.path(target)), host.owner) if target else None
     protected = {host.plan.revision, *([current] if current else [])}
     old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
     reasons = {name: _objection(host, places / name) for name in old}
@@ -201,7 +202,7 @@ def _delete(host: Host, name: str) -> dict[str, Any]:
     freed = _allocated(half)
     host.account.run(["rm", "-rf", "--one-file-system", str(half)], seconds=_SECONDS)
     if half.exists():
-        raise HostError(f"{half} could not be removed whole. See: ls -lR {half}")
+        raise HostError(f"{half} could not be removed whole. See: {see(half)}")
     return {"name": name, "freed": freed}
 
 

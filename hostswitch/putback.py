@@ -62,7 +62,7 @@ def put_back(
         log.mark(journal.UNDONE, "intent", after_active=after_active)
     back_already = log.last(journal.UNDONE, "files") is not None
     started = with_pm2 and back_already and _running(host)
-    since = Since(clock.now(), logs.sizes(switch.facts.logs, host.pm2.home))
+    since = Since(clock.now(), logs.sizes(switch.facts.logs, host.pm2.home, host.owner))
     if with_pm2 and not started:
         take_down(host)
         log.mark(journal.UNDONE, "stop")
@@ -146,7 +146,7 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
     if switch.journal.last(journal.SWAPPED, "intent") is not None:
         plan = host.plan
         swap.restore_env(plan.env_live, plan.env_next, facts.env_before)
-        swap.restore_current(plan.app_dir, facts.current_before, host.owner)
+        swap.restore_current(plan.app_dir, facts.current_before)
     if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
         return ()
     if not os.path.lexists(host.path(f"{aside.PLACE}/{facts.rollout_id}")):

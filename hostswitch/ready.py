@@ -166,7 +166,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
         else None,
         apps=sorted({app.name for app in observed.apps}),
         logs=paths,
-        lost_key_lines=asdict(logs.rate(paths)),
+        lost_key_lines=asdict(logs.rate(paths, host.owner)),
         changes=[change.what for change in decision.changes],
         found=list(observed.found),
         waiting=sorted(decision.waiting),

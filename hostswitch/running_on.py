@@ -48,5 +48,5 @@ def now(host: Host) -> str:
     pid = status.get("pid") if isinstance(status, dict) else None
     return of(
         None if content is None else envfile.parse(content),
-        processes.environment(pid) if isinstance(pid, int) else None,
+        processes.environment(pid, host.owner) if isinstance(pid, int) else None,
     )

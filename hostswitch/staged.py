@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def syntax_refusals(host: Host) -> list[Refusal]:
         try:
             host.account.run(["node", "--check", script])
         except CommandFailedError:
-            remedy = f"See it with: node --check {script}; then mend the revision"
+            remedy = f"See it as {host.plan.service_user}: node --check {shlex.quote(script)}; then mend it"
             return [Refusal("release", "node --check fails", script, remedy)]
     return []
 
@@ -64,7 +65,7 @@ def baileys_refusals(host: Host, before: str) -> list[Refusal]:
         host: the host.
         before: the directory of the version that runs.
     """
-    old, new = baileys_version(before), baileys_version(host.plan.release)
+    old, new = (baileys_version(one, host.owner) for one in (before, host.plan.release))
     if old is not None and old == new:
         return []
     what = f"Baileys is {old or 'not locked'} in the old release, {new or 'not locked'} in the new"

@@ -28,7 +28,7 @@ def start_new(switch: Switch) -> Verdict:
 def start_stopped(switch: Switch) -> Verdict:
     """Start the new version after this process has taken the old one down, and gate it."""
     host = switch.host
-    sizes = logs.sizes(switch.facts.logs, host.pm2.home)
+    sizes = logs.sizes(switch.facts.logs, host.pm2.home, host.owner)
     intent = switch.journal.mark(journal.HEALTHY, "intent", logs=sizes)
     started.note(host)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)

@@ -12,6 +12,7 @@ from hostswitch.places import Places
 from hostswitch.recovery import decide
 from hostswitch.revision import revision_of
 from hostswitch.ripeness import judge
+from hostswitch.safefile import owner_of
 from hostswitch.seen import companies_of
 
 
@@ -38,7 +39,7 @@ def show(
     directory = app_dir if target is None else os.path.normpath(os.path.join(app_dir, target))
     return {
         "current": target,
-        "revision": revision_of(directory),
+        "revision": revision_of(directory, owner_of(app_dir)),
         "companies": _companies(app_dir),
         "open": _open(places),
         "set_aside": _set_aside(app_dir, history, remove_after_days),

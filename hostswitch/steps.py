@@ -254,7 +254,7 @@ def swap_pointers(switch: Switch) -> None:
     host, plan = switch.host, switch.host.plan
     _demand_judged(switch)
     with step(switch, journal.SWAPPED):
-        swap.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir), host.owner)
+        swap.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir))
         switch.journal.mark(journal.SWAPPED, "current")
         judged = switch.facts.judged[plan.env_next]
         swap.put_env(plan.env_live, plan.env_next, judged, host.owner)

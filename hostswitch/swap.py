@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from pathlib import Path
 
 from hostswitch.disk import replace_by_itself, replace_file, sync_directory
 from hostswitch.errors import HostError, Refusal, RefusedError, StepFailedError
-from hostswitch.safefile import read_regular
+from hostswitch.safefile import Owner, read_regular, see
 
-Owner = tuple[int, int]
 _LARGEST = 1 << 20
 _KEPT_LINK = ".current.previous"
 
@@ -28,40 +26,39 @@ def current_target(app_dir: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError:
-        remedy = f"Move it away: ls -ld {shlex.quote(link)}"
+        remedy = f"Move it away: {see(link)}"
         raise RefusedError([Refusal("current", "is no link", link, remedy)]) from None
 
 
-def point_current(app_dir: str, target: str | None, owner: Owner) -> None:
+def point_current(app_dir: str, target: str | None) -> None:
     """Point `current` at a release in one step, or take it away.
 
     Args:
         app_dir: the application directory.
         target: relative to it; None removes the link.
-        owner: uid and gid of the link.
     """
     link = Path(app_dir, "current")
     if target is None:
         link.unlink(missing_ok=True)
     else:
-        os.rename(_link_beside(link, ".current.new", target, owner), link)
+        os.rename(_link_beside(link, ".current.new", target), link)
     sync_directory(link.parent)
 
 
-def _link_beside(link: Path, name: str, target: str, owner: Owner) -> Path:
+def _link_beside(link: Path, name: str, target: str) -> Path:
+    # Root's, for a link's owner means nothing, and what a name means may change under a chown.
     beside = link.with_name(name)
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)
-    os.chown(beside, *owner, follow_symlinks=False)
     return beside
 
 
-def keep_current(app_dir: str, owner: Owner) -> None:
+def keep_current(app_dir: str) -> None:
     """Try whether `current` can be pointed, at what it points to; keep a link for the way back."""
     target = current_target(app_dir)
     if target is not None:
-        _link_beside(Path(app_dir, "current"), _KEPT_LINK, target, owner)
-        point_current(app_dir, target, owner)
+        _link_beside(Path(app_dir, "current"), _KEPT_LINK, target)
+        point_current(app_dir, target)
 
 
 def forget_current(app_dir: str) -> None:
@@ -69,13 +66,12 @@ def forget_current(app_dir: str) -> None:
     Path(app_dir, _KEPT_LINK).unlink(missing_ok=True)
 
 
-def restore_current(app_dir: str, before: str | None, owner: Owner) -> None:
+def restore_current(app_dir: str, before: str | None) -> None:
     """Point `current` where it pointed before a switch, by the link that was kept.
 
     Args:
         app_dir: the application directory.
         before: what it pointed to; None: it did not exist.
-        owner: uid and gid of the link.
     """
     kept = Path(app_dir, _KEPT_LINK)
     if current_target(app_dir) == before:
@@ -84,7 +80,7 @@ def restore_current(app_dir: str, before: str | None, owner: Owner) -> None:
         os.rename(kept, Path(app_dir, "current"))
         sync_directory(Path(app_dir))
     else:
-        point_current(app_dir, before, owner)
+        point_current(app_dir, before)
 
 
 def previous(env_live: str) -> Path:

@@ -94,7 +94,7 @@ def try_all(host: Host, facts: Facts) -> None:
     with _tried("a directory can't be set aside and brought back", host.path(aside.PLACE)):
         _try_aside(host, facts)
     with _tried("`current` can't be pointed", host.path("current")):
-        swap.keep_current(plan.app_dir, host.owner)
+        swap.keep_current(plan.app_dir)
     with _tried("the .env can't be replaced", plan.env_live):
         live, following = facts.judged[plan.env_live], facts.judged[plan.env_next]
         swap.keep_env(plan.env_live, live, following, host.owner)

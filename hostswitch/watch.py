@@ -165,7 +165,9 @@ class Watch:
         answering = status.get("pid") if isinstance(status, dict) else None
         if answering not in (None, process.pid):
             problems.append(f"pid {gate.quoted(answering)} answers, PM2 started {process.pid}")
-        shadowed = envfile.shadows(processes.environment(process.pid), self._expected.flags)
+        shadowed = envfile.shadows(
+            processes.environment(process.pid, self._host.owner), self._expected.flags
+        )
         problems += [f"its environment shadows {name} of the .env" for name in shadowed]
         return problems
 
@@ -173,7 +175,7 @@ class Watch:
         apps = [app for app in self._host.pm2.apps() if app.name in self._host.plan.pm2_apps]
         minutes = clock.elapsed(self._since.moment, clock.now())[0] / 60
         paths = sorted({path for app in apps for path in app.logs})
-        found = logs.compare(paths, self._before, self._since.sizes, minutes)
+        found = logs.compare(paths, self._before, self._since.sizes, minutes, self._host.owner)
         self._compared = found
         if not found.risen:
             return []

@@ -1,8 +1,10 @@
-"""One root shell on a host, kept open: each command is a line to it, not a process of ssh's own.
+"""One program of root's on a host, kept open: each command is a line to it, not a process of ssh's own.
 
 A command over ssh's shared connection costs an ssh and a sudo process, 9 to 13 ms (docs/facts.md section 5,
-"testinfra"); a line to a program that already runs there costs the shell that it starts, and nothing
+"testinfra"); a line to a program that already runs there costs the process that it starts, and nothing
 is left on the host when the connection ends.
+
+A command is a list of words, and no shell reads it: what a host answered can't become a part of one.
 """
 
 from __future__ import annotations
@@ -14,25 +16,43 @@ import shlex
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from types import TracebackType
 
+from hostswitch import child
+from hostswitch.places import SEARCH_PATH
 from rollout.errors import OperatorError
 
 # What runs on the host, on Python 3.10 or newer. It ends with its standard input.
-AGENT = """
-import base64, json, subprocess, sys
+AGENT = f"""{Path(child.__file__).read_text()}
+import base64, json, pwd, sys
+
+def answer(command, stdin, seconds, user):
+    try:
+        known = pwd.getpwnam(user)
+        environment = dict(HOME=known.pw_dir, USER=user, LOGNAME=user, LANG="C.UTF-8")
+        rights = dict(env=dict(environment, PATH={SEARCH_PATH!r}))
+        if known.pw_uid != os.geteuid():
+            groups = os.getgrouplist(user, known.pw_gid)
+            rights.update(user=known.pw_uid, group=known.pw_gid, extra_groups=groups)
+        done = run(command, seconds=seconds, given=base64.b64decode(stdin), **rights)
+    except EndlessError as error:
+        return 0, b"", b"", str(error)
+    except (KeyError, OSError, ValueError) as error:
+        return 127, b"", f"{{command[0]}} as {{user}}: {{error}}".encode(errors="replace"), ""
+    return done.code, done.output, done.errors, ""
+
 for line in sys.stdin.buffer:
-    asked = json.loads(line)
-    done = subprocess.run(
-        ["/bin/sh", "-c", asked["command"]],
-        input=base64.b64decode(asked["stdin"]), capture_output=True,
-    )
-    out, err = (base64.b64encode(data).decode() for data in (done.stdout, done.stderr))
-    print(json.dumps([done.returncode, out, err]), flush=True)
+    code, out, err, cut = answer(**json.loads(line))
+    out, err = (base64.b64encode(data).decode() for data in (out, err))
+    print(json.dumps([code, out, err, cut]), flush=True)
 """
-ON_THE_HOST = shlex.join(["sudo", "-n", "--", "python3", "-u", "-c", AGENT])
+ON_THE_HOST = shlex.join(["sudo", "-n", "--", "python3", "-I", "-u", "-c", AGENT])
 PIECE = 1 << 16
+# An answer's texts in base64, and the little around them.
+LARGEST_LINE = (child.LARGEST + PIECE) * 4 // 3 + PIECE
+GRACE = 5.0
 TRIALS = 15
 
 
@@ -70,42 +90,50 @@ class RootShell:
         self.close()
 
     def run(
-        self, command: str | Sequence[str], *, stdin: bytes = b"", timeout: float
+        self, words: Sequence[str], *, timeout: float, stdin: bytes = b"", user: str = "root"
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on the host, as root.
+        """Run a command on the host.
 
         Args:
-            command: text for a shell, or words, which are quoted; never a secret.
+            words: the program and its arguments; never a secret.
+            timeout: seconds; the host itself ends what takes longer.
             stdin: what the command reads.
-            timeout: seconds.
+            user: as whom, in a session of its own.
 
         Returns:
             Its exit code, output and errors.
 
         Raises:
-            OperatorError: the host went away, or the time is over; the shell is of no use then.
+            OperatorError: it took too long or said too much, and was ended; or the host went away,
+                and the shell is of no use then.
         """
-        text = command if isinstance(command, str) else shlex.join(command)
-        asked = {"command": text, "stdin": base64.b64encode(stdin).decode()}
+        asked = {"command": list(words), "user": user, "seconds": timeout}
         self.commands += 1
+        end = time.monotonic() + timeout + GRACE
         try:
-            self._send(json.dumps(asked).encode() + b"\n")
-            code, out, err = json.loads(self._line(time.monotonic() + timeout))
+            self._send(
+                json.dumps({**asked, "stdin": base64.b64encode(stdin).decode()}).encode() + b"\n",
+                end,
+            )
+            code, out, err, cut = json.loads(self._line(end))
+            done = subprocess.CompletedProcess(
+                list(words), int(code), base64.b64decode(out), base64.b64decode(err)
+            )
         except TimeoutError:
             self.close()
-            raise OperatorError(
-                f"{self._host} did not finish within {timeout:.0f} s: {text[:120]}", self._remedy
-            ) from None
-        except (OSError, ValueError):
+            cut = f"did not answer within {timeout + GRACE:.0f} s"
+        except (OSError, ValueError, TypeError):
             raise OperatorError(f"{self._host}: {self._complaint()}", self._remedy) from None
-        return subprocess.CompletedProcess(text, code, base64.b64decode(out), base64.b64decode(err))
+        if cut:
+            raise OperatorError(f"{self._host} {cut}: {shlex.join(words)[:120]}", self._remedy)
+        return done
 
     def cost_ms(self) -> float:
         """What a command costs that does nothing: the median of some round trips, in milliseconds."""
         taken = []
         for _ in range(TRIALS):
             began = time.perf_counter()
-            self.run("true", timeout=10)
+            self.run(["true"], timeout=10)
             taken.append((time.perf_counter() - began) * 1000)
         self.commands -= TRIALS
         return median(taken)
@@ -120,23 +148,26 @@ class RootShell:
             self._child.kill()
             self._child.wait()
 
-    def _send(self, line: bytes) -> None:
+    def _send(self, line: bytes, until: float) -> None:
         assert self._child.stdin is not None
         view = memoryview(line)
         while view:
-            view = view[self._child.stdin.write(view) or 0 :]
+            left = max(0.0, until - time.monotonic())
+            if not select.select([], [self._child.stdin], [], left)[1]:
+                raise TimeoutError
+            # A pipe that takes anything takes this much at once.
+            view = view[self._child.stdin.write(view[: select.PIPE_BUF]) or 0 :]
 
     def _line(self, until: float) -> bytes:
         assert self._child.stdout is not None
-        pieces = [self._rest]
+        pieces, size = [self._rest], len(self._rest)
         while b"\n" not in pieces[-1]:
-            ready, _, _ = select.select(
-                [self._child.stdout], [], [], max(0.0, until - time.monotonic())
-            )
-            if not ready:
+            left = max(0.0, until - time.monotonic())
+            if not select.select([self._child.stdout], [], [], left)[0]:
                 raise TimeoutError
             piece = self._child.stdout.read(PIECE)
-            if not piece:
+            size += len(piece or b"")
+            if not piece or size > LARGEST_LINE:
                 raise ConnectionError
             pieces.append(piece)
         line, _, self._rest = b"".join(pieces).partition(b"\n")
@@ -145,7 +176,9 @@ class RootShell:
     def _complaint(self) -> str:
         self.close()
         assert self._child.stderr is not None
-        said = self._child.stderr.read().decode(errors="replace").strip().splitlines()
-        if any("python3" in line and "not found" in line for line in said):
+        ready = select.select([self._child.stderr], [], [], GRACE)[0]
+        said = self._child.stderr.read(PIECE) if ready else b""
+        lines = (said or b"").decode(errors="replace").strip().splitlines()
+        if any("python3" in line and "not found" in line for line in lines):
             return "there is no python3, which the checks need"
-        return said[-1] if said else "the connection broke"
+        return lines[-1] if lines else "the connection broke"

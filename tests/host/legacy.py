@@ -42,8 +42,11 @@ def set_aside(target: Target) -> list[SetAside]:
 
 def recorded(target: Target) -> list[history.Line]:
     """The host's history; empty where nothing was rolled out yet."""
-    file = target.host.file(str(history.FILE))
-    return history.lines_of(file.content_string) if file.exists else []
+    if not target.host.file(str(history.FILE)).exists:
+        return []
+    return history.lines_of(
+        target.content(str(history.FILE), as_root=True).decode(errors="replace")
+    )
 
 
 def old_places(declared: Declared) -> list[str]:
@@ -59,7 +62,9 @@ def searched(declared: Declared) -> list[str]:
 
 def session_files(target: Target) -> dict[str, dict[str, int]]:
     """Every directory on the host that holds session files: their names and allocated bytes."""
-    sieved: dict[str, dict[str, int]] = target.probe("session_files", *searched(target.declared))
+    sieved: dict[str, dict[str, int]] = target.probe(
+        "session_files", *searched(target.declared), as_root=True
+    )
     named = {
         folder: {name: size for name, size in files.items() if is_session_file(name)}
         for folder, files in sieved.items()

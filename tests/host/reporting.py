@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 import pytest
 
+from rollout.console import harmless
 from rollout.errors import OperatorError
 
 from .masking import mask
@@ -101,7 +102,7 @@ class Reporter:
             return f"the log can't be read: {error.message}"
 
     def _masked(self, text: str) -> str:
-        return mask(text, self._suite.secrets)
+        return harmless(mask(text, self._suite.secrets))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._out is not None:

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import shlex
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import testinfra.host
-from testinfra.backend.base import BaseBackend, CommandResult
 
 from rollout.errors import OperatorError
 from rollout.inventory import SERVICE
 from rollout.root_shell import ON_THE_HOST, RootShell
 from rollout.ssh import Connections, login_command
 
+from .backend import ROOT, SECONDS, THEIR_SECONDS, Backend, Testinfra
 from .database import Database
 from .declared import Declared
 
 PROBES = Path(__file__).parent / "probes"
-PROBE_SECONDS = 60
-COMMAND_SECONDS = 300
+ARCHIVE_SECONDS = 900
 LOG_LINES = 15
-
-
-class _Backend(BaseBackend):  # type: ignore[misc]
-    """testinfra's backend over the project's root shell."""
-
-    NAME = "root shell"
-
-    def __init__(self, shell: RootShell, address: str) -> None:
-        super().__init__(address)
-        self._shell = shell
-
-    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Run a command as root; a host that went away is told as everywhere else."""
-        text = self.get_command(command, *args)
-        done = self._shell.run(text, timeout=COMMAND_SECONDS)
-        return self.result(done.returncode, self.encode(text), done.stdout, done.stderr)
-
-
-class _Host(testinfra.host.Host):  # type: ignore[misc]
-    """testinfra's host, whose failures say in one line what a command answered."""
-
-    def run_expect(self, expected: list[int], command: str, *args: str, **kwargs: Any) -> Any:
-        """Run a command whose exit code must be one of those expected."""
-        found = self.run(command, *args, **kwargs)
-        said = " ".join((found.stderr or found.stdout).split())[-300:] or "it said nothing"
-        shown = command % args if args else command
-        assert found.rc in expected, f"`{shown[:160]}` ended with {found.rc}: {said}"
-        return found
-
-    def check_output(self, command: str, *args: str, **kwargs: Any) -> str:
-        """The output of a command that must succeed."""
-        return str(self.run_expect([0], command, *args, **kwargs).stdout).rstrip("\r\n")
+LARGEST_FILE = 4 * 2**20
+LOG_BYTES = 2**16
+LOG_FILES = 20
+# A probe's text and that of what it reads with come as arguments: standard input is for secrets.
+RUN_PROBE = """
+import sys, types
+reading = types.ModuleType("tests.host.probes.reading")
+sys.modules[reading.__name__] = reading
+exec(sys.argv[1], reading.__dict__)
+program = sys.argv[2]
+del sys.argv[1:3]
+exec(program)
+"""
 
 
 class Target:
@@ -73,11 +52,11 @@ class Target:
         self.declared = declared
         host = declared.host
         # The first command opens the connection, and tells well what is wrong with it.
-        connections.run(host, "true", sudo=True, timeout=PROBE_SECONDS)
+        connections.run(host, "true", sudo=True, timeout=SECONDS)
         self.shell = RootShell(connections.argv(host, ON_THE_HOST), host.name, login_command(host))
-        backend = _Backend(self.shell, host.address)
+        backend = Backend(self.shell, host.address)
         # testinfra finds its modules (file, package, user) at run time, so this can't be typed.
-        self.host: Any = _Host(backend)
+        self.host: Any = Testinfra(backend)
         backend.set_host(self.host)
         self._answers: dict[tuple[str, ...], Any] = {}
         self.pm2_asked_at: float | None = None
@@ -88,13 +67,41 @@ class Target:
         """How many commands were run on the host."""
         return self.shell.commands
 
-    def probe(self, name: str, *arguments: str) -> Any:
-        """What a program of `probes/` sees on the host, as root; asked once a run.
+    @property
+    def user(self) -> str:
+        """Whose the host's programs and files are: what may look at them, and be misled by them."""
+        on_service = SERVICE in self.declared.host.groups
+        return self.declared.service_user if on_service else "postgres"
+
+    def probe(self, name: str, *arguments: str, **asked: Any) -> Any:
+        """As ``probe_anew``, but asked once a run; so is what failed."""
+        key = (name, *arguments)
+        if key not in self._answers:
+            try:
+                self._answers[key] = self.probe_anew(name, *arguments, **asked)
+            except OperatorError as error:
+                self._answers[key] = error
+        if isinstance(self._answers[key], OperatorError):
+            raise self._answers[key]
+        return self._answers[key]
+
+    def probe_anew(
+        self,
+        name: str,
+        *arguments: str,
+        as_root: bool = False,
+        stdin: bytes = b"",
+        seconds: float | None = None,
+    ) -> Any:
+        """What a program of `probes/` sees on the host.
 
         Args:
-            name: the file in `probes/` without its ending. It goes over standard input: nothing is
-                left on the host.
+            name: the file in `probes/` without its ending. Nothing of it is left on the host.
             arguments: its arguments; never a secret.
+            as_root: instead of with the rights of `user`: only for what that user can't read, and for
+                probes that open nothing of that user's.
+            stdin: what it reads.
+            seconds: how long it may take.
 
         Returns:
             The JSON that it printed.
@@ -102,25 +109,21 @@ class Target:
         Raises:
             OperatorError: it failed.
         """
-        key = (name, *arguments)
-        if key not in self._answers:
-            self._answers[key] = self.probe_anew(name, *arguments)
-        return self._answers[key]
-
-    def probe_anew(self, name: str, *arguments: str) -> Any:
-        """As ``probe``, but asked again."""
+        program = [(PROBES / f"{one}.py").read_text() for one in ("reading", name)]
         done = self.shell.run(
-            ["python3", "-", *arguments],
-            stdin=(PROBES / f"{name}.py").read_bytes(),
-            timeout=PROBE_SECONDS,
+            ["python3", "-I", "-c", RUN_PROBE, *program, *arguments],
+            stdin=stdin,
+            timeout=seconds or (SECONDS if as_root else THEIR_SECONDS),
+            user=ROOT if as_root else self.user,
         )
-        if done.returncode != 0:
+        try:
+            return json.loads(done.stdout)
+        except (ValueError, RecursionError):
             lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise OperatorError(
-                f"{self.declared.host.name}: the probe {name} failed: {lines[-1]}",
-                f"python3 --version on {self.declared.host.name}: 3.10 or newer is needed",
-            )
-        return json.loads(done.stdout)
+        raise OperatorError(
+            f"{self.declared.host.name}: the probe {name} failed: {lines[-1]}",
+            f"python3 --version on {self.declared.host.name}: 3.10 or newer is needed",
+        )
 
     @property
     def pm2(self) -> dict[str, Any]:
@@ -136,7 +139,7 @@ class Target:
     @property
     def _pm2_arguments(self) -> list[str]:
         names = [*self.declared.flags, "POSTGRES_PASSWORD"]
-        return [str(self.declared.pm2_home), self.declared.service_user, *names]
+        return [str(self.declared.pm2_home), *names]
 
     @property
     def app(self) -> dict[str, Any]:
@@ -158,8 +161,10 @@ class Target:
         Raises:
             AssertionError: it is not running.
         """
-        pid = int(self.app["pid"] or 0)
-        assert pid, f"{self.declared.service_app} has no process; PM2 calls it {self.app['status']}"
+        pid = self.app["pid"]
+        assert isinstance(pid, int) and pid > 0, (
+            f"{self.declared.service_app} has no process; PM2 calls it {self.app['status']}"
+        )
         return pid
 
     @property
@@ -180,29 +185,60 @@ class Target:
         Raises:
             AssertionError: it leads nowhere.
         """
-        found = self.host.run("readlink -e %s", str(self.declared.current))
+        found = self.host.run("readlink -e %s", str(self.declared.current), user=self.user)
         assert found.rc == 0, f"{self.declared.current} leads nowhere"
         return str(found.stdout).strip()
 
-    def content(self, path: str) -> bytes:
-        """A file's bytes.
+    def content(self, path: str, *, as_root: bool = False) -> bytes:
+        """A file's bytes, whatever lies there; asked once a run.
+
+        Args:
+            path: the file.
+            as_root: for places where root alone can write.
+
+        Raises:
+            AssertionError: it is no regular file, too large, or may not be read.
+        """
+        found = self.probe("content", str(LARGEST_FILE), path, as_root=as_root)[path]
+        assert "end" in found, f"{path} can't be read: {found.get('problem')}"
+        assert found["size"] <= LARGEST_FILE, f"{path} has {found['size']} bytes"
+        return base64.b64decode(found["end"])
+
+    def ends(self, paths: Sequence[str], most: int) -> dict[str, str]:
+        """The ends of those files that can be read, each of some bytes at most."""
+        found = self.probe("content", str(most), *paths)
+        return {
+            path: base64.b64decode(one["end"]).decode(errors="replace")
+            for path, one in found.items()
+            if "end" in one
+        }
+
+    def fetch(self, path: str, into: Path) -> None:
+        """Copy a file of root's that may be large.
 
         Raises:
             AssertionError: it can't be read.
         """
-        done = self.shell.run(["cat", "--", path], timeout=PROBE_SECONDS)
-        assert done.returncode == 0, f"{path} can't be read"
-        return done.stdout
+        with into.open("wb") as file:
+            while file.tell() % LARGEST_FILE == 0:
+                skipped = f"skip={file.tell() // LARGEST_FILE}"
+                size = f"bs={LARGEST_FILE}"
+                words = ["dd", f"if={path}", skipped, size, "count=1", "status=none"]
+                done = self.shell.run(words, timeout=SECONDS)
+                assert done.returncode == 0, f"{path} can't be read"
+                if not done.stdout:
+                    break
+                file.write(done.stdout)
 
-    def files_with(self, secret: str, places: list[str]) -> list[str]:
-        """The files that hold a secret, which is looked for without standing in any command line.
+    def files_with(self, secret: str, places: Sequence[str]) -> list[str]:
+        """Root's files that hold a secret, which is looked for without standing in any command line.
 
         Args:
             secret: the text.
-            places: directories, files or shell patterns of files.
+            places: directories and files where root alone can write.
         """
-        command = f"grep -rlsFf - -- {' '.join(places)}"
-        done = self.shell.run(command, stdin=secret.encode(), timeout=PROBE_SECONDS)
+        words = ["grep", "-rlsF", "-D", "skip", "-f", "-", "--", *places]
+        done = self.shell.run(words, stdin=secret.encode(), timeout=SECONDS)
         return done.stdout.decode(errors="replace").splitlines()
 
     def psql(self, question: str) -> list[dict[str, Any]]:
@@ -212,7 +248,7 @@ class Target:
             AssertionError: PostgreSQL does not answer.
         """
         as_json = f"SELECT coalesce(json_agg(answer), '[]') FROM ({question}) answer"
-        found = self.host.run("runuser -u postgres -- psql -XAtqc %s", as_json)
+        found = self.host.run("psql -XAtqc %s", as_json, user="postgres")
         assert found.rc == 0, f"PostgreSQL does not answer: {found.stderr.strip()}"
         return list(json.loads(found.stdout))
 
@@ -224,16 +260,23 @@ class Target:
 
     def _log_end(self) -> str:
         if SERVICE in self.declared.host.groups:
-            logs = self.declared.pm2_home / "logs"
-            files = [f"{logs}/{self.declared.service_app}-{kind}*.log" for kind in ("error", "out")]
-            units = [self.declared.pm2_unit, "baileys-*"]
+            place, units = (
+                str(self.declared.pm2_home / "logs"),
+                [self.declared.pm2_unit, "baileys-*"],
+            )
+            names = [f"{self.declared.service_app}-{kind}*.log" for kind in ("error", "out")]
         else:
-            files, units = ["/var/log/postgresql/*.log"], ["postgresql*"]
-        tails = " ".join(f"tail -n {LOG_LINES} {pattern};" for pattern in files)
-        journal = " ".join(f"-u {shlex.quote(unit)}" for unit in units)
-        command = f"{tails} journalctl --no-pager -q -n {LOG_LINES} {journal}"
-        done = self.shell.run(command, timeout=PROBE_SECONDS)
-        return done.stdout.decode(errors="replace").strip()
+            place, units, names = "/var/log/postgresql", ["postgresql*"], ["*.log"]
+        words = ["find", place, "-maxdepth", "1", "(", "-false"]
+        words += [word for name in names for word in ("-o", "-name", name)]
+        listed = self.shell.run([*words, ")", "-print0"], timeout=THEIR_SECONDS, user=self.user)
+        paths = sorted(listed.stdout.decode(errors="replace").split("\0")[:-1])[:LOG_FILES]
+        ends = self.ends(paths, LOG_BYTES) if paths else {}
+        tails = [line for end in ends.values() for line in end.splitlines()[-LOG_LINES:]]
+        journal = ["journalctl", "--no-pager", "-q", "-n", str(LOG_LINES)]
+        journal += [f"--unit={unit}" for unit in units]
+        done = self.shell.run(journal, timeout=SECONDS)
+        return "\n".join([*tails, done.stdout.decode(errors="replace")]).strip()
 
     def close(self) -> None:
         """End the database connection and the shell."""

@@ -14,7 +14,7 @@ from . import history
 from .declared import Declared
 from .legacy import recorded
 from .reporting import not_checked
-from .target import Target
+from .target import ARCHIVE_SECONDS, Target
 from .wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.on("service")
 
 def archives(target: Target) -> list[dict[str, Any]]:
     """Every archive on the host, hashed now; not checked where none is expected nor there."""
-    found: list[dict[str, Any]] = target.probe("archives", str(target.declared.archives))
+    found: list[dict[str, Any]] = target.probe(
+        "archives", str(target.declared.archives), as_root=True, seconds=ARCHIVE_SECONDS
+    )
     if not found and not history.archived(recorded(target)):
         not_checked("nothing was archived on this host")
     assert found, f"archives are on record, and none is in {target.declared.archives}"
@@ -108,7 +110,7 @@ def test_archives_open_with_the_identity(
     for one in archives(target):
         local = {kind: tmp_path / PurePosixPath(one[kind]).name for kind in ("archive", "manifest")}
         for kind, path in local.items():
-            path.write_bytes(target.content(one[kind]))
+            target.fetch(one[kind], path)
         try:
             check(str(local["archive"]), str(local["manifest"]), str(Path(identity).expanduser()))
         except ArchiveProblem as problem:

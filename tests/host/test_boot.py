@@ -34,7 +34,7 @@ def test_pm2_runs_in_its_unit(target: Target, declared: Declared) -> None:
     """A PM2 that somebody's login started is stopped with that login, or not at all at shutdown."""
     daemon = target.pm2["daemon"]
     assert daemon, f"no PM2 daemon of {declared.service_user} is running"
-    group = target.host.check_output("cat /proc/%s/cgroup", str(daemon))
+    group = target.host.check_output("cat /proc/%s/cgroup", str(int(daemon)))
     assert f"/{declared.pm2_unit}" in group, f"PM2 runs in {group.splitlines()[-1]}"
 
 

@@ -17,6 +17,7 @@ CRON_PLACES = (
     "/var/spool/cron /etc/crontab /etc/anacrontab"
     " /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly"
 )
+SEARCH = "grep -rsF -D skip"
 
 
 def test_no_cron_job_is_left(host: Any, declared: Declared) -> None:
@@ -26,7 +27,7 @@ def test_no_cron_job_is_left(host: Any, declared: Declared) -> None:
         not_checked("no cron job is declared as retired")
     patterns = " ".join("-e %s" for _ in texts)
     # -s and 2 for places that this host does not have.
-    found = host.run_expect([0, 1, 2], f"grep -rsF {patterns} -- {CRON_PLACES}", *texts)
+    found = host.run_expect([0, 1, 2], f"{SEARCH} {patterns} -- {CRON_PLACES}", *texts)
     lines = [line.partition(":") for line in found.stdout.splitlines()]
     active = [f"{file}: {job}" for file, _, job in lines if not job.lstrip().startswith("#")]
     assert not active, listed(active)
@@ -38,7 +39,7 @@ def test_no_timer_runs_a_retired_script(host: Any, declared: Declared) -> None:
     if not names:
         not_checked("no script is declared as retired")
     patterns = " ".join("-e %s" for _ in names)
-    found = host.run_expect([0, 1], f"grep -rlF {patterns} -- /etc/systemd/system", *names)
+    found = host.run_expect([0, 1], f"{SEARCH} -l {patterns} -- /etc/systemd/system", *names)
     assert not found.stdout.strip(), f"named in: {listed(found.stdout.splitlines())}"
 
 
@@ -47,7 +48,7 @@ def test_retired_scripts_are_not_at_hand(target: Target, declared: Declared) -> 
     scripts = declared.texts("retired_scripts")
     roots = [str(declared.app_dir), target.release]
     places = [f"{root}/{script}" for root in roots for script in scripts]
-    there = target.probe("allocated", *places)
+    there = target.probe("allocated", *places, as_root=True)
     assert not there, f"still there: {joined(sorted(there))}"
 
 
@@ -59,7 +60,8 @@ def test_retired_scripts_are_archived(target: Target, declared: Declared) -> Non
         not_checked("no script is declared as retired")
     roots = [str(declared.app_dir), target.release]
     places = {name: [f"{root}/{archive}/{name}" for root in roots] for name in names}
-    there = target.probe("allocated", *[path for paths in places.values() for path in paths])
+    every = [path for paths in places.values() for path in paths]
+    there = target.probe("allocated", *every, as_root=True)
     missing = [name for name, paths in places.items() if not any(path in there for path in paths)]
     assert not missing, f"not in {archive}: {joined(missing)}"
 

@@ -55,11 +55,12 @@ def test_another_name_is_refused(target: Target) -> None:
         target.database.connect(host="another-server.invalid")
 
 
-def test_host_has_the_declared_authority(host: Any, declared: Declared) -> None:
+def test_host_has_the_declared_authority(host: Any, target: Target, declared: Declared) -> None:
     """The service verifies with this file: without it, or with an old one, it can't connect."""
     file = host.file(str(declared.authority_file))
     assert file.exists, f"{declared.authority_file} is missing"
-    assert file.content_string.strip() == declared.text("database_ca_certificate").strip(), (
+    there = target.content(str(declared.authority_file)).decode(errors="replace")
+    assert there.strip() == declared.text("database_ca_certificate").strip(), (
         f"{declared.authority_file} is not the declared authority"
     )
     assert file.mode & 0o044 == 0o044, f"{declared.authority_file} can't be read by the service"

@@ -9,11 +9,13 @@ import pytest
 
 from .declared import Declared
 from .target import Target
+from .units import unit
 from .wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("database")
 
 DAYS_OF_NOTICE = 30
+POSTGRES = "postgres"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -33,12 +35,14 @@ def test_declared_version_runs(target: Target, declared: Declared) -> None:
     assert number == declared.number("postgresql_version"), f"PostgreSQL {number} is running"
 
 
-def test_postgresql_starts_at_boot(host: Any, declared: Declared) -> None:
+def test_postgresql_starts_at_boot(host: Any, target: Target, declared: Declared) -> None:
     """After a power cut every service waits for its database and gives up."""
     version = declared.text("postgresql_version")
-    assert host.service("postgresql").is_enabled, "postgresql.service is not enabled"
-    assert host.service(f"postgresql@{version}-main").is_running, "its cluster is not running"
-    start = host.file(f"{folder(declared)}/start.conf").content_string
+    enabled = unit(host, "postgresql.service")["UnitFileState"]
+    assert enabled == "enabled", "postgresql.service is not enabled"
+    running = unit(host, f"postgresql@{version}-main.service")["ActiveState"]
+    assert running == "active", "its cluster is not running"
+    start = target.content(f"{folder(declared)}/start.conf").decode(errors="replace")
     assert "auto" in start.split(), f"{folder(declared)}/start.conf does not say auto"
 
 
@@ -119,7 +123,7 @@ def test_it_listens_where_declared(host: Any, target: Target, declared: Declared
     """No service reaches its database, or networks reach it that should not."""
     port = int(setting(target, "port"))
     assert port == declared.number("database_port"), f"it listens on port {port}"
-    lines = host.check_output(f"ss -Hltn 'sport = :{port}'").splitlines()
+    lines = host.check_output("ss -Hltn %s", f"sport = :{port}").splitlines()
     addresses = {line.split()[3].rsplit(":", 1)[0].strip("[]") for line in lines}
     wanted = declared.text("database_listen_address")
     expected = {"127.0.0.1", "::1", "127.0.0.1" if wanted == "localhost" else wanted}
@@ -139,11 +143,11 @@ def test_certificate_is_valid_for_a_while(host: Any, target: Target, declared: D
     """On the day it expires every service loses its database at its next connection."""
     path = setting(target, "ssl_cert_file")
     seconds = DAYS_OF_NOTICE * 86400
-    checked = host.run("openssl x509 -in %s -noout -checkend %s", path, str(seconds))
+    checked = host.run("openssl x509 -in %s -noout -checkend %s", path, str(seconds), user=POSTGRES)
     assert checked.rc == 0, f"{path} expires within {DAYS_OF_NOTICE} days"
     name = declared.text("database_host")
     kind = "-checkip" if name.replace(".", "").isdigit() or ":" in name else "-checkhost"
-    shown = host.run(f"openssl x509 -in %s -noout {kind} %s", path, name).stdout
+    shown = host.run(f"openssl x509 -in %s -noout {kind} %s", path, name, user=POSTGRES).stdout
     assert "does match" in shown, f"{path} is not for {name}"
 
 

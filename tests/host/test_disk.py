@@ -19,7 +19,7 @@ LEAST_FREE_INODES = 5000
 
 def test_legacy_directories_are_gone(target: Target, declared: Declared) -> None:
     """A stray start of an old version finds files, and opens the account on old ratchets."""
-    there = target.probe("allocated", *old_places(declared))
+    there = target.probe("allocated", *old_places(declared), as_root=True)
     assert not there, f"still there: {joined(sorted(there))}"
 
 
@@ -49,7 +49,7 @@ def test_no_session_files_anywhere_else(target: Target, declared: Declared) -> N
 
 def test_nobody_holds_a_legacy_directory(target: Target, declared: Declared) -> None:
     """A process still writes to what was removed: it runs an old version, its keys go nowhere."""
-    held = target.probe("held", str(declared.app_dir))
+    held = target.probe("held", str(declared.app_dir), as_root=True)
     places = [*old_places(declared), str(declared.set_aside)]
     problems = [
         f"process {one['pid']} ({one['program']}) holds {one['path']}"
@@ -63,7 +63,7 @@ def test_no_deleted_file_is_held_open(target: Target, declared: Declared) -> Non
     """Deleted but held: the bytes are not free, and the disk fills up where nobody looks."""
     problems = [
         f"process {one['pid']} ({one['program']}) holds the deleted {one['path']}"
-        for one in target.probe("held", str(declared.app_dir))
+        for one in target.probe("held", str(declared.app_dir), as_root=True)
         if one["deleted"]
     ]
     assert not problems, listed(problems)
@@ -71,7 +71,8 @@ def test_no_deleted_file_is_held_open(target: Target, declared: Declared) -> Non
 
 def test_bytes_are_really_free(target: Target, declared: Declared) -> None:
     """The report says that space was freed, and the disk is as full as before."""
-    allocated = target.probe("allocated", *old_places(declared), str(declared.set_aside))
+    places = [*old_places(declared), str(declared.set_aside)]
+    allocated = target.probe("allocated", *places, as_root=True)
     waiting = [one for one in set_aside(target) if not one.removal.due]
     if waiting:
         not_checked(f"{sum(allocated.values())} bytes are set aside: {waiting[0].removal.why}")

@@ -16,11 +16,9 @@ pytestmark = pytest.mark.on("service")
 PASSWORD = "POSTGRES_PASSWORD"
 
 
-def written(host: Any, declared: Declared) -> dict[str, list[str]]:
+def written(target: Target, declared: Declared) -> dict[str, list[str]]:
     """The live file, name by name. Its values are secret: no message may hold one unmasked."""
-    file = host.file(str(declared.env_file))
-    assert file.exists, f"{declared.env_file} is missing"
-    return dotenv.parse(file.content_string)
+    return dotenv.parse(target.content(str(declared.env_file)).decode(errors="replace"))
 
 
 def test_env_file_is_private(host: Any, declared: Declared) -> None:
@@ -33,9 +31,9 @@ def test_env_file_is_private(host: Any, declared: Declared) -> None:
     )
 
 
-def test_env_file_has_the_declared_flags(host: Any, declared: Declared) -> None:
+def test_env_file_has_the_declared_flags(target: Target, declared: Declared) -> None:
     """The next restart, at night by itself, would start another provider than the declared one."""
-    found = written(host, declared)
+    found = written(target, declared)
     wrong = [
         f"{name} is {joined(found.get(name, []))}, declared is {value}"
         for name, value in declared.flags.items()
@@ -44,7 +42,7 @@ def test_env_file_has_the_declared_flags(host: Any, declared: Declared) -> None:
     assert not wrong, listed(wrong)
 
 
-def test_env_file_names_the_declared_database(host: Any, declared: Declared) -> None:
+def test_env_file_names_the_declared_database(target: Target, declared: Declared) -> None:
     """The next restart would open another database, or none, and make new credentials there."""
     expected = {
         "POSTGRES_HOST": declared.text("database_host"),
@@ -54,7 +52,7 @@ def test_env_file_names_the_declared_database(host: Any, declared: Declared) -> 
         PASSWORD: declared.secret("database_app_password"),
         "POSTGRES_SSL_CA": str(declared.authority_file),
     }
-    found = written(host, declared)
+    found = written(target, declared)
     wrong = [
         f"{name} is not as declared" if name == PASSWORD else f"{name} is not {value}"
         for name, value in expected.items()
@@ -63,7 +61,7 @@ def test_env_file_names_the_declared_database(host: Any, declared: Declared) -> 
     assert not wrong, listed(wrong)
 
 
-def test_env_file_has_the_declared_settings(host: Any, declared: Declared) -> None:
+def test_env_file_has_the_declared_settings(target: Target, declared: Declared) -> None:
     """Other companies would be opened here than declared: two sockets on one account fight."""
     settings = declared.host.settings["service_settings"]
     expected = {
@@ -71,7 +69,7 @@ def test_env_file_has_the_declared_settings(host: Any, declared: Declared) -> No
         "STATUS_PORT": declared.text("service_port"),
         **{name: str(value) for name, value in settings.items()},
     }
-    found = written(host, declared)
+    found = written(target, declared)
     wrong = [
         f"{name} is {joined(found.get(name, []))}, declared is {value}"
         for name, value in expected.items()
@@ -80,15 +78,15 @@ def test_env_file_has_the_declared_settings(host: Any, declared: Declared) -> No
     assert not wrong, listed(wrong)
 
 
-def test_no_name_stands_twice(host: Any, declared: Declared) -> None:
+def test_no_name_stands_twice(target: Target, declared: Declared) -> None:
     """The last line wins: whoever edits the first one changes nothing and believes to have."""
-    twice = [name for name, values in written(host, declared).items() if len(values) > 1]
+    twice = [name for name, values in written(target, declared).items() if len(values) > 1]
     assert not twice, f"more than once in {declared.env_file}: {joined(twice)}"
 
 
 def test_release_reads_the_live_file(target: Target, declared: Declared) -> None:
     """A release with its own .env ignores every flag that is set on this host."""
-    found = target.host.run("readlink -e %s/.env", target.release).stdout.strip()
+    found = target.host.run("readlink -e %s/.env", target.release, user=target.user).stdout.strip()
     assert found == str(declared.env_file), f"{target.release}/.env leads to {found or 'nothing'}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -31,19 +32,20 @@ def test_packages_are_installed(host: Any, declared: Declared) -> None:
 
 def test_node_is_new_enough_for_baileys(target: Target) -> None:
     """An older Node.js ends the service at the first line of Baileys, at the next restart."""
-    package = json.loads(target.host.file(f"{target.release}/{BAILEYS}").content_string)
+    package = json.loads(target.content(f"{target.release}/{BAILEYS}"))
     wanted = re.search(r">=\s*(\d+)", package.get("engines", {}).get("node", ""))
     if wanted is None:
         not_checked(f"Baileys {package['version']} does not say which Node.js it needs")
-    running = target.host.check_output("node --version")
+    running = target.host.check_output("node --version", user=target.user)
     assert int(running.lstrip("v").split(".")[0]) >= int(wanted[1]), (
         f"Node.js is {running}, Baileys {package['version']} needs {wanted[1]} or newer"
     )
 
 
-def test_node_is_the_declared_one_or_the_hosts_own(host: Any, declared: Declared) -> None:
+def test_node_is_the_declared_one_or_the_hosts_own(target: Target, declared: Declared) -> None:
     """A Node.js that somebody else put there goes its own way with the next update."""
-    path, running = host.check_output("command -v node && node --version").splitlines()
+    path = target.host.check_output("which node")
+    running = target.host.check_output("node --version", user=target.user)
     version, wanted = running.lstrip("v"), declared.text("node_version")
     if path.startswith("/usr/local/"):
         assert version == wanted, f"{path} is {version}, declared is {wanted}"
@@ -51,12 +53,13 @@ def test_node_is_the_declared_one_or_the_hosts_own(host: Any, declared: Declared
         assert int(version.split(".")[0]) >= int(wanted.split(".")[0]), f"{path} is {version}"
 
 
-def test_pm2_has_the_declared_version(host: Any, declared: Declared) -> None:
+def test_pm2_has_the_declared_version(target: Target, declared: Declared) -> None:
     """Everything known of PM2's stops and exit codes was measured with this version."""
     # `pm2 --version` may start a daemon, so its package is read instead.
-    found = host.run('cat "$(dirname "$(readlink -e "$(command -v pm2)")")/../package.json"')
+    found = target.host.run("which pm2")
     assert found.rc == 0, "pm2 is not on the path"
-    version = json.loads(found.stdout)["version"]
+    program = PurePosixPath(target.host.check_output("readlink -e %s", found.stdout.strip()))
+    version = json.loads(target.content(str(program.parents[1] / "package.json")))["version"]
     assert version == declared.text("pm2_version"), f"pm2 is {version}"
 
 

@@ -18,7 +18,9 @@ SECRET_NAMES = ("POSTGRES_PASSWORD",)
 
 def process(target: Target) -> dict[str, Any]:
     """The running service as the kernel sees it."""
-    return dict(target.probe("process", str(target.pid), *target.declared.flags, *SECRET_NAMES))
+    found = target.probe("process", str(target.pid), *target.declared.flags, *SECRET_NAMES)
+    assert "cwd" in found, f"process {target.pid} is uid {found['uid']}'s, not {target.user}'s"
+    return dict(found)
 
 
 def test_exported_values_do_not_shadow_the_file(target: Target, declared: Declared) -> None:
@@ -79,7 +81,7 @@ def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> No
     """Two sockets on one account throw each other out without end (440 connectionReplaced)."""
     names = set(declared.pm2_apps)
     known = {app["pid"] for app in target.pm2["apps"] if app["name"] in names}
-    held = target.probe("held", str(declared.app_dir))
+    held = target.probe("held", str(declared.app_dir), as_root=True)
     strangers = {
         f"process {one['pid']} ({one['program']})"
         for one in held
@@ -91,7 +93,7 @@ def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> No
 def test_status_is_on_loopback_only(host: Any, declared: Declared) -> None:
     """The status endpoint shows companies and counts to the whole network."""
     port = declared.number("service_port")
-    lines = host.check_output(f"ss -Hltn 'sport = :{port}'").splitlines()
+    lines = host.check_output("ss -Hltn %s", f"sport = :{port}").splitlines()
     addresses = [line.split()[3] for line in lines]
     assert addresses, f"nothing listens on port {port}"
     others = [one for one in addresses if not one.startswith(("127.", "[::1]"))]

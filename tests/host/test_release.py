@@ -16,6 +16,7 @@ pytestmark = pytest.mark.on("service")
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SESSION_POOL = "session-pool.js"
+MOST_POOLS = 10
 FILE_SESSION_CODE = (
     "useMultiFileAuthState",
     "fs-extra",
@@ -25,22 +26,23 @@ FILE_SESSION_CODE = (
 )
 
 
-def declared_commit(host: Any, declared: Declared) -> str:
+def declared_commit(target: Target, declared: Declared) -> str:
     """The commit that the declared revision is, as the host's own copy of the repository has it."""
     revision = declared.text("service_revision")
     if COMMIT.fullmatch(revision):
         return revision
     mirror = str(declared.app_dir / ".repository.git")
-    command = "git -c safe.directory='*' --git-dir=%s rev-parse --verify --quiet %s"
-    found = host.run(command, mirror, f"{revision}^{{commit}}")
-    if found.rc != 0:
+    command = "git --git-dir=%s rev-parse --verify --quiet %s"
+    found = target.host.run(command, mirror, f"{revision}^{{commit}}", user=target.user)
+    commit = str(found.stdout).strip()
+    if found.rc != 0 or not COMMIT.fullmatch(commit):
         not_checked(f"{mirror} does not know {revision}")
-    return str(found.stdout).strip()
+    return commit
 
 
 def test_current_is_the_declared_revision(target: Target, declared: Declared) -> None:
     """Customers run on another version than everybody believes."""
-    running, wanted = target.release.rsplit("/", 1)[-1], declared_commit(target.host, declared)
+    running, wanted = target.release.rsplit("/", 1)[-1], declared_commit(target, declared)
     revision = declared.text("service_revision")
     assert running == wanted, f"`current` is {running}, {revision} is {wanted}"
 
@@ -50,7 +52,7 @@ def test_service_says_that_it_is_the_declared_revision(target: Target, declared:
     shown = target.status.get("revision")
     if shown is None:
         not_checked("the service does not say which revision it is")
-    assert shown == declared_commit(target.host, declared), f"the service says {shown}"
+    assert shown == declared_commit(target, declared), f"the service says {shown}"
 
 
 def test_current_is_a_relative_link_to_a_release(host: Any, declared: Declared) -> None:
@@ -69,15 +71,16 @@ def test_release_can_not_be_half_installed(target: Target) -> None:
 
 def test_entry_and_session_pool_parse(target: Target, declared: Declared) -> None:
     """A file that does not parse ends the service at its next restart."""
-    find = f"find %s -path '*/node_modules' -prune -o -name {SESSION_POOL} -type f -print"
-    pools = target.host.check_output(find, target.release).splitlines()
-    pools = [path for path in pools if "/archive/" not in path]
+    find = f"find %s -path '*/node_modules' -prune -o -name {SESSION_POOL} -type f -print0"
+    found = target.host.check_output(find, target.release, user=target.user).split("\0")[:-1]
+    pools = [path for path in found if "/archive/" not in path]
     problems = []
-    for path in [f"{target.release}/{declared.text('service_entry')}", *pools]:
-        checked = target.host.run("node --check %s", path)
+    for path in [f"{target.release}/{declared.text('service_entry')}", *pools[:MOST_POOLS]]:
+        checked = target.host.run("node --check %s", path, user=target.user)
         if checked.rc != 0:
             problems.append(f"{path}: {listed(checked.stderr.strip().splitlines()[:4])}")
     assert pools, f"there is no {SESSION_POOL} in {target.release}"
+    assert len(pools) <= MOST_POOLS, f"{len(pools)} files are called {SESSION_POOL}"
     assert not problems, listed(problems)
 
 

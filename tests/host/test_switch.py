@@ -22,13 +22,14 @@ def test_no_switch_is_open(host: Any, declared: Declared) -> None:
     )
 
 
-def test_next_env_file_is_not_waiting(host: Any, declared: Declared) -> None:
+def test_next_env_file_is_not_waiting(host: Any, target: Target, declared: Declared) -> None:
     """Settings were staged and never switched to: the next rollout of code brings them along."""
     staged = f"{declared.env_file}.next"
     if not host.file(staged).exists:
         return
-    same = host.run("cmp -s -- %s %s", staged, str(declared.env_file)).rc == 0
-    assert same, f"{staged} differs from {declared.env_file}"
+    assert target.content(staged) == target.content(str(declared.env_file)), (
+        f"{staged} differs from {declared.env_file}"
+    )
 
 
 def test_host_program_holds_no_password(target: Target, declared: Declared) -> None:

@@ -42,7 +42,7 @@ class Pm2Place:
 
     def started(self) -> dict[str, str]:
         """The environment of the app that runs."""
-        return processes.environment(self.ours.apps()[0].pid)
+        return processes.environment(self.ours.apps()[0].pid, (os.geteuid(), os.getegid()))
 
 
 @pytest.fixture

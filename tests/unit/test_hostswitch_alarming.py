@@ -14,6 +14,8 @@ from hostswitch.alarming import Rate
 NOW = 1_800_000_000.0
 BAD = b"Session error:Error: Bad MAC Error: Bad MAC\n"
 
+US = (os.geteuid(), os.getegid())
+
 
 def iso(seconds_ago: float) -> bytes:
     moment = datetime.fromtimestamp(NOW - seconds_ago, UTC)
@@ -64,12 +66,12 @@ def test_a_log_that_was_quiet_fails_on_its_first_line(tmp_path: Path) -> None:
     old, new = tmp_path / "logs" / "app-error.log", tmp_path / "logs" / "app-error-1.log"
     old.write_bytes(b"all well\n")
     new.write_bytes(BAD * 9)
-    before = logs.rate([str(old)])
-    sizes = logs.sizes([str(old)], tmp_path)
+    before = logs.rate([str(old)], US)
+    sizes = logs.sizes([str(old)], tmp_path, US)
     assert before.lines == 0
-    assert not logs.compare([str(new)], before, sizes, 0.1).risen
+    assert not logs.compare([str(new)], before, sizes, 0.1, US).risen
     new.write_bytes(new.read_bytes() + BAD)
-    compared = logs.compare([str(new)], before, sizes, 0.1)
+    compared = logs.compare([str(new)], before, sizes, 0.1, US)
     assert compared.risen
     assert compared.as_json()["after"] == {"lines": 1, "minutes": 0.1}
 
@@ -82,8 +84,8 @@ def test_a_planted_fifo_or_link_neither_hangs_nor_counts(tmp_path: Path) -> None
     os.mkfifo(fifo)
     link.symlink_to(real)
     for path in (str(fifo), str(link)):
-        assert logs.rate([path]) == Rate(0, None)
-        compared = logs.compare([path], Rate(0, None), {}, 1.0)
+        assert logs.rate([path], US) == Rate(0, None)
+        compared = logs.compare([path], Rate(0, None), {}, 1.0, US)
         assert compared.unread
         assert not compared.risen
 
@@ -96,6 +98,6 @@ def test_logs_without_end_are_looked_through_to_a_limit_and_that_is_said(
     paths = [str(tmp_path / name) for name in "abc"]
     for path in paths:
         Path(path).write_bytes(BAD * 2)
-    compared = logs.compare(paths, Rate(0, None), {}, 1.0)
+    compared = logs.compare(paths, Rate(0, None), {}, 1.0, US)
     assert compared.after.lines == 3
     assert [one.split(":")[0] for one in compared.unread] == paths[1:]

@@ -93,11 +93,11 @@ def test_a_place_that_is_a_symlink_or_open_to_others_is_refused(app: Path, tmp_p
 
 def test_current_is_replaced_in_one_step_and_taken_away(app: Path) -> None:
     assert swap.current_target(str(app)) is None
-    swap.point_current(str(app), "releases/1", US)
-    swap.point_current(str(app), "releases/2", US)
+    swap.point_current(str(app), "releases/1")
+    swap.point_current(str(app), "releases/2")
     assert swap.current_target(str(app)) == "releases/2"
-    swap.point_current(str(app), None, US)
-    swap.point_current(str(app), None, US)
+    swap.point_current(str(app), None)
+    swap.point_current(str(app), None)
     assert swap.current_target(str(app)) is None
 
 
@@ -160,25 +160,25 @@ def test_a_copy_follows_no_symlink(app: Path, tmp_path: Path) -> None:
 
 def test_revisions_of_a_release_and_of_a_checkout(tmp_path: Path) -> None:
     commit = "a" * 40
-    assert revision_of(f"/x/releases/{commit}") == commit
+    assert revision_of(f"/x/releases/{commit}", US) == commit
     git = tmp_path / ".git"
     git.mkdir()
-    assert revision_of(str(tmp_path)) is None
+    assert revision_of(str(tmp_path), US) is None
     (git / "HEAD").write_text("ref: refs/heads/main\n")
     (git / "packed-refs").write_text(f"# pack-refs\n{commit} refs/heads/main\n")
-    assert revision_of(str(tmp_path)) == commit
+    assert revision_of(str(tmp_path), US) == commit
     (git / "refs" / "heads").mkdir(parents=True)
     (git / "refs" / "heads" / "main").write_text("b" * 40 + "\n")
-    assert revision_of(str(tmp_path)) == "b" * 40
+    assert revision_of(str(tmp_path), US) == "b" * 40
     (git / "HEAD").write_text("c" * 40 + "\n")
-    assert revision_of(str(tmp_path)) == "c" * 40
+    assert revision_of(str(tmp_path), US) == "c" * 40
 
 
 def test_the_baileys_of_a_lock_file(tmp_path: Path) -> None:
-    assert baileys_version(str(tmp_path)) is None
+    assert baileys_version(str(tmp_path), US) is None
     lock = '{"packages": {"": {}, "node_modules/@whiskeysockets/baileys": {"version": "7.0.0"}}}'
     (tmp_path / "package-lock.json").write_text(lock)
-    assert baileys_version(str(tmp_path)) == "7.0.0"
+    assert baileys_version(str(tmp_path), US) == "7.0.0"
 
 
 def test_output_survives_a_reader_that_does_not_read_and_one_that_left() -> None:

@@ -17,6 +17,7 @@ from hostswitch.pm2 import Pm2
 from hostswitch.revision import baileys_version, revision_of
 from hostswitch.safefile import UnsafeFileError, read_regular
 
+US = os.geteuid(), os.getegid()
 APPS = [{"name": "app", "env": {"A": "1"}}]
 
 
@@ -70,8 +71,8 @@ def test_a_planted_lock_file_or_reference_tells_no_version(
     plant(tmp_path / "package-lock.json")
     (tmp_path / ".git").mkdir()
     plant(tmp_path / ".git" / "HEAD")
-    assert baileys_version(str(tmp_path)) is None
-    assert revision_of(str(tmp_path)) is None
+    assert baileys_version(str(tmp_path), US) is None
+    assert revision_of(str(tmp_path), US) is None
 
 
 def test_a_directory_that_became_a_link_is_not_written_through(tmp_path: Path) -> None:

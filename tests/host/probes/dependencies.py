@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
+
+from tests.host.probes.reading import read
 
 
 def packages(path: str) -> dict[str, Any]:
     """The packages of a lock file, by where they are installed."""
-    found: dict[str, Any] = json.loads(Path(path).read_text())["packages"]
+    found: dict[str, Any] = json.loads(read(path))["packages"]
     return found
 
 

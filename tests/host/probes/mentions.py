@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from tests.host.probes.reading import read
+
 SOURCES = (".js", ".mjs", ".cjs", ".ts")
 PASSED_OVER = ("node_modules", "archive", ".git")
 
@@ -31,7 +33,7 @@ def main() -> None:
     mentions = [
         f"{path.relative_to(release)}:{number}: {name}"
         for path in files
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        for number, line in enumerate(read(path).decode(errors="replace").splitlines(), 1)
         for name in names
         if name in line
     ]

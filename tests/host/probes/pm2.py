@@ -1,18 +1,20 @@
 """Runs on the host: PM2's daemon, list and dump of one user, without what is secret in them.
 
-Arguments: PM2_HOME, USER, then the names of environment variables that PM2 should not carry.
+Arguments: PM2_HOME, then the names of environment variables that PM2 should not carry.
 A `pm2` command would start the daemon (docs/facts.md section 3), so none is run unless it is alive.
 """
 
 from __future__ import annotations
 
 import json
-import pwd
+import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from tests.host.probes.reading import LARGEST, read
 
 SHOWN = (
     "status",
@@ -32,31 +34,26 @@ SHOWN = (
 def daemon(home: str) -> int | None:
     """The daemon's pid, found without starting one."""
     try:
-        pid = int(Path(home, "pm2.pid").read_text())
+        pid = int(read(f"{home}/pm2.pid"))
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
     return pid if b"God Daemon" in title else None
 
 
-def listed(home: str, user: str) -> list[dict[str, Any]]:
+def listed(home: str) -> list[dict[str, Any]]:
     """The output of `pm2 jlist`, whatever banner precedes it."""
-    environment = {
-        "HOME": pwd.getpwnam(user).pw_dir,
-        "PM2_HOME": home,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-    }
-    values = [f"{name}={value}" for name, value in environment.items()]
-    done = subprocess.run(
-        ["runuser", "-u", user, "--", "env", "-i", *values, "pm2", "jlist"],
+    with subprocess.Popen(
+        ["pm2", "jlist"],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd="/",
-    )
-    start = done.stdout.index("[")
-    apps: list[dict[str, Any]] = json.JSONDecoder().raw_decode(done.stdout[start:])[0]
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PM2_HOME": home},
+    ) as child:
+        assert child.stdout
+        said = child.stdout.read(LARGEST + 1).decode(errors="replace")
+    if len(said) > LARGEST:
+        raise ValueError(f"pm2 jlist says more than {LARGEST >> 20} MiB")
+    apps: list[dict[str, Any]] = json.loads(said.splitlines()[-1])
     return apps
 
 
@@ -75,9 +72,11 @@ def app_of(entry: dict[str, Any], names: list[str]) -> dict[str, Any]:
 def dump(home: str, names: list[str]) -> dict[str, Any] | None:
     """What PM2 starts at boot; None if there is no dump."""
     try:
-        apps = json.loads(Path(home, "dump.pm2").read_text())
+        apps = json.loads(read(f"{home}/dump.pm2"))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return {"problem": f"can't be read: {error.strerror or error}"}
     except ValueError:
         return {"problem": "does not parse"}
     return {"apps": [app_of(app, names) for app in apps]}
@@ -91,9 +90,9 @@ def modes(home: str) -> dict[str, int]:
 
 def main() -> None:
     """Print all of it as JSON."""
-    home, user, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+    home, names = sys.argv[1], sys.argv[2:]
     pid = daemon(home)
-    apps = [app_of(entry, names) for entry in listed(home, user)] if pid else []
+    apps = [app_of(entry, names) for entry in listed(home)] if pid else []
     answer = {"daemon": pid, "apps": apps, "dump": dump(home, names), "modes": modes(home)}
     json.dump(answer, sys.stdout)
 

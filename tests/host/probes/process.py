@@ -24,15 +24,18 @@ def effective_user(process: Path) -> int:
 
 
 def main() -> None:
-    """Print all of it as JSON."""
+    """Print all of it as JSON; what only its own user may see, left out where it has another."""
     process, names = Path("/proc") / sys.argv[1], sys.argv[2:]
-    answer = {
-        "environment": environment(process, names),
-        "cwd": str((process / "cwd").readlink()),
-        "executable": str((process / "exe").readlink()),
-        "uid": effective_user(process),
-    }
-    json.dump(answer, sys.stdout)
+    uid = effective_user(process)
+    try:
+        own: dict[str, object] = {
+            "environment": environment(process, names),
+            "cwd": str((process / "cwd").readlink()),
+            "executable": str((process / "exe").readlink()),
+        }
+    except PermissionError:
+        own = {}
+    json.dump({"uid": uid, **own}, sys.stdout)
 
 
 main()

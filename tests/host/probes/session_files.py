@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sys
-from pathlib import Path
 
 SESSION_FILE = re.compile(
     r"creds\.json|\.baileys-cache\.json"
@@ -25,14 +24,23 @@ def complain(error: OSError) -> None:
         raise error
 
 
+def allocated(name: str, folder: int) -> int:
+    """Bytes that the disk has given to a file; none if it went meanwhile."""
+    try:
+        return os.lstat(name, dir_fd=folder).st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
 def main() -> None:
     """Print, for each directory, the names and the allocated bytes of what it holds."""
     found = {}
     for top in sys.argv[1:]:
-        for folder, folders, files in os.walk(top, onerror=complain):
+        # On descriptors: a folder that becomes a link meanwhile is not followed.
+        for folder, folders, files, opened in os.fwalk(os.path.realpath(top), onerror=complain):
             folders[:] = [name for name in folders if name not in PASSED_OVER]
             names = [name for name in files if SESSION_FILE.fullmatch(name)]
-            sizes = {name: Path(folder, name).lstat().st_blocks * 512 for name in names}
+            sizes = {name: allocated(name, opened) for name in names}
             if sizes:
                 found[folder] = sizes
     json.dump(found, sys.stdout)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
+from http.client import HTTPException
 from typing import Any
+
+LARGEST = 1 << 20
 
 
 def main() -> None:
@@ -15,8 +18,11 @@ def main() -> None:
     found: dict[str, Any]
     try:
         with opener.open(sys.argv[1], timeout=10) as answer:
-            found = {"answer": json.load(answer)}
-    except (OSError, ValueError) as error:
+            content = answer.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it answers with more than {LARGEST >> 20} MiB")
+        found = {"answer": json.loads(content)}
+    except (OSError, ValueError, HTTPException) as error:
         found = {"problem": str(error)}
     json.dump(found, sys.stdout)
 

@@ -1,0 +1,1 @@
+"""A host whose service's user is hostile, and what sees whether root was fooled."""

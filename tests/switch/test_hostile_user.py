@@ -1,0 +1,235 @@
+"""Every check and every command of the host program, as root, on a host whose service's user is hostile.
+
+What that user owns is replaced by links to what root alone may read, by FIFOs, devices and endless
+files; names are shell syntax and terminal sequences; PM2 and the service lie. The kernel tells whether
+anybody opened, made or changed a file in root's own directory (inotify).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostswitch.command_line import parser
+from rollout.checks import Check
+from rollout.inventory import Environment, Host
+from rollout.suite_run import run_suite
+from tests.unit.good_settings import GOOD
+
+from .hostile.host import (
+    APP,
+    APP_DIR,
+    HOME,
+    KINDS,
+    ROOTS,
+    SHELL,
+    USER,
+    HostileHost,
+    lead_away,
+    plant,
+)
+from .hostile.touched import Watched
+from .world import COMPANY, NEW, ROLLOUT, _free_port
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 150
+LARGEST_RSS = 700 << 20
+TURNS = len(KINDS) + 1
+ECOSYSTEM = "/etc/baileys-rollout/ecosystem.config.js"
+
+
+def files(turn: int) -> Callable[[HostileHost], None]:
+    """Plant something else in the place of each file."""
+
+    def planted(host: HostileHost) -> None:
+        plant(host.files(), turn)
+        host.lie([host.app()], {"companies": {}, "flags": {}})
+
+    return planted
+
+
+def directories(turn: int) -> Callable[[HostileHost], None]:
+    """Links to root's directories in the place of some."""
+
+    def planted(host: HostileHost) -> None:
+        pm2 = host.path(f"{HOME}/.pm2")
+        host.lie([host.app()], {"companies": {}})
+        assert pm2.is_dir()
+        lead_away(host, turn, 3)
+
+    return planted
+
+
+def lies(host: HostileHost) -> None:
+    """PM2 names root's process and root's files, and everything is named in shell syntax."""
+    pid, log = host.roots_process(), f"{ROOTS}/secret"
+    told = {"pid": pid, "companies": {SHELL: {"provider": SHELL}}, "flags": {"LOG_LEVEL": SHELL}}
+    others = [host.app(name=f"{APP}{SHELL}", pid=pid, pm_out_log_path=log + SHELL)]
+    app = host.app(pid=pid, pm_out_log_path=log, pm_err_log_path=f"{HOME}/{SHELL}")
+    host.lie([{**app, "pm_id": 1}, *others], told)
+    git(host, f"ref: {ROOTS}/device\n")
+    (host.path(APP_DIR) / ".env.;touch").touch()
+    for name in (f"{APP_DIR}/releases/{NEW}/src", f"{APP_DIR}/baileys_sessions"):
+        (host.path(name) / SHELL.replace("/", "_")).mkdir()
+        (host.path(name) / SHELL.replace("/", "_") / "session-pool.js").write_text("}")
+
+
+def git(host: HostileHost, head: str) -> None:
+    """Have no release: the checkout in place runs, with this as its HEAD."""
+    host.path(f"{APP_DIR}/current").unlink()
+    host.path(f"{APP_DIR}/.git/HEAD").write_text(head)
+
+
+def shell_in_log_path(host: HostileHost) -> None:
+    """Only the log's path is odd, so that everything else goes its usual way."""
+    host.lie([host.app(pm_out_log_path=f"{HOME}/;touch {ROOTS}/owned;")], {"companies": {}})
+
+
+def release_of_roots(host: HostileHost) -> None:
+    """`current` leads to root's own directory."""
+    host.lie([host.app(pid=host.roots_process())], {"companies": {}})
+    host.path(f"{APP_DIR}/current").unlink()
+    host.path(f"{APP_DIR}/current").symlink_to(ROOTS)
+
+
+def endless_answers(host: HostileHost) -> None:
+    """PM2 and the service never stop talking."""
+    host.lie(None, None)
+
+
+STATES: dict[str, Callable[[HostileHost], None]] = {
+    **{f"files-{turn}": files(turn) for turn in range(TURNS)},
+    **{f"directories-{turn}": directories(turn) for turn in range(3)},
+    "lies": lies,
+    "shell-in-log-path": shell_in_log_path,
+    "release-of-roots": release_of_roots,
+    "endless-answers": endless_answers,
+}
+
+
+@pytest.fixture(params=STATES)
+def host(
+    request: pytest.FixtureRequest, tools: Path, server: Path, tmp_path: Path
+) -> Iterator[HostileHost]:
+    """A host with the user's plants on it, and root's directory not yet touched."""
+    # Where the user gets to, and no check looks for stray session files.
+    place = Path(f"/dev/shm/hostile-{os.getpid()}-{request.param}")
+    place.mkdir(mode=0o755)
+    found = HostileHost(place, tools, _free_port())
+    try:
+        found.build(server)
+        STATES[request.param](found)
+        yield found
+    finally:
+        found.tear_down()
+
+
+def settings(host: HostileHost) -> dict[str, Any]:
+    """What the environment declares of it."""
+    return {
+        **GOOD,
+        "service_user": USER,
+        "service_home": HOME,
+        "app_dir": APP_DIR,
+        "service_port": host.port,
+        "database_host": "127.0.0.1",
+        "companies": [COMPANY],
+        "retired_scripts": ["scripts/init-baileys-session.js"],
+        "retired_scripts_archive": "scripts/archive",
+        "retired_cron_jobs": ["cleanup.js"],
+    }
+
+
+def commands(host: HostileHost) -> dict[str, tuple[list[str], Any]]:
+    """By command of the host program: its further words, and what it reads."""
+    plan = host.plan()
+    flags = {
+        "env_live": plan["env_live"],
+        "service_user": USER,
+        "pm2_home": plan["pm2_home"],
+        "service_app": APP,
+        "status_url": plan["gate"]["status_url"],
+        "declared": {"LOG_LEVEL": "info", "POSTGRES_PASSWORD": "other"},
+        "names": ["LOG_LEVEL", "POSTGRES_PASSWORD"],
+        "secret_names": ["POSTGRES_PASSWORD"],
+    }
+    env = {
+        **{name: plan[name] for name in ("env_live", "env_next", "service_user")},
+        "settings": {"LOG_LEVEL": "info"},
+        "secret_names": [],
+        "never_secret": ["LOG_LEVEL"],
+    }
+    toggled = dict.fromkeys(("rollout_id", "operator", "reason", "undoes"), "x")
+    asked = [
+        {"command": one, "plan": plan} for one in ("preflight --plan -", "prune --check --plan -")
+    ]
+    return {
+        "status": (["--app-dir", APP_DIR], None),
+        "flags": ([], flags),
+        "survey": ([], {"questions": asked}),
+        "preflight": ([], plan),
+        "toggle": ([], {"env": env, "switch": plan, "flags": flags}),
+        "switch": ([], plan),
+        "resume": ([], None),
+        "env": ([], env),
+        "archive": ([], plan),
+        "remove": ([], plan),
+        "prune": ([], plan),
+        "restore": (["--check", "baileys_sessions"], plan),
+        "daily-check": ([], plan),
+        "record": ([], {"rollout_id": ROLLOUT, "verified": True}),
+        "toggled": ([], {**toggled, "scope": "host", "changes": []}),
+        "store": (["scan", f"{APP_DIR}/baileys_sessions"], None),
+    }
+
+
+def test_nothing_of_roots_is_given(host: HostileHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever breaks into the service must not get the host with the next verification or switch."""
+    monkeypatch.setenv("PATH", f"{host.place}/bin:{os.environ['PATH']}")
+    watched = Watched(host.roots)
+    told: list[Check] = []
+    began = time.monotonic()
+    environment = Environment("lab", (Host("wa-1", ("service",), settings(host)),))
+    results = run_suite(
+        environment, ROOT / "tests" / "host", ["--environment", "lab"], {"wa-1": told.append}
+    )
+    said = json.dumps([vars(one) for one in told]) + repr(results)
+    problems = judged(host, "verify", said, time.monotonic() - began, watched)
+    assert len(told) > 60, "the checks were not made"
+    known = commands(host)
+    assert set(known) == set(subcommands()), "a command of the host program is not tried here"
+    for name, (words, given) in known.items():
+        began = time.monotonic()
+        said = host.hostswitch(name, words, given)
+        problems += judged(host, name, said, time.monotonic() - began, watched)
+    watched.close()
+    assert not problems, "\n".join(problems)
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+    assert largest < LARGEST_RSS, f"something took {largest >> 20} MiB"
+
+
+def judged(host: HostileHost, what: str, said: str, seconds: float, watched: Watched) -> list[str]:
+    """What a run gave away."""
+    print(f"--- {what}: {seconds:.1f} s\n{said}")
+    found = [f"{what}: {one}" for one in watched.seen()]
+    if host.canary in said:
+        found.append(f"{what}: the secret is in its answer")
+    if "\x1b" in said or "Traceback" in said:
+        found.append(f"{what}: a control sequence or a traceback is in its answer")
+    if seconds > SECONDS:
+        found.append(f"{what}: took {seconds:.0f} s")
+    return found
+
+
+def subcommands() -> list[str]:
+    """Every command of the host program."""
+    (actions,) = (one for one in parser()._actions if one.dest == "command")
+    assert actions.choices
+    return list(actions.choices)
