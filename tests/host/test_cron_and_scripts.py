@@ -48,7 +48,7 @@ def test_retired_scripts_are_not_at_hand(target: Target, declared: Declared) -> 
     scripts = declared.texts("retired_scripts")
     roots = [str(declared.app_dir), target.release]
     places = [f"{root}/{script}" for root in roots for script in scripts]
-    there = target.probe("allocated", *places, as_root=True)
+    there = target.probe("allocated", *places)
     assert not there, f"still there: {joined(sorted(there))}"
 
 
@@ -61,15 +61,16 @@ def test_retired_scripts_are_archived(target: Target, declared: Declared) -> Non
     roots = [str(declared.app_dir), target.release]
     places = {name: [f"{root}/{archive}/{name}" for root in roots] for name in names}
     every = [path for paths in places.values() for path in paths]
-    there = target.probe("allocated", *every, as_root=True)
+    there = target.probe("allocated", *every)
     missing = [name for name, paths in places.items() if not any(path in there for path in paths)]
     assert not missing, f"not in {archive}: {joined(missing)}"
 
 
-def test_archived_scripts_can_not_be_run_by_accident(host: Any, declared: Declared) -> None:
+def test_archived_scripts_can_not_be_run_by_accident(target: Target, declared: Declared) -> None:
     """An executable script in the archive is one tab key away from running."""
     archive = f"{declared.app_dir}/{declared.text('retired_scripts_archive')}"
-    if not host.file(archive).exists:
+    if not target.host.file(archive).exists:
         not_checked(f"{archive} does not exist")
-    found = host.run_expect([0], "find %s -type f -perm /111 -print", archive)
+    search = "find %s -type f -perm /111 -print"
+    found = target.host.run_expect([0], search, archive, user=target.user)
     assert not found.stdout.strip(), f"executable: {listed(found.stdout.splitlines())}"

@@ -94,5 +94,5 @@ def test_no_file_session_code_is_left(target: Target) -> None:
 def test_release_is_not_writable_by_others(target: Target) -> None:
     """Any user of the host could put code into the service."""
     command = "find %s -xdev ! -type l -perm /002 -print -quit"
-    found = target.host.check_output(command, target.release)
+    found = target.host.check_output(command, target.release, user=target.user)
     assert not found, f"{found} can be changed by every user"

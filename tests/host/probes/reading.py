@@ -1,12 +1,14 @@
 """How every probe reads a file: whatever lies there, it neither hangs nor takes more than a limit.
 
-Links are followed: a probe runs with the rights of whoever owns the place that it looks at.
+Links to files are followed: a probe reads with the rights of whoever owns the place that it looks at.
+Directories, which root walks too, are opened below one another and never by a link.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,3 +39,39 @@ def read(path: str | Path, largest: int = LARGEST) -> bytes:
     if len(content) > largest:
         raise OSError(f"{path} is larger than {largest >> 20} MiB")
     return content
+
+
+def walk(
+    name: str, passed_over: Collection[str] = (), above: str = "", parent: int | None = None
+) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Each directory below one, itself first, with what is in it; one that goes meanwhile is left out.
+
+    Args:
+        name: where to begin.
+        passed_over: names of directories that are not looked into.
+        above: the path of the directory that this one is in, for the walk itself.
+        parent: its descriptor.
+    """
+    path = f"{above}{name}"
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        opened = os.open(name, flags, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    try:
+        with os.scandir(opened) as found:
+            entries = list(found)
+        yield path, entries
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and entry.name not in passed_over:
+                yield from walk(entry.name, passed_over, f"{path}/", opened)
+    finally:
+        os.close(opened)
+
+
+def allocated(entry: os.DirEntry[str]) -> int:
+    """Bytes that the disk has given to an entry; none if it went meanwhile."""
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    except FileNotFoundError:
+        return 0

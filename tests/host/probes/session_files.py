@@ -11,6 +11,8 @@ import os
 import re
 import sys
 
+from tests.host.probes.reading import allocated, walk
+
 SESSION_FILE = re.compile(
     r"creds\.json|\.baileys-cache\.json"
     r"|(pre-key|session|sender-key|app-state-sync|lid-mapping|device-list|tctoken|identity-key)-.+\.json"
@@ -18,29 +20,15 @@ SESSION_FILE = re.compile(
 PASSED_OVER = ("node_modules", ".git")
 
 
-def complain(error: OSError) -> None:
-    """A directory that can't be read must not look like an empty one."""
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-def allocated(name: str, folder: int) -> int:
-    """Bytes that the disk has given to a file; none if it went meanwhile."""
-    try:
-        return os.lstat(name, dir_fd=folder).st_blocks * 512
-    except FileNotFoundError:
-        return 0
-
-
 def main() -> None:
     """Print, for each directory, the names and the allocated bytes of what it holds."""
     found = {}
     for top in sys.argv[1:]:
-        # On descriptors: a folder that becomes a link meanwhile is not followed.
-        for folder, folders, files, opened in os.fwalk(os.path.realpath(top), onerror=complain):
-            folders[:] = [name for name in folders if name not in PASSED_OVER]
-            names = [name for name in files if SESSION_FILE.fullmatch(name)]
-            sizes = {name: allocated(name, opened) for name in names}
+        for folder, entries in walk(os.path.realpath(top), PASSED_OVER):
+            named = [entry for entry in entries if SESSION_FILE.fullmatch(entry.name)]
+            sizes = {
+                one.name: allocated(one) for one in named if not one.is_dir(follow_symlinks=False)
+            }
             if sizes:
                 found[folder] = sizes
     json.dump(found, sys.stdout)
