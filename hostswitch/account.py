@@ -16,6 +16,9 @@ from hostswitch import child
 from hostswitch.errors import HostError
 from sessionstore.errors import printable
 
+# Programs that read the user's files whole, whatever they are; what PM2 starts inherits no limit.
+_READERS = ("node", "git")
+_LIMITED = ("prlimit", f"--data={512 << 20}", "--")
 _UMASK = 0o022  # ours is 077; what PM2 starts must not inherit it
 
 
@@ -70,7 +73,8 @@ class Account:
         Raises:
             CommandFailedError: it is missing, failed, took too long or said too much.
         """
-        command = [*self._prefix(environment or {}), *arguments]
+        limit = _LIMITED if arguments[0] in _READERS else ()
+        command = [*self._prefix(environment or {}), *limit, *arguments]
         name = printable(" ".join(arguments[:3]))
         try:
             done = child.run(command, seconds=seconds, umask=_UMASK)

@@ -24,6 +24,8 @@ from hostswitch import child
 from hostswitch.places import SEARCH_PATH
 from rollout.errors import OperatorError
 
+# Bytes that another user's program may take: enough for Node.js, and no host runs out of it.
+MEMORY = 512 << 20
 # What runs on the host, on Python 3.10 or newer. It ends with its standard input.
 AGENT = f"""{Path(child.__file__).read_text()}
 import base64, json, pwd, sys
@@ -35,6 +37,7 @@ def answer(command, stdin, seconds, user):
         rights = dict(env=dict(environment, PATH={SEARCH_PATH!r}))
         if known.pw_uid != os.geteuid():
             groups = os.getgrouplist(user, known.pw_gid)
+            command = ["prlimit", "--data={MEMORY}", "--", *command]
             rights.update(user=known.pw_uid, group=known.pw_gid, extra_groups=groups)
         done = run(command, seconds=seconds, given=base64.b64decode(stdin), **rights)
     except EndlessError as error:
