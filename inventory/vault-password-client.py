@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints the Ansible Vault password of one environment; Ansible calls it with `--vault-id ENVIRONMENT`.
 
-Looked up in this order, the first that exists: the file named by $ROLLOUT_VAULT_PASSWORD_FILE,
-~/.config/baileys-rollout/ENVIRONMENT.vault-password, and for the lab the one that it generated.
+Looked up in the file named by $ROLLOUT_VAULT_PASSWORD_FILE and nowhere else; without that, the first that
+exists of ~/.config/baileys-rollout/ENVIRONMENT.vault-password and, for the lab, the one that it generated.
 Exit code 2 tells Ansible that there is none (its convention for vault client scripts).
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 def candidates(environment: str) -> list[Path]:
     """Where the password of ``environment`` may stand, in order of precedence."""
-    places = [Path.home() / ".config/baileys-rollout" / f"{environment}.vault-password"]
     if named := os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE"):
-        places.insert(0, Path(named))
+        return [Path(named)]
+    places = [Path.home() / ".config/baileys-rollout" / f"{environment}.vault-password"]
     if environment == "lab":
         places.append(Path(__file__).resolve().parent.parent / ".lab/vault-password")
     return places

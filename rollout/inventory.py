@@ -7,6 +7,8 @@ This is the only way in which the project reads an inventory: the command, pyinf
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -186,15 +188,31 @@ def _read(name: str) -> dict[str, Any]:
     code, said, complaint = ahead.read(name)
     if code == 0:
         return dict(json.loads(said))
+    raise _not_read(name, complaint)
+
+
+def _not_read(name: str, complaint: str) -> OperatorError:
+    """What Ansible's complaint means for the operator."""
+    where = f"~/.config/baileys-rollout/{name}.vault-password"
+    where = os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE") or where
+    remedy = f"put the vault password into {where}"
+    if name.startswith("lab"):
+        remedy = "python -m lab up generates the lab's vault and its password"
+    # The words of inventory/vault-password-client.py, as Ansible hands them on.
+    missing = re.search(r"No vault password for '([^']*)'; looked in:([^\"]*)", complaint)
+    if missing:
+        looked = re.findall(r"/[^\s\\]+", missing[2])
+        return OperatorError(
+            f"{name}: there is no vault password for {missing[1]}: looked in {', '.join(looked)}.",
+            remedy,
+        )
+    if "Decryption failed" in complaint:
+        return OperatorError(
+            f"{name}: the vault password is wrong: it does not open what is encrypted.",
+            f"{remedy}; to try it: ansible-vault view group_vars/{name}/vault.yml",
+        )
     reason = (complaint.strip().splitlines() or ["no reason given"])[-1]
-    raise OperatorError(
-        f"{name}: the inventory can't be read: {reason}", _reading_remedy(name, reason)
+    return OperatorError(
+        f"{name}: the inventory can't be read: {reason}",
+        f"ansible-inventory -i inventory/{name}.yml --list",
     )
-
-
-def _reading_remedy(name: str, reason: str) -> str:
-    if "vault" in reason.lower() or "decrypt" in reason.lower():
-        if name.startswith("lab"):
-            return "python -m lab up generates the lab's vault and its password"
-        return f"put the vault password into ~/.config/baileys-rollout/{name}.vault-password"
-    return f"ansible-inventory -i inventory/{name}.yml --list"

@@ -16,7 +16,8 @@ from rollout.moving import Move
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
 # Exit codes with which the host program answers: nothing to do, changes, refused.
-ANSWERED = (0, 2, 3)
+REFUSED = 3
+ANSWERED = (0, 2, REFUSED)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def host_plan(run: HostRun) -> HostPlan:
     return HostPlan(
         run.host,
         changes=tuple(text for step in run.planned for text in sentences(step, run.answers)),
-        refusals=tuple(preflight.get("refusals", [])),
+        refusals=tuple(text for step in known for text in refusals_of(step, run.answers)),
         not_checked=(
             *(f"{step}: {reason}" for step, reason in unknown.items()),
             *preflight.get("not_checked", []),
@@ -205,9 +206,19 @@ def unanswered(step: str, answers: dict[str, dict[str, Any]]) -> str:
 
 def sentences(step: str, answers: dict[str, dict[str, Any]]) -> list[str]:
     """What a planned step changes, in words: the host program's own where it gave some."""
-    subcommand = SUBCOMMAND_OF_STEP.get(step)
-    details = [describe(change) for change in answers.get(subcommand or "", {}).get("changes", [])]
-    return [f"{step}: {detail}" for detail in details] or [step]
+    answer = answers.get(SUBCOMMAND_OF_STEP.get(step, ""), {})
+    details = [f"{step}: {describe(change)}" for change in answer.get("changes", [])]
+    # What is refused, or could not be asked, changes nothing that is not named.
+    silent = answer.get("exit") == REFUSED or unanswered(step, answers)
+    return details if silent else details or [step]
+
+
+def refusals_of(step: str, answers: dict[str, dict[str, Any]]) -> list[str]:
+    """Why the host program would refuse a step, as it stands."""
+    answer = answers.get(SUBCOMMAND_OF_STEP.get(step, ""), {})
+    told = [f"{step}: {answer['error']}"] if answer.get("error") else []
+    refused = answer.get("exit") == REFUSED
+    return list(answer.get("refusals") or (told if refused else []))
 
 
 SUBCOMMAND_OF_STEP = {

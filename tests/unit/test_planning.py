@@ -70,6 +70,29 @@ def test_what_an_earlier_step_will_make_is_not_checked_yet() -> None:
     assert "not checked yet: Migrate the schema: cannot connect" in printed(plan)
 
 
+def test_a_dead_database_is_no_change() -> None:
+    """Beside a switch that is refused for it, the plan would list both as what apply will do."""
+    dead = "the database does not answer"
+    plan = host_plan(
+        dry_run(
+            [SCHEMA, SWITCH],
+            **{"store migrate plan": {"exit": 1, "error": dead}},
+            preflight={"exit": 3, "changes": [], "refusals": [dead], "not_checked": []},
+        )
+    )
+    assert (plan.changes, plan.refusals) == ((), (dead,))
+    assert exit_code([plan]) == ERROR
+    assert f"not checked yet: {SCHEMA}: {dead}" in printed(plan)
+
+
+def test_a_step_that_would_be_refused_is_told_as_that() -> None:
+    """Whichever step it is: the switch is not the only one that refuses."""
+    answer = {"exit": 3, "error": "a table is in the way"}
+    plan = host_plan(dry_run([SCHEMA], **{"store migrate plan": answer}))
+    assert (plan.changes, plan.refusals) == ((), (f"{SCHEMA}: a table is in the way",))
+    assert exit_code([plan]) == ERROR
+
+
 def test_a_removal_that_is_due_later_is_told_and_is_no_change() -> None:
     """A plan that is never 0 is no plan; one that hides what will be deleted is worse."""
     due = ".set-aside/x/baileys_sessions: removal due 2026-12-03"

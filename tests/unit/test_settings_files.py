@@ -195,6 +195,27 @@ def test_a_copied_environment_does_not_run_on_the_others_settings(project: Path)
     assert {"group_vars/trail.yml:1", "inventory/group_vars/x/"} == set(found), found
 
 
+@pytest.mark.parametrize("command", ["plan", "status", "verify", "flags show"])
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        (None, "trial: there is no vault password for trial: looked in {file}."),
+        ("wrong", "trial: the vault password is wrong: it does not open what is encrypted."),
+    ],
+)
+def test_a_vault_that_stays_closed_is_one_sentence(
+    project: Path, command: str, password: str | None, sentence: str
+) -> None:
+    """With its remedy; nothing of Ansible's own, and no other file is taken instead."""
+    declare(project, {})
+    file = project / "password"
+    file.write_text(password) if password else file.unlink()
+    done = run(project, "rollout.cli", *command.split(), "trial", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["error"]) == (1, sentence.format(file=file))
+    assert told["remedy"].startswith(f"put the vault password into {file}")
+
+
 def test_a_vault_is_named_and_not_shown(project: Path) -> None:
     """A mistake inside the vault is shown by its line, never with what stands there."""
     declare(
