@@ -34,7 +34,8 @@ class Case:
     def plan(self, directory: str, **more: object) -> dict[str, Any]:
         """A plan about a directory of the input."""
         where = str(self.root / directory)
-        return {"database": self.settings, "directory": where, "kind": "live", **more}
+        stopped = {"kind": "live", "service": "stopped"}
+        return {"database": self.settings, "directory": where, **stopped, **more}
 
     def imports(
         self, directory: str, *options: str, **more: object
@@ -69,7 +70,7 @@ class Case:
 
     def explains(self, path: str, **more: object) -> tuple[int, list[dict[str, Any]], str]:
         """Explain a file or directory of the input."""
-        plan = {"database": self.settings, **more}
+        plan = {"database": self.settings, "service": "stopped", **more}
         code, events, said = run("explain", str(self.root / path), plan=plan)
         return code, events, " ".join(said.split())
 
@@ -324,3 +325,10 @@ def test_a_case_from_the_field_ends_right(
     """Each by the commands that its operator would run."""
     shutil.copytree(CASES / name, case.root)
     end(case)
+
+
+def test_every_case_has_an_end() -> None:
+    """Here, or with the evidence that it is about."""
+    evidence = (CASES.parent / "test_evidence.py").read_text()
+    without = [one.name for one in CASES.iterdir() if one.name not in ENDS]
+    assert [name for name in without if f'"{name}/' not in evidence] == []
