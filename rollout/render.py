@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
-from rollout.checks import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
+from rollout.checks import FAILED, FOUND, NOT_CHECKED, PASSED, Check, VerificationResult
 from rollout.console import table
 from rollout.inventory import Environment
 from rollout.planning import HostPlan
@@ -169,9 +170,10 @@ def render_verification(
     console: Console, environment: Environment, result: VerificationResult
 ) -> None:
     """What the host checks found."""
-    for check in result.with_outcome(FAILED):
+    for check in told_once(result.with_outcome(FAILED)):
         console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
-        console.print(check.says, markup=False)
+        if check.says:
+            console.print(check.says, markup=False)
         console.print(check.reason, markup=False)
         if check.log:
             console.print(f"End of the log on {check.host}:\n{check.log}", markup=False)
@@ -189,6 +191,19 @@ def render_verification(
     if result.command_ms is not None:
         cost = f"{number(result.commands)} remote commands, {result.command_ms:.1f} ms each"
         console.print(f"{cost} beside their own work")
+
+
+def told_once(failed: Sequence[Check]) -> list[Check]:
+    """Failed checks; of those that one reason keeps from looking at a host at all, one stands for all."""
+    alike: dict[tuple[str, str], list[Check]] = {}
+    for check in failed:
+        alike.setdefault((check.host, check.reason), []).append(check)
+    return [
+        checks[0]
+        if len(checks) == 1
+        else replace(checks[0], check=f"{len(checks)} checks, with one reason", says="")
+        for checks in alike.values()
+    ]
 
 
 def render_status(

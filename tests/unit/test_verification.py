@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rollout.checks import Check, VerificationResult
-from rollout.console import Progress
+from rollout.checks import FAILED, Check, VerificationResult
+from rollout.console import HarmlessConsole, Progress
 from rollout.errors import MistakesError, OperatorError
 from rollout.inventory import Environment
 from rollout.junit import junit_xml
+from rollout.render import render_verification
 from rollout.suite_run import collect, pytest_command, run_suite
 from rollout.verification import verify
 
@@ -246,3 +248,17 @@ def test_the_suite_by_itself(options: list[str], code: int, said: str) -> None:
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stdout + done.stderr
+
+
+def test_a_host_that_can_not_be_reached_is_told_once() -> None:
+    """A hundred times the same sentence hides the one that differs."""
+    gone = [Check(f"c{at}", "disk", "wa-1", "says", FAILED, "gone", "", 0.1) for at in range(3)]
+    other = Check("c9", "disk", "wa-2", "says", FAILED, "full", "", 0.1)
+    console = HarmlessConsole(file=StringIO(), width=80)
+    result = VerificationResult("lab", (*gone, other), 1.0, 1, None)
+    render_verification(console, Environment("lab", ()), result)
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert told.count("gone") == 1
+    assert "FAILED wa-1: 3 checks, with one reason" in told
+    assert "FAILED wa-2: c9" in told
+    assert "4 failed" in told
