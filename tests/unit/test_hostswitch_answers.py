@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import child, gate, pm2_rpc, watch
+from hostswitch import child, gate, pm2_rpc, processes, watch
 from hostswitch.account import Account
 from hostswitch.gate import Company, Expectation
 from hostswitch.pm2 import Pm2
@@ -260,12 +260,13 @@ def test_a_program_without_end_is_ended_with_all_that_it_started(script: str, wh
 def test_what_a_program_leaves_behind_neither_holds_up_nor_stays() -> None:
     """A child of its own that keeps the pipe open made us wait for it, without end."""
     began = time.monotonic()
-    done = sh("sleep 60 & echo $!; setsid sleep 3 & cat; echo err >&2; exit 3", given=b"in")
-    assert time.monotonic() - began < SECONDS
+    script = "sleep 60 & echo $!; setsid sleep 10 & cat; echo err >&2; exit 3"
+    done = child.run(["sh", "-c", script], seconds=20, given=b"in")
+    assert time.monotonic() - began < 8
     pid, *rest = done.output.splitlines()
     assert (done.code, rest, done.errors) == (3, [b"in"], b"err\n")
-    state = Path(f"/proc/{int(pid)}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    left = processes.tree({int(pid)})
+    assert not processes.wait_gone(left, 5)
 
 
 def test_a_program_has_no_terminal_of_ours() -> None:
