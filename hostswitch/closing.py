@@ -159,23 +159,39 @@ def step_seconds(entries: Sequence[Entry]) -> dict[str, float]:
     return found
 
 
-def _without_service(
-    facts: Facts, entries: list[Entry], gate: Entry | None
-) -> dict[str, float | str | None]:
+def _without_service(facts: Facts, entries: list[Entry], gate: Entry | None) -> dict[str, Any]:
+    answered = gate.data["answered"] if gate else None
+    return without_service(
+        facts,
+        entries,
+        find(entries, journal.HEALTHY, "start") if gate else None,
+        clock.Moment(**answered) if answered else None,
+        gated_again=gate is not None and gate.data["gated_again"],
+    )
+
+
+def without_service(
+    facts: Facts,
+    entries: list[Entry],
+    start: Entry | None,
+    answered: clock.Moment | None,
+    *,
+    gated_again: bool,
+) -> dict[str, Any]:
     """From the stop command to the first good answer; None if nothing ran or nothing answered.
 
     A run that only gates what an earlier one started sees a good answer later than the first: then
     the start is all that is known, and the figure is one of "at least".
     """
     names = ("seconds_without_service", "at_least_seconds_without_service", "clock")
-    nothing: dict[str, float | str | None] = dict.fromkeys(names)
-    stop, start = find(entries, journal.STOPPED, "intent"), find(entries, journal.HEALTHY, "start")
-    if not facts.ran or stop is None or start is None or gate is None:
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    stop = find(entries, journal.STOPPED, "intent")
+    if not facts.ran or stop is None or start is None:
         return nothing
-    if gate.data["gated_again"]:
+    if gated_again:
         seconds, measured_by = clock.elapsed(stop.moment, start.moment)
         return {**nothing, "at_least_seconds_without_service": seconds, "clock": measured_by}
-    if gate.data["answered"] is None:
+    if answered is None:
         return nothing
-    seconds, measured_by = clock.elapsed(stop.moment, clock.Moment(**gate.data["answered"]))
+    seconds, measured_by = clock.elapsed(stop.moment, answered)
     return {**nothing, "seconds_without_service": seconds, "clock": measured_by}

@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hostswitch import aside, clock, dump, journal, logs, observe, rows, swap
+from hostswitch import aside, clock, dump, journal, logs, observe, swap
 from hostswitch.errors import LeftStoppedError
 from hostswitch.facts import Facts
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
 from hostswitch.output import told
+from hostswitch.patience import LEAST_SECONDS, Patience
 from hostswitch.starting import take_down
 from hostswitch.steps import Switch, describe, scan_aside, torn_files
 from hostswitch.watch import Since, Verdict, Watch
@@ -39,7 +40,7 @@ class Undone:
 
 
 def put_back(
-    switch: Switch, *, after_active: bool, with_pm2: bool = True, database_seconds: float = 0
+    switch: Switch, *, after_active: bool, with_pm2: bool = True, boot_seconds: float = 0
 ) -> Undone:
     """Bring back the state before the switch.
 
@@ -48,7 +49,7 @@ def put_back(
         after_active: the import was activated: files come back only if the database proves
             that no row was touched since.
         with_pm2: False at boot before PM2 runs: its own unit then starts the old version.
-        database_seconds: how long to wait for a database that does not answer.
+        boot_seconds: how long at least to wait for a database that does not answer yet.
 
     Returns:
         How it ended. With `pending` set, the journal must stay open.
@@ -66,14 +67,14 @@ def put_back(
     if with_pm2 and not started:
         take_down(host)
         log.mark(journal.UNDONE, "stop")
-    pending = _withdraw(switch, database_seconds)
+    pending = _withdraw(switch, _patience(switch, after_active, boot_seconds), boot_seconds > 0)
     if pending and after_active and not back_already:
         raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
     log.mark(journal.UNDONE, "rows", pending=pending and told(pending))
     strays = () if back_already else _files_back(switch)
     log.mark(journal.UNDONE, "files")
     if started:
-        return Undone(pending, strays, _gate_old(switch, since))
+        return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
     _demand_whole(switch)
     _dump_back(host)
     if not with_pm2:
@@ -90,7 +91,13 @@ def _running(host: Host) -> bool:
     return app is not None and app.running
 
 
-def _withdraw(switch: Switch, seconds: float) -> str | None:
+def _patience(switch: Switch, after_active: bool, boot_seconds: float) -> Patience:
+    """Staged rows have no effect: the old version does not wait for what is left of them for long."""
+    seconds = switch.database_seconds if after_active else switch.patience.left()
+    return Patience(max(seconds, boot_seconds, LEAST_SECONDS))
+
+
+def _withdraw(switch: Switch, patience: Patience, wait: bool) -> str | None:
     """Delete exactly the rows that this switch staged; say why not where that fails.
 
     An import whose activation was committed unseen goes as well: the store proves, under its
@@ -101,7 +108,7 @@ def _withdraw(switch: Switch, seconds: float) -> str | None:
     from sessionstore import importing
 
     try:
-        with rows.wait_for(switch.host.plan, seconds) as connection:
+        with patience.connected(switch.host.plan, wait=wait) as connection:
             moved = _moved(connection, switch.facts.imports.values())
             if moved:
                 # Before anything is withdrawn: one company's rows must not go while another's stay.

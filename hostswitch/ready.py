@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -190,8 +191,11 @@ def prepare(switch: Switch, decision: Decision) -> None:
     switch.journal.mark(journal.READY, "intent")
     try:
         figures = _figures(host)
+        began = time.monotonic()
         if decision.cut_over:
             _rehearse(host, decision)
+        rehearsed = time.monotonic() - began
+        if decision.cut_over:
             backups.before(host, "import")
         copied = sum(_copy(switch, path) for path in _live(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
@@ -199,7 +203,8 @@ def prepare(switch: Switch, decision: Decision) -> None:
         undoable.try_all(host, switch.facts)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None
-    switch.journal.mark(journal.READY, "done", **asdict(figures), copied_bytes=copied)
+    measured = {**asdict(figures), "copied_bytes": copied, "rehearsed_seconds": round(rehearsed, 2)}
+    switch.journal.mark(journal.READY, "done", **measured)
 
 
 def as_refused(error: Exception) -> HostError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hostswitch import closing, dump, facts, journal, putback, rows, starting, steps, switch
+from hostswitch import closing, dump, facts, journal, putback, rows, starting, switch
 from hostswitch.drill import Drill
 from hostswitch.errors import HostError, LeftStoppedError, PutBackError
 from hostswitch.host import Host
 from hostswitch.journal import Journal, JournalError
 from hostswitch.output import emit, progress
+from hostswitch.patience import Patience
 from hostswitch.places import Places
 from hostswitch.plan import PlanError, load
 from hostswitch.recovery import Action, Recovery, decide, settle
@@ -100,15 +101,10 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     if recovery.action is not Action.ASK_DATABASE:
         return recovery
     try:
-        with rows.wait_for(opened.host.plan, seconds) as connection:
+        with Patience(seconds).connected(opened.host.plan, wait=True) as connection:
             states = rows.import_states(connection, opened.facts.imports.values())
     except StoreError as error:
-        message = (
-            f"the service is left stopped: only the database knows whether the import was "
-            f"activated, and it does not answer ({error}). When it does: baileys-hostswitch resume"
-        )
-        closing.alarm(opened.host, message)
-        raise LeftStoppedError(message) from None
+        raise switch.undecided(opened, str(error)) from None
     return settle(recovery, states)
 
 
@@ -123,7 +119,7 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
         raise switch.undo(opened, why, after_active=False)
     if recovery.action is Action.START_NEW:
         if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
-            steps.activate(opened)
+            switch.activate_again(opened, "an import is active")
         return switch.go_live(opened, starting.start_new)
     return switch.go_live(opened, starting.gate_again)
 
@@ -164,7 +160,7 @@ def _put_back_before_pm2(opened: Switch) -> dict[str, Any]:
             opened,
             after_active=_after_active(opened),
             with_pm2=False,
-            database_seconds=_BOOT_SECONDS,
+            boot_seconds=_BOOT_SECONDS,
         )
     except Exception as error:
         # Whatever it was: PM2's own unit must not start the old version on this.

@@ -12,7 +12,6 @@ from hostswitch.errors import HostError
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.seen import InDatabase
 from sessionstore.activity import Activity
-from sessionstore.errors import DatabaseUnreachable
 from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
 
@@ -48,22 +47,6 @@ def connect(plan: Plan) -> Connection[Any]:
         message = f"libpq is missing ({error}). Install it: apt-get install libpq5"
         raise NoDriverError(message) from None
     return database.connect(plan.database.settings())
-
-
-def wait_for(plan: Plan, seconds: float) -> Connection[Any]:
-    """Connect, trying again until some seconds have passed.
-
-    Raises:
-        DatabaseUnreachable: it stayed unreachable.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return connect(plan)
-        except DatabaseUnreachable:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(1)
 
 
 def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:

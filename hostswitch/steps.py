@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from hostswitch.errors import StepFailedError, TornFilesError
 from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.journal import Journal
+from hostswitch.patience import Patience
 from sessionstore import removal
 from sessionstore.activity import STOPPED
 from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
 from sessionstore.lineage import DESCENDS, SAME, compare
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan, Problem
@@ -33,6 +36,21 @@ class Switch:
     host: Host
     facts: Facts
     journal: Journal
+
+    @property
+    def database_seconds(self) -> float:
+        """How long the database may take for all that it is asked while the service is down.
+
+        What it needed for the same in row 0, three times, and what the gate gives a service.
+        """
+        ready = self.journal.last(journal.READY, "done")
+        rehearsed = ready.data.get("rehearsed_seconds", 0) if ready else 0
+        return self.host.plan.gate.limit_seconds + 3 * float(rehearsed)
+
+    @cached_property
+    def patience(self) -> Patience:
+        """The deadline for that, from the first question of this run on."""
+        return Patience(self.database_seconds)
 
 
 @contextmanager
@@ -185,7 +203,7 @@ def import_files(switch: Switch) -> dict[str, int]:
     keys: dict[str, int] = {}
     equal = 0
     with step(switch, journal.IMPORTED, imports=dict(facts.imports)) as done, ExitStack() as stack:
-        connection = stack.enter_context(rows.connect(host.plan))
+        connection = stack.enter_context(switch.patience.connected(host.plan))
         for company_id, path in facts.cut_over.items():
             # Listed only: the import reads every file itself, and the proof reads it again.
             with scan_aside(switch, path, contents=False) as scan:
@@ -238,7 +256,10 @@ def account_aside(switch: Switch) -> None:
         StepFailedError: a file is not accounted for.
     """
     for path in switch.facts.accounted:
-        with rows.connect(switch.host.plan) as connection, scan_aside(switch, path) as scan:
+        with (
+            switch.patience.connected(switch.host.plan) as connection,
+            scan_aside(switch, path) as scan,
+        ):
             # Row 1 saw every process of it end.
             reasons = rows.unaccounted(connection, scan, switch.host.plan, service=STOPPED)
         if reasons:
@@ -273,9 +294,19 @@ def _demand_judged(switch: Switch) -> None:
 
 
 def activate(switch: Switch) -> None:
-    """Commit the imports as active; from here on the database is the truth."""
+    """Commit the imports as active; from here on the database is the truth.
+
+    Raises:
+        DatabaseUnreachable: it broke off, and none is active.
+        StoreError: any other: whether one is active is for the database to tell.
+    """
     from sessionstore import importing
 
-    with step(switch, journal.ACTIVE), rows.connect(switch.host.plan) as connection:
-        for import_id in switch.facts.imports.values():
-            importing.activate(connection, import_id)
+    with step(switch, journal.ACTIVE), switch.patience.connected(switch.host.plan) as connection:
+        for number, import_id in enumerate(switch.facts.imports.values()):
+            try:
+                importing.activate(connection, import_id)
+            except DatabaseUnreachable as error:
+                if number == 0:
+                    raise
+                raise OutcomeUnknown(error.what, error.where, error.remedy) from None

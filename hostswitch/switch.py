@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hostswitch import closing, journal, pairing, putback, ready, rows, starting, steps
@@ -24,9 +25,10 @@ from hostswitch.host import Host
 from hostswitch.journal import Journal
 from hostswitch.observe import look
 from hostswitch.output import progress
+from hostswitch.patience import Patience
 from hostswitch.steps import Switch
 from hostswitch.watch import Verdict
-from sessionstore.errors import StoreError
+from sessionstore.errors import DatabaseUnreachable, StoreError
 
 Result = dict[str, Any]
 
@@ -111,24 +113,44 @@ def _activate(switch: Switch) -> None:
     """Activate; where that fails half way, the database says in which direction to go."""
     try:
         steps.activate(switch)
+    except DatabaseUnreachable as error:
+        raise undo(switch, said(error), after_active=False) from None
     except Exception as error:
         if not _is_active(switch, said(error)):
             raise undo(switch, said(error), after_active=False) from None
-        steps.activate(switch)
+        activate_again(switch, said(error))
 
 
 def _is_active(switch: Switch, why: str) -> bool:
+    patience = Patience(switch.host.plan.gate.limit_seconds)
     try:
-        with rows.wait_for(switch.host.plan, switch.host.plan.gate.limit_seconds) as connection:
+        with patience.connected(switch.host.plan, wait=True) as connection:
             return "active" in rows.import_states(connection, switch.facts.imports.values())
     except StoreError as error:
-        message = (
-            f"activating the import failed ({why}) and the database does not say whether it did "
-            f"({error}). The service is left stopped; when the database answers: "
-            f"baileys-hostswitch resume"
-        )
-        closing.alarm(switch.host, message)
-        raise LeftStoppedError(message) from None
+        raise undecided(switch, f"activating the import failed ({why}), and {error}") from None
+
+
+def activate_again(switch: Switch, why: str) -> None:
+    """Finish an activation of which a part is known to be committed.
+
+    Raises:
+        LeftStoppedError: the database does not let it.
+    """
+    try:
+        # Its own deadline: that of the first try may have ended it.
+        steps.activate(replace(switch))
+    except Exception as error:
+        raise undecided(switch, f"{why}; the rest was not activated: {said(error)}") from None
+
+
+def undecided(switch: Switch, why: str) -> LeftStoppedError:
+    """The error for a switch whose direction only the database knows; the alarm was raised."""
+    message = (
+        f"the service is left stopped: only the database knows whether the import was activated, "
+        f"and it does not say ({why}). When it does: baileys-hostswitch resume"
+    )
+    closing.alarm(switch.host, message)
+    return LeftStoppedError(message)
 
 
 def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
@@ -254,6 +276,9 @@ def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
     why = why.rstrip(".")
     if undone.strays:
         why += f"; strays were kept aside: {', '.join(undone.strays)}"
+    down = _down(switch, undone.verdict)
+    seconds = down.get("seconds_without_service")
+    again = "The old version runs again" + (f", after {seconds:.0f} s" if seconds else "")
     if undone.verdict is not None and not undone.verdict.healthy:
         message = f"{why}; the old version was started, but: {'; '.join(undone.verdict.problems)}"
         closing.alarm(switch.host, message)
@@ -262,12 +287,26 @@ def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
         return NotHealthyError(message)
     if undone.pending is not None:
         return PutBackError(
-            f"{why}. The old version runs again, but staged rows could not be withdrawn "
+            f"{why}. {again}, but staged rows could not be withdrawn "
             f"({undone.pending}); they stay without effect. When the database answers: "
             f"baileys-hostswitch resume"
         )
     switch.journal.mark(journal.UNDONE, "done")
-    closing.close(switch, PutBackError.outcome, why=why)
+    closing.close(switch, PutBackError.outcome, why=why, **down)
     if not switch.facts.ran:
         return LeftStoppedError(f"{why}. All is as before the switch; the service did not run then")
-    return PutBackError(f"{why}. The old version runs again; nothing was lost")
+    return PutBackError(f"{why}. {again}; nothing was lost")
+
+
+def _down(switch: Switch, verdict: Verdict | None) -> dict[str, Any]:
+    """How long there was no service, until the old version answered."""
+    if verdict is None:
+        return {}
+    start = switch.journal.last(journal.UNDONE, "start")
+    return closing.without_service(
+        switch.facts,
+        switch.journal.entries,
+        start,
+        verdict.answered,
+        gated_again=verdict.gated_again,
+    )

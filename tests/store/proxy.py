@@ -1,4 +1,4 @@
-"""A TCP proxy in front of the test's PostgreSQL that can be told to cut a connection."""
+"""A TCP proxy in front of the test's PostgreSQL that can be told to cut a connection, or to stall."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ class Proxy:
         self.cuts = 0
         self.sent = 0
         self._cut_at = 0
+        self.stalled = False
+        self._stall_marker: bytes | None = None
+        self._stall_after = 0
 
     def cut_at(self, number: int) -> None:
         """Cut when the client sends for the n-th time, counted from now: it never arrives."""
@@ -46,6 +49,24 @@ class Proxy:
     def stay_down(self) -> None:
         """After the next cut, refuse every connection, as a server that is gone does."""
         self._down = True
+
+    def stall_at(self, marker: bytes, number: int = 1) -> None:
+        """From the n-th time that a client sends this on: all is accepted and nothing answered.
+
+        That time included: it never arrives. New connections are no better.
+        """
+        self._stall_marker, self._stall_after = marker, number
+
+    def go_on(self) -> None:
+        """Answer new connections again."""
+        self.stalled = False
+
+    def _stalls(self, data: bytes) -> bool:
+        if self._stall_marker and self._stall_marker in data:
+            self._stall_after -= 1
+            if self._stall_after == 0:
+                self._stall_marker, self.stalled = None, True
+        return self.stalled
 
     def __enter__(self) -> Proxy:
         self._accepting.start()
@@ -76,6 +97,9 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as server:
+            if self.stalled:
+                _swallow(client)
+                return
             server.connect(self._server)
             with contextlib.suppress(OSError):
                 while self._pass_on(client, server):
@@ -86,6 +110,9 @@ class Proxy:
         for source in ready:
             data = source.recv(65536)
             if not data:
+                return False
+            if source is client and self._stalls(data):
+                _swallow(client)
                 return False
             if source is client and data != _GOODBYE:
                 self.sent += 1
@@ -101,3 +128,9 @@ class Proxy:
                 return False
             (server if source is client else client).sendall(data)
         return True
+
+
+def _swallow(client: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while client.recv(65536):
+            pass

@@ -1,0 +1,93 @@
+"""How long the database is waited for while the service is down: one deadline for all that is asked.
+
+A server that accepts and then says nothing has no end of its own: its kernel answers keepalives.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hostswitch import rows
+from hostswitch.plan import Plan
+from sessionstore.errors import DatabaseUnreachable, StoreError
+
+if TYPE_CHECKING:
+    # Imported late, as everywhere: preflight runs without libpq.
+    from sessionstore.database import Connection
+
+LEAST_SECONDS = 10.0
+"""For a put back whose switch has used its patience up."""
+
+
+class Patience:
+    """Some seconds from now on, for every connection together."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds that are left; 0 when there are none."""
+        return max(0.0, self._end - time.monotonic())
+
+    @contextmanager
+    def connected(self, plan: Plan, *, wait: bool = False) -> Iterator[Connection]:
+        """Connect, and hang up where the block is not done in time.
+
+        Args:
+            plan: whose database.
+            wait: whether to try again while there is no way in.
+
+        Raises:
+            StoreError: what the block was at when it was hung up, or another error of the database.
+        """
+        connection = self._connect(plan, wait)
+        try:
+            with _hung_up(connection, self.left()), connection:
+                yield connection
+        except StoreError as error:
+            if self.left():
+                raise
+            what = f"the database did not get done within {self.seconds:.0f} s: {error.what}"
+            raise type(error)(what, error.where, error.remedy) from None
+
+    def _connect(self, plan: Plan, wait: bool) -> Connection:
+        while self.left():
+            try:
+                return rows.connect(plan)
+            except DatabaseUnreachable:
+                if not wait or self.left() < 1:
+                    raise
+                time.sleep(1)
+        raise DatabaseUnreachable(
+            f"the database did not get done within {self.seconds:.0f} s",
+            plan.database.host,
+            "Nothing more was asked of it; run again when it answers.",
+        )
+
+
+@contextmanager
+def _hung_up(connection: Connection, seconds: float) -> Iterator[None]:
+    """Shut a connection's socket after some seconds: whatever waits for it ends, in any thread."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        timer = threading.Timer(seconds, _shut, [line])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _shut(line: socket.socket) -> None:
+    # Gone already, it needs no end.
+    try:
+        line.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return

@@ -1,0 +1,92 @@
+"""A database that accepts everything and says nothing more, from some moment after the stop on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hostswitch import patience
+from tests.store.proxy import Proxy
+
+from .test_switch import assert_before
+from .world import World
+
+LIMIT = 8
+"""The plan's `gate_limit_seconds`."""
+MOST = LIMIT + patience.LEAST_SECONDS + 40
+"""Seconds of a whole switch; on a quiet machine the last part is 4."""
+
+STAGING = (b"INSERT INTO whatsapp_imports", 2)  # the first is the rehearsal's
+SENDING = (b"COPY whatsapp_keys", 2)
+STAGED = (b"COMMIT\0", 1)
+ACTIVATING = (b"UPDATE whatsapp_imports", 1)
+ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
+
+
+@pytest.fixture
+def between(world: World) -> Iterator[Proxy]:
+    """What lies between the host program and its database."""
+    with Proxy({"host": str(world.server)}) as proxy:
+        yield proxy
+
+
+def plan_of(world: World, between: Proxy) -> dict[str, Any]:
+    port = between.settings["port"]
+    there = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": port}
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", **there)
+    by_way = {"host": "127.0.0.1", "port": int(port)}
+    return world.plan(database={**world.plan()["database"], **by_way})
+
+
+@pytest.mark.parametrize(
+    ("moment", "row"),
+    [(STAGING, "imported"), (SENDING, "imported"), (STAGED, "imported"), (ACTIVATING, "active")],
+)
+def test_the_old_version_runs_again_within_the_deadline(
+    world: World, between: Proxy, moment: tuple[bytes, int], row: str
+) -> None:
+    """Its customers were left without service for as long as the database said nothing."""
+    files = world.files()
+    between.stall_at(*moment)
+    began = time.monotonic()
+    code, result = world.hostswitch("switch", plan=plan_of(world, between))
+    assert time.monotonic() - began < MOST
+    assert (code, result["outcome"]) == (4, "put back")
+    assert "did not get done within" in result["error"]
+    assert "The old version runs again, after " in result["error"]
+    world.wait_for("files")
+    assert world.files() == files
+    pid = world.process()["pid"]
+    assert f'"step": "{row}"' in (world.state / "journal.jsonl").read_text()
+
+    between.go_on()
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back")
+    assert world.process()["pid"] == pid
+    assert_before(world, files)
+    _, shown = world.hostswitch("status", "--app-dir", str(world.app_dir))
+    assert 0 < shown["history"][-1]["at_least_seconds_without_service"] < MOST
+
+
+def test_a_commit_that_is_not_answered_leaves_the_service_stopped_with_an_alarm(
+    world: World, between: Proxy
+) -> None:
+    """Whether it was done is not known: a version that reads files must not start, nor the other."""
+    files = world.files()
+    between.stall_at(*ACTIVE)
+    began = time.monotonic()
+    code, result = world.hostswitch("switch", plan=plan_of(world, between))
+    assert time.monotonic() - began < LIMIT + MOST
+    assert (code, result["outcome"]) == (5, "left stopped")
+    assert world.status() is None
+    assert "only the database knows" in world.alarm.read_text()
+    code, _ = world.hostswitch("resume")
+    assert (code, world.status()) == (5, None)
+
+    between.go_on()
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back")
+    assert_before(world, files)
