@@ -28,7 +28,8 @@ _LINE = re.compile(
     rf"|{_SPACE}*`(?:\\`|[^`])*`|[^#\r\n]+)?"
     rf"{_SPACE}*(?:#[^{_ENDS}]*)?{_LAST}"
 )
-_QUOTED = re.compile(rf"{_FIRST}(['\"`])([\s\S]*)\1{_LAST}")
+_OPENING = re.compile(rf"{_FIRST}['\"`]")
+_CLOSING = re.compile(rf"['\"`]{_LAST}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def assignments(text: str) -> list[Assignment]:
     # dotenv makes every line end a \n first; positions are counted back into the text as it is.
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     pairs = [found.start() - count for count, found in enumerate(re.finditer("\r\n", text))]
-    found = []
+    found, line, counted = [], 1, 0
     for match in _LINE.finditer(plain):
         written = match["value"] or ""
         start = match.end("sign") if match["value"] is None else match.start("value")
@@ -77,7 +78,8 @@ def assignments(text: str) -> list[Assignment]:
         end = start + len(written.strip(JS_TRIM))
         # A value that is nothing but blanks stands directly behind its sign.
         start, end = (start, end) if end > start else (match.end("sign"), match.end("sign"))
-        line = plain.count("\n", 0, match.start("name")) + 1
+        line += plain.count("\n", counted, match.start("name"))
+        counted = match.start("name")
         found.append(
             Assignment(
                 match["name"],
@@ -93,8 +95,23 @@ def assignments(text: str) -> list[Assignment]:
 def _value(written: str) -> str:
     value = written.strip(JS_TRIM)
     first = value[:1]
-    value = _QUOTED.sub(r"\2", value)
+    value = _unquoted(value)
     if first == '"':
         value = value.replace("\\n", "\n").replace("\\r", "\r")
     # What is no UTF-8 reaches the service as the replacement character.
     return bytes_of(value).decode("utf-8", "replace")
+
+
+def _unquoted(value: str) -> str:
+    """The value without its quotes: dotenv's ``^(['"`])([\\s\\S]*)\\1$``, with the flags m and g.
+
+    That goes to the last place where a quote can end; looked for once, not from each that begins.
+    """
+    last = {found[0]: found.start() for found in _CLOSING.finditer(value)}
+    parts, done = [], 0
+    for opening in _OPENING.finditer(value):
+        start, end = opening.start(), last.get(opening[0], 0)
+        if done <= start < end:
+            parts += [value[done:start], value[start + 1 : end]]
+            done = end + 1
+    return "".join([*parts, value[done:]])

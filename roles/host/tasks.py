@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 
 from pyinfra import host
@@ -19,11 +20,12 @@ from roles.host.operations import (
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
 from roles.shared.plan import CONFIG_DIRECTORY, authority, authority_file
-from roles.shared.program import PROGRAM, ZIPAPP, zipapp
+from roles.shared.program import PROGRAM, RESUME, ZIPAPP, zipapp
 
 FOLDER = Path(__file__).parent
 STATE_DIRECTORY = "/var/lib/baileys-rollout"
-BOOT_UNITS = ["baileys-hostswitch-before-pm2.service", "baileys-hostswitch-after-pm2.service"]
+BOOT_UNITS = ["baileys-hostswitch-before-pm2.service", RESUME]
+RESUME_ALARM = f"{CONFIG_DIRECTORY}/resume-alarm"
 
 
 def provision() -> None:
@@ -98,6 +100,24 @@ def host_program() -> None:
     )
 
 
+def resume_alarm() -> None:
+    """The alarm of a switch that was cut off and that the host could not end by itself."""
+    if not host.data.alarm_command:
+        files.file(name="Have no alarm of a cut-off switch", path=RESUME_ALARM, present=False)
+        return
+    put(
+        name="Install the alarm of a cut-off switch",
+        path=RESUME_ALARM,
+        content=content_of(
+            FOLDER / "templates/resume-alarm.j2",
+            what=shlex.quote(f"a switch of {host.name} was cut off and could not be ended"),
+            unit=RESUME,
+            alarm_command=shlex.join(host.data.alarm_command),
+        ),
+        mode="700",
+    )
+
+
 def pm2() -> None:
     """PM2 at boot, an interrupted switch looked after around it, and its logs rotated."""
     user = host.data.service_user
@@ -106,8 +126,11 @@ def pm2() -> None:
         put(
             name=f"Install {unit}",
             path=f"/etc/systemd/system/{unit}",
-            content=content_of(FOLDER / f"templates/{unit}.j2", program=PROGRAM, user=user),
+            content=content_of(
+                FOLDER / f"templates/{unit}.j2", program=PROGRAM, user=user, alarm=RESUME_ALARM
+            ),
         )
+    resume_alarm()
     enabled_units(name="Look after an interrupted switch at boot", units=BOOT_UNITS)
     put(
         name="Rotate the service's logs",

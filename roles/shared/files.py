@@ -86,6 +86,9 @@ def put(
         host.noop(f"{path} is as declared")
         return
     yield replacing(path, content, owner, mode)
+    if path.startswith("/etc/systemd/system/"):
+        # It goes on with the units as it read them.
+        yield StringCommand("systemctl daemon-reload")
 
 
 def as_declared(

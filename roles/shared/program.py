@@ -17,6 +17,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 ZIPAPP = "/usr/local/lib/baileys-rollout/hostswitch.pyz"
 PROGRAM = "/usr/local/sbin/baileys-hostswitch"
+RESUME = "baileys-hostswitch-after-pm2.service"
+"""The unit that ends a switch that was cut off (role host); without an open one it does nothing."""
+
+_PROPERTIES = (
+    f"OnFailure={RESUME}",
+    # How the program itself ends a run; all else is a death, also 1: an error it did not foresee.
+    "SuccessExitStatus='2 3 4 5 6 7 8 64'",
+    # The host's memory is the service's. A child that is killed for it is an error, no end of the run.
+    "MemoryMax=50%",
+    "OOMPolicy=continue",
+    # Beyond every deadline within, a backup of a large database before the stop included.
+    "RuntimeMaxSec=4h",
+)
 
 _one_builds = threading.Lock()
 
@@ -62,7 +75,8 @@ def _built() -> bytes:
 def detached_words(arguments: str, rollout_id: str) -> str:
     """The command that runs the installed program as a systemd unit of its own, and waits for it.
 
-    A controller or a network that dies takes the waiting ``systemd-run`` with it, not the unit.
+    A controller or a network that dies takes the waiting ``systemd-run`` with it, not the unit. One
+    whose program dies is ended by RESUME.
     Each run has a unit of its own: of two at once the second is told by the program's lock who holds
     it; systemd would only say that the unit is there already.
 
@@ -71,7 +85,8 @@ def detached_words(arguments: str, rollout_id: str) -> str:
         rollout_id: names the unit.
     """
     unit = shlex.quote(f"baileys-hostswitch-{rollout_id}-{secrets.token_hex(2)}")
+    properties = " ".join(f"-p {one}" for one in _PROPERTIES)
     return (
         f"systemd-run --quiet --collect --wait --pipe --unit={unit}"
-        f" --description='baileys-rollout: switch' {PROGRAM} {arguments}"
+        f" --description='baileys-rollout: switch' {properties} {PROGRAM} {arguments}"
     )

@@ -37,7 +37,7 @@ def staged(lab: None) -> str:
     killed = rig.rollout("apply", "lab", "--host", "wa-1")
     assert killed.returncode == 1, killed.stdout
     rig.no_drill()
-    rig.sh("baileys-hostswitch resume")
+    rig.wait_for_resume()
     hosts.snapshot(STAGED)
     return STAGED
 

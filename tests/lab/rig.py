@@ -18,6 +18,7 @@ import pytest
 
 from lab import hosts
 from lab.service_install import APP_DIR, COMPANY, PEER_DIR, PM2_APP, TOOLS_DIR, USER
+from roles.shared.program import RESUME
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
@@ -191,6 +192,11 @@ def read_by_the_real_library(*options: str, directory: str) -> list[str]:
 def die_at(instant: str) -> None:
     """Let the next switch kill itself right after this line of its journal is on the disk."""
     sh(f"mkdir -p {Path(DRILL).parent} && printf %s {shlex.quote(instant)} > {DRILL}")
+
+
+def wait_for_resume() -> None:
+    """Wait until the unit that ends a switch whose program died has done so."""
+    sh(f"systemctl start {RESUME}")
 
 
 def no_drill() -> None:

@@ -1,4 +1,4 @@
-"""The switch killed, and the power cut, in the middle of its rows: the same end as undisturbed.
+"""The switch killed, the power cut and the database stalled in the middle of its rows: the same end.
 
 `make test` takes the rows in which something is half done, `make soak` every line of the journal;
 `tests/switch` kills at each of them as well, with a real PM2 on this machine.
@@ -6,6 +6,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +32,8 @@ POWER_CUTS = (
 
 
 def finish_and_compare(undisturbed: dict[str, Any]) -> None:
-    """The next rollout ends what was begun; then everything is as without the fault."""
+    """The next rollout goes on from what the host ended itself; then all is as without the fault."""
+    rig.wait_for_resume()
     applied = rig.rollout("apply", "lab", "--host", rig.SERVICE_HOST)
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert rig.end_state() == undisturbed
@@ -50,4 +61,76 @@ def test_after_a_power_cut_the_service_runs_and_the_rollout_finishes(
     rig.wait_for_boot()
     went_on = instant == "start:healthy"
     assert rig.status(60)["provider"] == ("postgres" if went_on else "files")
+    finish_and_compare(undisturbed)
+
+
+RESUMED_WITHIN = 60
+"""Seconds in which a host alone brings its service back, on a busy machine."""
+JOURNAL, LOCK = "/var/lib/baileys-rollout/journal.jsonl", "/var/lib/baileys-rollout/lock"
+ENDED_BY_ITSELF = (
+    ("done:stopped", "staged:imported", "start:healthy") if rig.SOAK else ("done:stopped",)
+)
+
+
+def reached(mark: str, step: str) -> str:
+    """Shell words that wait until a line of the switch's journal is on the disk."""
+    line = f'"step": "{step}", "mark": "{mark}"'
+    return f"until grep -qsF {shlex.quote(line)} {JOURNAL}; do sleep 0.01; done"
+
+
+@contextmanager
+def rolling_out() -> Iterator[subprocess.Popen[bytes]]:
+    """A rollout under way; what is left of it at the end is killed."""
+    command = [str(Path(sys.executable).parent / "rollout"), "apply", "lab", "--host", "wa-1"]
+    with subprocess.Popen(command, cwd=rig.ROOT, start_new_session=True) as controller:
+        try:
+            yield controller
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(controller.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("instant", ENDED_BY_ITSELF)
+def test_a_killed_switch_is_ended_by_its_host_alone(
+    at_staged: None, undisturbed: dict[str, Any], instant: str
+) -> None:
+    """Out of memory at night, the operator's machine asleep: nobody may have to look first."""
+    rig.die_at(instant)
+    with rolling_out():
+        rig.sh(f"timeout 200 sh -c {shlex.quote(reached('intent', 'ready'))}")
+    rig.sh(f"timeout 60 sh -c 'while [ -e {rig.DRILL} ]; do sleep 0.05; done'")
+    began = time.monotonic()
+    provider = "postgres" if instant == "start:healthy" else "files"
+    while rig.sh(f"ls {JOURNAL} 2>/dev/null || true"):
+        assert time.monotonic() - began < RESUMED_WITHIN
+        time.sleep(0.2)
+    print(f"{instant}: resumed after {time.monotonic() - began:.1f} s")
+    assert rig.status(1)["provider"] == provider
+    finish_and_compare(undisturbed)
+
+
+@rig.only_in_soak
+def test_the_old_version_runs_again_when_the_database_stalls(
+    at_staged: None, undisturbed: dict[str, Any]
+) -> None:
+    """It accepts and says nothing more: the service was down for as long as that went on."""
+    postgres = "pkill -{} -x -u postgres postgres"
+    with rolling_out() as controller:
+        held = f'pid=$(python3 -c \'import json; print(json.load(open("{LOCK}"))["pid"])\')'
+        rig.sh(
+            f"timeout 200 sh -c {shlex.quote(reached('intent', 'set-aside'))}; {held}; kill -STOP $pid"
+        )
+        rig.sh(postgres.format("STOP"), host=rig.DATABASE_HOST)
+        try:
+            rig.sh(f"{held}; kill -CONT $pid")
+            assert controller.wait(timeout=180) == 1
+            assert rig.status(1)["provider"] == "files"
+        finally:
+            rig.sh(postgres.format("CONT"), host=rig.DATABASE_HOST)
+    rig.sh("baileys-hostswitch resume || true")
+    put_back = json.loads(
+        rig.sh("grep '\"put back\"' /var/lib/baileys-rollout/history.jsonl | tail -n 1")
+    )
+    print(put_back["why"], put_back["at_least_seconds_without_service"])
+    assert put_back["at_least_seconds_without_service"] < 115
     finish_and_compare(undisturbed)

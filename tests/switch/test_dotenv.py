@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,6 +77,32 @@ def readable(values: dict[str, str]) -> dict[str, str]:
 def test_any_file_is_read_as_dotenv_reads_it(dotenv: Reader, content: bytes) -> None:
     """A value read otherwise is a flag that we call set and the service does not see."""
     assert readable(parse(content)) == dotenv(content)
+
+
+@many
+@given(head=TEXTS, unit=st.lists(PIECES, max_size=3), times=st.integers(1, 300), tail=TEXTS)
+def test_a_file_of_one_kind_of_trouble_is_read_as_dotenv_reads_it(
+    dotenv: Reader, head: str, unit: list[str], times: int, tail: str
+) -> None:
+    """Where a reader takes a short way through what is repeated, it must not get lost."""
+    content = (f"A={head}" + "".join(unit) * times + tail).encode()
+    assert readable(parse(content)) == dotenv(content)
+
+
+@pytest.mark.parametrize("head", ["", "A=", "A='", 'A="', "A=x"])
+@pytest.mark.parametrize(
+    "unit", ["A=\n", "\u2028'y", "A=x\u2028`y", "A='x' y\n", "\\'", "A='\"`\n", "export\n", "\r", "A", " "]
+)  # fmt: skip
+def test_the_largest_file_is_read_in_no_time(head: str, unit: str) -> None:
+    """The service's user writes it; root reads it while the service is down, and 200 kB took 22 s."""
+
+    def seconds(size: int) -> float:
+        content = (head + unit * (size // len(unit.encode()))).encode()
+        began = time.process_time()
+        parse(content)
+        return time.process_time() - began
+
+    assert seconds(1 << 18) < 8 * max(seconds(1 << 16), 0.02)
 
 
 @many

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from hostswitch import errors
 from hostswitch.errors import USAGE
+from roles.host import tasks
+from roles.shared.files import content_of
 from roles.shared.host_program import detached_command
+from roles.shared.program import RESUME
+
+TEMPLATES = Path(tasks.__file__).parent / "templates"
 
 
 def test_two_switches_do_not_share_a_systemd_unit() -> None:
@@ -26,3 +34,25 @@ def test_a_mistyped_command_never_says_changes(words: list[str]) -> None:
         [sys.executable, "-m", "hostswitch", *words], capture_output=True, check=False
     )
     assert done.returncode == USAGE and b"--help" in done.stderr
+
+
+def test_a_program_that_dies_is_followed_by_the_unit_that_ends_its_switch() -> None:
+    """tests/lab kills it; here, that a decision of its own is no death: it would ring for ever."""
+    command = detached_command("switch --plan -", {"rollout_id": "r"}).get_raw_value()
+    assert f"-p OnFailure={RESUME} " in command and (TEMPLATES / f"{RESUME}.j2").is_file()
+    decided = {value for name, value in vars(errors).items() if name.isupper() and value > 1}
+    codes = command.partition("SuccessExitStatus='")[2].partition("'")[0]
+    assert {int(code) for code in codes.split()} == decided
+
+
+@pytest.mark.parametrize(("result", "rings"), [("success", False), ("oom-kill", True), ("", True)])
+def test_a_resume_that_dies_rings_by_itself(tmp_path: Path, result: str, rings: bool) -> None:
+    """The program and the plan may be what is broken."""
+    script = tmp_path / "alarm"
+    what = "'wa-1''s switch'"
+    values = {"what": what, "unit": RESUME, "alarm_command": f"tee {tmp_path}/rung"}
+    script.write_text(content_of(TEMPLATES / "resume-alarm.j2", **values))
+    ended = {**os.environ, "SERVICE_RESULT": result, "EXIT_STATUS": "KILL"}
+    done = subprocess.run(["sh", script], env=ended, capture_output=True, check=True, text=True)
+    assert (tmp_path / "rung").exists() == rings
+    assert f"journalctl -u {RESUME}; then: baileys-hostswitch resume" in done.stdout or not rings
