@@ -20,13 +20,20 @@ _ALARM_SECONDS = 60
 _RUNG = "rung"
 
 
-def close(switch: Switch, outcome: str, why: str | None = None) -> dict[str, Any]:
+def close(
+    switch: Switch,
+    outcome: str,
+    *,
+    why: str | None = None,
+    down: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write the record, then remove what an open switch keeps.
 
     Args:
         switch: the open switch.
         outcome: "switched", "put back", "left stopped", "put back, not healthy".
         why: what went wrong.
+        down: of a put back, how long there was no service (`without_service`).
 
     Returns:
         The record, as it stands in the history.
@@ -36,6 +43,7 @@ def close(switch: Switch, outcome: str, why: str | None = None) -> dict[str, Any
         "at": clock.now_text(),
         "outcome": outcome,
         **record(switch.host, switch.facts, switch.journal.entries, outcome),
+        **(down or {}),
         **({} if why is None else {"why": told(why)}),
     }
     switch.journal.mark(journal.CLOSED, "done", line=line)

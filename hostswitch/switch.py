@@ -292,7 +292,7 @@ def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
             f"baileys-hostswitch resume"
         )
     switch.journal.mark(journal.UNDONE, "done")
-    closing.close(switch, PutBackError.outcome, why=why, **down)
+    closing.close(switch, PutBackError.outcome, why=why, down=down)
     if not switch.facts.ran:
         return LeftStoppedError(f"{why}. All is as before the switch; the service did not run then")
     return PutBackError(f"{why}. {again}; nothing was lost")
