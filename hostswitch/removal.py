@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,7 @@ def _archived(host: Host, place: int, item: Kept, target: str) -> dict[str, Any]
         "bytes": report.bytes,
         "archive_bytes": report.archive_bytes,
         "sha256": report.archive_sha256,
+        "manifest_sha256": report.manifest_sha256,
         "reused": report.reused,
     }
 
@@ -272,13 +273,25 @@ def _archive_checked(host: Host, item: Kept) -> str:
 
 def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     assert item.declared is not None
-    manifest = archive.verify_on_disk(*item.archive_paths(host))
-    with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
+    with (
+        archive.held(*item.archive_paths(host)) as held,
+        rows.connect(host.plan) as connection,
+        aside.opened(host.plan.app_dir, item.rollout_id) as (_, place),
+    ):
+        service = running_on.now(host)
+        proof = rows.removal_proof(connection, held, item.declared, host.plan, service=service)
+
+        def objections(directory: int, tree: Tree) -> Sequence[str]:
+            clocks = skew.refusals(skew.measured(connection))
+            return [*_forged(host, held), *(f"{one.what}. {one.remedy}" for one in clocks),
+                    *proof.objections(directory, tree)]  # fmt: skip
+
         report = removal.remove(
             place,
             item.name,
-            manifest=manifest,
-            objections=_objections(host, item.declared),
+            manifest=held.manifest,
+            objections=objections,
+            again=proof.again,
             dry_run=dry_run,
         )
     if not dry_run:
@@ -293,16 +306,14 @@ def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _objections(host: Host, declared: LegacyDirectory) -> Callable[[int, Tree], Sequence[str]]:
-    """The proof made again on the open directory: its files against the database now."""
-
-    def prove_again(directory: int, tree: Tree) -> Sequence[str]:
-        service = running_on.now(host)
-        with rows.connect(host.plan) as connection:
-            clocks = skew.refusals(skew.measured(connection))
-            reasons = rows.removal_reasons(
-                connection, directory, tree, declared, host.plan, service=service
-            )
-        return [*(f"{one.what}. {one.remedy}" for one in clocks), *reasons]
-
-    return prove_again
+def _forged(host: Host, held: archive.Held) -> list[str]:
+    """Whether the manifest is the one that this host wrote beside the archive: its history knows."""
+    known = {
+        one["archive"]: one.get("manifest_sha256", held.manifest.sha256)
+        for line in host.history.lines()
+        if line["event"] == "archived"
+        for one in line["archives"]
+    }
+    if known.get(held.path, held.manifest.sha256) == held.manifest.sha256:
+        return []
+    return [f"the manifest of {held.path} is not the one that was written with it"]

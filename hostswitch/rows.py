@@ -13,10 +13,12 @@ from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.seen import InDatabase
 from sessionstore.activity import Activity
 from sessionstore.tree import DirectoryScan
-from sessionstore.whole import Tree
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    from sessionstore.archive import Held
+    from sessionstore.second_proof import RemovalProof
 
 _PROBES = 20
 
@@ -135,37 +137,38 @@ def unaccounted(
     return [*wrong, *answer.decision.reasons]
 
 
-def removal_reasons(
+def removal_proof(
     connection: Connection[Any],
-    directory: int,
-    tree: Tree,
+    held: Held,
     declared: LegacyDirectory,
     plan: Plan,
     *,
     service: str,
-) -> list[str]:
-    """Why a set-aside directory, read as this tree, must not be deleted; empty if it may.
+) -> RemovalProof:
+    """What must hold for a set-aside directory to be deleted, asked as often as need be.
 
     Args:
-        connection: to the database.
-        directory: a descriptor of it.
-        tree: all of it.
+        connection: to the database, for as long as the removal takes.
+        held: the directory's archive.
         declared: as what it is declared.
         plan: the plan.
         service: what it runs on, as :mod:`sessionstore.activity` has it.
     """
-    from sessionstore.second_proof import account_again
+    from sessionstore.second_proof import RemovalProof, account_again
 
     acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None
-    answer = account_again(
+    return RemovalProof(
         connection,
-        directory,
-        tree,
-        declared.path,
-        declared.kind,
-        company_ids=plan.companies,
-        activity=Activity(service),
-        acknowledge=acknowledge,
-        layout=declared.layout,
+        held,
+        lambda directory, tree: account_again(
+            connection,
+            directory,
+            tree,
+            declared.path,
+            declared.kind,
+            company_ids=plan.companies,
+            activity=Activity(service),
+            acknowledge=acknowledge,
+            layout=declared.layout,
+        ),
     )
-    return [] if answer.decision.removable else list(answer.decision.reasons)

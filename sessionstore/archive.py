@@ -8,19 +8,26 @@ through the directory's descriptor.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from sessionstore import attributes, tarstream
 from sessionstore.archive_check import CheckReport, check
 from sessionstore.attributes import Attributes
 from sessionstore.collector import without_collector
-from sessionstore.descriptors import closing, open_beneath, open_directory
-from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError, printable
+from sessionstore.descriptors import (
+    closing,
+    in_memory,
+    open_beneath,
+    open_directory,
+    open_regular,
+)
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError, cause_of, printable
 from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.pipeline import Encryption
 from sessionstore.sealed import (
@@ -41,6 +48,7 @@ __all__ = [
     "Manifest",
     "check",
     "create",
+    "held",
     "read_manifest",
     "verify_on_disk",
 ]
@@ -59,6 +67,7 @@ class ArchiveReport:
         archive_bytes: of the encrypted file.
         archive_sha256: of the encrypted file as it lies on the disk.
         plain_sha256: of the tar stream in it.
+        manifest_sha256: of the manifest's lines; "" where nobody can tell that it is as written.
         reused: whether it was there already.
         seconds: how long it took.
     """
@@ -71,6 +80,7 @@ class ArchiveReport:
     archive_bytes: int
     archive_sha256: str
     plain_sha256: str
+    manifest_sha256: str
     reused: bool
     seconds: float
 
@@ -121,6 +131,7 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
         made.archive_bytes,
         made.archive_sha256,
         made.plain_sha256,
+        made.sha256,
         reused,
         time.monotonic() - started,
     )
@@ -216,12 +227,14 @@ def _make(
             tuple(recipients),
         )
         # The manifest first: an archive under its final name always has one.
-        write_file(out_fd, listing, dump(manifest))
+        content = dump(manifest)
+        write_file(out_fd, listing, content)
         publish(out_fd, archive)
     except BaseException:
         forget(out_fd, partial_of(archive))
         raise
-    return manifest
+    last = content[content.rindex(b"\n", 0, -1) :]
+    return replace(manifest, sha256=json.loads(last)["manifest_sha256"])
 
 
 def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption: Encryption) -> str:
@@ -307,6 +320,67 @@ def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
             " while the directory is there.",
         )
     return manifest
+
+
+@dataclass(frozen=True)
+class Held:
+    """An archive that was verified, and is held open for as long as something is removed for it.
+
+    Attributes:
+        manifest: of it.
+        path: of the encrypted file.
+        fd: of the very file that was verified.
+    """
+
+    manifest: Manifest
+    path: str
+    fd: int
+
+    def objections(self) -> tuple[str, ...]:
+        """Say why it would not be there afterwards; asked again before each step that can't be undone."""
+        mine = os.fstat(self.fd)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError as error:
+            return (f"its archive is gone from {self.path}: {cause_of(error)}",)
+        if (there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns) != (
+            mine.st_dev, mine.st_ino, self.manifest.archive_bytes, mine.st_mtime_ns,
+        ):  # fmt: skip
+            return (f"its archive {self.path} is not the file any more that was verified",)
+        if in_memory(self.fd):
+            where = "lies in memory, and goes with a power cut: archive to a disk"
+            return (f"its archive {self.path} {where}",)
+        return ()
+
+
+@contextmanager
+def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
+    """Verify an archive as :func:`verify_on_disk` does, and hold it open.
+
+    Args:
+        archive_path: of the encrypted file.
+        manifest_path: of its manifest.
+
+    Yields:
+        What holds it.
+
+    Raises:
+        ArchiveProblem: as :func:`verify_on_disk`; or its manifest is not the one that was written.
+    """
+    try:
+        with _directory_of(archive_path) as directory:
+            fd = open_regular(os.path.basename(archive_path), directory)
+    except (OSError, StoreError) as error:
+        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
+    with closing(fd):
+        manifest = verify_on_disk(archive_path, manifest_path)
+        if not manifest.sha256:
+            raise ArchiveProblem(
+                "the manifest was altered since it was written, or is of a time before that could be told",
+                manifest_path,
+                "Move the archive and its manifest away, and archive the directory anew.",
+            )
+        yield Held(manifest, archive_path, fd)
 
 
 @contextmanager

@@ -74,15 +74,14 @@ class Comparison:
         table = self.company.files
         self._equal = bytearray(len(table))
         places = {name: place for place, name in enumerate(table.names())}
-        import_id = self.record.import_id if self.record else None
-        for row in read_rows(self.conn, self.company_id, import_id):
+        for row in read_rows(self.conn, self.company_id):
             key = row.key
             if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
                 self._note_lid(key.key_id, row.text)
-            name = row.file_name or encode(key)
+            name = encode(key)
             place = places.get(name)
-            # What was imported was decoded then. Of other rows several may encode to one name.
-            if place is not None and (row.file_name or decode(name) == key):
+            # Several rows may encode to one name.
+            if place is not None and decode(name) == key:
                 _, mine = table.digests(place)
                 if stored_value_has(row.text, mine):
                     self._equal[place] = True
@@ -176,7 +175,7 @@ class Comparison:
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
         if there and stored_value_has(there.text, reading.value_sha256):
-            # Credentials; or its value was taken from an import's record, and is not the file's.
+            # Only credentials: of a key that was seen with its row.
             return Disposition(path, EQUAL, "")
         key = entry.key or Key(CREDS, "")
         file = File(path, key, reading.value, entry.mtime_ns / 1e9, imported)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -25,12 +25,13 @@ _AT_ONCE = 8
 _BATCH = 64
 
 
-def delete_contents(fd: int, tree: Tree) -> None:
+def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tuple) -> None:
     """Delete everything in a directory, but not the directory itself.
 
     Args:
         fd: the directory.
         tree: all that is in it, proven.
+        again: what is looked at once more before the credentials go.
 
     Raises:
         Refused: something is not as it was proven, or can't be deleted; what is left stays.
@@ -38,6 +39,8 @@ def delete_contents(fd: int, tree: Tree) -> None:
     # Credentials last: what a power cut leaves can then still be accounted for.
     last = [node for node in tree.files if _is_credentials(node)]
     _delete_files(fd, [node for node in tree.files if not _is_credentials(node)])
+    for reason in again() if last else ():
+        raise stopped(reason, last[0].path)
     _delete_files(fd, last)
     with Beneath(fd) as beneath:
         for node in reversed(tree.directories):

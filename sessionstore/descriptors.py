@@ -252,6 +252,34 @@ def mount_id(fd: int) -> int:
     raise DirectoryProblem("the kernel does not tell mount ids", "fdinfo")
 
 
+def in_memory(fd: int) -> bool:
+    """Tell whether a file lies in memory only: whatever is flushed there, a power cut takes it.
+
+    Args:
+        fd: any open descriptor.
+
+    Raises:
+        DirectoryProblem: /proc does not say.
+    """
+    mine = str(mount_id(fd))
+    for line in _mounts():
+        mount, _, system = line.partition(b" - ")
+        if mount.split()[0].decode() == mine:
+            kind, source = system.split()[:2]
+            return kind in _MEMORY or source.startswith((b"/dev/ram", b"/dev/zram"))
+    return False
+
+
+_MEMORY = (b"tmpfs", b"ramfs", b"devtmpfs", b"hugetlbfs", b"rootfs")
+
+
+def _mounts() -> list[bytes]:
+    try:
+        return Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError as error:
+        raise DirectoryProblem(f"cannot read /proc: {error.strerror}", "mountinfo") from None
+
+
 def mounts_beneath(fd: int) -> list[str]:
     """List what is mounted on anything below a directory, files included.
 
@@ -266,11 +294,10 @@ def mounts_beneath(fd: int) -> list[str]:
     """
     try:
         top = os.readlink(f"/proc/self/fd/{fd}").rstrip("/") + "/"
-        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError as error:
-        raise DirectoryProblem(f"cannot read /proc: {error.strerror}", "mountinfo") from None
+        raise DirectoryProblem(f"cannot read /proc: {error.strerror}", "fd") from None
     # The fifth field; space, tab, newline and backslash in it are written in octal.
-    points = {os.fsdecode(_octal(_as_byte, line.split(b" ")[4])) for line in lines}
+    points = {os.fsdecode(_octal(_as_byte, line.split(b" ")[4])) for line in _mounts()}
     return sorted(point[len(top) :] for point in points if point.startswith(top))
 
 

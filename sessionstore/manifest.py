@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ class Manifest:
         archive_sha256: of the encrypted file on disk.
         archive_bytes: its size.
         recipients: to whom it is encrypted.
+        sha256: of all its lines, where it stands in the last one; "" where it does not or does not fit.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Manifest:
     archive_sha256: str
     archive_bytes: int
     recipients: tuple[str, ...]
+    sha256: str = ""
 
     @property
     def files(self) -> int:
@@ -131,8 +134,17 @@ def dump(manifest: Manifest) -> bytes:
         "archive_bytes": manifest.archive_bytes,
         "recipients": list(manifest.recipients),
     }
-    lines = [head, *(_line(entry) for entry in manifest.entries.values()), tail]
-    return b"".join(json.dumps(line).encode("ascii") + b"\n" for line in lines)
+    lines = [head, *(_line(entry) for entry in manifest.entries.values())]
+    written = b"".join(json.dumps(line).encode("ascii") + b"\n" for line in lines)
+    tail["manifest_sha256"] = _seal(hashlib.sha256(written), tail)
+    return written + json.dumps(tail).encode("ascii") + b"\n"
+
+
+def _seal(lines: hashlib._Hash, tail: Mapping[str, object]) -> str:
+    """The digest of every line, the last without this digest."""
+    rest = {name: value for name, value in tail.items() if name != "manifest_sha256"}
+    lines.update(json.dumps(rest, sort_keys=True).encode("ascii"))
+    return lines.hexdigest()
 
 
 def _line(entry: Entry) -> dict[str, Any]:
@@ -182,12 +194,13 @@ def _regular(path: str, _: int) -> int:
 
 
 def _parse(lines: Iterator[bytes]) -> Manifest:
-    head = json.loads(next(lines, b""))
+    first = next(lines, b"")
+    head, digest = json.loads(first), hashlib.sha256(first)
     if head["format"] != FORMAT:
         raise ValueError("not a manifest of a known format")
     entries: dict[str, Entry] = {}
     described, tail = 0, None
-    for block in _blocks(lines):
+    for block in _blocks(lines, digest):
         if tail is not None:
             block.insert(0, tail)
         tail = block.pop()
@@ -199,6 +212,7 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
         described += len(block)
     if tail is None:
         raise ValueError("cut off after its first line")
+    sealed = _seal(digest, tail)
     manifest = Manifest(
         head["name"],
         head["created_at"],
@@ -208,6 +222,7 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
         tail["archive_sha256"],
         tail["archive_bytes"],
         tuple(tail["recipients"]),
+        sealed if sealed == tail.get("manifest_sha256") else "",
     )
     counted = {
         "files": manifest.files,
@@ -217,16 +232,20 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
     if tail["totals"] != counted or len(entries) != described:
         raise ValueError("the totals do not fit")
     texts = (manifest.name, manifest.created_at, manifest.plain_sha256, manifest.archive_sha256)
-    if {type(one) for one in (*texts, *manifest.recipients)} != {str}:
+    own = tail.get("manifest_sha256", "")
+    if {type(one) for one in (*texts, own, *manifest.recipients)} != {str}:
         raise TypeError("what must be text is none")
     if type(manifest.archive_bytes) is not int:
         raise TypeError("a size is no number")
     return manifest
 
 
-def _blocks(lines: Iterator[bytes]) -> Iterator[list[dict[str, Any]]]:
-    """Parse many lines as one JSON array: twice as fast as one by one."""
+def _blocks(lines: Iterator[bytes], digest: hashlib._Hash) -> Iterator[list[dict[str, Any]]]:
+    """Parse many lines as one JSON array: twice as fast as one by one; digest all but the last."""
+    last = b""
     while block := list(islice(lines, _BLOCK)):
+        digest.update(b"".join((last, *block[:-1])))
+        last = block[-1]
         if not block[-1].endswith(b"\n"):
             raise ValueError("the last line was cut off")
         parsed: list[dict[str, Any]] = json.loads(b"[%s]" % b",".join(block))

@@ -32,16 +32,6 @@ COPY (
 ) TO STDOUT
 """
 
-_VALUES = r"""
-COPY (
-    SELECT string_agg(concat_ws(E'\x1f', file_sha256, value_sha256), E'\x1e')
-      FROM (SELECT *, (row_number() OVER ()) / 500 AS block
-              FROM whatsapp_import_files JOIN whatsapp_imports USING (import_id)
-             WHERE company_id = ANY(%s) AND state <> 'withdrawn') AS numbered
-     GROUP BY block
-) TO STDOUT
-"""
-
 _RECORD: LiteralString = """
 SELECT import_id::text, company_id, state, rollout_id, host, source, creds_sha256, key_count,
        created_at
@@ -199,21 +189,6 @@ def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
         for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):
             kind = CREDS if name == CREDENTIALS else KEY
             yield FileEntry(name, kind, 0, 0, file_sha256, value_sha256)
-
-
-def recorded_values(conn: Connection, company_ids: Collection[str]) -> dict[str, str]:
-    """Read which value the imports found in which bytes.
-
-    Args:
-        conn: an open connection.
-        company_ids: whose imports; bare ids.
-
-    Returns:
-        For the SHA-256 of a file's bytes that of its value.
-    """
-    with explained("reading the import records"):
-        rows = _copied(conn, _VALUES, list(company_ids))
-        return {row[0]: row[1] for row in rows}
 
 
 def _copied(conn: Connection, statement: LiteralString, parameter: object) -> Iterator[list[str]]:

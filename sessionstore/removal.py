@@ -57,6 +57,7 @@ def remove(
     *,
     manifest: Manifest,
     objections: Callable[[int, Tree], Sequence[str]],
+    again: Callable[[], Sequence[str]] = tuple,
     dry_run: bool = False,
 ) -> RemovalReport:
     """Prove that a directory may go, and delete it.
@@ -68,6 +69,8 @@ def remove(
         objections: makes every further proof again (the database above all), given a
             descriptor of the directory and all that was just read of it; what it returns forbids
             the removal.
+        again: what is looked at once more just before the first file goes, and before the credentials
+            do: that the archive and the rows are still there.
         dry_run: prove only; delete nothing.
 
     Returns:
@@ -92,10 +95,10 @@ def remove(
         # All files are opened for leases once: here, or just before they are deleted.
         reasons.extend(_holding(fd, tree, leases=dry_run))
         reasons.extend(objections(fd, tree))
-        _refuse(name, reasons)
+        _refuse(name, reasons or again())
         if not dry_run:
             try:
-                _delete(parent_fd, fd, name, current, tree)
+                _delete(parent_fd, fd, (name, current), tree, again)
             except OSError as error:
                 raise stopped(cause_of(error), str(error.filename or name)) from None
     return RemovalReport(
@@ -168,7 +171,14 @@ def _refuse(name: str, reasons: Sequence[str]) -> None:
         )
 
 
-def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> None:
+def _delete(
+    parent_fd: int,
+    fd: int,
+    names: tuple[str, str],
+    tree: Tree,
+    again: Callable[[], Sequence[str]],
+) -> None:
+    name, current = names
     half = name + HALF_REMOVED
     if current != half:
         try:
@@ -177,21 +187,23 @@ def _delete(parent_fd: int, fd: int, name: str, current: str, tree: Tree) -> Non
             _refuse(name, [f"it can't be renamed to {half}: {cause_of(error)}"])
         os.fsync(parent_fd)
     # Under its new name nobody can open it by path any more; who did so just before is seen.
-    late = _late_reasons(parent_fd, half, fd, tree)
+    late = _late_reasons(parent_fd, half, fd, tree, again)
     if late:
         os.rename(half, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
         _refuse(name, late)
-    delete_contents(fd, tree)
+    delete_contents(fd, tree, again)
     if not _is_same(parent_fd, half, fd):
         raise Refused("another directory took its place", name)
     remove_empty(parent_fd, half, ".")
     os.fsync(parent_fd)
 
 
-def _late_reasons(parent_fd: int, half: str, fd: int, tree: Tree) -> list[str]:
+def _late_reasons(
+    parent_fd: int, half: str, fd: int, tree: Tree, again: Callable[[], Sequence[str]]
+) -> list[str]:
     late = [] if _is_same(parent_fd, half, fd) else ["another directory took its place"]
     try:
-        return [*late, *_holding(fd, tree, leases=True)]
+        return [*late, *_holding(fd, tree, leases=True), *again()]
     except StoreError as nobody_can_tell:
         return [*late, str(nobody_can_tell)]
 

@@ -18,13 +18,9 @@ COPY (
                                 translate(key_id, E'\x1e\x1f', '??'), value::text,
                                 CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype
                                      THEN coalesce(date_part('epoch', updated_at::timestamptz)
-                                                   ::text, '') ELSE '' END,
-                                coalesce(file_name, '')), E'\x1e')
+                                                   ::text, '') ELSE '' END), E'\x1e')
       FROM (SELECT *, (row_number() OVER ()) / 500 AS block
-              FROM whatsapp_keys
-              LEFT JOIN (SELECT key_type, key_id, file_name FROM whatsapp_import_files
-                          WHERE import_id = %(import)s) AS recorded USING (key_type, key_id)
-             WHERE company_id = %(company)s) AS numbered
+              FROM whatsapp_keys WHERE company_id = %s) AS numbered
      GROUP BY block
 ) TO STDOUT
 """
@@ -38,22 +34,19 @@ class KeyRow(NamedTuple):
         text: the value as JSON text.
         updated_at: seconds since 1970; None where the column is empty or has no time zone, as
             a table that the service's own migration made may have it.
-        file_name: of the file that it was imported from, as recorded; "" for any other row.
     """
 
     key: Key
     text: bytes
     updated_at: float | None
-    file_name: str
 
 
-def read_rows(conn: Connection, company_id: str, import_id: str | None = None) -> Iterator[KeyRow]:
+def read_rows(conn: Connection, company_id: str) -> Iterator[KeyRow]:
     """Read every key of a company in one statement.
 
     Args:
         conn: an open connection.
         company_id: the bare id.
-        import_id: a UUID: whose record gives the names of files; None gives none.
 
     Yields:
         The rows, in no particular order.
@@ -64,7 +57,7 @@ def read_rows(conn: Connection, company_id: str, import_id: str | None = None) -
     with (
         explained("reading keys", company_id),
         conn.cursor() as cursor,
-        cursor.copy(_KEYS, {"company": company_id, "import": import_id}) as blocks,
+        cursor.copy(_KEYS, [company_id]) as blocks,
     ):
         for block in blocks:
             yield from _unpack(bytes(block))
@@ -75,7 +68,7 @@ def _unpack(block: bytes) -> Iterator[KeyRow]:
         # COPY doubles every backslash; JSON text holds no other character it escapes.
         block = block.replace(b"\\\\", b"\\")
     for record in block.rstrip(b"\n").split(_RECORD):
-        key_type, key_id, text, updated_at, file_name = record.split(_FIELD)
+        key_type, key_id, text, updated_at = record.split(_FIELD)
         key = Key(key_type.decode("utf-8"), key_id.decode("utf-8"))
         changed = float(updated_at) if updated_at else None
-        yield KeyRow(key, text, changed, file_name.decode("utf-8"))
+        yield KeyRow(key, text, changed)

@@ -29,7 +29,6 @@ from sessionstore.files import (
     regular_files,
 )
 from sessionstore.grammar import CREDENTIALS, decode
-from sessionstore.known import KnownFiles
 from sessionstore.layout import AS_NAMED, Layout
 from sessionstore.leftovers import is_artefact, original_of
 from sessionstore.lineage import Credentials, credentials_of
@@ -62,7 +61,6 @@ def scan_directory(
     label: str = "",
     contents: bool = True,
     layout: Layout = AS_NAMED,
-    known: KnownFiles | None = None,
 ) -> DirectoryScan:
     """List, and normally read, everything in a directory of session files.
 
@@ -72,7 +70,6 @@ def scan_directory(
         contents: False lists names only: no file but the credentials is looked at.
         layout: whose files lie where, and what is litter, as declared; by default the names of
             directories tell (``company_<id>``), that of the directory itself too.
-        known: files that were read just before, and are not read again.
 
     Returns:
         All that was found. Trouble with single files is in its problems, never raised.
@@ -87,7 +84,7 @@ def scan_directory(
         fd = open_beneath(directory, ".")
     try:
         own_name = os.path.basename(label.rstrip("/"))
-        walk = _Walk(contents, layout, own_name, mount_id(fd), known)
+        walk = _Walk(contents, layout, own_name, mount_id(fd))
         walk.directory(fd, "", 0)
         walk.note_mounts(fd)
         return walk.result(fd, label)
@@ -102,7 +99,6 @@ class _Walk:
     layout: Layout
     own_name: str
     mount: int
-    known: KnownFiles | None = None
     companies: list[CompanyScan] = field(default_factory=list)
     others: list[FileEntry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -234,10 +230,7 @@ class _Walk:
         status: Status
         sha256 = value_sha256 = credentials = None
         try:
-            known = self.known.find(below(path, name), kind) if self.known else None
-            if known is not None:
-                status, sha256, value_sha256 = known
-            elif kind in (KEY, CREDS):
+            if kind in (KEY, CREDS):
                 reading = read_session_file(fd, name)
                 status, sha256, value_sha256 = (
                     reading.status,

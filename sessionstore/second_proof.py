@@ -1,17 +1,21 @@
-"""Accounting for a directory that was just read as a whole, for its archive's sake."""
+"""The proof that a removal makes: of what was just read for its archive's sake, and once more."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
+from sessionstore import standing
 from sessionstore.accounting import Accounting, account
 from sessionstore.activity import NOT_KNOWN, Activity
-from sessionstore.database import Connection
-from sessionstore.grammar import company_of
-from sessionstore.known import KnownFiles
+from sessionstore.archive import Held
+from sessionstore.company_rows import read_credentials
+from sessionstore.database import Connection, transaction
+from sessionstore.decisions import LIVE
+from sessionstore.known_companies import readable
 from sessionstore.layout import AS_NAMED, Layout
-from sessionstore.records import recorded_values
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
@@ -31,8 +35,8 @@ def account_again(
 ) -> Accounting:
     """Do as :func:`sessionstore.accounting.account`, on the bytes that were read already.
 
-    A key file of bytes that were imported is not parsed again: which value they are is on record.
-    Every row is read and compared as ever.
+    Every file and every row is read and compared itself: what an import recorded of a file would say
+    of both what somebody made of them.
 
     Args:
         conn: an open connection, in no transaction.
@@ -54,8 +58,8 @@ def account_again(
         DatabaseProblem: the tables can't be read.
         DirectoryProblem: the directory can't be listed.
     """
-    with _scan(conn, directory_fd, tree, label, company_ids, layout=layout) as scan:
-        return account(
+    with scan_directory(directory_fd, label=label, layout=layout) as scan:
+        found = account(
             conn,
             scan,
             kind,
@@ -63,19 +67,107 @@ def account_again(
             activity=activity,
             acknowledge=acknowledge,
         )
+        return _of_the_same_bytes(found, scan, tree)
 
 
-def _scan(
-    conn: Connection,
-    directory_fd: int,
-    tree: Tree,
-    label: str,
-    company_ids: Collection[str],
-    *,
-    layout: Layout,
-) -> DirectoryScan:
-    # By itself, so that the records of a large company are out of memory before its rows come.
-    named = {company_of(os.path.basename(node.path)) for node in tree.directories}
-    whose = {*company_ids, *layout.companies.values(), *(one for one in named if one)}
-    known = KnownFiles(tree, recorded_values(conn, whose))
-    return scan_directory(directory_fd, label=label, layout=layout, known=known)
+def _of_the_same_bytes(found: Accounting, scan: DirectoryScan, tree: Tree) -> Accounting:
+    """What was judged must be what was hashed, or the archive may not have it."""
+    hashed = {node.path: node.sha256 for node in tree.files}
+    files = [*scan.others] + [
+        entry._replace(name=os.path.normpath(f"{company.directory}/{entry.name}"))
+        for company in scan.companies
+        for entry in company.files
+    ]
+    other = [entry.name for entry in files if entry.sha256 not in (None, hashed.get(entry.name))]
+    if not other:
+        return found
+    reasons = [f"{name}: changed, or came, while it was looked at" for name in other]
+    decision = replace(found.decision, removable=False, reasons=(*reasons, *found.decision.reasons))
+    return replace(found, decision=decision)
+
+
+#: Baileys deletes these itself, one at a time; of the others a row that goes is a loss.
+_COME_AND_GO = ("pre-key", "session", "sender-key-memory", "tctoken")
+_AT_MOST = 20
+
+
+class SecondLook:
+    """Looks at the rows of companies again, just before what can't be had back is deleted.
+
+    The service writes meanwhile, so they are not the same; but they are all still there, of the same
+    pairing, in a database of the same standing.
+
+    Args:
+        conn: an open connection, in no transaction.
+        accounted: what was found at first; of a backup nothing is looked at again.
+    """
+
+    def __init__(self, conn: Connection, accounted: Accounting) -> None:
+        live = accounted.decision.kind == LIVE
+        self._conn = conn
+        self._ids = [c.company_id for c in accounted.companies if live and c.company_id]
+        self._identities, self._counts, _ = self._look()
+
+    def objections(self) -> tuple[str, ...]:
+        """Say what is not as it was; each reason forbids going on."""
+        identities, counts, shaky = self._look()
+        gone = {key: before - counts[key] for key, before in self._counts.items()}
+        return (
+            *shaky,
+            *(
+                f"company {one}: its credentials in the database went, or are another pairing's,"
+                " while its files were being removed"
+                for one in self._ids
+                if identities[one] is None or identities[one] != self._identities[one]
+            ),
+            *(
+                f"company {company}: {count:,} rows of {key_type} went while its files were being"
+                " removed. Look who deletes them"
+                for (company, key_type), count in gone.items()
+                if count > (_AT_MOST if key_type in _COME_AND_GO else 0)
+            ),
+        )
+
+    def _look(self) -> tuple[dict[str, object], Counter[tuple[str, str]], tuple[str, ...]]:
+        with transaction(self._conn, "looking again", isolation="REPEATABLE READ"):
+            shaky = standing.of_database(self._conn) + standing.of_companies(self._conn, self._ids)
+            counted = self._conn.execute(_COUNTS, [self._ids]).fetchall()
+            rows = {one: read_credentials(self._conn, one) for one in self._ids}
+        credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
+        return (
+            {one: found.identity if found else None for one, found in credentials.items()},
+            Counter({(str(c), str(t)): int(str(n)) for c, t, n in counted}),
+            shaky,
+        )
+
+
+class RemovalProof:
+    """What a removal asks before it deletes, and again before what can't be had back goes.
+
+    Args:
+        conn: an open connection, in no transaction, for as long as the removal takes.
+        held: the directory's archive.
+        accounted: makes the whole proof of a directory that was read as a tree.
+    """
+
+    def __init__(
+        self, conn: Connection, held: Held, accounted: Callable[[int, Tree], Accounting]
+    ) -> None:
+        self._conn, self._held, self._accounted = conn, held, accounted
+        self._looks: list[SecondLook] = []
+
+    def objections(self, directory_fd: int, tree: Tree) -> Sequence[str]:
+        """Every reason against removing the directory; none if it may go."""
+        found = self._accounted(directory_fd, tree)
+        self._looks = [SecondLook(self._conn, found)]
+        return () if found.decision.removable else found.decision.reasons
+
+    def again(self) -> Sequence[str]:
+        """What is not as it was when that was asked."""
+        looks = (reason for look in self._looks for reason in look.objections())
+        return (*self._held.objections(), *looks)
+
+
+_COUNTS = """
+SELECT company_id, key_type, count(*) FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
+"""

@@ -25,6 +25,7 @@ from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
 
 if TYPE_CHECKING:
+    from sessionstore.accounting import Accounting
     from sessionstore.database import Connection
 
 #: What stands in an import's record where that of a rollout has its id.
@@ -242,15 +243,14 @@ def _proven(conn: Connection, frozen: DirectoryScan, import_id: str) -> bool:
 
 def _remove(arguments: argparse.Namespace) -> int:
     from sessionstore import database
-    from sessionstore.second_proof import account_again
+    from sessionstore.second_proof import RemovalProof, account_again
 
     plan = read_plan(arguments)
     where = os.path.abspath(plan["directory"])
     parent, name = os.path.split(where)
-    manifest = archive.verify_on_disk(arguments.archive, arguments.manifest)
 
-    def objections(fd: int, tree: Tree) -> Sequence[str]:
-        decision = account_again(
+    def accounted(fd: int, tree: Tree) -> Accounting:
+        return account_again(
             conn,
             fd,
             tree,
@@ -260,15 +260,21 @@ def _remove(arguments: argparse.Namespace) -> int:
             activity=Activity(plan.get("service", UNKNOWN)),
             acknowledge=plan.get("acknowledge"),
             layout=layout_of(plan),
-        ).decision
-        return () if decision.removable else decision.reasons
+        )
 
     with (
+        archive.held(arguments.archive, arguments.manifest) as held,
         database.connect(plan["database"]) as conn,
         closing(open_directory(parent)) as parent_fd,
     ):
+        proof = RemovalProof(conn, held, accounted)
         report = removal.remove(
-            parent_fd, name, manifest=manifest, objections=objections, dry_run=arguments.dry_run
+            parent_fd,
+            name,
+            manifest=held.manifest,
+            objections=proof.objections,
+            again=proof.again,
+            dry_run=arguments.dry_run,
         )
     outcome = "may go" if arguments.dry_run else "removed"
     emit("result", outcome=outcome, directory=where, **asdict(report))

@@ -1,4 +1,4 @@
-"""The proof that a removal makes of files that it has read already: once, and no weaker."""
+"""The proof that a removal makes of files that it has read already, by their own values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import importing, reading, scan
+from sessionstore import importing
 from sessionstore.accounting import Accounting
 from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection
@@ -39,22 +39,32 @@ def walked(conn: Connection, root: Path) -> Iterator[Callable[[], Accounting]]:
         yield lambda: account_again(conn, fd, tree, str(root), "live", activity=Activity(STOPPED))
 
 
-def test_no_file_that_was_imported_is_read_again(
-    conn: Connection, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Reading is most of what a removal takes; only the credentials have to be understood."""
-    opened: list[str] = []
-    read = reading.read_session_file
-
-    def noted(fd: int, name: str) -> object:
-        opened.append(name)
-        return read(fd, name)
-
-    monkeypatch.setattr(scan, "read_session_file", noted)
+def test_every_file_is_read_itself(conn: Connection, root: Path) -> None:
+    """A row that was altered, and the import's record with it: their digests agree, the file does not."""
+    conn.execute(
+        "UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'pre-key' AND key_id = '7';"
+        "UPDATE whatsapp_import_files SET value_sha256 = encode(sha256('{}'), 'hex')"
+        " WHERE key_type = 'pre-key' AND key_id = '7'"
+    )
     with walked(conn, root) as proof:
-        found = proof()
-    assert found.decision.removable and found.decision.counts == {"equal": len(keys()) + 1}
-    assert opened == ["creds.json"]
+        (reason,) = proof().decision.reasons
+    assert "pre-key-7.json" in reason and "never changes" in reason
+
+
+def test_a_record_of_other_names_stands_for_no_file(conn: Connection, root: Path) -> None:
+    """The record says that the file of one key is that of another, whose row has its value."""
+    conn.execute(
+        "DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7';"
+        "INSERT INTO whatsapp_keys (company_id, key_type, key_id, value) SELECT company_id,"
+        " 'odd', '7', value FROM whatsapp_keys WHERE key_id = '8' AND key_type = 'pre-key';"
+        "UPDATE whatsapp_import_files SET key_type = 'odd' WHERE key_type = 'pre-key' AND key_id = '7'"
+    )
+    (root / f"company_{COMPANY}" / "pre-key-7.json").write_bytes(
+        (root / f"company_{COMPANY}" / "pre-key-8.json").read_bytes()
+    )
+    with walked(conn, root) as proof:
+        (reason,) = proof().decision.reasons
+    assert "pre-key-7.json" in reason
 
 
 def test_a_row_that_moved_counts_for_what_it_is(conn: Connection, root: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from sessionstore.descriptors import closing, open_directory
 from tests.postgres import Server, standby_of
 
 from .imports import void
+from .night import at_step, no_more_steps
 from .session_files import write_company
 from .test_commands import run
 
@@ -306,3 +310,85 @@ def test_the_way_on_is_one(world: World) -> None:
     statement = said.partition("no longer on that: ")[2].partition(" AND state")[0]
     world.sql(statement.replace('\\"', '"'), dbname=world.plan["database"]["dbname"])
     assert {name: code for name, (code, _) in world.answers().items()} == SAFE
+
+
+def archived(world: World) -> tuple[Path, Path]:
+    """Paths of archive and manifest."""
+    return Path(world.remove[2]), Path(world.remove[4])
+
+
+def in_memory(world: World) -> None:
+    """On a file system that a power cut takes."""
+    place = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    moved = [str(shutil.copy(one, place)) for one in archived(world)]
+    world.remove = ("remove", "--archive", moved[0], "--manifest", moved[1], "--plan", "-")
+
+
+def edited(world: World) -> None:
+    """The manifest says of a changed file what it is now, and not what the archive holds."""
+    _, manifest = archived(world)
+    path = next(world.root.rglob("pre-key-3.json"))
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(path.read_text().replace(":", ": ", 1))
+    now = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = manifest.read_text().replace(before, now)
+    size = len(path.read_bytes())
+    text = text.replace(
+        f'"size": {size - 1}, "sha256": "{now}"', f'"size": {size}, "sha256": "{now}"'
+    )
+    lines = text.splitlines()
+    tail = json.loads(lines[-1])
+    tail["totals"]["bytes"] += 1
+    manifest.write_text("\n".join([*lines[:-1], json.dumps(tail)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(in_memory, "lies in memory"), (edited, "the manifest was altered")],
+    ids=["in memory", "an edited manifest"],
+)
+def test_an_archive_that_is_none(world: World, make: State, words: str) -> None:
+    """The rows are safe, and what only the archive would hold is not."""
+    make(world)
+    code, events, said = run(*(one for one in world.remove if one != "--dry-run"), plan=world.plan)
+    assert code in (1, 3) and words in f"{events} {said}", (code, said)
+    assert world.root.exists()
+    if make is in_memory:
+        shutil.rmtree(Path(world.remove[2]).parent)
+
+
+GONE = "DELETE FROM whatsapp_keys WHERE key_type = 'app-state-sync-key'"
+MEANWHILE: list[tuple[str, str, State, str]] = [
+    ("the archive, during the proof", "second_proof.account_again",
+     lambda world: archived(world)[0].unlink(), "its archive is gone"),
+    ("the archive, during the deletion", "deletion._delete_files",
+     lambda world: archived(world)[0].unlink(), "its archive is gone"),
+    ("another archive in its place", "second_proof.account_again",
+     lambda world: void(shutil.copy(archived(world)[0], archived(world)[0].with_suffix(".x"))
+                        and archived(world)[0].with_suffix(".x").replace(archived(world)[0])),
+     "not the file any more"),
+    ("rows, during the deletion", "deletion._delete_files", sql(GONE), "app-state-sync-key went"),
+    ("all rows, after the proof", "removal._late_reasons",
+     sql("TRUNCATE whatsapp_keys, whatsapp_auth"), "its credentials in the database went"),
+    ("the tables' log, during the deletion", "deletion._delete_files",
+     sql("ALTER TABLE whatsapp_keys SET UNLOGGED"), "UNLOGGED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "act", "words"), [one[1:] for one in MEANWHILE], ids=[one[0] for one in MEANWHILE]
+)
+def test_what_goes_meanwhile_keeps_the_credentials(
+    world: World, step: str, act: State, words: str
+) -> None:
+    """They are the last to go, after a second look at archive and rows."""
+    # Not inside the act itself: it reads with this process's own functions.
+    at_step(step, "call", 1, lambda: act(world))
+    try:
+        code, events, said = run(
+            *(one for one in world.remove if one != "--dry-run"), plan=world.plan
+        )
+    finally:
+        no_more_steps()
+    assert code == 3 and words in f"{events} {said}", said
+    assert list(world.root.parent.glob(f"{world.root.name}*/*/creds.json"))
