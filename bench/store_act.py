@@ -33,12 +33,14 @@ def _import(plan: dict[str, Any]) -> None:
 
 
 def _prove(plan: dict[str, Any]) -> None:
-    """Read every file again and compare with every row as read back."""
+    """Read every file again and compare with every row as read back; a removal wants it active."""
     import_id = importing.import_id_for("bench", "bench", plan["company"])
     with connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
         proof = importing.prove(conn, import_id, scan)
     if not proof.ok:
         sys.exit(f"not proven: {proof.mismatches[:3]}")
+    with connect(plan["database"]) as conn:
+        importing.activate(conn, import_id)
 
 
 def _remove(plan: dict[str, Any]) -> None:
