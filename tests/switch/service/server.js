@@ -24,8 +24,11 @@ async function main() {
     const shown = {}
     for (const id of companies) shown[id] = { provider, ...await count(id), connection: 'connecting' }
     const flags = { LOG_LEVEL: env.LOG_LEVEL ?? null }
-    response.end(JSON.stringify({ pid: process.pid, flags, companies: shown }))
+    const pid = NEW && env.DRILL_PID ? Number(env.DRILL_PID) : process.pid
+    response.end(JSON.stringify({ pid, flags, companies: shown }))
   })
+  if (NEW && env.DRILL_SLOW) await new Promise(go => setTimeout(go, Number(env.DRILL_SLOW)))
+  if (NEW && env.DRILL_DIES) setTimeout(() => process.exit(1), Number(env.DRILL_DIES))
   server.listen(Number(env.STATUS_PORT), '127.0.0.1')
   process.on('SIGINT', () => {
     // What a kill in the middle of saveCreds leaves behind (docs/facts.md section 2).
