@@ -21,15 +21,28 @@ def test_archives_past_their_time_go_only_when_nothing_relies_on_them(
 ) -> None:
     """The removal of what is set aside rests on its archive, however old that is."""
     world.hostswitch("archive", plan=plan)
-    for manifest in (world.place / "archive" / ROLLOUT).glob("*.manifest.jsonl"):
-        first, rest = manifest.read_text().split("\n", 1)
-        old = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
-        manifest.write_text(json.dumps(old) + "\n" + rest)
+    written = {
+        manifest: manifest.read_text()
+        for manifest in (world.place / "archive" / ROLLOUT).glob("*.manifest.jsonl")
+    }
+
+    def age() -> None:
+        for manifest, text in written.items():
+            first, rest = text.split("\n", 1)
+            old = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
+            manifest.write_text(json.dumps(old) + "\n" + rest)
+
+    age()
     before = archives(world)
     code, result = world.hostswitch("daily-check", plan=plan)
     assert (code, result["pruned"]) == (0, []) and archives(world) == before
     verify(world)
+    code, result = world.hostswitch("remove", plan=plan)
+    assert code != 0 and "the manifest was altered" in result["error"]
+    for manifest, text in written.items():
+        manifest.write_text(text)
     assert world.hostswitch("remove", plan=plan)[1]["outcome"] == "removed"
+    age()
     world.query("UPDATE whatsapp_auth SET creds = jsonb_set(creds, '{registrationId}', '4712')")
     assert world.hostswitch("daily-check", plan=plan)[1]["pruned"] == [], "paired anew: all it has"
     world.query("UPDATE whatsapp_auth SET creds = jsonb_set(creds, '{registrationId}', '4711')")
