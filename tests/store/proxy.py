@@ -37,6 +37,7 @@ class Proxy:
         self.stalled = False
         self._stall_marker: bytes | None = None
         self._stall_after = 0
+        self._hangs_up = False
 
     def cut_at(self, number: int) -> None:
         """Cut when the client sends for the n-th time, counted from now: it never arrives."""
@@ -56,6 +57,11 @@ class Proxy:
         That time included: it never arrives. New connections are no better.
         """
         self._stall_marker, self._stall_after = marker, number
+
+    def cut_at_marker(self, marker: bytes, number: int) -> None:
+        """Cut when a client sends this for the n-th time: it never arrives. New connections are well."""
+        self.stall_at(marker, number)
+        self._hangs_up = True
 
     def go_on(self) -> None:
         """Answer new connections again."""
@@ -112,7 +118,10 @@ class Proxy:
             if not data:
                 return False
             if source is client and self._stalls(data):
-                _swallow(client)
+                if self._hangs_up:
+                    self.stalled = False
+                else:
+                    _swallow(client)
                 return False
             if source is client and data != _GOODBYE:
                 self.sent += 1

@@ -16,6 +16,7 @@ from hostswitch.errors import StepFailedError
 from hostswitch.host import Host
 from hostswitch.places import Places
 from hostswitch.plan import load
+from tests.store.proxy import Proxy
 
 from .session_files import write_sessions
 from .test_switch import ON_FILES, ON_POSTGRES, assert_before
@@ -204,32 +205,27 @@ def test_an_active_import_whose_record_was_lost_is_never_withdrawn(world: World)
     assert world.status() is None and world.rows() == (1, 12) and not world.live.exists()
 
 
-FAIL_ONCE = """
-CREATE SEQUENCE tries;
-CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.state = 'active' AND nextval('tries') = {} THEN RAISE EXCEPTION 'drill'; END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER fail BEFORE UPDATE ON whatsapp_imports FOR EACH ROW EXECUTE FUNCTION fail();
-"""
-
-
 @pytest.mark.parametrize(("fails_at", "outcome"), [(1, "put back"), (2, "switched")])
 def test_an_activation_that_fails_half_way_goes_where_the_database_says(
     world: World, fails_at: int, outcome: str
 ) -> None:
     """Back to files after a commit, rows may be newer; forward before one, nothing is active."""
     files, plan = world.files(), two_companies(world)
-    following(world, COMPANIES=f"{COMPANY},{OTHER}")
-    world.query(FAIL_ONCE.format(fails_at))
-    _, result = world.hostswitch("switch", plan=plan)
-    assert result["outcome"] == outcome, result
-    if outcome == "switched":
-        world.wait_for(ON_POSTGRES)
-        assert world.query("SELECT DISTINCT state FROM whatsapp_imports") == [("active",)]
-    else:
-        world.wait_for(ON_FILES)
-        assert world.files() == files and world.rows() == (0, 0)
+    with Proxy({"host": str(world.server)}) as between:
+        port = between.settings["port"]
+        there = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": port}
+        following(world, COMPANIES=f"{COMPANY},{OTHER}", **there)
+        by_way = {"host": "127.0.0.1", "port": int(port)}
+        plan["database"] = {**world.plan()["database"], **by_way}
+        between.cut_at_marker(b"UPDATE whatsapp_imports", fails_at)
+        _, result = world.hostswitch("switch", plan=plan)
+        assert result["outcome"] == outcome, result
+        if outcome == "switched":
+            world.wait_for(ON_POSTGRES)
+            assert world.query("SELECT DISTINCT state FROM whatsapp_imports") == [("active",)]
+        else:
+            world.wait_for(ON_FILES)
+            assert world.files() == files and world.rows() == (0, 0)
 
 
 def test_once_the_rows_are_withdrawn_the_switch_stays_open(world: World) -> None:
