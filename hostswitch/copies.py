@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hostswitch.disk import sync_file_system
 from hostswitch.errors import HostError
-from sessionstore.descriptors import open_beneath, open_directory
+from sessionstore.descriptors import has_holes, open_beneath, open_directory, open_regular
+from sessionstore.values import LARGEST_FILE
 
 _PIECE = 1 << 20
 
@@ -72,10 +73,16 @@ def _copy_into(source: int, target: Path) -> int:
 
 def _copy_file(directory: int, name: str, target: Path) -> int:
     try:
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        source = open_regular(name, directory)
     except FileNotFoundError:
         return 0  # Baileys consumed the key since the listing.
     with open(source, "rb") as reading, open(target, "xb") as writing:
+        status = os.fstat(source)
+        # The scan was before, and said so already.
+        if status.st_size > LARGEST_FILE and has_holes(status):
+            raise HostError(f"{target.parent.name}/{name} is all holes; it is not copied")
         os.fchmod(writing.fileno(), 0o600)
-        shutil.copyfileobj(reading, writing, _PIECE)
+        # As much as it has now: somebody may write to it without an end.
+        for left in range(status.st_size, 0, -_PIECE):
+            writing.write(reading.read(min(left, _PIECE)))
         return writing.tell()

@@ -18,7 +18,7 @@ NAMES = ("dump.pm2", "dump.pm2.bak")
 
 _KEPT = "dump.pm2.before-switch"
 
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
 _OF_THE_RUN = ("instances", "pm_id", "prev_restart_delay")
 
 Apps = list[dict[str, Any]]

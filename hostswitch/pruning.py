@@ -6,7 +6,7 @@ Only below `releases/`: an in-place checkout that was adopted lies elsewhere and
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from hostswitch.host import Host
 from hostswitch.plan import is_hash
 from hostswitch.revision import revision_of
 from hostswitch.ripeness import WAITING_FOR_VERIFICATION, verification
-from hostswitch.safefile import see
+from hostswitch.safefile import see, walk
 from sessionstore.descriptors import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
 from sessionstore.grammar import CREDENTIALS, decode
@@ -28,6 +28,7 @@ PRUNED = "pruned"
 _HALF_PRUNED = ".pruning-"
 _SECONDS = 300
 _MIRROR = ".repository.git"
+_INSTALLED = "node_modules"
 # Beside the commit's own files, what staging a release adds (roles/release/files).
 _STAGED = ("REVISION", ".env")
 
@@ -143,18 +144,29 @@ def _cut_off(host: Host) -> list[str]:
 
 def _objection(host: Host, release: Path) -> str:
     """Why an old release must not go: it is in use, or holds what is nowhere else."""
-    for directory, folders, files in os.walk(release):
-        folders[:] = [name for name in folders if name != "node_modules"]
-        for name in files:
-            if name == CREDENTIALS or decode(name) is not None:
-                return f"session files lie in it ({os.path.join(directory, name)})"
+    try:
+        _allocated(release)  # once it has another name, it must not turn out to be out of reach
+        files = dict(_files(release))
+    except HostError as error:
+        return str(error)
+    for path, name in files.items():
+        if name == CREDENTIALS or decode(name) is not None:
+            return f"session files lie in it ({path})"
     env = release / ".env"
     if env.exists() and not env.is_symlink():
         return f"it has settings of its own ({env})"
-    return _own_file(host, release) or _held(release)
+    return _own_file(host, release, files) or _held(release)
 
 
-def _own_file(host: Host, release: Path) -> str:
+def _files(release: Path) -> Iterator[tuple[str, str]]:
+    """Path and name of everything in a release that is no directory and was not installed by npm."""
+    for directory, entries in walk(release, [_INSTALLED]):
+        for one in entries:
+            if not one.is_dir(follow_symlinks=False) and one.name != _INSTALLED:
+                yield os.path.join(directory, one.name), one.name
+
+
+def _own_file(host: Host, release: Path, files: Iterable[str]) -> str:
     """Services run with their release as working directory: what they write by relative paths
     lies in it, and no second copy can be staged from the repository."""
     mirror = os.path.join(host.plan.app_dir, _MIRROR)
@@ -163,14 +175,8 @@ def _own_file(host: Host, release: Path) -> str:
         known = {*_STAGED, *host.account.run(listing).split("\0")}
     except CommandFailedError as error:
         return f"nobody can tell which of its files are the commit's ({error})"
-    for directory, folders, files in os.walk(release):
-        links = [name for name in folders if os.path.islink(os.path.join(directory, name))]
-        folders[:] = [name for name in folders if name != "node_modules"]
-        for name in sorted([*files, *(link for link in links if link != "node_modules")]):
-            path = os.path.join(directory, name)
-            if os.path.relpath(path, release) not in known:
-                return f"a file lies in it that its commit does not have ({path})"
-    return ""
+    own = sorted(path for path in files if os.path.relpath(path, release) not in known)
+    return f"a file lies in it that its commit does not have ({own[0]})" if own else ""
 
 
 def _held(release: Path) -> str:
@@ -208,9 +214,10 @@ def _delete(host: Host, name: str) -> dict[str, Any]:
 
 def _allocated(directory: Path) -> int:
     """Bytes that a tree takes on the disk; of files with a further name elsewhere, none."""
-    total = 0
-    for place, _, files in os.walk(directory):
-        for name in files:
-            found = os.lstat(os.path.join(place, name))
-            total += found.st_blocks * 512 if found.st_nlink == 1 else 0
-    return total
+    found = [
+        one.stat(follow_symlinks=False)
+        for _, entries in walk(directory)
+        for one in entries
+        if not one.is_dir(follow_symlinks=False)
+    ]
+    return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)

@@ -28,6 +28,7 @@ from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.observe import Observed, scan_steadily
 from hostswitch.plan import LegacyDirectory, providers
+from hostswitch.safefile import walk
 from hostswitch.seen import effective
 from hostswitch.steps import Switch
 from sessionstore.activity import STOPPED
@@ -256,18 +257,17 @@ def _live(decision: Decision) -> list[LegacyDirectory]:
 
 
 def _live_bytes(host: Host, decision: Decision) -> int:
-    total = 0
-    for item in _live(decision):
-        for directory, _, names in os.walk(host.path(item.path)):
-            total += sum(_blocks(os.path.join(directory, name)) for name in names)
-    return total
+    """What copies of the live directories may take: a copy of a file with holes in it has none."""
+    places = [walk(host.path(item.path)) for item in _live(decision)]
+    return sum(_size(one) for found in places for _, entries in found for one in entries)
 
 
-def _blocks(path: str) -> int:
+def _size(entry: os.DirEntry[str]) -> int:
     try:
-        return os.lstat(path).st_blocks * 512
+        found = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return 0
+    return max(found.st_size, found.st_blocks * 512)
 
 
 def _copy(switch: Switch, item: LegacyDirectory) -> int:

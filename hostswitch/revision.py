@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 
+from hostswitch.answer import understood
 from hostswitch.errors import HostError
 from hostswitch.plan import is_hash
 from hostswitch.safefile import Owner, read_regular
 
-_LARGEST_LOCK = 64 << 20
+_LARGEST_LOCK = 16 << 20
 _LARGEST_REFERENCES = 16 << 20
 # Of a symbolic HEAD no more is followed than a branch's name: it could name any path.
 _REFERENCE = re.compile(r"ref: (refs/(?!\S*\.\.)[\w./-]+)")
@@ -52,7 +52,7 @@ def baileys_version(directory: str, owner: Owner) -> str | None:
     """The version of Baileys that a release's lock file pins; None if it names none."""
     try:
         lock = read_regular(Path(directory, "package-lock.json"), _LARGEST_LOCK, owner)
-        packages = json.loads(lock or b"")["packages"]
+        packages = understood(lock or b"")["packages"]
         return next((str(packages[name]["version"]) for name in _BAILEYS if name in packages), None)
     except (HostError, ValueError, KeyError, TypeError):
         return None

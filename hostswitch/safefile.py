@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,8 @@ from hostswitch.errors import HostError
 
 Owner = tuple[int, int]
 """Uid and gid."""
+DEEPEST = 64
+"""Levels of directories that are looked through; each takes a descriptor, and a call within a call."""
 
 
 class UnsafeFileError(HostError):
@@ -104,3 +106,43 @@ def read_regular(path: str | Path, limit: int, owner: Owner | None = None) -> by
     if len(content) > limit:
         raise UnsafeFileError(f"{path} is larger than {limit >> 20} MiB. See: {see(path)}")
     return content
+
+
+def walk(
+    directory: str | Path,
+    passed_over: Collection[str] = (),
+    above: int | None = None,
+    level: int = 0,
+) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Each directory below one, itself first, with what is in it; no link is followed.
+
+    Args:
+        directory: where to begin; one that is missing, or goes meanwhile, is left out.
+        passed_over: names of directories that are not looked into.
+        above: for the walk itself: descriptor of the directory that it is in.
+        level: likewise: how far down that is.
+
+    Raises:
+        UnsafeFileError: the directories go down too far, or one can't be looked into.
+    """
+    path = str(directory)
+    if level > DEEPEST:
+        there = path[:200]
+        raise UnsafeFileError(f"{there} lies more than {DEEPEST} levels down. See: {see(there)}")
+    name = path if above is None else os.path.basename(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        opened = os.open(name, flags, dir_fd=above)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UnsafeFileError(f"{path} can't be read: {error.strerror}. See: {see(path)}") from None
+    try:
+        with os.scandir(opened) as found:
+            entries = list(found)
+        yield path, entries
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and entry.name not in passed_over:
+                yield from walk(os.path.join(path, entry.name), passed_over, opened, level + 1)
+    finally:
+        os.close(opened)

@@ -13,6 +13,7 @@ from hostswitch.account import CommandFailedError
 from hostswitch.errors import Refusal
 from hostswitch.host import Host
 from hostswitch.revision import baileys_version
+from hostswitch.safefile import rights_of, walk
 
 _STAGE = "Stage it again: rollout apply (role {})"
 
@@ -33,8 +34,14 @@ def release_refusals(host: Host) -> list[Refusal]:
 
 def _scripts(host: Host) -> list[str]:
     """The release's own scripts: the entry's directory and all below it."""
-    entry = Path(host.plan.release, host.plan.entry)
-    return sorted(str(path) for path in entry.parent.rglob("*.js"))
+    top = os.path.realpath(Path(host.plan.release, host.plan.entry).parent)
+    with rights_of(host.owner):
+        return sorted(
+            os.path.join(directory, one.name)
+            for directory, entries in walk(top)
+            for one in entries
+            if one.name.endswith(".js") and not one.is_dir(follow_symlinks=False)
+        )
 
 
 def newest_script(host: Host) -> float:

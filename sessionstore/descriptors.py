@@ -148,13 +148,25 @@ class Unreadable(Exception):
     """A file that could not be read as one consistent whole.
 
     Attributes:
-        kind: "unreadable", "not a regular file", "changed while read" or "too large".
+        kind: "unreadable", "not a regular file", "changed while read", "too large" or "holes".
     """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+
+
+def has_holes(status: os.stat_result) -> bool:
+    """Tell whether a copy of a file would take more on the disk than the file does.
+
+    Args:
+        status: of the file.
+
+    Returns:
+        Whether it has holes, or a file system that compresses it.
+    """
+    return status.st_blocks * 512 < status.st_size
 
 
 def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
@@ -180,7 +192,8 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
         if not stat.S_ISREG(before.st_mode):
             raise Unreadable("not a regular file", kind_of_mode(before.st_mode))
         if before.st_size > limit:
-            raise Unreadable("too large", f"{before.st_size} bytes")
+            kind = "holes" if has_holes(before) else "too large"
+            raise Unreadable(kind, f"{before.st_size} bytes")
         # One byte more than the size shows growth. A large fixed buffer ended in ENOMEM
         # after 100,000 files (docs/facts.md section 2).
         raw = _read(fd, before.st_size + 1)

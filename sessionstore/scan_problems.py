@@ -198,6 +198,7 @@ def of_trouble(
         blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
             "not a regular file",
             "unreadable",
+            "holes",
         )
         return Problem(trouble.kind, where, trouble.detail, blocks)
     return Problem("unreadable", where, cause_of(trouble), True)

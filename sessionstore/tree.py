@@ -31,6 +31,7 @@ PROBLEMS: dict[str, str] = {
     "unreadable": "it can't be opened or read",
     "changed while read": "somebody is writing to it",
     "too large": "no key is that big",
+    "holes": "far larger than what it takes on the disk: a copy of it might fill that",
     "litter": "left by a copy from another system; it can be declared as litter",
     "only copy": "a copy of a key whose own file is missing or torn: it may be all there is of it",
     "no key": "a value that Baileys can't use as such a key; it is kept as it is",

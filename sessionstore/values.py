@@ -20,7 +20,7 @@ from typing import NoReturn, Union
 
 Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
 
-LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_FILE = 16 * 1024 * 1024
 DEEPEST = 200
 LONGEST_NUMBER = 4000
 

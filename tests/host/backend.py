@@ -51,6 +51,10 @@ class Backend(BaseBackend):  # type: ignore[misc]
         done = self._shell.run(shlex.split(text), timeout=seconds, user=user)
         return self.result(done.returncode, self.encode(text), done.stdout, done.stderr)
 
+    def decode(self, data: bytes) -> str:
+        """What a command said; names of files in it need be no text."""
+        return data.decode("utf-8", "backslashreplace")
+
 
 class Testinfra(testinfra.host.Host):  # type: ignore[misc]
     """testinfra's host, whose failures say in one line what a command answered."""

@@ -32,8 +32,8 @@ def set_aside(target: Target) -> list[SetAside]:
     """What stands set aside on the host, a line for each rollout."""
     place, days = target.declared.set_aside, target.declared.number("remove_after_days")
     # The place is made by the first switch: without it nothing is set aside.
-    found = target.host.run("find %s -mindepth 2 -maxdepth 2 -printf '%%P\\n'", str(place))
-    rollouts = sorted({line.partition("/")[0] for line in found.stdout.splitlines()})
+    found = target.host.run("find %s -mindepth 2 -maxdepth 2 -printf '%%P\\0'", str(place))
+    rollouts = sorted({line.partition("/")[0] for line in found.stdout.split("\0")[:-1]})
     lines, now = recorded(target), datetime.now(UTC)
     return [
         SetAside(str(place / name), history.removal(lines, name, days, now)) for name in rollouts

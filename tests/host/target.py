@@ -122,7 +122,8 @@ class Target:
             lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise OperatorError(
             f"{self.declared.host.name}: the probe {name} failed: {lines[-1]}",
-            f"python3 --version on {self.declared.host.name}: 3.10 or newer is needed",
+            f"mend what it says; if that is no help, on {self.declared.host.name}: python3 --version "
+            "(3.10 or newer is needed)",
         )
 
     @property

@@ -32,6 +32,7 @@ from .hostile.host import (
     SHELL,
     USER,
     HostileHost,
+    dig,
     lead_away,
     plant,
 )
@@ -92,6 +93,17 @@ def shell_in_log_path(host: HostileHost) -> None:
     host.lie([host.app(pm_out_log_path=f"{HOME}/;touch {ROOTS}/owned;")], {"companies": {}})
 
 
+def deep_trees(host: HostileHost) -> None:
+    """Directories deeper than a program can call itself, in names that are no text; JSON likewise."""
+    host.lie([host.app()], {"companies": {}})
+    release = host.path(f"{APP_DIR}/releases/{NEW}")
+    for number, place in enumerate(host.directories()):
+        if number % 3 == 0 or place == release / "src":
+            dig(place, 1500)
+    for lock in (release, host.path(APP_DIR)):
+        (lock / "package-lock.json").write_text("[" * 100_000)
+
+
 def release_of_roots(host: HostileHost) -> None:
     """`current` leads to root's own directory."""
     host.lie([host.app(pid=host.roots_process())], {"companies": {}})
@@ -109,6 +121,7 @@ STATES: dict[str, Callable[[HostileHost], None]] = {
     **{f"directories-{turn}": directories(turn) for turn in range(3)},
     "lies": lies,
     "shell-in-log-path": shell_in_log_path,
+    "deep-trees": deep_trees,
     "release-of-roots": release_of_roots,
     "endless-answers": endless_answers,
 }
@@ -179,12 +192,13 @@ def commands(host: HostileHost) -> dict[str, tuple[list[str], Any]]:
         "switch": ([], plan),
         "resume": ([], None),
         "env": ([], env),
+        # What is due goes now.
+        "record": ([], {"rollout_id": ROLLOUT, "verified": True}),
         "archive": ([], plan),
         "remove": ([], plan),
         "prune": ([], plan),
         "restore": (["--check", "baileys_sessions"], plan),
         "daily-check": ([], plan),
-        "record": ([], {"rollout_id": ROLLOUT, "verified": True}),
         "toggled": ([], {**toggled, "scope": "host", "changes": []}),
         "store": (["scan", f"{APP_DIR}/baileys_sessions"], None),
     }
@@ -221,6 +235,8 @@ def judged(host: HostileHost, what: str, said: str, seconds: float, watched: Wat
     found = [f"{what}: {one}" for one in watched.seen()]
     if host.canary in said:
         found.append(f"{what}: the secret is in its answer")
+    if "has mistakes" in said:
+        found.append(f"{what}: it was not tried, what it was given is refused")
     if "\x1b" in said or "Traceback" in said:
         found.append(f"{what}: a control sequence or a traceback is in its answer")
     if seconds > SECONDS:

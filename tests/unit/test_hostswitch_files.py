@@ -158,6 +158,16 @@ def test_a_copy_follows_no_symlink(app: Path, tmp_path: Path) -> None:
     assert not copy.exists()
 
 
+def test_a_copy_of_what_was_swapped_after_the_scan_ends(app: Path, tmp_path: Path) -> None:
+    """A file of nothing but holes is all zeros in its copy: root's disk would be full."""
+    with (app / "sessions" / ".pre-key-1.json.tmp").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(HostError, match="all holes"):
+        copies.make(str(app / "sessions"), tmp_path / "copy")
+    taken = sum(path.stat().st_blocks * 512 for path in (tmp_path / "copy").iterdir())
+    assert taken < 1 << 20
+
+
 def test_revisions_of_a_release_and_of_a_checkout(tmp_path: Path) -> None:
     commit = "a" * 40
     assert revision_of(f"/x/releases/{commit}", US) == commit

@@ -15,7 +15,7 @@ from hostswitch.dump import DumpError
 from hostswitch.errors import HostError
 from hostswitch.pm2 import Pm2
 from hostswitch.revision import baileys_version, revision_of
-from hostswitch.safefile import UnsafeFileError, read_regular
+from hostswitch.safefile import UnsafeFileError, read_regular, walk
 
 US = os.geteuid(), os.getegid()
 APPS = [{"name": "app", "env": {"A": "1"}}]
@@ -103,6 +103,31 @@ def test_a_dump_without_apps_is_whole_and_the_one_before_it_stays_forgotten(tmp_
     assert dump.surviving(tmp_path) == APPS
     (tmp_path / "dump.pm2").write_text("[]")
     assert dump.surviving(tmp_path) == []
+
+
+def test_directories_deeper_than_a_program_may_call_itself_are_an_error(tmp_path: Path) -> None:
+    """And what lies at a place that is no directory by now is not looked into."""
+    above = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(100):
+        os.mkdir("d", dir_fd=above)
+        below = os.open("d", os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below
+    os.close(above)
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(UnsafeFileError, match=r"more than 64 levels down\. See: ls"):
+        list(walk(tmp_path))
+    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
+    assert [found for found, _ in walk(tmp_path, ["d"])] == [str(tmp_path)]
+    (tmp_path / "link").symlink_to("/etc")
+    with pytest.raises(UnsafeFileError, match="link can't be read"):
+        list(walk(tmp_path / "link"))
+    assert list(walk(tmp_path / "none")) == []
+
+
+def test_a_lock_file_nested_without_end_tells_no_version(tmp_path: Path) -> None:
+    (tmp_path / "package-lock.json").write_text("[" * 100_000)
+    assert baileys_version(str(tmp_path), US) is None
 
 
 def test_a_missing_file_is_nothing_and_a_large_one_an_error(tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def _creds(**changes: object) -> Callable[[Path], None]:
     return _file("creds.json", json.dumps({**CREDS, **changes}))
 
 
+def _holes(name: str) -> Callable[[Path], None]:
+    """A file that takes no room and has no end: its copy would fill the disk."""
+
+    def change(directory: Path) -> None:
+        with (directory / name).open("wb") as file:
+            file.truncate(1 << 40)
+
+    return change
+
+
 def _mixed_depth(directory: Path) -> None:
     deep = directory
     for _ in range(9):
@@ -88,6 +98,8 @@ def _mixed_depth(directory: Path) -> None:
         (lambda d: void(company(d.parent / "company_5")), "pairing twice", True),
         (_file("creds.json.tmp", ""), None, False),
         (_file(".hidden"), None, False),
+        (_holes("pre-key-1.json.tmp"), "holes", True),
+        (_holes(".hidden"), "holes", True),
         (_file("creds.json.backup.2025", "x"), None, False),
         (_file(os.fsdecode(b"pre-key-\xff.json")), "name not UTF-8", True),
         (lambda d: (d / "link").symlink_to("/etc/passwd"), "not a regular file", True),

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.host.probes.reading import read
+from tests.host.probes.reading import read, walk
 
 SOURCES = (".js", ".mjs", ".cjs", ".ts")
 PASSED_OVER = ("node_modules", "archive", ".git")
@@ -18,17 +18,18 @@ PASSED_OVER = ("node_modules", "archive", ".git")
 
 def sources(release: str) -> list[Path]:
     """The release's own source files, and what it depends on."""
-    found = []
-    for folder, folders, files in os.walk(release):
-        folders[:] = [name for name in folders if name not in PASSED_OVER]
-        named = [name for name in files if name.endswith(SOURCES) or name == "package.json"]
-        found += [Path(folder, name) for name in named]
-    return found
+    return [
+        Path(folder, one.name)
+        for folder, entries in walk(release, PASSED_OVER)
+        for one in entries
+        if one.name.endswith(SOURCES) or one.name == "package.json"
+        if not one.is_dir(follow_symlinks=False)
+    ]
 
 
 def main() -> None:
     """Print how many files were read, and each line that mentions a name."""
-    release, names = sys.argv[1], sys.argv[2:]
+    release, names = os.path.realpath(sys.argv[1]), sys.argv[2:]
     files = sources(release)
     mentions = [
         f"{path.relative_to(release)}:{number}: {name}"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST = 16 << 20
+# Each level takes a descriptor, and a call within a call.
+DEEPEST = 64
 
 
 def opened(path: str | Path) -> BinaryIO:
@@ -42,7 +44,11 @@ def read(path: str | Path, largest: int = LARGEST) -> bytes:
 
 
 def walk(
-    name: str, passed_over: Collection[str] = (), above: str = "", parent: int | None = None
+    name: str,
+    passed_over: Collection[str] = (),
+    above: str = "",
+    parent: int | None = None,
+    level: int = 0,
 ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     """Each directory below one, itself first, with what is in it; one that goes meanwhile is left out.
 
@@ -51,8 +57,16 @@ def walk(
         passed_over: names of directories that are not looked into.
         above: the path of the directory that this one is in, for the walk itself.
         parent: its descriptor.
+        level: how far down this one is.
+
+    Raises:
+        OSError: the directories go down too far, or one can't be opened.
     """
     path = f"{above}{name}"
+    if level > DEEPEST:
+        raise OSError(
+            f"{path[:200]!r} lies more than {DEEPEST} levels down, and is not looked into"
+        )
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     try:
         opened = os.open(name, flags, dir_fd=parent)
@@ -64,7 +78,7 @@ def walk(
         yield path, entries
         for entry in entries:
             if entry.is_dir(follow_symlinks=False) and entry.name not in passed_over:
-                yield from walk(entry.name, passed_over, f"{path}/", opened)
+                yield from walk(entry.name, passed_over, f"{path}/", opened, level + 1)
     finally:
         os.close(opened)
 

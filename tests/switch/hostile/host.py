@@ -15,6 +15,7 @@ from typing import Any
 from tests.switch.machine import Machine
 from tests.switch.session_files import write_sessions
 from tests.switch.world import COMPANY, NEW, OLD, ROLLOUT
+from tests.unit.good_settings import RECIPIENT
 
 USER, UID = "ai-admin", 4711
 APP = "baileys-whatsapp-service"
@@ -212,6 +213,8 @@ class HostileHost:
             "env_next": f"{APP_DIR}/.env.next",
             "flags": {"USE_REPOSITORY_PATTERN": "true", "LOG_LEVEL": "info"},
             "never_secret": ["USE_REPOSITORY_PATTERN", "LOG_LEVEL"],
+            "flags_as_read": {},
+            "pm2_environment": {},
             "companies": [COMPANY],
             "legacy_directories": [
                 {"path": "baileys_sessions", "kind": "live", "acknowledge": None},
@@ -231,10 +234,11 @@ class HostileHost:
                 "limit_seconds": 3,
                 "settle_seconds": 0.5,
                 "connected": "not checked",
+                "before": "not checked",
             },
             "archive": {
                 "directory": "/var/backups/baileys-rollout",
-                "recipients": [],
+                "recipients": [RECIPIENT],
                 "keep_days": 180,
             },
             "remove_after_days": 0,
@@ -390,3 +394,16 @@ def lead_away(host: HostileHost, turn: int, turns: int) -> None:
             away.chmod(0o700)
             shutil.rmtree(path)
             path.symlink_to(f"{ROOTS}/{away.name}")
+
+
+def dig(place: Path, levels: int) -> None:
+    """Make directories in one another, all of the user's."""
+    above = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(levels):
+        name = b"\xff"
+        os.mkdir(name, dir_fd=above)
+        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=above)
+        os.fchown(below, UID, UID)
+        os.close(above)
+        above = below
+    os.close(above)
