@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # `tests/host` is what `rollout verify` runs.
 PRODUCT = ("rollout", "roles", "sessionstore", "hostswitch", "tests/host")
-OWN = {"rollout", "roles", "sessionstore", "hostswitch"}
+OWN = {"rollout", "roles", "sessionstore", "hostswitch", "tests"}
 
 
 def pins(name: str) -> dict[str, str]:
