@@ -21,7 +21,7 @@ from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command
 
 from rollout.errors import OperatorError
 from rollout.inventory import Host
-from rollout.ssh import ACT_SECONDS, ANSWER_SECONDS, Connections
+from rollout.ssh import ACT_SECONDS, ANSWER_SECONDS, Connections, login_command
 
 # pyinfra's name for a host's datum → Ansible's, which `Host` reads.
 DATA = {
@@ -31,6 +31,8 @@ DATA = {
     "ssh_key": "ansible_ssh_private_key_file",
     "ssh_options": "ansible_ssh_common_args",
 }
+
+READY = "ready"
 
 
 class HostFailedError(PyinfraError):
@@ -68,7 +70,10 @@ class OpenSSHConnector(BaseConnector):
         given = {DATA[name]: value for name, value in self.data.items() if value is not None}
         self._to = Host(self.host.name, (), given)
         self._connections = Connections()
-        self._run("true", sudo=True)
+        # A positive word, never the absence of an error: what answers everything with nothing is no host.
+        if self._run(f"echo {READY}", sudo=True).stdout.decode(errors="replace").strip() != READY:
+            said = f"{self.host.name}: a command that prints one word printed something else there"
+            raise HostFailedError(str(OperatorError(said, login_command(self._to))))
 
     def disconnect(self) -> None:
         """End the connection."""
