@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from hostswitch import processes
 from hostswitch.account import Account, CommandFailedError
 from hostswitch.answer import understood
 from hostswitch.errors import HostError
@@ -77,6 +78,40 @@ def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
             if before != after
         ]
     return found
+
+
+def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> list[str]:
+    """What of the way an app runs a start as the file says would change, by the file's names.
+
+    Args:
+        app: as PM2 lists it.
+        wanted: its entry in the file; empty where that is not staged yet.
+        plan: the plan.
+        node: the Node.js on the search path, links resolved.
+    """
+    found = []
+    if _in_version(str(app.started_as.get("pm_cwd", plan.app_dir)), plan) != ".":
+        found.append("cwd")
+    before, after = app.started_as.get("pm_exec_path"), wanted.get("script")
+    if before and after and _in_version(before, plan) != _in_version(after, plan):
+        found.append("script")
+    if app.started_as.get("kill_timeout", 0) > plan.kill_timeout_ms:
+        found.append("kill_timeout")
+    program = processes.program(app.pid) if app.running and app.pid > 0 else None
+    if program is not None and program != node:
+        found.append("exec_interpreter")
+    return found
+
+
+def _in_version(path: str, plan: Plan) -> str:
+    """A path relative to the version it is in: a release, or the application directory itself."""
+    app_dir, current = os.path.realpath(plan.app_dir), os.path.join(plan.app_dir, "current")
+    if f"{path}/".startswith(f"{current}/"):
+        return os.path.relpath(path, current)  # which may point nowhere yet
+    directory, name = (path, "") if os.path.isdir(path) else os.path.split(path)
+    inside = os.path.relpath(os.path.join(os.path.realpath(directory), name), app_dir)
+    parts = inside.split("/")
+    return "/".join(parts[2:]) or "." if parts[0] == "releases" and len(parts) > 1 else inside
 
 
 def _settings(wanted: Mapping[str, Any], runs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

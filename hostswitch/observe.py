@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         described_otherwise=_described_otherwise(host, apps, staged) if running else (),
         unused=current is None and live is None and not apps and _never_ran(host),
         awaited=left - paired,
-        listed=_described(host, apps),
+        listed=_described(host, apps, staged),
         status=watch.fetch(host.plan.gate.status_url) if running else None,
     )
     held = current or directory or host.plan.app_dir
@@ -200,19 +201,35 @@ def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
     return tuple(app for app in listed if app.name in host.plan.pm2_apps)
 
 
-def _described(host: Host, apps: tuple[App, ...]) -> tuple[Listed, ...]:
+def _described(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[Listed, ...]:
     """How PM2 starts the plan's apps; where it lists none, how it would at boot."""
     found = apps or host.pm2.kept(host.plan.pm2_apps)
-    return tuple(Listed(app.name, app.exported, tuple(app.unusual)) for app in found)
+    wanted = _wanted(host, staged) if found else {}
+    node = shutil.which("node", path=host.places.search_path)
+    node = node and os.path.realpath(node)
+    return tuple(
+        Listed(
+            app.name,
+            app.exported,
+            (*app.unusual, *ecosystem.moved(app, wanted.get(app.name, {}), host.plan, node)),
+            app.running,
+        )
+        for app in found
+    )
 
 
 def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
+    wanted = _wanted(host, staged)
+    return tuple(ecosystem.differences(wanted, {app.name: app for app in apps}))
+
+
+def _wanted(host: Host, staged: bool) -> ecosystem.Description:
+    """The plan's apps as PM2's file says, or will once it is staged."""
     try:
         described = host.described if staged else ecosystem.to_come(host.described, host.plan)
     except ecosystem.EcosystemError:
-        return ()  # Not staged yet; once it must be, `staged` refuses.
-    wanted = {name: app for name, app in described.items() if name in host.plan.pm2_apps}
-    return tuple(ecosystem.differences(wanted, {app.name: app for app in apps}))
+        return {}  # Not staged yet; once it must be, `staged` refuses.
+    return {name: app for name, app in described.items() if name in host.plan.pm2_apps}
 
 
 def _never_ran(host: Host) -> bool:

@@ -11,8 +11,10 @@ _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("autorestart", "autostart", "source_map_support", "treekill"), True),
     "exec_interpreter": "node",
     "exec_mode": "fork_mode",
+    "instance_var": "NODE_APP_INSTANCE",
     "instances": 1,
     "namespace": "default",
+    "pmx": True,
     **dict.fromkeys(
         (
             "args",
@@ -39,11 +41,13 @@ _USUAL: Mapping[str, Any] = {
 }
 """Settings that start, run or end an app in another way, as they are where nobody names them."""
 
-_LOG_FILES = {
-    "pm_log_path": "log_file",
-    "pm_out_log_path": "out_file",
-    "pm_err_log_path": "error_file",
+_FILES = {
+    "pm_log_path": ("log_file", "logs"),
+    "pm_out_log_path": ("out_file", "logs"),
+    "pm_err_log_path": ("error_file", "logs"),
+    "pm_pid_path": ("pid_file", "pids"),
 }
+"""Where PM2 writes -> the ecosystem file's name for it, and where that is unless it is named."""
 
 
 def exported(shown: Mapping[str, Any]) -> dict[str, str]:
@@ -63,7 +67,7 @@ def unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
 
     Args:
         shown: its `pm2_env`, or its entry in the dump.
-        home: PM2_HOME, where logs are unless they are named.
+        home: PM2_HOME.
     """
     found = [
         name
@@ -72,7 +76,7 @@ def unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
     ]
     elsewhere = (
         name
-        for path, name in _LOG_FILES.items()
-        if path in shown and not str(shown[path]).startswith(f"{home}/logs/")
+        for path, (name, place) in _FILES.items()
+        if path in shown and not str(shown[path]).startswith(f"{home}/{place}/")
     )
     return [*found, *elsewhere]

@@ -23,7 +23,7 @@ _READY = b"ready\n"
 # What the service inherits is what `pm2 start` on a terminal gives it, without the names by which
 # PM2 knows that it is used from a program. Without the word (this program died) nothing is started.
 _SCRIPT = """
-const [library, ecosystem, only] = process.argv.slice(1)
+const [library, ecosystem, ...names] = process.argv.slice(1)
 const pm2 = require(library)
 delete process.env.PM2_PROGRAMMATIC
 process.env.PM2_USAGE = 'CLI'
@@ -34,7 +34,9 @@ pm2.connect(problem => {
   process.stdout.write('ready\\n')
   process.stdin.once('data', () => {
     process.stdin.off('end', forget)
-    pm2.start(ecosystem, { only }, problem => process.exit(problem ? 1 : 0))
+    // Not PM2's own `only`: it takes a name with a blank or a comma for two names.
+    const apps = require(ecosystem).apps.filter(app => names.includes(app.name))
+    pm2.start({ apps }, problem => process.exit(problem ? 1 : 0))
   })
 })
 """
@@ -59,7 +61,7 @@ class Starter:
         Raises:
             StarterError: there is no PM2.
         """
-        words = ["node", "-e", _SCRIPT, _library(account.search_path), ecosystem, ",".join(names)]
+        words = ["node", "-e", _SCRIPT, _library(account.search_path), ecosystem, *names]
         self._child = account.popen(words, environment={"PM2_HOME": str(home)})
         self._ready = False
 

@@ -72,13 +72,22 @@ def node_below(directory: str) -> dict[int, str]:
         if where is None or not f"{where}/".startswith(f"{directory}/"):
             continue
         try:
-            program = os.path.basename(os.readlink(_PROC / str(pid) / "exe"))
             title = (_PROC / str(pid) / "cmdline").read_bytes()
         except OSError:
             continue
-        if program.startswith("node") and not title.startswith(b"PM2 "):
+        if os.path.basename(program(pid) or "").startswith("node") and not title.startswith(
+            b"PM2 "
+        ):
             found[pid] = where
     return found
+
+
+def program(pid: int) -> str | None:
+    """The file that a process runs, even if an update has replaced it since; None if it is gone."""
+    try:
+        return os.readlink(_PROC / str(pid) / "exe").removesuffix(" (deleted)")
+    except OSError:
+        return None
 
 
 def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:

@@ -33,6 +33,7 @@ from hostswitch.seen import effective
 from hostswitch.steps import Switch
 from sessionstore.activity import STOPPED
 from sessionstore.errors import LockHeld, StoreError
+from sessionstore.holders import seen_in_directory
 
 _FREE_CONNECTIONS = 3
 
@@ -62,6 +63,7 @@ def refusals(
             found.append(observed.database_error)
     if decision.changes:
         found += stranger_refusals(host, observed)
+        found += _holder_refusals(host, observed, decision)
         found += undoable.refusals(host, decision)
         found += _elsewhere_refusals(host, observed)
         found += skew.refusals(observed.clock_ahead)
@@ -109,20 +111,51 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
 
 
 def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
-    """Node.js processes of the application that PM2 does not run for us: a second socket, unseen."""
-    ours = processes.tree({app.pid for app in observed.apps if app.pid > 0})
-    known = {process.pid for process in ours}
+    """Processes that PM2 does not run for us, and that run here or answer: a second socket, unseen."""
+    known = _ours(observed)
     found = processes.node_below(os.path.realpath(host.plan.app_dir))
-    return [
-        Refusal(
-            "process",
-            f"process {pid} runs here outside the declared PM2 apps",
-            where,
-            f"Declare its PM2 app (sibling_apps), or end it: ps -fp {pid}",
-        )
+    strangers = [
+        (pid, f"process {pid} runs here outside the declared PM2 apps", where)
         for pid, where in sorted(found.items())
         if pid not in known
     ]
+    pid = observed.seen.status.get("pid") if isinstance(observed.seen.status, dict) else None
+    if type(pid) is int and pid not in {*known, *found}:
+        what = f"process {pid} answers there, and is none of the declared PM2 apps"
+        strangers.append((pid, what, host.plan.gate.status_url))
+    return [
+        Refusal(
+            "process", what, where, f"Declare its PM2 app (sibling_apps), or end it: ps -fp {pid}"
+        )
+        for pid, what, where in strangers
+    ]
+
+
+def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list[Refusal]:
+    """Who holds session files beside the service would hold them after the stop as well."""
+    known, found = _ours(observed), []
+    for path in (host.path(item.path) for item in _live(decision)):
+        try:
+            holders = seen_in_directory(path).holders
+        except StoreError:
+            continue  # What is wrong with it is told already.
+        found += [
+            Refusal(
+                "process",
+                f"process {one.pid} ({one.command}) holds session files, and is none of the "
+                f"declared PM2 apps",
+                path,
+                f"Wait until it has ended, or end it: ps -fp {one.pid}",
+            )
+            for one in holders
+            if one.pid not in known
+        ]
+    return found
+
+
+def _ours(observed: Observed) -> set[int]:
+    """Pids of the declared apps and all that they started."""
+    return {one.pid for one in processes.tree({app.pid for app in observed.apps if app.pid > 0})}
 
 
 def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 
 from hostswitch import gate
@@ -21,6 +22,10 @@ _OF_NO_SERVICE = re.compile(
     "|OLDPWD|PAGER|PATH|PROMPT_COMMAND|PS1|PWD|SHELL|SHLVL|STY|SYSTEMD_EXEC_PID|TERM|USER|USERNAME|VISUAL"
     "|WINDOW|km_link|unique_id|vizion_running"
 )
+# Node.js and its libraries read these before the first line of the service, and so before any .env.
+_BEFORE_ENV = re.compile("(LD_|MALLOC_|NODE_|OPENSSL_|SSL_CERT_|UV_).*|GLIBC_TUNABLES|TZ")
+_KEPT_BY = {"cwd": "app_dir", "script": "service_entry", "kill_timeout": "kill_timeout_ms"}
+"""What a switch takes from a service only where a setting says so."""
 
 
 def refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[Refusal]:
@@ -33,6 +38,7 @@ def refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[Refusa
     """
     return [
         *_repeated_refusals(plan, seen),
+        *_stopped_refusals(plan, seen),
         *_lost_refusals(plan, seen),
         *(_status_refusals(plan, seen, cut_over) if cut_over else []),
     ]
@@ -49,6 +55,21 @@ def _repeated_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
         )
         for name in dict.fromkeys(names)
         if names.count(name) > 1
+    ]
+
+
+def _stopped_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
+    """What somebody stopped has a reason to be stopped, and a switch starts all that is declared."""
+    return [
+        Refusal(
+            "pm2",
+            f"{one.name} is stopped, and a switch would start it",
+            plan.pm2_home,
+            "Take it off sibling_apps; or, if it is to be started, as"
+            f" {plan.service_user}: pm2 delete {shlex.quote(one.name)} && pm2 save --force",
+        )
+        for one in seen.listed
+        if not one.running and one.name != plan.service_app
     ]
 
 
@@ -72,7 +93,10 @@ def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
         kept = json.dumps(dict.fromkeys(exported, "VALUE"))
         remedy += f"; what it needs, pm2_environment: {kept} (as {plan.service_user}: pm2 env ID)"
     if settings:
-        remedy += "; settings that it needs can't be kept: do not roll it out"
+        kept_by = [f"{name} by {_KEPT_BY[name]}" for name in settings if name in _KEPT_BY]
+        remedy += f"; what it needs is kept {', '.join(kept_by)}" if kept_by else ""
+    if set(settings) - _KEPT_BY.keys():
+        remedy += "; other settings that it needs can't be kept: do not roll it out"
     what = f"PM2 gives the service what a switch would take from it: {'; '.join(parts)}"
     yield Refusal("pm2", what, plan.pm2_home, remedy)
 
@@ -86,7 +110,7 @@ def _exported_otherwise(plan: Plan, seen: Seen) -> set[str]:
         for one in seen.listed
         for name, value in _of_the_service(one)
         # A declared value that PM2 shadows is what a switch cures.
-        if will.get(name) != value and name not in declared
+        if name not in declared and (will.get(name) != value or _BEFORE_ENV.fullmatch(name))
     }
     return found | _different(seen.listed)
 

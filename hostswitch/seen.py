@@ -42,7 +42,8 @@ class Listed:
     name: str
     exported: Mapping[str, str] = field(repr=False)
     unusual: tuple[str, ...]
-    """PM2's settings that are not as they are where nobody names them."""
+    """Settings of it that the new description has not: PM2's own, or how it starts (`ecosystem.moved`)."""
+    running: bool = True
 
 
 @dataclass(frozen=True)

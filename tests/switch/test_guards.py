@@ -56,6 +56,17 @@ def test_a_process_that_survives_the_stop(world: World, monkeypatch: pytest.Monk
     steps._demand_gone(host, running)
 
 
+def refused_because(world: World, why: str, **changes: object) -> None:
+    """By preflight too, and the service goes on."""
+    process = world.process()
+    for command in ("preflight", "switch"):
+        code, result = world.hostswitch(command, plan=world.plan(**changes))
+        assert (code, result["outcome"]) == (3, "refused"), result
+        (refusal,) = result["refusals"]
+        assert why in refusal
+    assert world.process() == process
+
+
 def test_a_process_that_holds_the_directory(world: World) -> None:
     """Whoever has a file open may write to it after it was imported."""
     held = str(world.company / "creds.json")
@@ -63,16 +74,21 @@ def test_a_process_that_holds_the_directory(world: World) -> None:
         [*world.machine.inside(), "tail", "-f", held], stdout=subprocess.DEVNULL
     )
     try:
-        put_back_because(world, "holds")
+        refused_because(world, "(tail) holds session files")
     finally:
         holding.kill()
         holding.wait()
 
 
+def test_a_process_that_comes_to_hold_the_directory(world: World) -> None:
+    at_stop(world, f"tail -f {world.company}/creds.json > /dev/null 2>&1 &")
+    put_back_because(world, "(tail) holds")
+
+
 @contextmanager
-def another_copy(world: World) -> Iterator[str]:
+def another_copy(world: World, **said: object) -> Iterator[str]:
     """A status endpoint that answers as the service does, and goes on when that has ended."""
-    last = json.dumps({"companies": {COMPANY: world.status()}}).encode()
+    last = json.dumps({**said, "companies": {COMPANY: world.status()}}).encode()
 
     class Copy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,6 +110,12 @@ def test_another_copy_that_answers(world: World) -> None:
     with another_copy(world) as url:
         gate = {**world.plan()["gate"], "status_url": url}
         put_back_because(world, "another copy of it runs outside PM2", gate=gate)
+
+
+def test_another_copy_that_says_who_it_is(world: World) -> None:
+    with another_copy(world, pid=1) as url:
+        gate = {**world.plan()["gate"], "status_url": url}
+        refused_because(world, "process 1 answers there", gate=gate)
 
 
 REGRESSED = """

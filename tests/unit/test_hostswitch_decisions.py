@@ -19,6 +19,7 @@ BACKUP = LegacyDirectory("old", "backup", Acknowledgement("kept", False, ()))
 PROVIDER = {"USE_LEGACY_SUPABASE": "false", "USE_REPOSITORY_PATTERN": "true"}
 FLAGS = {**PROVIDER, "LOG_LEVEL": "info"}
 CONNECTION = {
+    "NODE_EXTRA_CA_CERTS": "/ca",
     "POSTGRES_HOST": "db",
     "POSTGRES_PORT": "5432",
     "POSTGRES_DATABASE": "whatsapp",
@@ -214,6 +215,7 @@ def listed(*unusual: str, **exported: str) -> Listed:
         ((listed("args", A="7"),), {"pm2_dropped": ("A",)}, ["args"]),
         ((listed(LOG_LEVEL="debug"),), {}, []),
         ((listed(POSTGRES_HOST="db"),), {}, []),
+        ((listed(NODE_EXTRA_CA_CERTS="/ca"),), {}, ["NODE_EXTRA_CA_CERTS"]),
         ((listed(POSTGRES_HOST="elsewhere"),), {}, ["POSTGRES_HOST"]),
         (
             (listed(LOG_LEVEL="debug"), Listed("b", {"LOG_LEVEL": "info"}, ())),
@@ -237,6 +239,13 @@ def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
 def test_nothing_is_taken_where_nothing_changes() -> None:
     """A service that was restarted by hand from a login runs on, and a plan is no alarm."""
     assert not decide(PLAN, replace(AFTER, listed=(listed("args", TZ="UTC"),))).refusals
+
+
+def test_a_sibling_that_is_stopped_is_not_started_by_a_switch() -> None:
+    stopped = Listed("a bot", {}, (), running=False)
+    (refusal,) = decide(PLAN, replace(BEFORE, listed=(listed(), stopped))).refusals
+    assert "a bot is stopped" in refusal.what and "pm2 delete 'a bot'" in refusal.remedy
+    assert not decide(PLAN, replace(BEFORE, listed=(replace(listed(), running=False),))).refusals
 
 
 def test_an_app_that_pm2_runs_twice_is_refused() -> None:
