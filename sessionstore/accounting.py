@@ -19,7 +19,7 @@ from sessionstore.decisions import LIVE, CompanyFacts, DirectoryDecision, decide
 from sessionstore.dispositions import UNEXPLAINED, Disposition
 from sessionstore.encoded_twice import why_encoded_twice
 from sessionstore.errors import Refused
-from sessionstore.known_companies import KnownCompanies, readable
+from sessionstore.known_companies import Census, KnownCompanies, census, readable
 from sessionstore.lineage import compare
 from sessionstore.proving import not_active
 from sessionstore.records import ACTIVE, find_for_company
@@ -43,11 +43,13 @@ class Accounting:
         decision: whether it may be removed, and why not.
         dispositions: of every file that does not simply equal its row.
         companies: the facts for each company directory.
+        rows: of a live directory's companies, in the very snapshot that all this was read from.
     """
 
     decision: DirectoryDecision
     dispositions: tuple[Disposition, ...]
     companies: tuple[CompanyFacts, ...]
+    rows: Census
 
 
 @without_collector()
@@ -84,15 +86,15 @@ def account(
         known = KnownCompanies(conn, company_ids)
         doubts: list[str] = []
         companies = tuple(_company(known, scan, one, kind, doubts) for one in scan.companies)
-        doubts += standing.of_database(conn)
-        if kind == LIVE:
-            doubts += standing.of_companies(conn, [c.company_id for c in companies if c.company_id])
+        ids = [one.company_id for one in companies if kind == LIVE and one.company_id]
+        doubts += standing.of_database(conn) + standing.of_companies(conn, ids)
+        rows = census(conn, ids)
     others = [without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
     named = {one.file for one in every if one.outcome == UNEXPLAINED}
     blocking = [*_blocking(scan, kind, named), *doubts]
     decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
-    return Accounting(decision, every, companies)
+    return Accounting(decision, every, companies, rows)
 
 
 def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:

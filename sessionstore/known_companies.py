@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
+from typing import NamedTuple
 
-from sessionstore.company_rows import all_credentials
-from sessionstore.database import Connection
+from sessionstore.company_rows import all_credentials, read_credentials
+from sessionstore.database import Connection, explained
 from sessionstore.lineage import Credentials, Identity, credentials_of
 from sessionstore.tree import CompanyScan
 from sessionstore.values import ValueProblem, parse
@@ -65,3 +67,40 @@ def readable(text: bytes) -> Credentials | None:
         return credentials_of(parse(text))
     except ValueProblem:
         return None
+
+
+class Census(NamedTuple):
+    """Which rows there are of companies, in one snapshot: a later one tells whether any went.
+
+    Attributes:
+        identities: whose credentials each company's are; None where it has none that can be read.
+        counts: rows by company and key type.
+    """
+
+    identities: dict[str, Identity | None]
+    counts: Counter[tuple[str, str]]
+
+
+def census(conn: Connection, company_ids: Collection[str]) -> Census:
+    """Count the rows of companies.
+
+    Args:
+        conn: a connection in a transaction.
+        company_ids: bare ids.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
+    """
+    with explained("counting rows", ", ".join(company_ids)):
+        counted = conn.execute(_COUNTS, [list(company_ids)]).fetchall()
+    rows = {one: read_credentials(conn, one) for one in company_ids}
+    credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
+    return Census(
+        {one: found.identity if found else None for one, found in credentials.items()},
+        Counter({(str(c), str(t)): int(str(n)) for c, t, n in counted}),
+    )
+
+
+_COUNTS = """
+SELECT company_id, key_type, count(*) FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
+"""

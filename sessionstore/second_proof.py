@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,10 +10,8 @@ from sessionstore import standing
 from sessionstore.accounting import Accounting, account
 from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.archive import Held
-from sessionstore.company_rows import read_credentials
 from sessionstore.database import Connection, transaction
-from sessionstore.decisions import LIVE
-from sessionstore.known_companies import readable
+from sessionstore.known_companies import Census, census
 from sessionstore.layout import AS_NAMED, Layout
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
@@ -99,26 +96,26 @@ class SecondLook:
 
     Args:
         conn: an open connection, in no transaction.
-        accounted: what was found at first; of a backup nothing is looked at again.
+        first: the rows in the snapshot that was judged; of a backup there are none to look at again.
     """
 
-    def __init__(self, conn: Connection, accounted: Accounting) -> None:
-        live = accounted.decision.kind == LIVE
-        self._conn = conn
-        self._ids = [c.company_id for c in accounted.companies if live and c.company_id]
-        self._identities, self._counts, _ = self._look()
+    def __init__(self, conn: Connection, first: Census) -> None:
+        self._conn, self._first = conn, first
 
     def objections(self) -> tuple[str, ...]:
         """Say what is not as it was; each reason forbids going on."""
-        identities, counts, shaky = self._look()
-        gone = {key: before - counts[key] for key, before in self._counts.items()}
+        ids = list(self._first.identities)
+        with transaction(self._conn, "looking again", isolation="REPEATABLE READ"):
+            shaky = standing.of_database(self._conn) + standing.of_companies(self._conn, ids)
+            now = census(self._conn, ids)
+        gone = {key: before - now.counts[key] for key, before in self._first.counts.items()}
         return (
             *shaky,
             *(
                 f"company {one}: its credentials in the database went, or are another pairing's,"
                 " while its files were being removed"
-                for one in self._ids
-                if identities[one] is None or identities[one] != self._identities[one]
+                for one, identity in self._first.identities.items()
+                if now.identities[one] is None or now.identities[one] != identity
             ),
             *(
                 f"company {company}: {count:,} rows of {key_type} went while its files were being"
@@ -126,18 +123,6 @@ class SecondLook:
                 for (company, key_type), count in gone.items()
                 if count > (_AT_MOST if key_type in _COME_AND_GO else 0)
             ),
-        )
-
-    def _look(self) -> tuple[dict[str, object], Counter[tuple[str, str]], tuple[str, ...]]:
-        with transaction(self._conn, "looking again", isolation="REPEATABLE READ"):
-            shaky = standing.of_database(self._conn) + standing.of_companies(self._conn, self._ids)
-            counted = self._conn.execute(_COUNTS, [self._ids]).fetchall()
-            rows = {one: read_credentials(self._conn, one) for one in self._ids}
-        credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
-        return (
-            {one: found.identity if found else None for one, found in credentials.items()},
-            Counter({(str(c), str(t)): int(str(n)) for c, t, n in counted}),
-            shaky,
         )
 
 
@@ -159,15 +144,10 @@ class RemovalProof:
     def objections(self, directory_fd: int, tree: Tree) -> Sequence[str]:
         """Every reason against removing the directory; none if it may go."""
         found = self._accounted(directory_fd, tree)
-        self._looks = [SecondLook(self._conn, found)]
+        self._looks = [SecondLook(self._conn, found.rows)]
         return () if found.decision.removable else found.decision.reasons
 
     def again(self) -> Sequence[str]:
         """What is not as it was when that was asked."""
         looks = (reason for look in self._looks for reason in look.objections())
         return (*self._held.objections(), *looks)
-
-
-_COUNTS = """
-SELECT company_id, key_type, count(*) FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
-"""

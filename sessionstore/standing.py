@@ -20,6 +20,7 @@ from sessionstore.standing_sql import (
     FACTS,
     HERE,
     MAY_ASK,
+    OTHER_SPELLING,
     SEEN_BY_ROLE,
     STORED_ELSEWHERE,
     TOUCH,
@@ -75,10 +76,12 @@ def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, .
     Raises:
         DatabaseProblem: the tables can't be read.
     """
-    ids = [spelling for one in company_ids for spelling in spellings(one)]
+    bare, other = list(company_ids), [spellings(one)[1] for one in company_ids]
+    ids = [*bare, *other]
     with explained("looking at the database's standing", ", ".join(company_ids)):
-        given = {"ids": ids, "here": where(conn), "schema": SCHEMA}
-        told = [*conn.execute(EXPIRING, given), *conn.execute(STORED_ELSEWHERE, given)]
+        given = {"ids": ids, "bare": bare, "other": other, "here": where(conn), "schema": SCHEMA}
+        asked = (EXPIRING, STORED_ELSEWHERE, OTHER_SPELLING)
+        told = [row for statement in asked for row in conn.execute(statement, given)]
         return (*(str(sentence) for (sentence,) in told), *_elsewhere(conn, ids))
 
 

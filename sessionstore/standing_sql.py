@@ -42,6 +42,22 @@ SELECT format('%%s is %%s for this role: the service can''t write, or no trigger
  WHERE (name, reset_val) = ('default_transaction_read_only', 'on')
     OR (name = 'session_replication_role' AND reset_val <> 'origin')
 UNION ALL
+SELECT format('the role %%s may not %%s %%s: the service, whose role this has to be, can''t go on there',
+              current_user, string_agg(act, ', '), shown),
+       format('GRANT %%s ON %%s TO %%I; or name the service''s role in the plan''s database',
+              string_agg(act, ', '), shown, current_user)
+  FROM named, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS act
+ WHERE read AND it IS NOT NULL AND NOT has_table_privilege(it::oid, act)
+ GROUP BY shown
+UNION ALL
+SELECT format('%%s of %%s is %%s, not jsonb: the service reads or writes something else there than'
+              ' was compared', attname, shown,
+              CASE WHEN attgenerated = '' THEN format_type(atttypid, NULL) ELSE 'generated' END),
+       'Name the database in which the service''s own tables are; or migrate plan'
+  FROM tables JOIN pg_attribute ON attrelid = oid JOIN pg_type t ON t.oid = atttypid
+ WHERE read AND attname IN ('value', 'creds') AND NOT attisdropped
+   AND (attgenerated <> '' OR 'jsonb'::regtype NOT IN (t.oid, typbasetype))
+UNION ALL
 SELECT format('the server runs with %%s = off: a crash may lose or tear what was committed', name),
        format('ALTER SYSTEM SET %%s = on; SELECT pg_reload_conf()', name)
   FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name
@@ -147,6 +163,21 @@ SELECT format('company %%s: %%s of its keys expire, the first at %%s: %%s. An ex
               company_id, count(*), min(expires_at),
               (array_agg(key_type || ' ' || key_id ORDER BY expires_at))[1], %(schema)s::text, company_id)
   FROM whatsapp_keys WHERE company_id = ANY(%(ids)s) AND expires_at IS NOT NULL GROUP BY company_id
+UNION ALL
+SELECT format('the credentials of company %%s have %%s %%s: the service may take them for gone, and a'
+              ' clean-up delete them. If they are not: UPDATE %%s.whatsapp_auth SET %%I = NULL WHERE'
+              ' company_id = %%L', company_id, mark, at, %(schema)s::text, mark, company_id)
+  FROM whatsapp_auth AS auth, jsonb_each_text(to_jsonb(auth) - 'creds') AS marks (mark, at)
+ WHERE company_id = ANY(%(ids)s) AND mark IN ('expires_at', 'deleted_at') AND at IS NOT NULL
+"""
+
+OTHER_SPELLING: LiteralString = """
+SELECT format('the database has rows of company_id %%L besides those of %%s: the service may be on'
+              ' those. Look which it writes; the others go by: DELETE FROM %%s.whatsapp_keys WHERE'
+              ' company_id = %%L; then the same of whatsapp_auth', other, bare, %(schema)s::text, other)
+  FROM unnest(%(bare)s::text[], %(other)s::text[]) AS spelled (bare, other)
+ WHERE EXISTS (SELECT FROM whatsapp_keys WHERE company_id = other)
+    OR EXISTS (SELECT FROM whatsapp_auth WHERE company_id = other)
 """
 
 STORED_ELSEWHERE: LiteralString = """
@@ -161,10 +192,12 @@ SELECT format('company %%s was imported into another cluster, database or table 
 MAY_ASK: LiteralString = """
 SELECT has_function_privilege('pg_control_system()', 'EXECUTE')
    AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
+   AND has_function_privilege('pg_control_recovery()', 'EXECUTE')
 """
+# From its promotion to the checkpoint that ends it (minutes) a server's last one is the old timeline's.
 CLUSTER: LiteralString = """
-SELECT concat_ws('.', system_identifier, timeline_id)
-  FROM pg_control_system(), pg_control_checkpoint()
+SELECT concat_ws('.', system_identifier, greatest(timeline_id, min_recovery_end_timeline))
+  FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()
 """
 HERE: LiteralString = """
 SELECT concat_ws('/', %s::text, oid, to_regclass('whatsapp_auth')::oid, to_regclass('whatsapp_keys')::oid)

@@ -192,6 +192,17 @@ BLOCKING: list[tuple[str, State, str, object]] = [
      "default_transaction_read_only", BLOCKED),
     ("no triggers for a role", by_role("ALTER ROLE SVC SET session_replication_role = replica"),
      "session_replication_role", BLOCKED),
+    ("a role that may not write", by_role("REVOKE UPDATE ON whatsapp_keys FROM SVC"),
+     "may not UPDATE public.whatsapp_keys", BLOCKED),
+    ("values that are texts", sql("ALTER TABLE whatsapp_keys ALTER value TYPE text"),
+     "value of public.whatsapp_keys is text", BLOCKED),
+    ("values that another column makes", sql("ALTER TABLE whatsapp_keys RENAME value TO own; ALTER"
+     " TABLE whatsapp_keys ADD value jsonb GENERATED ALWAYS AS (own) STORED"),
+     "value of public.whatsapp_keys is generated", BLOCKED),
+    ("credentials marked as deleted", sql("ALTER TABLE whatsapp_auth ADD deleted_at timestamptz;"
+     "UPDATE whatsapp_auth SET deleted_at = now()"), "have deleted_at", NOT_IMPORT),
+    ("rows under the other spelling", sql("INSERT INTO whatsapp_auth SELECT 'company_962302', creds"
+     " FROM whatsapp_auth"), "rows of company_id 'company_962302'", NOT_IMPORT),
     ("nobody says what it runs on", lambda world: void(world.plan.pop("service")),
      'not known ("service" in the plan)', {"account", "remove"}),
 ]  # fmt: skip
@@ -297,8 +308,12 @@ def test_a_standby_and_what_becomes_of_it(world: World, running: Server) -> None
     """It shows what the primary was; promoted it is a second cluster with the very same numbers."""
     with standby_of(running) as standby:
         world.use(host=str(standby.place))
+        # So much that the checkpoint that follows a promotion takes its time.
+        world.sql("CREATE TABLE much AS SELECT generate_series(1, 200000)")
         demand(world, "is a standby")
         world.sql("SELECT pg_promote()", host=str(standby.place), dbname="postgres")
+        # At once, as long as its last checkpoint is the primary's, and after its own.
+        demand(world, "imported into another cluster", NOT_IMPORT)
         world.sql("CHECKPOINT", host=str(standby.place), dbname="postgres")
         demand(world, "imported into another cluster", NOT_IMPORT)
 
@@ -367,6 +382,9 @@ MEANWHILE: list[tuple[str, str, State, str]] = [
      lambda world: void(shutil.copy(archived(world)[0], archived(world)[0].with_suffix(".x"))
                         and archived(world)[0].with_suffix(".x").replace(archived(world)[0])),
      "not the file any more"),
+    ("rows, while they are compared", "comparison.judge", sql(GONE), "app-state-sync-key went"),
+    ("rows, right after the account", "second_proof._of_the_same_bytes", sql(GONE),
+     "app-state-sync-key went"),
     ("rows, during the deletion", "deletion._delete_files", sql(GONE), "app-state-sync-key went"),
     ("all rows, after the proof", "removal._late_reasons",
      sql("TRUNCATE whatsapp_keys, whatsapp_auth"), "its credentials in the database went"),
