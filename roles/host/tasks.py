@@ -7,6 +7,8 @@ import shlex
 from pathlib import Path
 
 from pyinfra import host
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.facts.files import Link
 from pyinfra.operations import files
 
 from roles.host.operations import (
@@ -55,6 +57,7 @@ def user_and_directories() -> None:
         home=host.data.service_home,
         shell="/bin/bash",
     )
+    no_links(host.data.app_dir, f"{host.data.app_dir}/releases")
     files.directory(
         name=f"Create {host.data.app_dir}",
         path=host.data.app_dir,
@@ -76,6 +79,21 @@ def user_and_directories() -> None:
         (host.data.archive_directory, "root", "700"),
     ):
         files.directory(name=f"Create {path}", path=path, user=owner, group=owner, mode=mode)
+
+
+def no_links(*paths: str) -> None:
+    """Refuse directories that are links, with the remedy; pyinfra's own error has none.
+
+    Raises:
+        PyinfraError: one is.
+    """
+    for path in paths:
+        if host.get_fact(Link, path=path):
+            raise PyinfraError(
+                f"{path} is a link, and root writes into no directory that a link leads to.\n"
+                f"  → have the directory itself there; one on another volume as a mount "
+                f"(mount --bind, and in /etc/fstab)"
+            )
 
 
 def host_program() -> None:

@@ -20,10 +20,12 @@ PROGRAM = "/usr/local/sbin/baileys-hostswitch"
 RESUME = "baileys-hostswitch-after-pm2.service"
 """The unit that ends a switch that was cut off (role host); without an open one it does nothing."""
 
+# How the program itself ends a run; all else is a death, also 1: an error it did not foresee. Not told as
+# SuccessExitStatus: `systemd-run --wait` answers 0 for those, so that what was refused would count as done.
+_DECIDED = "|".join(f"exited-{code}" for code in (0, 2, 3, 4, 5, 6, 7, 8, 64))
 _PROPERTIES = (
-    f"OnFailure={RESUME}",
-    # How the program itself ends a run; all else is a death, also 1: an error it did not foresee.
-    "SuccessExitStatus='2 3 4 5 6 7 8 64'",
+    f'ExecStopPost=/bin/sh -c "case $$EXIT_CODE-$$EXIT_STATUS in {_DECIDED}) ;; '
+    f'*) exec systemctl start --no-block {RESUME} ;; esac"',
     # The host's memory is the service's. A child that is killed for it is an error, no end of the run.
     "MemoryMax=50%",
     "OOMPolicy=continue",
@@ -85,7 +87,7 @@ def detached_words(arguments: str, rollout_id: str) -> str:
         rollout_id: names the unit.
     """
     unit = shlex.quote(f"baileys-hostswitch-{rollout_id}-{secrets.token_hex(2)}")
-    properties = " ".join(f"-p {one}" for one in _PROPERTIES)
+    properties = " ".join(f"-p {shlex.quote(one)}" for one in _PROPERTIES)
     return (
         f"systemd-run --quiet --collect --wait --pipe --unit={unit}"
         f" --description='baileys-rollout: switch' {properties} {PROGRAM} {arguments}"

@@ -10,18 +10,20 @@ from tests.lab import rig
 PM2_HOME = f"/home/{USER}/.pm2"
 
 
-def linked(path: str) -> tuple[str, str]:
-    """Move a directory to a data volume and leave a link; and back."""
+def linked(path: str) -> tuple[str, str, str]:
+    """Move a directory to a data volume and leave a link; and back; and what the remedy says."""
     there = f"mkdir -p /srv/volume && mv {path} /srv/volume/it && ln -s /srv/volume/it {path}"
-    return there, f"rm {path} && mv /srv/volume/it {path}"
+    return there, f"rm {path} && mv /srv/volume/it {path}", "mount --bind"
 
 
 SET_UPS = {
     PM2_HOME: linked(PM2_HOME),
     APP_DIR: linked(APP_DIR),
+    f"{APP_DIR}/releases": linked(f"{APP_DIR}/releases"),
     f"{APP_DIR}/.set-aside": (
         f"mkdir -m 700 {APP_DIR}/.set-aside && chown -R {USER}: {APP_DIR}/.set-aside",
         f"rmdir {APP_DIR}/.set-aside",
+        "chown -h root:",
     ),
 }
 # Everything that is free, as soon as the service is down; gone again before anybody looks.
@@ -37,11 +39,12 @@ rm -f /root/others /root/rest
 
 def test_no_set_up_leaves_the_service_stopped(at_staged: None) -> None:
     """Each of them passed preflight once, and was found out with the service down."""
-    for path, (harm, mend) in SET_UPS.items():
+    for path, (harm, mend, remedy) in SET_UPS.items():
         rig.sh(harm)
-        told = rig.rollout("apply" if rig.SOAK else "plan", "lab", "--host", rig.SERVICE_HOST)
-        assert told.returncode == 1, told.stdout
-        assert path in told.stdout, told.stdout
+        for command in ("plan", "apply") if rig.SOAK else ("plan",):
+            told = rig.rollout(command, "lab", "--host", rig.SERVICE_HOST)
+            said = " ".join(told.stdout.split())
+            assert (told.returncode, path in said, remedy in said) == (1, True, True), said
         assert rig.status()["provider"] == "files"
         rig.sh(mend)
     filling = ("systemd-run", "--unit=filling", "sh", "-c", FILL)
