@@ -68,7 +68,8 @@ def test_reading_and_deciding(root: Path, conn: Connection, database: dict[str, 
     for name in NAMES:
         artefact = name.startswith(".")  # it stays in the archive
         file = str(root / f"company_{COMPANY}" / name)
-        told(0 if artefact else 2, "explain", file, plan={"database": database})
+        asked = {"database": database, "service": "database"}
+        told(0 if artefact else 2, "explain", file, plan=asked)
         told(2, "explain", str(root / "more" / name), plan={"database": database})
     told(3, "scan", str(root / "\x1b[2Jnowhere\n"))
     told(1, "scan", "--company", "\x1b[2J\n9", str(root))

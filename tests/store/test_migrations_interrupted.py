@@ -61,8 +61,9 @@ def test_a_connection_cut_after_commit_was_sent_is_told_as_unknown(
         ):
             Runner(mine, MIGRATIONS).deploy()
     runner = Runner(conn, MIGRATIONS)
-    assert [step.action for step in runner.status()][:2] == ["applied", "deploy"]
-    assert len(runner.deploy()) == 5
+    actions = [step.action for step in runner.status()]
+    assert actions[:2] == ["applied", "deploy"]
+    assert len(runner.deploy()) == len(actions) - 1
     runner.verify()
 
 
