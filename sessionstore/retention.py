@@ -128,7 +128,7 @@ def _last_copy(
     one: Shelved, shelf: Sequence[Shelved], imported: Mapping[Pairing, str | None]
 ) -> str | None:
     if one.nameless:
-        return "nobody can tell whose session files it holds: no directory in it names a company"
+        return "nobody can tell whose session files it holds: some are no keys in a company's directory"
     unpaired = set(one.companies) - {company for company, _ in one.credentials}
     if unpaired:
         return (

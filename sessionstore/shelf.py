@@ -12,6 +12,7 @@ from sessionstore.archive import verify_on_disk
 from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem
 from sessionstore.grammar import CREDENTIALS, company_of, decode
+from sessionstore.leftovers import is_artefact, litter, original_of
 from sessionstore.manifest import Manifest, read_manifest
 from sessionstore.sealed import write_file
 
@@ -48,7 +49,7 @@ class Shelved:
         archive_bytes: of the encrypted file, as the manifest says.
         companies: bare ids of the companies that have session files in it.
         credentials: for each creds.json in it, the company and the SHA-256 of the file: the pairing.
-        nameless: whether it holds session files that no directory's name gives a company for.
+        nameless: whether it holds files that are, or may hold, keys of nobody knows which company.
     """
 
     archive: str
@@ -184,16 +185,23 @@ def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, st
     found, paired, nameless = set(), set(), False
     for path, entry in manifest.entries.items():
         parent, _, name = path.rpartition("/")
-        if entry.directory or (name != CREDENTIALS and decode(name) is None):
-            continue
         company = company_of(os.path.basename(parent) if parent else manifest.name)
-        if company is None:
+        if entry.directory or _holds_nothing(name):
+            continue
+        # What is packed, or has another name, may be a pairing's last copy; beside its credentials an
+        # artefact is what writers leave.
+        known = name == CREDENTIALS or decode(name) is not None or is_artefact(name)
+        if company is None or not known:
             nameless = True
             continue
         found.add(company)
         if name == CREDENTIALS:
             paired.add((company, entry.sha256))
     return tuple(sorted(found)), tuple(sorted(paired)), nameless
+
+
+def _holds_nothing(name: str) -> bool:
+    return litter(name) is not None and original_of(name) is None
 
 
 def seconds_of(text: str) -> float | None:

@@ -30,13 +30,18 @@ def shelf(tmp_path: Path) -> Path:
     place = tmp_path / "archives" / "rollout-1"
     place.mkdir(parents=True)
     for name in ("sessions", "other", "test_auth"):
-        where = ("--out", str(place), "--name", name, "--recipient", recipient)
-        assert run("archive", "create", str(tmp_path / name), *where)[0] == 0
-        listing = place / f"{name}.manifest.jsonl"
-        first, rest = listing.read_text().split("\n", 1)
-        head = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
-        listing.write_text(f"{json.dumps(head)}\n{rest}")
+        dated_archive(tmp_path / name, place, recipient)
     return tmp_path / "archives"
+
+
+def dated_archive(directory: Path, place: Path, recipient: str) -> None:
+    """Archive a directory, as if long ago."""
+    where = ("--out", str(place), "--name", directory.name, "--recipient", recipient)
+    assert run("archive", "create", str(directory), *where)[0] == 0
+    listing = place / f"{directory.name}.manifest.jsonl"
+    first, rest = listing.read_text().split("\n", 1)
+    head = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
+    listing.write_text(f"{json.dumps(head)}\n{rest}")
 
 
 def left(shelf: Path) -> set[str]:
@@ -155,6 +160,23 @@ def test_prune_fails_closed(
     )
     assert (code, events[-1]["pruned"], len(left(shelf_of_imported))) == (0, 0, 3)
     assert words in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "copy", ["company_5/creds.json.bak", "company_5.tar.gz", "old/creds (1).json", "notes.txt"]
+)
+def test_prune_spares_what_may_be_a_copy(
+    tmp_path: Path, database: dict[str, str], copy: str
+) -> None:
+    """Packed, or under another name than a key's, it may be all that is left of a pairing."""
+    for name in ("old/.DS_Store", copy):
+        (tmp_path / "backup" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "backup" / name).write_text("{}")
+    place = tmp_path / "archives"
+    place.mkdir()
+    dated_archive(tmp_path / "backup", place, new_identity(tmp_path / "identity"))
+    answer = run("archive", "prune", str(place), *PRUNE, plan={"database": database})
+    assert answer[1][-1]["pruned"] == 0 and left(place) == {"backup"}, answer
 
 
 def test_prune_needs_the_database(shelf: Path) -> None:
