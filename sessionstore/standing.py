@@ -15,11 +15,13 @@ from sessionstore.database import PINNED, SCHEMA, Connection, explained
 from sessionstore.grammar import spellings
 from sessionstore.standing_sql import (
     CLUSTER,
+    COMMENTS,
     ELSEWHERE,
     EXPIRING,
     FACTS,
     HERE,
     MAY_ASK,
+    NOTIFY,
     OTHER_SPELLING,
     SEEN_BY_ROLE,
     STORED_ELSEWHERE,
@@ -43,7 +45,8 @@ def of_database(conn: Connection) -> tuple[str, ...]:
         DatabaseProblem: the catalogue can't be read.
     """
     with explained("looking at the database's standing"):
-        given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, "touch": TOUCH}
+        triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
+        given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
         found = conn.execute(FACTS, given).fetchall()
         return (*(f"{fact}. {way_on}" for fact, way_on in found), *_by_role(conn))
 
@@ -88,10 +91,12 @@ def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, .
 def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
     """Other tables with rows of the companies: the service may be on those."""
     found = []
-    for schema, name, readable in conn.execute(ELSEWHERE, [_READ_BY_SERVICE]).fetchall():
+    for schema, name, readable, holds in conn.execute(ELSEWHERE, [_READ_BY_SERVICE]).fetchall():
         table = sql.Identifier(str(schema), str(name))
-        rows = sql.SQL("SELECT company_id::text FROM {} WHERE company_id::text = ANY(%s) LIMIT 1")
-        company = conn.execute(rows.format(table), [ids]).fetchone() if readable else ("?",)
+        rows = sql.SQL(
+            "SELECT company_id::text FROM {} WHERE company_id::text = ANY(%s) AND {} IS NOT NULL LIMIT 1"
+        ).format(table, sql.Identifier(str(holds)))
+        company = conn.execute(rows, [ids]).fetchone() if readable else ("?",)
         if company is not None:
             held = f"has rows of company {company[0]}" if readable else "can't be read"
             found.append(

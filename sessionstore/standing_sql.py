@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-#: A trigger may do anything; this one thing is known to be harmless. Comments may stand in it.
+#: What a trigger's source is read without: comments. Strings are matched to be kept, so that none
+#: of them hides code between signs of a comment.
+COMMENTS = r"('[^'\\]*')|--[^\n\r]*|/\*(?:[^*]|\*+[^*/])*\*+/"
+_NOW = (
+    r"\(?(?:(?:now|transaction_timestamp|statement_timestamp|clock_timestamp) ?\(\)"
+    r"|current_timestamp(?: ?\(\d\))?|timezone ?\('utc'(?:::text)?, ?now ?\(\)\))"
+    r"(?: at time zone 'utc')?\)?"
+)
+#: A trigger may do anything; two things are known to be harmless. This one, on every row …
 TOUCH = (
-    r"^begin new\.updated_at ?:?= ?(now ?\(\)|current_timestamp|transaction_timestamp ?\(\)|"
-    r"statement_timestamp ?\(\)|clock_timestamp ?\(\)|timezone ?\('utc'(::text)?, ?now ?\(\)\))"
-    r" ?; ?return new ?; ?end ?;?$"
+    r"^begin (?:if new(?:\.\*)? is distinct from old(?:\.\*)? then )?"
+    rf"new\.\"?updated_at\"? ?:?= ?{_NOW} ?;(?: end if ?;)? ?return new ?; ?end ?;?$"
+)
+#: … and that one, afterwards: telling of a row. Not of its value: too long a message is an error, and
+#: the row would not be written.
+NOTIFY = (
+    r"^begin perform pg_notify ?\((?:'[^'\\]*'|(?:new|old)\.(?:company_id|key_type|key_id)|tg_op"
+    r"|tg_table_name|::text|\|\||[ ,]|jsonb?_build_object ?\(|concat ?\(|coalesce ?\(|\))+;"
+    r" ?return (?:new|old|null|coalesce ?\(new, ?old\)) ?; ?end ?;?$"
 )
 
 #: One row a shortcoming: what is so, and the way on. Everything is asked of the partitions too.
@@ -102,23 +116,27 @@ SELECT format('%%s has no primary key over %%s: a key may be there twice', shown
                        WHERE a.attrelid = i.indrelid AND a.attnotnull
                          AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
 UNION ALL
-SELECT format('row level security of %%s hides rows from some: no policy of this role, or of all,'
-              ' is USING (true)', shown),
+SELECT format('row level security of %%s hides rows from some, or keeps them from writing: no policy of'
+              ' this role, or of all, is for everything and USING (true)', shown),
        format('CREATE POLICY every_row ON %%s USING (true) WITH CHECK (true), without a restrictive'
               ' one beside it; or ALTER TABLE %%s DISABLE ROW LEVEL SECURITY', shown, shown)
   FROM tables
  WHERE relrowsecurity AND (
-       NOT EXISTS (
-           SELECT FROM pg_policy, me
-            WHERE polrelid = tables.oid AND polpermissive AND polcmd IN ('r', '*')
-              AND pg_get_expr(polqual, polrelid) = 'true'
-              AND EXISTS (SELECT FROM unnest(polroles) AS role
-                           WHERE role IN (0, me.oid)
-                              OR (NOT me.rolsuper AND pg_has_role(role, 'USAGE'))))
+       EXISTS (
+           SELECT FROM unnest(ARRAY['r', 'a', 'w', 'd']::"char"[]) AS act
+            WHERE NOT EXISTS (
+                  SELECT FROM pg_policy, me
+                   WHERE polrelid = tables.oid AND polpermissive AND polcmd IN (act, '*')
+                     AND coalesce(pg_get_expr(polqual, polrelid), 'true') = 'true'
+                     AND coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true'
+                     AND EXISTS (SELECT FROM unnest(polroles) AS role
+                                  WHERE role IN (0, me.oid)
+                                     OR (NOT me.rolsuper AND pg_has_role(role, 'USAGE')))))
     OR EXISTS (
            SELECT FROM pg_policy
-            WHERE polrelid = tables.oid AND NOT polpermissive AND polcmd IN ('r', '*')
-              AND pg_get_expr(polqual, polrelid) <> 'true'))
+            WHERE polrelid = tables.oid AND NOT polpermissive
+              AND 'true' <> ANY (ARRAY[pg_get_expr(polqual, polrelid),
+                                       pg_get_expr(polwithcheck, polrelid)])))
 UNION ALL
 SELECT format('the rule %%s of %%s puts another statement in the place of the service''s', rulename, shown),
        format('DROP RULE %%I ON %%s', rulename, shown)
@@ -126,13 +144,16 @@ SELECT format('the rule %%s of %%s puts another statement in the place of the se
  WHERE relkind IN ('r', 'p') AND ev_enabled <> 'D'
 UNION ALL
 SELECT format('the trigger %%s of %%s runs %%s(): it may change, expire or delete rows; only one that'
-              ' does nothing but set updated_at is known not to', tgname, shown, p.proname),
-       format('Where nothing needs it: ALTER TABLE %%s DISABLE TRIGGER %%I', shown, tgname)
+              ' does nothing but set updated_at, or pg_notify afterwards, is known not to',
+              tgname, shown, p.proname),
+       format('Read it. Where nothing needs it, or for as long as this takes: ALTER TABLE %%s'
+              ' DISABLE TRIGGER %%I', shown, tgname)
   FROM tables JOIN pg_trigger ON tgrelid = tables.oid
   JOIN pg_proc p ON p.oid = tgfoid JOIN pg_language l ON l.oid = p.prolang
  WHERE NOT tgisinternal AND tgenabled <> 'D'
    AND NOT (l.lanname = 'plpgsql' AND trim(regexp_replace(regexp_replace(
-            p.prosrc, '--[^\n]*', '', 'g'), '\s+', ' ', 'g')) ~* %(touch)s)
+            p.prosrc, %(comments)s, '\1', 'g'), '\s+', ' ', 'g'))
+            ~* CASE WHEN tgtype & 66 = 0 THEN %(after)s ELSE %(touch)s END)
    AND NOT (l.lanname = 'c' AND p.probin ~ '(^|/)moddatetime$'
             AND encode(tgargs, 'escape') = 'updated_at\000')
 UNION ALL
@@ -204,18 +225,24 @@ SELECT concat_ws('/', %s::text, oid, to_regclass('whatsapp_auth')::oid, to_regcl
   FROM pg_database WHERE datname = current_database()
 """
 
-# A copy that somebody keeps has another name and no key: a service could not write to it.
+# A copy or a history has no key over what names a row: a service could not write to it as it does here.
 ELSEWHERE: LiteralString = """
-SELECT nspname, relname, has_table_privilege(c.oid, 'SELECT')
+SELECT nspname, relname, has_table_privilege(c.oid, 'SELECT'), names[1] AS holds
   FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  JOIN (VALUES (ARRAY['value', 'company_id', 'key_type', 'key_id']), (ARRAY['creds', 'company_id']))
+       AS layouts (names)
+    ON names <@ (SELECT array_agg(attname::text) FROM pg_attribute
+                  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
  WHERE relkind IN ('r', 'p', 'f') AND NOT relispartition
    AND nspname !~ '^(pg_|information_schema$)'
    AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS name WHERE c.oid = to_regclass(name))
-   AND (SELECT array_agg(attname::text) @> ARRAY['company_id', 'key_type', 'key_id', 'value']
-            OR array_agg(attname::text) @> ARRAY['company_id', 'creds']
-          FROM pg_attribute
-         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
    AND (relname IN ('whatsapp_auth', 'whatsapp_keys') OR relkind = 'f'
-        OR EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisunique))
+        OR EXISTS (SELECT FROM pg_index i
+                    WHERE i.indrelid = c.oid AND i.indisunique
+                      AND names[2:] = (SELECT array_agg(attname::text ORDER BY array_position(
+                                              names, attname::text), attname)
+                                         FROM pg_attribute
+                                        WHERE attrelid = c.oid
+                                          AND attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))))
  ORDER BY 1, 2
 """

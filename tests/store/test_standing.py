@@ -134,6 +134,16 @@ TRIGGER = (
     "CREATE TRIGGER expiring BEFORE INSERT OR UPDATE ON whatsapp_keys"
     " FOR EACH ROW EXECUTE FUNCTION quiet()"
 )
+
+
+def trigger(body: str, when: str) -> str:
+    """One more trigger of the keys."""
+    return (
+        f"CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;"
+        f"CREATE TRIGGER other {when} ON whatsapp_keys FOR EACH ROW EXECUTE FUNCTION other()"
+    )
+
+
 COPIED = (
     "ALTER TABLE whatsapp_keys RENAME TO real_keys;"
     "CREATE {} whatsapp_keys AS SELECT * FROM real_keys"
@@ -192,6 +202,24 @@ BLOCKING: list[tuple[str, State, str, object]] = [
      "default_transaction_read_only", BLOCKED),
     ("no triggers for a role", by_role("ALTER ROLE SVC SET session_replication_role = replica"),
      "session_replication_role", BLOCKED),
+    ("a policy for reading alone", sql(POLICY + "FOR SELECT USING (true)"), "keeps them from writing",
+     BLOCKED),
+    ("a policy that writes less", sql(POLICY + "USING (true) WITH CHECK (key_id <> '3')"),
+     "keeps them from writing", BLOCKED),
+    *((f"a trigger, {name}", sql(trigger(body, when)), "trigger other", BLOCKED)
+      for name, body, when in [
+        ("code behind a comment's end", "begin -- x\r delete from whatsapp_keys;\n new.updated_at ="
+         " now(); return new; end", "BEFORE UPDATE"),
+        ("code between comments", "begin /* -- */ delete from whatsapp_keys; /* \n */ new.updated_at ="
+         " now(); return new; end", "BEFORE UPDATE"),
+        ("code between strings", "begin perform pg_notify('/*', ''); delete from whatsapp_keys;"
+         " perform pg_notify('*/', ''); return new; end", "AFTER UPDATE"),
+        ("a message that stops the write", "begin perform pg_notify('k', tg_op); return null; end",
+         "BEFORE UPDATE"),
+        ("a message of a value", "begin perform pg_notify('k', new.value::text); return new; end",
+         "AFTER UPDATE"),
+        ("a message of what it calls", "begin perform pg_notify('k', app.concat(tg_op)); return new;"
+         " end", "AFTER UPDATE")]),
     ("a role that may not write", by_role("REVOKE UPDATE ON whatsapp_keys FROM SVC"),
      "may not UPDATE public.whatsapp_keys", BLOCKED),
     ("values that are texts", sql("ALTER TABLE whatsapp_keys ALTER value TYPE text"),
@@ -235,6 +263,19 @@ FINE: list[tuple[str, State]] = [
     ("policies that hide nothing", sql(POLICY + "USING (true) WITH CHECK (true)")),
     ("a service's own trigger", sql(TOUCH.format(
         "begin -- as ever\n  new.updated_at = CURRENT_TIMESTAMP;\n  return new;\nend;"))),
+    *((f"it touches: {now}", sql(TOUCH.format(f"begin {now} return new; end"))) for now in [
+        "new.updated_at := now() at time zone 'utc';", "new.updated_at = (NOW() AT TIME ZONE 'UTC');",
+        "/* -- */ new.updated_at = now();", 'NEW."updated_at" = current_timestamp(3);',
+        "if new.* is distinct from old.* then new.updated_at := now(); end if;"]),
+    ("it tells of a row", sql(trigger(
+        "begin perform pg_notify('keys', json_build_object('op', TG_OP, 'company', NEW.company_id,"
+        " 'key', new.key_type || '-' || new.key_id)::text); return null; end",
+        "AFTER INSERT OR UPDATE"))),
+    ("a history of a service's", sql(
+        "CREATE TABLE history (n bigserial PRIMARY KEY, LIKE whatsapp_keys);"
+        "INSERT INTO history SELECT nextval('history_n_seq'), * FROM whatsapp_keys")),
+    ("a table of companies", sql("CREATE TABLE companies (company_id text PRIMARY KEY, creds text);"
+                                 "INSERT INTO companies VALUES ('962302', NULL)")),
     ("a trigger that is off", sql(
         f"{TRIGGER}; ALTER TABLE whatsapp_keys DISABLE TRIGGER expiring")),
     ("another's tables", sql("CREATE SCHEMA app; CREATE TABLE app.whatsapp_keys (LIKE"
