@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -144,6 +145,8 @@ def test_prune_spares_a_pairing_that_the_database_lost(
     [
         ("UPDATE whatsapp_imports SET identity_sha256 = NULL", "does not say which pairing it was"),
         ("TRUNCATE whatsapp_auth CASCADE", "has no credentials of company 962302 any more"),
+        ("ALTER TABLE whatsapp_keys SET UNLOGGED", "UNLOGGED: a crash empties it"),
+        ("UPDATE whatsapp_imports SET stored_in = NULL", "imported into another cluster"),
     ],
 )
 def test_prune_fails_closed(
@@ -177,6 +180,20 @@ def test_prune_spares_what_may_be_a_copy(
     dated_archive(tmp_path / "backup", place, new_identity(tmp_path / "identity"))
     answer = run("archive", "prune", str(place), *PRUNE, plan={"database": database})
     assert answer[1][-1]["pruned"] == 0 and left(place) == {"backup"}, answer
+
+
+def test_prune_believes_the_clock_that_is_behind(
+    shelf_of_imported: Path, database: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host a year on would find every archive old."""
+    place = shelf_of_imported.parent / "fresh"
+    place.mkdir()
+    recipient = new_identity(shelf_of_imported.parent / "other identity")
+    where = ("--out", str(place), "--name", "sessions", "--recipient", recipient)
+    assert run("archive", "create", str(shelf_of_imported.parent / "sessions"), *where)[0] == 0
+    monkeypatch.setattr("time.time", lambda: time.clock_gettime(time.CLOCK_REALTIME) + 400 * 86_400)
+    answer = run("archive", "prune", str(place), *PRUNE, plan={"database": database})
+    assert answer[1][-1]["pruned"] == 0 and "more days" in answer[2], answer
 
 
 def test_prune_needs_the_database(shelf: Path) -> None:

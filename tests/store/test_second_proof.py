@@ -95,6 +95,15 @@ def test_a_file_that_came_after_the_reading_blocks(conn: Connection, root: Path)
         assert "pre-key-500.json" in proof().decision.reasons[0]
 
 
+def test_a_file_that_is_not_what_was_hashed_blocks(conn: Connection, root: Path) -> None:
+    """Its value still equals the row, but these bytes are in no archive."""
+    path = root / f"company_{COMPANY}" / "pre-key-7.json"
+    with walked(conn, root) as proof:
+        path.write_bytes(b" " + path.read_bytes())
+        (reason,) = proof().decision.reasons
+    assert reason == f"company_{COMPANY}/pre-key-7.json: changed, or came, while it was looked at"
+
+
 def test_a_wrong_record_neither_blocks_nor_excuses(conn: Connection, root: Path) -> None:
     """The values themselves are compared where the record does not fit the row."""
     other = "UPDATE whatsapp_import_files SET value_sha256 = repeat('0', 64) WHERE key_id = '7'"
