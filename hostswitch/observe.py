@@ -100,6 +100,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         unused=current is None and live is None and not apps and _never_ran(host),
         awaited=left - paired,
         listed=_described(host, apps, staged),
+        began=processes.started_at(service.pid) if service and running else None,
         status=watch.fetch(host.plan.gate.status_url) if running else None,
     )
     held = current or directory or host.plan.app_dir
@@ -260,17 +261,22 @@ def _legacy(host: Host, declared: LegacyDirectory) -> LegacySeen:
     path = host.path(declared.path)
     problem = _place_problem(host, path)
     if problem is not None:
-        return LegacySeen(declared, True, {}, (problem,))
+        return LegacySeen(declared, True, problems=(problem,))
     if not os.path.lexists(path) or declared.kind != "live":
         return LegacySeen(declared, os.path.lexists(path))
     try:
         with scan_steadily(path, declared.path, declared.layout) as scan:
             problems = [refusal_of(path, one) for one in blocking(scan)]
             problems += [_nameless(path) for one in scan.companies if one.company_id is None]
-            companies = {one.company_id: one.keys for one in scan.companies if one.company_id}
+            named = {one.company_id: one for one in scan.companies if one.company_id}
+            companies = {name: one.keys for name, one in named.items()}
+            written = {
+                name: max((file.mtime_ns for file in one.files), default=0) / 1e9
+                for name, one in named.items()
+            }
     except StoreError as error:
-        return LegacySeen(declared, True, {}, (_store_refusal(error, path),))
-    return LegacySeen(declared, True, companies, tuple(problems))
+        return LegacySeen(declared, True, problems=(_store_refusal(error, path),))
+    return LegacySeen(declared, True, companies, written, tuple(problems))
 
 
 def _place_problem(host: Host, path: str) -> Refusal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,17 +139,26 @@ class Pm2:
         if self._starter is not None:
             self._starter.wait_ready()
 
-    def resurrect(self) -> None:
-        """Start the dump's apps that PM2 does not list."""
-        self._run("resurrect", check=False)
+    def bring_back(self, apps: dump.Apps) -> None:
+        """Start apps of a dump that PM2 does not list, as `pm2 resurrect` does with all that are in it.
 
-    def save(self) -> None:
-        """Write the dump, as `pm2 save --force` does: what runs now is what a boot brings back.
-
-        In one step and for its owner alone, which PM2's own is not. So nothing has to be fallen back
-        to, and PM2's backup, which may name another version, goes.
+        Whether they live is for the gate to find out.
         """
-        dump.write(self.dump(), self.saved(), self._account.owner)
+        listed = {app.name for app in self.apps()}
+        for app in apps:
+            if app.get("name") not in listed:
+                with contextlib.suppress(pm2_rpc.Pm2DaemonError):
+                    self._call("prepare", app, seconds=_START_SECONDS)
+
+    def save(self, names: Sequence[str]) -> None:
+        """Have a boot bring back these apps as they run now, and none of them that does not.
+
+        Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon
+        died, none of them runs now. In one step and for its owner alone, which PM2's own is not. So
+        nothing has to be fallen back to, and PM2's backup, which may name another version, goes.
+        """
+        apps = dump.merged(dump.surviving(self.home), self.saved(), names)
+        dump.write(self.dump(), apps, self._account.owner)
         self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
 
     def saved(self) -> dump.Apps:

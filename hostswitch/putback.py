@@ -76,12 +76,13 @@ def put_back(
     if started:
         return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
     _demand_whole(switch)
-    _dump_back(host)
+    before = dump.read(host.places.dump_before)
+    dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
     if not with_pm2:
         return Undone(pending, strays)
-    host.pm2.resurrect()
+    host.pm2.bring_back(before)
     log.mark(journal.UNDONE, "start")
-    # Not saved again: the dump that PM2 just read says it, and a full disk may not take it twice.
+    # Not saved again: the dump says it already, and a full disk may not take it twice.
     verdict = _gate_old(switch, since) if switch.facts.ran else None
     return Undone(pending, strays, verdict)
 
@@ -178,11 +179,6 @@ def _demand_whole(switch: Switch) -> None:
             problems = observe.blocking(scan)
         if problems:
             raise torn_files(switch, item["path"], [describe(one) for one in problems])
-
-
-def _dump_back(host: Host) -> None:
-    before = dump.read(host.places.dump_before)
-    dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
 
 
 def _gate_old(switch: Switch, since: Since) -> Verdict:

@@ -133,6 +133,7 @@ def _of_the_service(one: Listed) -> Iterator[tuple[str, str]]:
 def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
     """After *active* there is no way back from a service that never answers in the gate's form."""
     if plan.gate.before != REQUIRED:
+        yield from _unwritten_refusals(seen, cut_over)
         return
     missing = ["it does not run"] if not seen.running else _missing(plan, seen, cut_over)
     if missing:
@@ -142,6 +143,23 @@ def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Ite
             f" this endpoint, in group_vars/{plan.environment}/settings.yml: gate_before: not checked"
         )
         yield Refusal("status", what, plan.gate.status_url, remedy)
+
+
+def _unwritten_refusals(seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
+    """A service that does not say where its keys are shows it: each connection writes credentials."""
+    written = {c: at for one in seen.legacy for c, at in one.written.items()}
+    for company_id, path in cut_over.items():
+        at = written.get(company_id)
+        if seen.began is not None and at is not None and at < seen.began:
+            what = (
+                f"the service has written no file of company {company_id} since it was started: its"
+                " keys may be elsewhere, and these files old"
+            )
+            remedy = (
+                f"See when: ls -lt {shlex.quote(path)}. Where it does keep its keys there, it writes"
+                " as soon as it connects: let it connect, then run again"
+            )
+            yield Refusal("session-files", what, path, remedy)
 
 
 def _missing(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[str]:

@@ -32,6 +32,8 @@ class LegacySeen:
     declared: LegacyDirectory
     exists: bool
     companies: Mapping[str, int] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
+    """When the last of a company's files was written, seconds since 1970."""
     problems: tuple[Refusal, ...] = ()
 
 
@@ -72,6 +74,8 @@ class Seen:
     """Companies that the last switch left waiting for their first pairing."""
     listed: tuple[Listed, ...] = ()
     """The plan's apps as PM2 runs them, or would at boot."""
+    began: float | None = None
+    """When the process began, seconds since 1970."""
     status: Any = None
     """What the running version answers at the status endpoint."""
 

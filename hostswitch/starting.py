@@ -65,7 +65,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
         not_checked=list(verdict.not_checked),
         lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
     )
-    switch.host.pm2.save()
+    switch.host.pm2.save(switch.host.plan.pm2_apps)
     switch.journal.mark(journal.HEALTHY, "done")
 
 

@@ -79,7 +79,7 @@ def stop(switch: Switch) -> None:
         host.pm2.delete(sorted({app.name for app in apps}), seconds)
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
-        host.pm2.save()
+        host.pm2.save(host.plan.pm2_apps)
         for path in _live_paths(switch):
             _demand_unheld(host.path(path))
             _demand_whole(switch, path)

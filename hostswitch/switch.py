@@ -227,7 +227,7 @@ def _stay_down(host: Host) -> None:
     """Nothing of the plan runs, nor comes up with PM2."""
     try:
         starting.take_down(host)
-        host.pm2.save()
+        host.pm2.save(host.plan.pm2_apps)
     except Exception as error:
         progress(f"it may come up again: {said(error)}")
 

@@ -64,7 +64,7 @@ def test_a_save_is_what_pm2_saves_and_private(pm2: Pm2Place) -> None:
     pm2.command("start", str(pm2.ecosystem))
     pm2.command("save", "--force")
     theirs = json.loads(pm2.ours.dump().read_text())
-    pm2.ours.save()
+    pm2.ours.save([APP])
     mine = json.loads(pm2.ours.dump().read_text())
     assert mine == theirs and mine[0]["name"] == APP
     assert pm2.ours.dump().stat().st_mode & 0o777 == 0o600

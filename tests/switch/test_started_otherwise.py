@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,67 @@ def test_a_start_in_another_way_is_refused_until_it_is_declared(
     code, result = world.hostswitch("switch", plan=world.plan(pm2_dropped=json.loads(declared[1])))
     assert (code, result["outcome"]) == (0, "switched"), result
     assert world.hostswitch("preflight")[0] == 0
+
+
+def bot(world: World, name: str = "bot") -> None:
+    """An app of somebody else beside the service, saved."""
+    script = world.place / "bot.js"
+    script.write_text("setInterval(() => {}, 1000)\n")
+    world.pm2("start", str(script), "--name", name, "--cwd", str(world.place))
+    world.pm2("save")
+
+
+def saved(world: World) -> dict[str, str]:
+    """What a boot brings back, and how."""
+    apps = json.loads((world.pm2_home / "dump.pm2").read_text())
+    return {app["name"]: app["status"] for app in apps}
+
+
+def runs(world: World) -> dict[str, str]:
+    return {app["name"]: app["pm2_env"]["status"] for app in json.loads(world.pm2("jlist"))}
+
+
+def test_a_sibling_that_does_not_run_now_is_brought_back_by_a_boot_as_before(world: World) -> None:
+    """PM2's daemon was killed: what `pm2 save` wrote then was the end of every sibling."""
+    bot(world)
+    world.power_cut()
+    world.power_on()
+    before = saved(world)
+    gate = {**world.plan()["gate"], "before": "not checked"}
+    assert world.hostswitch("switch", plan=world.plan(gate=gate))[0] == 0
+    assert saved(world) == before == {APP: "online", "bot": "online"}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sibling_is_left_as_it_is(world: World, fails: bool) -> None:
+    """Deleted or stopped by hand, it is neither started by a put back nor saved otherwise."""
+    for name in ("bot", "two"):
+        bot(world, name)
+    world.pm2("delete", "two")
+    world.pm2("stop", "bot")
+    before = saved(world)
+    drill = {"DRILL": "fail"} if fails else {}
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", **drill)
+    assert world.hostswitch("switch")[1]["outcome"] == ("put back" if fails else "switched")
+    world.wait_for(ON_FILES if fails else ON_POSTGRES)
+    assert runs(world) == {APP: "online", "bot": "stopped"}
+    assert saved(world) == before
+
+
+def test_a_module_of_pm2_below_the_application_is_no_stranger(world: World) -> None:
+    """Where the user's home is the application directory; it was to be ended, or declared."""
+    home = world.app_dir / "pm2"
+    module = home / "modules" / "pm2-logrotate"
+    module.mkdir(parents=True)
+    script = "process.chdir(process.argv[1]); setInterval(() => {}, 1000); console.log()"
+    inside = [*world.machine.inside(), "node", "-e", script, str(module)]
+    # It ends with the machine.
+    running = subprocess.Popen(inside, stdout=subprocess.PIPE)
+    assert running.stdout and running.stdout.readline()
+    for named, why in ((world.pm2_home, "runs here outside"), (home, "")):
+        result = world.hostswitch("preflight", plan=world.plan(pm2_home=str(named)))[1]
+        found = [one for one in result["details"] if one["where"] == str(module)]
+        assert [why in one["what"] for one in found] == ([True] if why else [])
 
 
 @pytest.mark.parametrize("name", ["baileys service", "baileys,service"])

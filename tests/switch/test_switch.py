@@ -424,6 +424,7 @@ def test_what_pm2_gives_the_service_is_not_lost_unseen(world: World, stopped: bo
         # Not in its list either: the dump tells what a boot would start.
         world.power_cut()
         world.power_on()
+    world.connected()
     process = None if stopped else world.process()
     for command in ("preflight", "switch"):
         code, result = world.hostswitch(command, plan=world.plan(gate=gate))
@@ -468,5 +469,9 @@ def test_a_service_outside_the_gates_form_is_known_before_the_stop(world: World)
     assert "gate_before: not checked" in refusal
     assert (world.process(), world.tree()) == (process, tree)
     gate = {**world.plan()["gate"], "before": "not checked"}
+    code, result = world.hostswitch("preflight", plan=world.plan(gate=gate))
+    (refusal,) = result["refusals"]
+    assert f"no file of company {COMPANY} since it was started" in refusal
+    world.connected()
     code, result = world.hostswitch("switch", plan=world.plan(gate=gate))
     assert (code, result["outcome"]) == (0, "switched"), result

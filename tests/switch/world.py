@@ -319,6 +319,10 @@ class World:
         """Every session file of the live directory, by name."""
         return {path.name: path.read_text() for path in sorted(self.company.iterdir())}
 
+    def connected(self) -> None:
+        """What each connection does, and this service without one does not: it writes credentials."""
+        (self.company / "creds.json").touch()
+
     def power_on(self) -> None:
         """Processes of its own, and an empty /run."""
         self.run_dir.mkdir(exist_ok=True)
