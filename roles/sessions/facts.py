@@ -51,7 +51,7 @@ class CrontabLines(FactBase[list[str]]):
         """A user without a crontab has no lines."""
         patterns = [part for text in texts for part in ("-e", QuoteString(text))]
         return StringCommand(
-            "crontab -l -u", QuoteString(user), "2>/dev/null | grep -F", *patterns, "|| true"
+            "crontab -l -u", QuoteString(user), "2>/dev/null | grep -aF", *patterns, "|| true"
         )
 
     @staticmethod

@@ -16,11 +16,12 @@ ARCHIVE_SCRIPTS = (
     'for name; do mv -n "$name" "$archive/"; chmod a-x "$archive/${name##*/}"; '
     '[ ! -e "$name" ] || { echo "$name: $archive has another file of that name" >&2; exit 1; }; done'
 )
-# The crontab is kept whole beside the archives before its first line goes.
+# The crontab is kept whole beside the archives before its first line goes. Without -a, grep drops lines that
+# are no UTF-8 from what is left, and ends well.
 DROP_CRON_LINES = (
     "set -eu; umask 077; user=$1; kept=$2/crontab.$user.$(date -u +%Y%m%dT%H%M%SZ); shift 2; "
     'crontab -l -u "$user" > "$kept"; sync "$kept"; '
-    'rest=$(mktemp); trap \'rm -f "$rest"\' EXIT; grep -vF "$@" "$kept" > "$rest" || [ $? -eq 1 ]; '
+    'rest=$(mktemp); trap \'rm -f "$rest"\' EXIT; grep -avF "$@" "$kept" > "$rest" || [ $? -eq 1 ]; '
     'crontab -u "$user" "$rest"'
 )
 

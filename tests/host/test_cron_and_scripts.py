@@ -17,7 +17,7 @@ CRON_PLACES = (
     "/var/spool/cron /etc/crontab /etc/anacrontab"
     " /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly"
 )
-SEARCH = "grep -rsF -D skip"
+SEARCH = "grep -arsF -D skip"
 
 
 def test_no_cron_job_is_left(host: Any, declared: Declared) -> None:

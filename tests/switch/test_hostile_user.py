@@ -179,21 +179,25 @@ def commands(host: HostileHost) -> dict[str, tuple[list[str], Any]]:
         "secret_names": [],
         "never_secret": ["LOG_LEVEL"],
     }
+    archived = {
+        f"{plan['archive']['directory']}/{ROLLOUT}/{name}.tar.zst.age": "passed"
+        for name in ("baileys_sessions", "baileys_sessions_backup")
+    }
     toggled = dict.fromkeys(("rollout_id", "operator", "reason", "undoes"), "x")
     asked = [
         {"command": one, "plan": plan} for one in ("preflight --plan -", "prune --check --plan -")
     ]
     return {
         "status": (["--app-dir", APP_DIR], None),
+        "env": ([], env),
         "flags": ([], flags),
         "survey": ([], {"questions": asked}),
         "preflight": ([], plan),
         "toggle": ([], {"env": env, "switch": plan, "flags": flags}),
         "switch": ([], plan),
         "resume": ([], None),
-        "env": ([], env),
         # What is due goes now.
-        "record": ([], {"rollout_id": ROLLOUT, "verified": True}),
+        "record": ([], {"rollout_id": ROLLOUT, "verified": True, "archives": archived}),
         "archive": ([], plan),
         "remove": ([], plan),
         "prune": ([], plan),
