@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def sizes(paths: Iterable[str], pm2_home: Path, owner: Owner) -> dict[str, int]:
         owner: the service's user, with whose rights all of this is read.
     """
     with rights_of(owner):
-        all_logs = [str(path) for path in (pm2_home / "logs").glob("*.log")]
+        all_logs: list[str] = []
+        # A directory that the user can't read has no log of his: no reason not to put back.
+        with suppress(OSError):
+            all_logs = [str(path) for path in (pm2_home / "logs").glob("*.log")]
         return {path: _size(path) for path in sorted({*paths, *all_logs})}
 
 

@@ -43,6 +43,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 150
 LARGEST_RSS = 700 << 20
 TURNS = len(KINDS) + 1
+SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
+# Each kind of file in some places, links in the place of some directories: the other places are for a soak.
+FILES = range(TURNS) if SOAK else (0, 3)
+DIRECTORIES = range(3) if SOAK else (0,)
 ECOSYSTEM = "/etc/baileys-rollout/ecosystem.config.js"
 
 
@@ -117,8 +121,8 @@ def endless_answers(host: HostileHost) -> None:
 
 
 STATES: dict[str, Callable[[HostileHost], None]] = {
-    **{f"files-{turn}": files(turn) for turn in range(TURNS)},
-    **{f"directories-{turn}": directories(turn) for turn in range(3)},
+    **{f"files-{turn}": files(turn) for turn in FILES},
+    **{f"directories-{turn}": directories(turn) for turn in DIRECTORIES},
     "lies": lies,
     "shell-in-log-path": shell_in_log_path,
     "deep-trees": deep_trees,
@@ -127,21 +131,25 @@ STATES: dict[str, Callable[[HostileHost], None]] = {
 }
 
 
-@pytest.fixture(params=STATES)
-def host(
-    request: pytest.FixtureRequest, tools: Path, server: Path, tmp_path: Path
-) -> Iterator[HostileHost]:
-    """A host with the user's plants on it, and root's directory not yet touched."""
+@pytest.fixture
+def whole(tools: Path, server: Path) -> Iterator[HostileHost]:
+    """A host with nothing planted on it yet."""
     # Where the user gets to, and no check looks for stray session files.
-    place = Path(f"/dev/shm/hostile-{os.getpid()}-{request.param}")
+    place = Path(f"/dev/shm/hostile-{os.getpid()}")
     place.mkdir(mode=0o755)
     found = HostileHost(place, tools, _free_port())
     try:
         found.build(server)
-        STATES[request.param](found)
         yield found
     finally:
         found.tear_down()
+
+
+@pytest.fixture(params=STATES)
+def host(request: pytest.FixtureRequest, whole: HostileHost) -> HostileHost:
+    """A host with the user's plants on it, and root's directory not yet touched."""
+    STATES[request.param](whole)
+    return whole
 
 
 def settings(host: HostileHost) -> dict[str, Any]:
@@ -175,8 +183,8 @@ def commands(host: HostileHost) -> dict[str, tuple[list[str], Any]]:
     }
     env = {
         **{name: plan[name] for name in ("env_live", "env_next", "service_user")},
-        "settings": {"LOG_LEVEL": "info"},
-        "secret_names": [],
+        "settings": {**plan["flags"], **host.connection()},
+        "secret_names": ["POSTGRES_PASSWORD"],
         "never_secret": ["LOG_LEVEL"],
     }
     archived = {
@@ -231,6 +239,50 @@ def test_nothing_of_roots_is_given(host: HostileHost, monkeypatch: pytest.Monkey
     assert not problems, "\n".join(problems)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
     assert largest < LARGEST_RSS, f"something took {largest >> 20} MiB"
+
+
+# What the user does at the instant when nothing is judged any more, and root acts: the service is down.
+LINK = f"ln -s {ROOTS}"
+SWAPS = {
+    "nothing": ":",
+    "sessions": f"mv baileys_sessions x; {LINK} baileys_sessions",
+    "company": f"cd baileys_sessions; mv company_{COMPANY} x; {LINK} company_{COMPANY}",
+    "key": f"cd baileys_sessions/company_{COMPANY}; rm pre-key-1.json; {LINK}/secret pre-key-1.json",
+    "holes": f"truncate -s 1T baileys_sessions/company_{COMPANY}/.x.tmp baileys_sessions_backup/x",
+    "backup": f"mv baileys_sessions_backup x; {LINK}/.git baileys_sessions_backup",
+    "place": f"mv .set-aside x; {LINK} .set-aside",
+    "own-place": f"mv .set-aside x; mkdir -p .set-aside/{ROLLOUT}; {LINK} .set-aside/{ROLLOUT}/a",
+    "next": f"rm .env.next; {LINK}/secret .env.next",
+    "live": f"rm .env; {LINK}/secret .env; mkfifo .env.previous",
+    "current": f"rm current; {LINK} current; mkdir .current.new",
+    "release": f"mv releases x; {LINK} releases",
+    "pm2": f"cd {HOME}; mv .pm2 x; {LINK} .pm2",
+    "dump": f"cd {HOME}/.pm2; rm dump.pm2*; {LINK}/secret dump.pm2; mkfifo dump.pm2.bak",
+    "logs": f"cd {HOME}/.pm2; rm -r logs; {LINK} logs",
+}
+
+
+FEW = ("nothing", "key", "place", "live", "pm2", "logs")
+
+
+@pytest.mark.parametrize(
+    "swap", [pytest.param(SWAPS[one], id=one) for one in SWAPS if SOAK or one in FEW]
+)
+def test_what_is_swapped_at_the_stop_leads_root_nowhere(whole: HostileHost, swap: str) -> None:
+    status = {"companies": {}, "pid": 2, "flags": {}}
+    whole.lie([whole.app(pid=whole.service())], status, f"cd {APP_DIR}; {swap}")
+    watched = Watched(whole.roots)
+    known, problems = commands(whole), []
+    for name in ("env", "switch", "resume", "archive", "daily-check", "status"):
+        words, given = known[name]
+        given = {**given, "rollout_id": f"{ROLLOUT}-now"} if name == "switch" else given
+        began = time.monotonic()
+        said = whole.hostswitch(name, words, given)
+        assert name != "switch" or "stop the service" in said
+        assert "Errno 13" not in said, "root asked with that user's rights, and gave up"
+        problems += judged(whole, name, said, time.monotonic() - began, watched)
+    watched.close()
+    assert not problems, "\n".join(problems)
 
 
 def judged(host: HostileHost, what: str, said: str, seconds: float, watched: Watched) -> list[str]:

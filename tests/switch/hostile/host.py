@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.switch.machine import Machine
 from tests.switch.session_files import write_sessions
 from tests.switch.world import COMPANY, NEW, OLD, ROLLOUT
@@ -56,6 +58,7 @@ class HostileHost:
         self.canary = secrets.token_hex(20)
         self.roots = place / "roots"
         self.machine = Machine()
+        self.database = f"hostile_{self.canary[:8]}"
         self._liar: subprocess.Popen[bytes] | None = None
 
     def build(self, server: Path) -> None:
@@ -79,6 +82,7 @@ class HostileHost:
         self._outside("mount", "--bind", str(self.roots), f"{root}{ROOTS}")
         self._outside("mount", "--bind", str(server), f"{root}{server}")
         self.server = server
+        self._admin(f"CREATE DATABASE {self.database} TEMPLATE prepared")
         self._users()
         self._roots_own()
         self._users_own()
@@ -89,6 +93,7 @@ class HostileHost:
     def tear_down(self) -> None:
         """End its processes; its file system ends with them."""
         self.machine.power_cut()
+        self._admin(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
         shutil.rmtree(self.place)
 
     def inside(self) -> list[str]:
@@ -104,6 +109,10 @@ class HostileHost:
 
     def _outside(self, *words: str) -> None:
         subprocess.run([*self.machine.inside(), *words], check=True, capture_output=True)
+
+    def _admin(self, text: str) -> None:
+        with psycopg.connect(host=str(self.server), user="postgres", autocommit=True) as admin:
+            admin.execute(text.encode())
 
     def _users(self) -> None:
         for file, line in (
@@ -223,7 +232,7 @@ class HostileHost:
             "database": {
                 "host": str(self.server),
                 "port": 5432,
-                "dbname": "prepared",
+                "dbname": self.database,
                 "user": "postgres",
                 "password": "hunter2hunter2",
                 "sslmode": "disable",
@@ -246,6 +255,16 @@ class HostileHost:
             "minimum_free_mb": 1,
             "releases_kept": 1,
             "alarm_command": ["true"],
+        }
+
+    def connection(self) -> dict[str, str]:
+        """The plan's database as a .env has it."""
+        return {
+            "POSTGRES_HOST": str(self.server),
+            "POSTGRES_PORT": "5432",
+            "POSTGRES_DATABASE": self.database,
+            "POSTGRES_USER": "postgres",
+            "POSTGRES_PASSWORD": "hunter2hunter2",
         }
 
     def hostswitch(self, command: str, words: list[str], given: Any) -> str:
@@ -286,10 +305,16 @@ class HostileHost:
         found = (path for top in tops for path in sorted(top.rglob("*")))
         return [path for path in found if path.is_dir() and not path.is_symlink()]
 
-    def lie(self, apps: Any, status: Any) -> None:
-        """Have the user's own program answer for PM2's daemon and for the service."""
+    def lie(self, apps: Any, status: Any, at_stop: str = "") -> None:
+        """Have the user's own program answer for PM2's daemon and for the service.
+
+        Args:
+            apps: PM2's list.
+            status: the service's.
+            at_stop: for the user's shell, when PM2 is told to stop an app.
+        """
         lies = self.place / "lies.json"
-        lies.write_text(json.dumps({"apps": apps, "status": status}))
+        lies.write_text(json.dumps({"apps": apps, "status": status, "at_stop": at_stop}))
         self.place.chmod(0o755)
         words = ["runuser", "-u", USER, "--", "env", "-i", f"POSTGRES_PASSWORD={self.port}"]
         words += ["/usr/bin/python3", "-I", str(LIAR), f"{HOME}/.pm2", str(self.port), str(lies)]
@@ -313,6 +338,17 @@ class HostileHost:
             **changes,
         }
         return {"name": env["name"], "pm_id": 0, "pid": env.pop("pid", 2), "pm2_env": env}
+
+    def service(self) -> int:
+        """The pid of a process of the user's in the application directory."""
+        program = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+        words = ["runuser", "-u", USER, "--", "env", "-C", f"{APP_DIR}/releases/{NEW}", "-i"]
+        started = subprocess.Popen(
+            [*self.inside(), *words, "/usr/bin/python3", "-I", "-c", program],
+            stdout=subprocess.PIPE,
+        )
+        assert started.stdout
+        return int(started.stdout.readline())
 
     def roots_process(self) -> int:
         """The pid, on this host, of a process of root's with a secret in its environment."""

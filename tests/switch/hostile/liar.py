@@ -1,21 +1,24 @@
 """Runs as the service's user in the place of PM2's daemon and of the service: says what it is told.
 
-Arguments: PM2_HOME, the status port, a JSON file with `apps` and `status`, and a title that passes for
-the daemon's. An answer of null never ends.
+Arguments: PM2_HOME, the status port, a JSON file with `apps`, `status` and `at_stop`, and a title that passes
+for the daemon's. An answer of null never ends; `at_stop` is a shell's, run once when an app is to be stopped.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-METHODS = ("getMonitorData", "prepare", "getVersion", "ping")
+STOPPING = ("stopProcessId", "deleteProcessId")
+METHODS = ("getMonitorData", "prepare", "getVersion", "ping", *STOPPING)
 
 
 def served(listening: socket.socket, answer: Any) -> None:
@@ -38,7 +41,7 @@ def flood(connection: socket.socket) -> None:
         connection.sendall(b"[" * 65536)
 
 
-def pm2(apps: Any) -> Any:
+def pm2(apps: Any, at_stop: str, web: socket.socket) -> Any:
     """Answer as PM2's daemon does (hostswitch/pm2_rpc.py tells the protocol)."""
 
     def answer(connection: socket.socket) -> None:
@@ -51,6 +54,12 @@ def pm2(apps: Any) -> Any:
                 connection.sendall(bytes([1 << 4 | 2]) + struct.pack(">I", 60 << 20))
                 flood(connection)
             asked = json.loads(parts[0][2:])
+            if asked.get("method") in STOPPING:
+                while apps:
+                    os.kill(apps.pop()["pid"], signal.SIGKILL)
+                    web.shutdown(socket.SHUT_RDWR)
+                    web.close()
+                    subprocess.run(["/bin/sh", "-c", at_stop], check=False)
             methods = {name: {"name": name, "params": []} for name in METHODS}
             said = {"methods": methods} if asked.get("type") == "methods" else {"args": [apps]}
             reply = [b"j:" + json.dumps(said).encode(), parts[-1]]
@@ -88,7 +97,7 @@ def main() -> None:
     pid_file.write_text(str(os.getpid()))
     threading.Thread(target=served, args=(web, http(lies["status"])), daemon=True).start()
     print(flush=True)
-    served(local, pm2(lies["apps"]))
+    served(local, pm2(lies["apps"], lies["at_stop"], web))
 
 
 main()
