@@ -43,6 +43,7 @@ def between_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, st
     yield from _names_in_the_env(settings)
     yield from _exported(settings)
     yield from _legacy_paths(settings)
+    yield from _roots_places(settings)
     name = settings.get("service_app")
     if isinstance(name, str) and name in _mapping(settings.get("sibling_apps")):
         yield f"sibling_apps.{name}", f"sibling_apps names the service itself, {name}", "remove it"
@@ -102,7 +103,9 @@ def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
     declared = settings.get("legacy_directories")
     entries = declared if isinstance(declared, list) else []
     paths = [str(_mapping(entry).get("path", "")) for entry in entries]
-    kept = {**dict.fromkeys(OWN_PATHS, "the rollout's own"), **_kept_paths(settings)}
+    kept = dict.fromkeys(OWN_PATHS, "the rollout's own")
+    if archive := settings.get("retired_scripts_archive"):
+        kept[str(archive)] = "the retired scripts"
     for number, path in enumerate(paths):
         setting = f"legacy_directories[{number}].path"
         for own, what in kept.items():
@@ -115,15 +118,18 @@ def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
                 yield setting, problem, "leave one of them"
 
 
-def _kept_paths(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Paths under the application directory that other settings name."""
-    kept = {str(settings.get("retired_scripts_archive", "")): "the retired scripts"}
-    archives, app_dir = settings.get("archive_directory"), settings.get("app_dir")
-    if isinstance(archives, str) and isinstance(app_dir, str):
-        place = PurePosixPath(archives)
-        if place.is_relative_to(app_dir):
-            kept[str(place.relative_to(app_dir))] = "the archive_directory"
-    return {path: what for path, what in kept.items() if path}
+def _roots_places(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Root writes archives there, and the owner of what they lie in can put a link in the way."""
+    archives = str(settings.get("archive_directory") or "")
+    for name in ("app_dir", "service_home"):
+        place = settings.get(name)
+        if archives and isinstance(place, str) and PurePosixPath(archives).is_relative_to(place):
+            problem = f"archive_directory {archives} lies in {name} {place}, which the service's user owns"
+            yield (
+                "archive_directory",
+                problem,
+                "name a directory of root's, such as /var/backups/baileys-rollout",
+            )
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -70,13 +70,8 @@ def test_no_variable_takes_a_wrong_value(name: str, data: st.DataObject) -> None
         ({"sibling_apps": {"baileys-whatsapp-service": "a.js"}}, "names the service itself"),
         ({"legacy_directories": [{"path": "releases", "kind": "backup"}]}, "the rollout's own"),
         ({"legacy_directories": [{"path": "archive", "kind": "test"}]}, "the retired scripts"),
-        (
-            {
-                "legacy_directories": [{"path": "old", "kind": "backup"}],
-                "archive_directory": "/opt/ai-admin/old/archives",
-            },
-            "the archive_directory",
-        ),
+        ({"archive_directory": "/opt/ai-admin/old/archives"}, "lies in app_dir"),
+        ({"archive_directory": "/home/ai-admin"}, "lies in service_home"),
         (
             {"legacy_directories": [{"path": n, "kind": "backup"} for n in ("old", "old/older")]},
             "one in the other",
