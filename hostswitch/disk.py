@@ -85,6 +85,19 @@ def _replace_in(
     os.fsync(directory)
 
 
+def open_for_update(path: Path) -> int:
+    """Open a file (0600) for reading and writing, and make it where it is missing.
+
+    On a file system that came up read-only it is only read: what was cut off there is ended all the same.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line to a file (0600) and wait until it is on the disk."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW

@@ -11,7 +11,7 @@ from typing import Any
 from hostswitch.answer import understood
 from hostswitch.disk import replace_by_itself, replace_file
 from hostswitch.errors import HostError
-from hostswitch.safefile import read_regular
+from hostswitch.safefile import read_regular, rights_of
 
 NAMES = ("dump.pm2", "dump.pm2.bak")
 """PM2 reads the second one when the first is missing or torn."""
@@ -60,14 +60,18 @@ def surviving(pm2_home: Path) -> Apps:
 
     One without apps counts too: the dump before it may name apps that were deleted since.
     """
-    for name in NAMES:
+    return _whole(pm2_home)[1]
+
+
+def _whole(pm2_home: Path) -> tuple[Path, Apps]:
+    for path in (pm2_home / name for name in NAMES):
         try:
-            apps = _read(pm2_home / name)
+            apps = _read(path)
         except HostError:
             continue
         if apps is not None:
-            return apps
-    return []
+            return path, apps
+    return pm2_home / NAMES[0], []
 
 
 def only(apps: Apps, names: Collection[str]) -> Apps:
@@ -132,6 +136,33 @@ def bring_back(
         write(pm2_home / NAMES[0], wanted, owner)
     except OSError:
         os.rename(pm2_home / _KEPT, pm2_home / NAMES[0])
+
+
+def keep_out(pm2_home: Path, names: Collection[str], owner: tuple[int, int]) -> None:
+    """Have no dump name these apps: PM2 starts what one names.
+
+    Raises:
+        OSError: one still does.
+    """
+    path, apps = _whole(pm2_home)
+    left = merged(apps, [], names)
+    try:
+        write(pm2_home / NAMES[0], left, owner)
+    except OSError:
+        if left != apps:
+            _overwrite(path, json.dumps(left).encode(), owner)
+        return
+    (pm2_home / NAMES[1]).unlink(missing_ok=True)
+
+
+def _overwrite(path: Path, content: bytes, owner: tuple[int, int]) -> None:
+    """Write over the bytes that are there, which takes no space."""
+    with rights_of(owner):  # A link may lie there by now.
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "wb") as file:
+        file.write(content.ljust(os.fstat(descriptor).st_size))
+        file.flush()
+        os.fsync(descriptor)
 
 
 def forget_kept(pm2_home: Path) -> None:

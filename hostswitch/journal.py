@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hostswitch import clock
-from hostswitch.disk import reserve, sync_directory, write_all
+from hostswitch.disk import open_for_update, reserve, sync_directory, write_all
 from hostswitch.drill import Drill
 from hostswitch.errors import HostError
+from hostswitch.output import progress
 
 OPEN = "open"
 READY = "ready"
@@ -99,13 +101,14 @@ class Journal:
         self._path = path
         self._drill = drill
         self.entries: list[Entry] = read(path)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        self._descriptor = os.open(path, flags, 0o600)
+        self._descriptor = open_for_update(path)
         self._length = _complete_length(path.read_bytes())
-        os.ftruncate(self._descriptor, self._length)
         try:
+            os.ftruncate(self._descriptor, self._length)
             reserve(self._descriptor, _RESERVED)
         except OSError as error:
+            if self.entries:
+                return  # What was begun must be ended, with that or without.
             os.close(self._descriptor)
             raise JournalError(
                 f"{path} can't be given the space that it may need: {error.strerror}. "
@@ -135,15 +138,29 @@ class Journal:
             os.fsync(self._descriptor)
         except OSError as error:
             # A part of a line would ruin the next one, such as the put back's.
-            os.ftruncate(self._descriptor, self._length)
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._length)
             raise JournalError(
                 f"{self._path} can't be written ({error.strerror}): {entry.instant} was not begun. "
-                f"See: df -h {self._path.parent}"
+                f"See: findmnt -T {self._path.parent}; df -h {self._path.parent}"
             ) from None
         self._length += len(line)
         self.entries.append(entry)
         self._drill.at(entry.instant)
         return entry
+
+    def tell(self, step: str, mark: str, **data: Any) -> Entry:
+        """Append a line that what follows does not wait for: a broken disk keeps no service down.
+
+        Only for acts that look first, where the lines before ask for the same acts once more.
+        """
+        try:
+            return self.mark(step, mark, **data)
+        except JournalError as error:
+            progress(str(error).replace("was not begun", "goes on without"))
+            entry = Entry(step, mark, clock.now(), data)
+            self.entries.append(entry)
+            return entry
 
     def last(self, step: str, mark: str) -> Entry | None:
         """The latest line of that name, if there is one."""

@@ -7,10 +7,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hostswitch.clock import now_text
+from hostswitch.disk import open_for_update
 from hostswitch.errors import LockedError
 from hostswitch.output import progress
 
@@ -31,12 +32,13 @@ def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterato
         LockedError: another process holds it still; the text says who, since when and what.
     """
     # Close-on-exec (Python's default): a PM2 daemon started from here must not inherit the lock.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_for_update(path)
     try:
         _take(descriptor, path, time.monotonic() + wait_seconds)
         text = json.dumps({"who": who, "when": now_text(), "what": what, "pid": os.getpid()})
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        with suppress(OSError):  # A full disk keeps no switch open.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text.encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Places:
     def prepare(self) -> None:
         """Make the state directory, for root alone, with the program's compiled modules in it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.state.chmod(0o700)
+        if stat.S_IMODE(self.state.stat().st_mode) != 0o700:  # On a read-only disk it must do.
+            self.state.chmod(0o700)
         if self.state == Path(KEPT).parent:
             keep_compiled(Path(sys.argv[0]))

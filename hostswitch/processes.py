@@ -90,6 +90,17 @@ def program(pid: int) -> str | None:
         return None
 
 
+def node_outside(app_dir: str, pm2_home: str, pids: Collection[int]) -> dict[int, str]:
+    """Node.js processes below an application directory that are none of these, nor their children."""
+    known = {process.pid for process in tree({pid for pid in pids if pid > 0})}
+    modules = os.path.realpath(os.path.join(pm2_home, "modules"))  # PM2's own
+    return {
+        pid: where
+        for pid, where in node_below(os.path.realpath(app_dir)).items()
+        if pid not in known and not f"{where}/".startswith(f"{modules}/")
+    }
+
+
 def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
     """Wait until processes have ended.
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hostswitch import aside, clock, dump, journal, logs, observe, swap
+from hostswitch import aside, clock, dump, journal, logs, swap
 from hostswitch.errors import LeftStoppedError
 from hostswitch.facts import Facts
 from hostswitch.gate import Company, Expectation
@@ -19,7 +19,7 @@ from hostswitch.host import Host
 from hostswitch.output import told
 from hostswitch.patience import LEAST_SECONDS, Patience
 from hostswitch.starting import take_down
-from hostswitch.steps import Switch, describe, scan_aside, torn_files
+from hostswitch.steps import Switch, live_paths, problems_of, scan_aside, torn_files
 from hostswitch.watch import Since, Verdict, Watch
 from sessionstore.errors import DirectoryProblem, StoreError
 from sessionstore.scan import scan_directory
@@ -60,28 +60,34 @@ def put_back(
     """
     host, log = switch.host, switch.journal
     if log.last(journal.UNDONE, "intent") is None:
-        log.mark(journal.UNDONE, "intent", after_active=after_active)
+        # Without that line an active import would ask for the new version, on rows that are gone.
+        begin = log.mark if after_active else log.tell
+        begin(journal.UNDONE, "intent", after_active=after_active)
     back_already = log.last(journal.UNDONE, "files") is not None
-    started = with_pm2 and back_already and _running(host)
+    # Until then it was not seen that it may run on these files.
+    let_start = log.last(journal.UNDONE, "start") is not None
+    started = with_pm2 and let_start and _running(host)
     since = Since(clock.now(), logs.sizes(switch.facts.logs, host.pm2.home, host.owner))
     if with_pm2 and not started:
         take_down(host)
-        log.mark(journal.UNDONE, "stop")
+        log.tell(journal.UNDONE, "stop")
     pending = _withdraw(switch, _patience(switch, after_active, boot_seconds), boot_seconds > 0)
     if pending and after_active and not back_already:
         raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
-    log.mark(journal.UNDONE, "rows", pending=pending and told(pending))
+    log.tell(journal.UNDONE, "rows", pending=pending and told(pending))
     strays = () if back_already else _files_back(switch)
-    log.mark(journal.UNDONE, "files")
+    log.tell(journal.UNDONE, "files")
     if started:
         return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
     _demand_whole(switch)
     before = dump.read(host.places.dump_before)
     dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
+    if with_pm2:
+        host.pm2.ensure_daemon()
+        host.pm2.bring_back(before)
+    log.tell(journal.UNDONE, "start")
     if not with_pm2:
         return Undone(pending, strays)
-    host.pm2.bring_back(before)
-    log.mark(journal.UNDONE, "start")
     # Not saved again: the dump says it already, and a full disk may not take it twice.
     verdict = _gate_old(switch, since) if switch.facts.ran else None
     return Undone(pending, strays, verdict)
@@ -168,17 +174,11 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
 
 
 def _demand_whole(switch: Switch) -> None:
-    """A version that reads files is never started on files that do not parse."""
-    if not switch.facts.files_provider:
-        return
-    for item in switch.facts.aside:
-        path = switch.host.path(item["path"])
-        if item["kind"] != "live":
-            continue
-        with scan_directory(path, layout=switch.host.plan.layout_of(item["path"])) as scan:
-            problems = observe.blocking(scan)
+    """A version that reads files is never started on files that are not whole."""
+    for path in live_paths(switch) if switch.facts.files_provider else ():
+        problems = problems_of(switch, path)
         if problems:
-            raise torn_files(switch, item["path"], [describe(one) for one in problems])
+            raise torn_files(switch, path, problems)
 
 
 def _gate_old(switch: Switch, since: Since) -> Verdict:

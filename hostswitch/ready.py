@@ -113,12 +113,10 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
 def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
     """Processes that PM2 does not run for us, and that run here or answer: a second socket, unseen."""
     known = _ours(observed)
-    modules = os.path.realpath(os.path.join(host.plan.pm2_home, "modules"))  # PM2's own
-    found = processes.node_below(os.path.realpath(host.plan.app_dir))
+    found = processes.node_outside(host.plan.app_dir, host.plan.pm2_home, known)
     strangers = [
         (pid, f"process {pid} runs here outside the declared PM2 apps", where)
         for pid, where in sorted(found.items())
-        if pid not in known and not f"{where}/".startswith(f"{modules}/")
     ]
     pid = observed.seen.status.get("pid") if isinstance(observed.seen.status, dict) else None
     if type(pid) is int and pid not in {*known, *found}:

@@ -176,12 +176,13 @@ def _after_active(opened: Switch) -> bool:
 
 
 def _keep_down(opened: Switch) -> None:
-    """See that PM2's unit starts no version by itself; its fallback dump may hold the old one."""
+    """See that PM2's unit starts no version by itself."""
     host = opened.host
-    path = host.pm2.dump()
-    apps = dump.surviving(host.pm2.home)
-    dump.write(path, dump.merged(apps, [], host.plan.pm2_apps), host.owner)
-    path.with_name(dump.NAMES[1]).unlink(missing_ok=True)
+    try:
+        dump.keep_out(host.pm2.home, host.plan.pm2_apps, host.owner)
+    except OSError as error:
+        message = f"PM2 may start the service at this boot before its switch is ended: {error}"
+        closing.alarm(host, message)
 
 
 def first(places: Places) -> dict[str, Any] | None:

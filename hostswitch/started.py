@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from hostswitch import clock, swap
 from hostswitch.envfile import parse
@@ -30,13 +32,19 @@ def note(host: Host) -> None:
         temporary.write_text(json.dumps(line))
         temporary.replace(host.places.started)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         forget(host)
 
 
 def forget(host: Host) -> None:
     """What runs from now on was not started by the switch that noted this."""
-    host.places.started.unlink(missing_ok=True)
+    _remove(host.places.started)
+
+
+def _remove(note: Path) -> None:
+    # Where the disk takes nothing more, its time still tells that it is about another process.
+    with suppress(OSError):
+        note.unlink()
 
 
 def noted_or_planned(host: Host) -> Mapping[str, str]:

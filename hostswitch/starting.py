@@ -22,6 +22,7 @@ def start_new(switch: Switch) -> Verdict:
     host = switch.host
     host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
     take_down(host)
+    host.pm2.ensure_daemon()
     return start_stopped(switch)
 
 
@@ -29,10 +30,12 @@ def start_stopped(switch: Switch) -> Verdict:
     """Start the new version after this process has taken the old one down, and gate it."""
     host = switch.host
     sizes = logs.sizes(switch.facts.logs, host.pm2.home, host.owner)
-    intent = switch.journal.mark(journal.HEALTHY, "intent", logs=sizes)
+    # With an active import, whatever is written asks for this start.
+    mark = switch.journal.tell if switch.facts.imports else switch.journal.mark
+    intent = mark(journal.HEALTHY, "intent", logs=sizes)
     started.note(host)
     host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
-    switch.journal.mark(journal.HEALTHY, "start")
+    mark(journal.HEALTHY, "start")
     return _watch(switch, intent).run()
 
 
@@ -56,7 +59,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
     if verdict.answered is not None:
         answered = vars(verdict.answered)
     companies = {name: dict(shown) for name, shown in verdict.companies.items()}
-    switch.journal.mark(
+    switch.journal.tell(
         journal.HEALTHY,
         "gate",
         answered=answered,
@@ -66,7 +69,7 @@ def keep(switch: Switch, verdict: Verdict) -> None:
         lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
     )
     switch.host.pm2.save(switch.host.plan.pm2_apps)
-    switch.journal.mark(journal.HEALTHY, "done")
+    switch.journal.tell(journal.HEALTHY, "done")
 
 
 def take_down(host: Host) -> None:

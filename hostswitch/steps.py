@@ -22,7 +22,7 @@ from sessionstore.descriptors import open_beneath, open_directory
 from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
 from sessionstore.lineage import DESCENDS, SAME, compare
 from sessionstore.scan import scan_directory
-from sessionstore.tree import DirectoryScan, Problem
+from sessionstore.tree import DirectoryScan
 
 _PM2_SECONDS = 30
 _KILL_GRACE = 5
@@ -80,9 +80,13 @@ def stop(switch: Switch) -> None:
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
         host.pm2.save(host.plan.pm2_apps)
-        for path in _live_paths(switch):
+        for path in live_paths(switch):
             _demand_unheld(host.path(path))
-            _demand_whole(switch, path)
+            problems = problems_of(switch, path)
+            if problems and switch.facts.files_provider:
+                raise torn_files(switch, path, problems)
+            if problems:
+                raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:_SHOWN])}")
 
 
 def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
@@ -99,7 +103,25 @@ def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
         )
 
 
-def _live_paths(switch: Switch) -> list[str]:
+def demand_down(switch: Switch) -> None:
+    """See that nobody started a version meanwhile: it would use up the keys that were imported.
+
+    Raises:
+        StepFailedError: somebody did.
+    """
+    host = switch.host
+    apps = host.pm2.apps()
+    found = [f"PM2's {app.name}" for app in apps if app.name in host.plan.pm2_apps]
+    others = processes.node_outside(
+        host.plan.app_dir, host.plan.pm2_home, {app.pid for app in apps}
+    )
+    found += [f"process {pid} in {where}" for pid, where in sorted(others.items())]
+    if found:
+        raise StepFailedError(f"started while the service was to be down: {', '.join(found)}")
+
+
+def live_paths(switch: Switch) -> list[str]:
+    """The live directories of the switch, as its plan names them."""
     return [item["path"] for item in switch.facts.aside if item["kind"] == "live"]
 
 
@@ -117,18 +139,18 @@ def _demand_unheld(path: str) -> None:
         )
 
 
-def _demand_whole(switch: Switch, path: str) -> None:
-    """Every file parses, and the credentials are the copy's or descend from them."""
+def problems_of(switch: Switch, path: str) -> list[str]:
+    """Why a live directory is not whole: a file does not parse, or its credentials are others.
+
+    The same as the copy's or descending from them they must be until a version was started on them.
+    """
     copy, layout = _copy(switch, path), switch.host.plan.layout_of(path)
     with scan_directory(switch.host.path(path), layout=layout) as scan:
-        problems = [describe(one) for one in observe.blocking(scan)]
-        if not problems and copy.is_dir():
-            with scan_directory(str(copy), layout=layout) as before:
-                problems = _regressions(before, scan)
-    if problems and switch.facts.files_provider:
-        raise torn_files(switch, path, problems)
-    if problems:
-        raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:_SHOWN])}")
+        problems = [f"{one.where}: {one.kind}" for one in observe.blocking(scan)]
+        if problems or not copy.is_dir() or switch.journal.last(journal.UNDONE, "start"):
+            return problems
+        with scan_directory(str(copy), layout=layout) as before:
+            return _regressions(before, scan)
 
 
 def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
@@ -140,11 +162,6 @@ def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError
         f"stop lies in {copy}. Compare: diff -rq {copy} {live}. Take a file over: cp "
         f"--no-preserve=all {copy}/FILE {live}/FILE. Then: baileys-hostswitch resume"
     )
-
-
-def describe(problem: Problem) -> str:
-    """A scan's problem in a few words."""
-    return f"{problem.where}: {problem.kind}"
 
 
 def _copy(switch: Switch, path: str) -> Path:
@@ -302,7 +319,8 @@ def activate(switch: Switch) -> None:
     """
     from sessionstore import importing
 
-    with step(switch, journal.ACTIVE), switch.patience.connected(switch.host.plan) as connection:
+    switch.journal.mark(journal.ACTIVE, "intent")
+    with switch.patience.connected(switch.host.plan) as connection:
         for number, import_id in enumerate(switch.facts.imports.values()):
             try:
                 importing.activate(connection, import_id)
@@ -310,3 +328,5 @@ def activate(switch: Switch) -> None:
                 if number == 0:
                     raise
                 raise OutcomeUnknown(error.what, error.where, error.remedy) from None
+    # Where it can't be written, the database tells.
+    switch.journal.tell(journal.ACTIVE, "done")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +107,7 @@ def _before_active(switch: Switch) -> None:
     steps.account_aside(switch)
     progress("swap current and .env")
     steps.swap_pointers(switch)
+    steps.demand_down(switch)
 
 
 def _activate(switch: Switch) -> None:
@@ -169,24 +170,46 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
         progress(f"not healthy ({verdict.problems[0]}): one more try")
         verdict = _attempt(switch, starting.start_new)
     if verdict.healthy:
-        _keep(switch, verdict)
-        return closing.result_of(closing.close(switch, "switched"))
+        return closing.result_of(_keep(switch, verdict))
     why = "the new version did not become healthy: " + "; ".join(verdict.problems)
     if not switch.facts.imports:
         raise undo(switch, why, after_active=False)
     raise after_active(switch, why)
 
 
-def _keep(switch: Switch, verdict: Verdict) -> None:
+def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:
+    runs = "the new version runs and is healthy, but"
     try:
         starting.keep(switch, verdict)
     except OSError as error:
         message = (
-            f"the new version runs and is healthy, but PM2 can't be told to start it at a boot: "
-            f"{error}. Make room: df -h {switch.host.pm2.home}. Then: baileys-hostswitch resume"
+            f"{runs} PM2 can't be told to start it at a boot: {error}. Make room: "
+            f"df -h {switch.host.pm2.home}. Then: baileys-hostswitch resume"
         )
         closing.alarm(switch.host, message)
         raise HostError(message) from None
+    try:
+        return closing.close(switch, "switched")
+    except (HostError, OSError) as error:
+        message = f"{runs} {_unrecorded(error)}"
+        closing.alarm(switch.host, message)
+        raise HostError(message) from None
+
+
+def _unrecorded(error: Exception) -> str:
+    return (
+        f"that can't be recorded ({error}), so the switch is not ended. When the disk takes it: "
+        f"baileys-hostswitch resume"
+    )
+
+
+def _close(switch: Switch, outcome: str, why: str, down: Mapping[str, Any] | None = None) -> str:
+    """Close a switch that failed; what its error has to add where that can't be recorded."""
+    try:
+        closing.close(switch, outcome, why=why, down=down)
+    except (HostError, OSError) as error:
+        return f"; {_unrecorded(error)}"
+    return ""
 
 
 def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
@@ -219,7 +242,7 @@ def after_active(switch: Switch, why: str) -> HostError:
             f"database, then: rollout apply {switch.host.plan.environment}"
         )
         closing.alarm(switch.host, message)
-        closing.close(switch, LeftStoppedError.outcome, why=why)
+        message += _close(switch, LeftStoppedError.outcome, why)
         return LeftStoppedError(message)
 
 
@@ -283,7 +306,7 @@ def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
         message = f"{why}; the old version was started, but: {'; '.join(undone.verdict.problems)}"
         closing.alarm(switch.host, message)
         if undone.pending is None:
-            closing.close(switch, NotHealthyError.outcome, why=why)
+            message += _close(switch, NotHealthyError.outcome, why)
         return NotHealthyError(message)
     if undone.pending is not None:
         return PutBackError(
@@ -291,11 +314,15 @@ def end_of_undo(switch: Switch, undone: putback.Undone, why: str) -> HostError:
             f"({undone.pending}); they stay without effect. When the database answers: "
             f"baileys-hostswitch resume"
         )
-    switch.journal.mark(journal.UNDONE, "done")
-    closing.close(switch, PutBackError.outcome, why=why, down=down)
+    switch.journal.tell(journal.UNDONE, "done")
+    message = f"{why}. {again}; nothing was lost"
     if not switch.facts.ran:
-        return LeftStoppedError(f"{why}. All is as before the switch; the service did not run then")
-    return PutBackError(f"{why}. {again}; nothing was lost")
+        message = f"{why}. All is as before the switch; the service did not run then"
+    unrecorded = _close(switch, PutBackError.outcome, why, down)
+    if unrecorded:
+        message += unrecorded
+        closing.alarm(switch.host, message)
+    return PutBackError(message) if switch.facts.ran else LeftStoppedError(message)
 
 
 def _down(switch: Switch, verdict: Verdict | None) -> dict[str, Any]:

@@ -35,13 +35,18 @@ def told_to_end(
     started.stdin.write(json.dumps(plan).encode())
     started.stdin.close()
     started.stdin = None
-    give_up = time.monotonic() + 60
-    while not reached() and started.poll() is None:
-        assert time.monotonic() < give_up
-        time.sleep(0.0002)
+    until(lambda: reached() or started.poll() is not None)
     # nsenter itself waits for the program.
     children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
     if started.poll() is None and (program := children.read_text()):
         os.kill(int(program), number)
     told, said = started.communicate(timeout=60)
     return started.returncode, said.decode(), json.loads(told.splitlines()[-1])
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for something, without a moment's delay."""
+    give_up = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < give_up
+        time.sleep(0.0002)

@@ -257,6 +257,7 @@ def test_once_the_rows_are_withdrawn_the_switch_stays_open(world: World) -> None
     code, result = world.hostswitch("switch")
     assert (code, result["outcome"]) == (5, "left stopped"), result
     assert "the import was withdrawn" in result["error"] and world.rows() == (0, 0)
+    assert "the import was withdrawn" in world.alarm.read_text()
     assert (world.state / "journal.jsonl").exists()
     (world.app_dir / ".env").write_text(env)
     files = {path.name for path in world.app_dir.glob(".set-aside/*/*")}
