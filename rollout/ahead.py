@@ -7,6 +7,7 @@ file of settings has changed between its beginning and the moment when it is wan
 from __future__ import annotations
 
 import atexit
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,8 @@ def _child(name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "rollout.ansible_reader", name],
         cwd=ROOT,
+        # Ansible refuses every other; ssh brings names of locales along that this machine does not have.
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

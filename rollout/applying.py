@@ -42,7 +42,30 @@ def apply_environment(
     """
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
+    try:
+        roll_out(environment, hosts, outcome, shown, at_once)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    names = [host.name for host in hosts]
+    outcome.hosts.sort(key=lambda one: names.index(one.host))
+    begun = {one.host for one in outcome.hosts}
+    outcome.untouched = [name for name in names if name not in begun]
+    outcome.seconds = time.monotonic() - started
+    return outcome
 
+
+def roll_out(
+    environment: Environment,
+    hosts: Sequence[Host],
+    outcome: Outcome,
+    shown: Progress,
+    at_once: int,
+) -> None:
+    """Roll out to hosts; each is in the outcome as soon as it has ended.
+
+    Raises:
+        KeyboardInterrupt: the operator interrupted; every host that was begun has ended.
+    """
     running, as_declared, looked = converged(environment, hosts, shown)
     said = commits_said(hosts, looked)
 
@@ -54,7 +77,7 @@ def apply_environment(
         return apply_host(
             environment,
             host,
-            run,
+            outcome.run,
             shown.of(host.name),
             running=running,
             commit=commit,
@@ -64,15 +87,11 @@ def apply_environment(
 
     # Where nothing is to be done there is nothing to be a barrier for.
     for batch in [tuple(hosts)] if as_declared else batches(hosts, at_once):
-        if any(done.failure for done in outcome.hosts):
-            outcome.untouched += [host.name for host in batch]
-        else:
-            ended = each(batch, apply_one, at_once)
-            outcome.hosts += ended
-            looked = {**looked, **{one.host: one.commit for one in ended if one.commit}}
-            said = commits_said(hosts, looked)
-    outcome.seconds = time.monotonic() - started
-    return outcome
+        each(batch, lambda host: outcome.hosts.append(apply_one(host)), at_once)
+        if any(one.failure for one in outcome.hosts):
+            return
+        looked = {**looked, **{one.host: one.commit for one in outcome.hosts if one.commit}}
+        said = commits_said(hosts, looked)
 
 
 def revision_of(host: Host) -> Revision:

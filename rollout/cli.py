@@ -7,6 +7,8 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -32,7 +34,7 @@ from rollout.cli_options import (
     Reason,
 )
 from rollout.console import WIDTH, harmless, progress, stdout_console
-from rollout.errors import OperatorError
+from rollout.errors import OperatorError, this_machine
 from rollout.interrupts import CTRL_C, ended_like_ctrl_c
 from rollout.inventory import Environment, Host, environment_names, load
 from rollout.junit import write_junit
@@ -63,7 +65,7 @@ app = typer.Typer(
         "  2    plan only: there are changes\n"
         "  64   a mistyped command or option\n"
         "  130  interrupted (Ctrl-C); a switch on a host goes on by itself\n"
-        "  143  the same, by SIGTERM\n\n"
+        "  143  the same, by SIGTERM; 129 as the terminal was closed\n\n"
         "\b\n"
         "Environments are inventory/NAME.yml with group_vars/NAME/. All mistakes in\n"
         "them come as one list with file and line before any host is contacted.\n"
@@ -136,16 +138,21 @@ def apply(
     Exit codes:
       0  done
       1  failed; the report says where, and who is untouched
+      130, 143, 129  interrupted; the report says what was done until then
     """
     loaded, hosts = chosen(environment, host)
     run = Run(new_rollout_id(), getpass.getuser(), reason)
     with progress() as shown:
         outcome = apply_environment(loaded, hosts, run, shown, batch)
     report = report_of(outcome)
-    path = save_report(report)
-    show(render_report, apply_answer, loaded, report, as_json=as_json)
+    try:
+        path = save_report(report)
+    finally:
+        show(render_report, apply_answer, loaded, report, as_json=as_json)
     if not as_json:
         stdout_console().print(f"Report: {path}")
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     raise typer.Exit(0 if outcome.succeeded else ERROR)
 
 
@@ -263,15 +270,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     A mistyped option ends with 64 (EX_USAGE), not click's 2: that means “changes” for a plan.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, TextIOWrapper
+        ):  # a terminal whose letters are few still shows the rest
+            stream.reconfigure(errors="backslashreplace")
     with ended_like_ctrl_c() as came:
         code = _run(words)
     if code == CTRL_C:
         code = came[0] if came else CTRL_C
-        print(
-            "\nInterrupted. What a host's switch had begun goes on by itself;"
-            " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
-            file=sys.stderr,
-        )
+        with suppress(OSError):  # the terminal may be what went away
+            print(
+                "\nInterrupted. What a host's switch had begun goes on by itself;"
+                " `rollout status ENVIRONMENT` shows it, `rollout apply ENVIRONMENT` finishes it.",
+                file=sys.stderr,
+            )
     raise SystemExit(code)
 
 
@@ -284,6 +297,9 @@ def _run(words: Sequence[str]) -> int:
         code = EX_USAGE
     except OperatorError as error:
         show_error(error, as_json="--json" in words)
+        code = ERROR
+    except OSError as error:
+        show_error(this_machine(error), as_json="--json" in words)
         code = ERROR
     except KeyboardInterrupt:
         code = CTRL_C

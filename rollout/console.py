@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console, Group
@@ -41,6 +41,14 @@ def stdout_console() -> Console:
     return HarmlessConsole(highlight=False, width=min(console.width, WIDTH))
 
 
+class ProgressConsole(Console):
+    """A console whose reader may go away: a terminal that was closed ends no rollout half way."""
+
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more; rich would end the thread."""
+        self.quiet = True
+
+
 class HostProgress:
     """What is being done on one host; other hosts may be at work beside it."""
 
@@ -73,7 +81,7 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = ProgressConsole(stderr=True, highlight=False)
         self._started = time.monotonic()
         self._steps: dict[str, str] = {}
         self._live: Live | None = None
@@ -106,10 +114,12 @@ class Progress:
     def done(self) -> None:
         """Leave the terminal with a clean line."""
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def _print(self, text: str) -> None:
-        self._console.print(self._line(text))
+        with suppress(OSError):
+            self._console.print(self._line(text))
 
     def _lines(self) -> Group:
         return Group(*(self._line(f"{host}: {step}") for host, step in self._steps.items()))

@@ -22,8 +22,16 @@ class OperatorError(Exception):
         super().__init__(f"{message}\n  → {remedy}" if remedy else message)
 
 
+def this_machine(error: OSError) -> OperatorError:
+    """What this machine denied us: a full disk, a folder that may not be written."""
+    return OperatorError(f"on this machine: {error}", "mend that, then the same command again")
+
+
 def unforeseen(host: str, error: Exception) -> OperatorError:
     """What nobody foresaw while one host was worked on: that host's failure, and no other's."""
+    if isinstance(error, OSError):
+        own = this_machine(error)
+        return OperatorError(f"{host}: {own.message}", own.remedy)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
     return OperatorError(

@@ -53,7 +53,7 @@ class HostRun:
     log: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deploy:
     """One host's run of ``deploy.py``.
 
@@ -66,6 +66,10 @@ class Deploy:
     host: Host
     overrides: Mapping[str, Any]
     progress: Progress
+
+    def __post_init__(self) -> None:
+        # Filled as it goes: who is interrupted has what was done until then.
+        self.seen = HostRun(self.host.name)
 
 
 def run_deploys(
@@ -110,10 +114,11 @@ def run_deploys(
             child.stdin.write(json.dumps(request))
             child.stdin.close()
         pairs = list(zip(deploys, events, strict=True))
-        runs = each(pairs, lambda pair: followed(*pair), len(pairs))
+        each(pairs, lambda pair: follow(*pair), len(pairs))
         child.wait()
         trouble.seek(0)
         last_words = trouble.read().strip()[-2000:]
+    runs = [one.seen for one in deploys]
     for one in runs:
         if not one.succeeded and not one.failure:
             one.failure = "; ".join(one.log[-3:]) or last_words or "the engine ended without a word"
@@ -141,16 +146,19 @@ def started_engine(trouble: IO[str], events: Sequence[int]) -> subprocess.Popen[
     )
 
 
-def followed(deploy: Deploy, events: Iterable[str]) -> HostRun:
-    """What happened on a host, from its events.
+def follow(deploy: Deploy, events: Iterable[str]) -> None:
+    """Take what happens on a host from its events.
 
     Args:
-        deploy: what runs there.
+        deploy: what runs there; its ``seen`` is filled.
         events: its lines; no other is waited for after the one that says how it ended.
     """
-    outcome = HostRun(deploy.host.name)
+    outcome = deploy.seen
     for line in events:
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:  # the engine was ended in the middle of it
+            break
         try:
             take_event(outcome, event, deploy.progress)
         except OperatorError as error:
@@ -158,7 +166,6 @@ def followed(deploy: Deploy, events: Iterable[str]) -> HostRun:
         if event["event"] == "ended":
             outcome.succeeded = event["succeeded"] and not outcome.failure
             break
-    return outcome
 
 
 def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -> None:

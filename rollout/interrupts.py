@@ -1,6 +1,7 @@
-"""SIGTERM ends the command as Ctrl-C does: through its clean-ups, children included, with a sentence.
+"""SIGTERM, and SIGHUP of a terminal that went away, end the command as Ctrl-C does.
 
-Left alone it ends Python at once: the engine would go on without anybody to follow it.
+Through its clean-ups, children included, with a sentence. Left alone they end Python at once: the engine
+would go on without anybody to follow it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CTRL_C, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[list[int]]:
-    """Let SIGTERM raise KeyboardInterrupt in this block.
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt in this block; under nohup(1) SIGHUP says nothing.
 
     Yields:
         The exit codes of the signals that came; typer turns every KeyboardInterrupt into Ctrl-C's.
@@ -27,8 +28,14 @@ def ended_like_ctrl_c() -> Iterator[list[int]]:
         came.append(128 + number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    heard = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -69,6 +69,8 @@ def apply_host(
         outcome.failure = str(error)
     except Exception as error:  # the report of the other hosts is kept whatever one of them did
         outcome.failure = str(unforeseen(host.name, error))
+    except KeyboardInterrupt:
+        outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"
     outcome.seconds = time.monotonic() - started + (known.seconds if known else 0)
     how = "FAILED" if outcome.failure else "done" if outcome.changed else "no changes"
     shown.ended(f"{how} in {outcome.seconds:.1f} s")
@@ -106,12 +108,16 @@ def deploy(
         "resolved_commit": outcome.commit,
         "claimed_commit": outcome.claim,
     }
-    (done,) = run_deploys(environment, [Deploy(host, overrides, shown.step)], dry=False, at_once=1)
-    take_answers(outcome, done)
-    outcome.results.update(done.results)
-    outcome.changed += [
-        name for name in done.changed if not only_waited(done.results.get(name, {}))
-    ]
+    one = Deploy(host, overrides, shown.step)
+    done = one.seen
+    try:
+        run_deploys(environment, [one], dry=False, at_once=1)
+    finally:
+        take_answers(outcome, done)
+        outcome.results.update(done.results)
+        outcome.changed += [
+            name for name in done.changed if not only_waited(done.results.get(name, {}))
+        ]
     if not done.succeeded:
         raise failure_of(host, done)
     return done

@@ -74,6 +74,7 @@ class Outcome:
     hosts: list[HostOutcome] = field(default_factory=list)
     untouched: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    interrupted: bool = False
 
     @property
     def succeeded(self) -> bool:

@@ -33,6 +33,8 @@ DATA = {
 }
 
 READY = "ready"
+LINES = 100_000
+"""Of one answer: as many objects here, more than 100 bytes each. A host's whole answer is one line."""
 
 
 class HostFailedError(PyinfraError):
@@ -101,6 +103,8 @@ class OpenSSHConnector(BaseConnector):
         seconds = given["timeout"] or (ACT_SECONDS if acts else ANSWER_SECONDS)
         stdin = "".join(f"{line}\n" for line in given["stdin"] or ()).encode()
         done = self._run(text.get_raw_value(), stdin=stdin, timeout=seconds)
+        if done.stdout.count(b"\n") + done.stderr.count(b"\n") > LINES:
+            raise HostFailedError(f"{self.host.name} said more than {LINES} lines")
         lines = [
             OutputLine(name, line.removesuffix("\r"))
             for name, said in (("stdout", done.stdout), ("stderr", done.stderr))

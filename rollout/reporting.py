@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rollout.checks import FAILED, FOUND, NOT_CHECKED, PASSED
+from rollout.errors import OperatorError
 from rollout.one_host import ARCHIVE, PRUNE, REMOVE, SWITCH
 from rollout.outcome import HostOutcome, Outcome
 
@@ -120,10 +121,19 @@ def save_report(report: Report) -> Path:
 
     Returns:
         Where it is.
+
+    Raises:
+        OperatorError: it can't be written.
     """
-    REPORTS.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = REPORTS / f"{report.rollout_id}.{report.environment}.json"
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(report), file, indent=2)
-        file.write("\n")
+    try:
+        REPORTS.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(report), file, indent=2)
+            file.write("\n")
+    except OSError as error:
+        raise OperatorError(
+            f"the report above could not be kept: {error}",
+            "keep what is shown; what was done on the hosts stays done",
+        ) from None
     return path.relative_to(REPORTS.parent.parent)

@@ -146,7 +146,11 @@ def _answer_of(
     # yet; when the rollout comes to it, the host role has installed it.
     installed = state.current_stage == StateStage.Execute
     stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
-    return dict(host.get_fact(fact, arguments=arguments, installed=installed, _stdin=stdin))
+    answer = dict(host.get_fact(fact, arguments=arguments, installed=installed, _stdin=stdin))
+    if fact is HostProgramAnswer and answer["exit"] is None:
+        # Even where there is no Python the shell says with what code that ended.
+        raise PyinfraError(f"{host.name}: it did not answer {arguments}")
+    return answer
 
 
 def declared_commit() -> dict[str, Any]:
@@ -172,7 +176,8 @@ def declared_commit() -> dict[str, Any]:
         lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
     )
     if COMMIT.fullmatch(wanted["revision"]):
-        answer = {**answer, "commit": wanted["revision"], "reason": ""}
+        told = NO_SUCH_REVISION if answer["reason"] == NO_SUCH_REVISION else ""
+        answer = {**answer, "commit": wanted["revision"], "reason": told}
     _demand_known(answer, wanted, data.get("claimed_commit"))
     if answer["commit"]:
         COMMITS[host.name] = answer["commit"]
@@ -185,7 +190,7 @@ def _demand_known(answer: Mapping[str, Any], wanted: Mapping[str, str], claimed:
     what = f"{host.name}: service_revision {wanted['revision']}"
     if answer["reason"] == NO_SUCH_REVISION:
         raise PyinfraError(
-            f"{what} is unknown: {wanted['repository']} has no such tag or branch.\n"
+            f"{what} is unknown: {wanted['repository']} has no such tag, branch or commit.\n"
             f"  → set it in {place} (a commit with all its 40 digits)"
         )
     if claimed and answer["commit"] and answer["commit"] != claimed:

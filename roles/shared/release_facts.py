@@ -23,7 +23,13 @@ commit=$(printf %s "$revision" | grep -Ex '[0-9a-f]{40}') || {
   commit=$(printf '%s\n' "$refs" | sort -k2,2r | head -n 1 | cut -f 1)
 }
 echo "commit=$commit"
-[ -n "$commit" ] && [ -f "$releases/$commit/REVISION" ] && echo staged=yes
+[ -n "$commit" ] || exit 0
+[ -f "$releases/$commit/REVISION" ] && { echo staged=yes; exit 0; }
+[ "$commit" = "$revision" ] || exit 0
+# A commit is in no list of names: only asking for it tells whether it is there. No file comes along.
+probe=$(mktemp -d) && trap 'rm -rf "$probe"' EXIT && git init --quiet --bare "$probe" || exit 0
+GIT_TERMINAL_PROMPT=0 LC_ALL=C timeout 60 git -C "$probe" fetch --quiet --depth=1 --filter=tree:0 \
+  "$repository" "$commit" 2>&1 | grep -q 'not our ref' && echo unknown=yes
 exit 0
 """
 
@@ -54,5 +60,6 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
         commit = fields.get("commit", "")
         if commit and not COMMIT.fullmatch(commit):
             raise FactProcessError(f"the host says that the revision is {commit[:80]!r}")
-        reason = fields.get("reason") or ("" if commit else NO_SUCH_REVISION)
+        unknown = not commit or fields.get("unknown") == "yes"
+        reason = fields.get("reason") or (NO_SUCH_REVISION if unknown else "")
         return {"commit": commit or None, "staged": fields.get("staged") == "yes", "reason": reason}

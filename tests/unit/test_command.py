@@ -16,7 +16,7 @@ import pytest
 
 from rollout import answers
 from rollout.checks import Check, VerificationResult
-from rollout.errors import OperatorError
+from rollout.errors import OperatorError, unforeseen
 from rollout.inventory import Environment, Host, environment_names
 from rollout.junit import write_junit
 from rollout.planning import HostPlan
@@ -97,6 +97,33 @@ def test_a_mistyped_word_is_answered_with_the_nearest(
     assert said in " ".join(done.stderr.split()), done.stderr
     assert "Traceback" not in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    "odd", [{"LC_ALL": "POSIX"}, {"LC_ALL": "de_XX.UTF-8"}, {"PYTHONIOENCODING": "ascii"}]
+)
+def test_a_terminal_of_another_language_shows_what_there_is(odd: dict[str, str]) -> None:
+    """ssh brings the names of locales along that this machine may not have."""
+    done = rollout("plan", "production", **odd)
+    assert "9 mistakes; no host was contacted" in done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_a_full_disk_here_is_told_in_a_sentence() -> None:
+    """Not with a traceback, and not as the host's fault."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(BIN / "rollout"), "flags"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("on this machine: [Errno 28] No space left on device")
+    assert "Traceback" not in done.stderr
+    told = unforeseen("wa-1", OSError(28, "No space left on device"))
+    assert str(told).startswith("wa-1: on this machine: [Errno 28]")
 
 
 def test_a_mistyped_host_is_answered_with_the_nearest() -> None:

@@ -126,7 +126,21 @@ def test_a_host_must_find_what_one_other_claims(tmp_path: Path) -> None:
     refused = deployed(tmp_path, "main", claimed_commit="1" * 40)
     assert f"service_revision main is {commit} here, and {'1' * 40} on another host" in refused
     unknown = deployed(tmp_path, "v9")
-    assert f"service_revision v9 is unknown: {code} has no such tag or branch" in unknown
+    assert f"service_revision v9 is unknown: {code} has no such tag, branch or commit" in unknown
+
+
+def test_a_commit_that_the_repository_lacks_is_named_by_a_plan(tmp_path: Path) -> None:
+    """Mistyped, or never pushed: no list of names has it, so the repository itself is asked for it."""
+    code = tmp_path / "code"
+    code.mkdir()
+    git(code, "init", "--quiet", "--initial-branch", "main")
+    first, last = push(code), push(code)
+    unknown = deployed(tmp_path, "1" * 40)
+    assert f"service_revision {'1' * 40} is unknown: {code} has no such tag" in unknown
+    assert [deployed(tmp_path, one) for one in (first, last)] == [first, last]
+    # Where the repository can't be asked, the staging will tell: that is no reason to call it unknown.
+    code.rename(tmp_path / "gone")
+    assert deployed(tmp_path, first) == first
 
 
 def test_no_host_chooses_what_another_deploys() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from rollout.interrupts import CTRL_C, TERMINATED
 
+from .ssh_server import ssh_server
 from .test_settings_files import declare, project
 
 __all__ = ["project"]
@@ -23,8 +25,8 @@ MARK = "ROLLOUT_TEST_RUN"
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, TERMINATED), (signal.SIGINT, CTRL_C)],
-    ids=["SIGTERM", "Ctrl-C"],
+    [(signal.SIGTERM, TERMINATED), (signal.SIGINT, CTRL_C), (signal.SIGHUP, 129)],
+    ids=["SIGTERM", "Ctrl-C", "terminal closed"],
 )
 def test_told_to_end_while_the_engine_is_at_work(
     project: Path, number: signal.Signals, code: int
@@ -65,6 +67,60 @@ def test_told_to_end_while_the_engine_is_at_work(
     assert "Traceback" not in said[1]
     assert not marked(mark), "a child goes on"
     assert took < 8, "the host that hangs was waited for"
+
+
+def test_an_interrupted_rollout_keeps_its_report(project: Path, tmp_path: Path) -> None:
+    """What was done until then, on which host, and who is untouched; whoever reads progress is gone."""
+    declare(project, {"group_vars/all/order.yml": "schema_host: wa-1\n"})
+    hangs = tmp_path / "hangs"
+    # The first look and the first steps are answered by a host that agrees to everything.
+    always = (
+        f"echo >> {tmp_path}/asked; [ $(wc -l < {tmp_path}/asked) -lt 40 ]"
+        f" || {{ touch {hangs}; sleep 20; }}"
+    )
+    place = tmp_path / "server"
+    place.mkdir()
+    with ssh_server(place, always=always) as (port, _):
+        way = {
+            "ansible_port": port,
+            "ansible_ssh_private_key_file": f"{place}/id",
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={place}/known_hosts",
+        }
+        hosts = {
+            f"wa-{number}": {
+                **way,
+                "ansible_host": f"127.0.0.{number}",
+                "companies": [f"96230{number}"],
+            }
+            for number in (1, 2)
+        }
+        groups = {"trial": {"children": {"service": {"hosts": hosts}}}}
+        (project / "inventory/trial.yml").write_text(json.dumps({"all": {"children": groups}}))
+        with subprocess.Popen(
+            [sys.executable, "-m", "rollout.cli", "apply", "trial", "--json"],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password")},
+        ) as child:
+            assert child.stderr and child.stdout
+            child.stderr.readline()
+            child.stderr.close()
+            until = time.monotonic() + 60
+            while not hangs.exists():
+                assert child.poll() is None and time.monotonic() < until, child.stdout.read()
+                time.sleep(0.05)
+            child.send_signal(signal.SIGHUP)
+            shown = json.loads(child.stdout.read())
+    assert child.returncode == 129
+    kept = project / f".rollout/reports/{shown['rollout_id']}.trial.json"
+    report = json.loads(kept.read_text())
+    (host,) = report["hosts"]
+    assert (host["host"], report["untouched"]) == ("wa-1", ["wa-2"])
+    assert host["failure"].startswith("wa-1: interrupted")
+    assert host["changed"]
+    assert not report["succeeded"]
 
 
 def marked(mark: str) -> list[int]:
