@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 import subprocess
 import threading
@@ -79,12 +80,16 @@ class Server(paramiko.ServerInterface):
         """A command."""
         self.asked.append(f"exec {command.decode()}")
         threading.Thread(
-            target=run, args=(channel, self.always or command.decode()), daemon=True
+            target=run, args=(channel, self.always or command.decode(), command), daemon=True
         ).start()
         return True
 
 
-def run(channel: Any, command: str) -> None:
+# Before what a server always runs: it answers the login's question first.
+READY = 'case "$SSH_ORIGINAL_COMMAND" in *"echo ready"*) echo ready; exit;; esac; '
+
+
+def run(channel: Any, command: str, asked: bytes) -> None:
     """Answer one command."""
     word = command.rsplit(" ", 1)[-1]
     with suppress(OSError):
@@ -100,6 +105,7 @@ def run(channel: Any, command: str) -> None:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
+            env={**os.environ, "SSH_ORIGINAL_COMMAND": asked.decode()[:1000]},
             capture_output=True,
             check=False,
         )

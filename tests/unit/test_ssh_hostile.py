@@ -18,7 +18,7 @@ from rollout.inventory import Environment, Host
 from rollout.ssh import Connections
 
 from .good_settings import GOOD
-from .ssh_server import ADDRESS, ssh_server
+from .ssh_server import ADDRESS, READY, ssh_server
 
 CONFIGURATION = """
 Host *
@@ -131,8 +131,9 @@ def test_the_refused_key_and_the_unknown_host_key_are_told(tmp_path: Path) -> No
         ("flood", "wa-1 .* said more than 64 MB"),
         ("echo sudo: a password is required >&2; exit 1", "wa-1: o may not use sudo"),
         ("sudo", "wa-1: there is no sudo"),
-        ("yes '' | head -n 100001", "wa-1 said more than 100000 lines"),
+        (f"{READY} yes '' | head -n 100001", "wa-1 said more than 100000 lines"),
         ("true", "wa-1: .*"),
+        (f"{READY} true", "wa-1: it did not answer"),
         ("printf '\\377{\\n{}\\n[[|||\\n'", "wa-1: .*"),
     ],
 )
