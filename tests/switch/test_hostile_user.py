@@ -269,8 +269,9 @@ FEW = ("nothing", "key", "place", "live", "pm2", "logs")
     "swap", [pytest.param(SWAPS[one], id=one) for one in SWAPS if SOAK or one in FEW]
 )
 def test_what_is_swapped_at_the_stop_leads_root_nowhere(whole: HostileHost, swap: str) -> None:
-    status = {"companies": {}, "pid": 2, "flags": {}}
-    whole.lie([whole.app(pid=whole.service())], status, f"cd {APP_DIR}; {swap}")
+    pid = whole.service()
+    status = {"companies": {}, "pid": pid, "flags": {}}
+    whole.lie([whole.app(pid=pid)], status, f"cd {APP_DIR}; {swap}")
     watched = Watched(whole.roots)
     known, problems = commands(whole), []
     for name in ("env", "switch", "resume", "archive", "daily-check", "status"):

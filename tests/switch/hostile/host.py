@@ -8,12 +8,14 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from hostswitch.places import SEARCH_PATH
 from tests.switch.machine import Machine
 from tests.switch.session_files import write_sessions
 from tests.switch.world import COMPANY, NEW, OLD, ROLLOUT
@@ -127,7 +129,11 @@ class HostileHost:
         self._write("/usr/local/sbin/sudo", '#!/bin/sh\nshift 2\nexec "$@"\n', mode=0o755)
         self.path("/usr/local/bin/pm2").unlink(missing_ok=True)
         self.path("/usr/local/bin/pm2").symlink_to(self.tools / "node_modules/.bin/pm2")
-        app = {"name": APP, "script": "src/server.js", "cwd": f"{APP_DIR}/current"}
+        app = {
+            "name": APP,
+            "script": f"{APP_DIR}/current/src/server.js",
+            "cwd": f"{APP_DIR}/current",
+        }
         ecosystem = f"module.exports = {json.dumps({'apps': [{**app, 'kill_timeout': 5000}]})}"
         self._write("/etc/baileys-rollout/ecosystem.config.js", ecosystem)
         line = {
@@ -340,15 +346,18 @@ class HostileHost:
         return {"name": env["name"], "pm_id": 0, "pid": env.pop("pid", 2), "pm2_env": env}
 
     def service(self) -> int:
-        """The pid of a process of the user's in the application directory."""
-        program = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+        """The pid of a service of the user's, which has written a session file since it was started."""
+        program = "console.log(process.pid); setInterval(() => {}, 1000)"
         words = ["runuser", "-u", USER, "--", "env", "-C", f"{APP_DIR}/releases/{NEW}", "-i"]
         started = subprocess.Popen(
-            [*self.inside(), *words, "/usr/bin/python3", "-I", "-c", program],
+            [*self.inside(), *words, f"PATH={SEARCH_PATH}", "node", "-e", program],
             stdout=subprocess.PIPE,
         )
         assert started.stdout
-        return int(started.stdout.readline())
+        pid = int(started.stdout.readline())
+        time.sleep(0.1)  # the clock of files is a coarse one
+        os.utime(self.path(f"{APP_DIR}/baileys_sessions/company_{COMPANY}/creds.json"))
+        return pid
 
     def roots_process(self) -> int:
         """The pid, on this host, of a process of root's with a secret in its environment."""
