@@ -1,6 +1,6 @@
-"""Run the tests: those that boot hosts, and beside them, in a process of their own, lint and all others.
+"""Run the tests: those that boot hosts, and beside them, in two processes, lint and all others.
 
-The hosts leave a core idle most of the time, so the two take little longer than the longer one. Run
+Hosts and switches wait most of the time, so the three take little longer than the longest one. Run
 by ``make test`` and ``make soak``; ends with 1 if anything failed.
 """
 
@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_ROOT = ("tests/unit", "tests/store")
 # With root: the switch with a real PM2 on this machine, and the lab's own tests, which boot hosts
 # of their own beside the lab.
-ON_THIS_MACHINE = (*WITHOUT_ROOT, "tests/switch", "tests/lab/test_lab_hosts.py")
+ON_THIS_MACHINE = ("tests/switch", "tests/lab/test_lab_hosts.py")
 ON_HOSTS = ("tests/lab", "--ignore=tests/lab/test_lab_hosts.py")
 
 
@@ -42,21 +44,33 @@ def main() -> int:
         print("booted hosts) and tests/switch (the host program with a real PM2).")
         return code
     print("Whole rollouts on the lab's hosts here; beside them all other tests, shown at the end.")
+    with ExitStack() as stack:
+        beside = [
+            stack.enter_context(running(command))
+            for command in (linted(pytest(WITHOUT_ROOT)), pytest(ON_THIS_MACHINE))
+        ]
+        on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
+        return 1 if any([on_hosts, *(end() for end in beside)]) else 0
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[Callable[[], int]]:
+    """Run a command beside others; what it gives waits for its end, shows its output, gives its code."""
     with tempfile.TemporaryFile() as output:
-        beside = subprocess.Popen(
-            ["nice", *linted(pytest(ON_THIS_MACHINE))],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+        started = subprocess.Popen(
+            ["nice", *command], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
         )
+
+        def end() -> int:
+            code = started.wait()
+            output.seek(0)
+            sys.stdout.write(output.read().decode(errors="replace"))
+            return code
+
         try:
-            on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
-            on_this_machine = beside.wait()
+            yield end
         finally:
-            beside.kill()
-        output.seek(0)
-        sys.stdout.write(output.read().decode(errors="replace"))
-    return 1 if on_hosts or on_this_machine else 0
+            started.kill()
 
 
 if __name__ == "__main__":
