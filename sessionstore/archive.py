@@ -28,7 +28,7 @@ from sessionstore.descriptors import (
     open_regular,
 )
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError, cause_of, printable
-from sessionstore.manifest import Entry, Manifest, dump, entry_of, read_manifest
+from sessionstore.manifest import ALTERED, Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.pipeline import Encryption
 from sessionstore.sealed import (
     exclusive,
@@ -376,7 +376,7 @@ def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
         manifest = verify_on_disk(archive_path, manifest_path)
         if not manifest.sha256:
             raise ArchiveProblem(
-                "the manifest was altered since it was written, or is of a time before that could be told",
+                ALTERED,
                 manifest_path,
                 "Move the archive and its manifest away, and archive the directory anew.",
             )

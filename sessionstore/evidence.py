@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sessionstore.ratchets import as_whole, octets
 from sessionstore.values import Value
 
 _EMPTY: tuple[Value, ...] = (None, "", b"", {}, [])
@@ -65,7 +66,7 @@ def compare_versions(file: Value, database: Value) -> Finding:
         database: the row's value.
 
     Returns:
-        Newer only when the version number is higher and the hash that it stands for is there.
+        Newer only when the version number is higher and a hash of the file's length is there.
     """
     mine, theirs = number(file, "version"), number(database, "version")
     if mine is None or theirs is None:
@@ -74,6 +75,12 @@ def compare_versions(file: Value, database: Value) -> Finding:
     gone = [name for name in lacking(file, database) if name != "indexValueMap"]
     if gone:
         return Finding(False, f"the database's lacks {', '.join(gone)}")
+    there = database.get("hash")
+    # The sum over indexValueMap: all zero only where nothing is in it.
+    if not as_whole(file.get("hash"), there) or (
+        database.get("indexValueMap") and not any(octets(there) or b"\1")
+    ):
+        return Finding(False, "the hash in the database is none of that version")
     return Finding(theirs > mine, f"version {mine} in the file, {theirs} in the database")
 
 

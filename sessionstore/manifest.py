@@ -26,6 +26,8 @@ from sessionstore.whole import Node
 #: Of an entry's fields. A list in the place of a number ended the daily check in a traceback.
 _TYPES = (str, bool, int, int, int, int, int, str)
 FORMAT = "baileys-rollout archive 1"
+#: What is said of a manifest without a digest that fits.
+ALTERED = "the manifest was altered since it was written, or is of a time before that could be told"
 #: Lines that are parsed at a time.
 _BLOCK = 1000
 

@@ -13,7 +13,7 @@ from sessionstore.descriptors import closing, open_directory
 from sessionstore.errors import ArchiveProblem
 from sessionstore.grammar import CREDENTIALS, company_of, decode
 from sessionstore.leftovers import is_artefact, litter, original_of
-from sessionstore.manifest import Manifest, read_manifest
+from sessionstore.manifest import ALTERED, Manifest, read_manifest
 from sessionstore.sealed import write_file
 
 SEALED, LISTING, PRUNED = ".tar.zst.age", ".manifest.jsonl", ".pruned.json"
@@ -27,7 +27,7 @@ GONE = "pruned"
 STATES: dict[str, str] = {
     WHOLE: "hashed now, and it is what its manifest says",
     UNCHECKED: "there, of the right size; not hashed",
-    DAMAGED: "not what its manifest says, or the manifest itself can't be read",
+    DAMAGED: "not what its manifest says, or the manifest was altered or can't be read",
     MISSING: "the manifest is there, the archive is not, and nothing says that it was pruned",
     GONE: "pruned; the manifest and the reason are kept",
 }
@@ -157,13 +157,14 @@ def _state(
         return DAMAGED, error.strerror or ""
     if size != manifest.archive_bytes:
         return DAMAGED, f"{size:,} bytes, not {manifest.archive_bytes:,}"
-    if not hashed:
-        return UNCHECKED, ""
+    if not manifest.sha256:
+        return DAMAGED, ALTERED
     try:
-        verify_on_disk(archive, manifest_path)
+        if hashed:
+            verify_on_disk(archive, manifest_path)
     except ArchiveProblem as error:
         return DAMAGED, error.what
-    return WHOLE, ""
+    return (WHOLE if hashed else UNCHECKED), ""
 
 
 def absent(base: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from psycopg import sql
 
+from sessionstore import expiry
 from sessionstore.database import PINNED, SCHEMA, Connection, explained
 from sessionstore.grammar import spellings
 from sessionstore.standing_sql import (
@@ -48,7 +49,9 @@ def of_database(conn: Connection) -> tuple[str, ...]:
         triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
         given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
         found = conn.execute(FACTS, given).fetchall()
-        return (*(f"{fact}. {way_on}" for fact, way_on in found), *_by_role(conn))
+        told = [f"{fact}. {way_on}" for fact, way_on in found if fact is not None]
+        jobs = expiry.deleting_jobs(conn) if len(told) < len(found) else ()
+        return (*told, *jobs, *_by_role(conn))
 
 
 def _by_role(conn: Connection) -> list[str]:

@@ -69,7 +69,7 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
             if as_in_production
             else "-c listen_addresses=''"
         )
-        options = f"{quick_or_real} -k {place} -c max_connections=60"
+        options = f"{quick_or_real} -k {place} -c max_connections=60 -c max_prepared_transactions=5"
         start = ("-o", options, "-l", data / "log", "-w", "start")
         assert _run(user, programs / "pg_ctl", "-D", data, *start), (data / "log").read_text()
         try:

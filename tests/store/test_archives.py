@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from sessionstore import importing
 from sessionstore.database import Connection
 from sessionstore.scan import scan_directory
 from tests.age import new_identity
+from tests.dated import date_back
 
 from .session_files import COMPANY, credentials, dump, pair, write_company
 from .test_commands import run
@@ -40,9 +40,7 @@ def dated_archive(directory: Path, place: Path, recipient: str) -> None:
     where = ("--out", str(place), "--name", directory.name, "--recipient", recipient)
     assert run("archive", "create", str(directory), *where)[0] == 0
     listing = place / f"{directory.name}.manifest.jsonl"
-    first, rest = listing.read_text().split("\n", 1)
-    head = {**json.loads(first), "created_at": "2020-01-01T00:00:00+00:00"}
-    listing.write_text(f"{json.dumps(head)}\n{rest}")
+    date_back(listing)
 
 
 def left(shelf: Path) -> set[str]:
@@ -109,6 +107,18 @@ def test_prune_spares_what_the_database_lacks(
 
 
 PRUNE = ("--plan", "-", "--keep-days", "30")
+
+
+def test_prune_spares_what_was_altered(shelf_of_imported: Path, database: dict[str, str]) -> None:
+    """A manifest that does not fit its own digest tells neither what is in it nor how old it is."""
+    manifest = shelf_of_imported / "rollout-1" / "sessions.manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace("2020-01-01", "2020-01-02"))
+    prune = ("archive", "prune", str(shelf_of_imported), *PRUNE)
+    _, events, said = run(*prune, plan={"database": database})
+    assert (events[-1]["pruned"], len(left(shelf_of_imported))) == (0, 3)
+    assert "damaged: look at it first" in said
+    code, events, said = run("archive", "list", str(shelf_of_imported))
+    assert code == 2 and "the manifest was altered" in f"{events} {said}"
 
 
 @pytest.mark.parametrize(

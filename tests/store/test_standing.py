@@ -144,6 +144,24 @@ def trigger(body: str, when: str) -> str:
     )
 
 
+def job(command: str, database: str = "current_database()", *, active: bool = True) -> str:
+    """One of pg_cron's, in the table that the extension makes."""
+    return (
+        "CREATE SCHEMA cron; CREATE TABLE cron.job (jobid bigserial PRIMARY KEY, schedule text NOT"
+        " NULL, command text NOT NULL, nodename text NOT NULL DEFAULT 'localhost', nodeport int NOT"
+        " NULL DEFAULT 5432, database text NOT NULL DEFAULT current_database(), username text NOT NULL"
+        " DEFAULT CURRENT_USER, active boolean NOT NULL DEFAULT true, jobname text);"
+        "GRANT USAGE ON SCHEMA cron TO PUBLIC; GRANT SELECT ON cron.job TO PUBLIC;"
+        "CREATE SCHEMA app; CREATE FUNCTION app.old() RETURNS void LANGUAGE sql AS"
+        " $$ DELETE FROM whatsapp_keys WHERE created_at < now() $$;"
+        "CREATE FUNCTION app.sweep() RETURNS void LANGUAGE sql AS $$ SELECT app.old() $$;"
+        "CREATE FUNCTION app.expired() RETURNS void LANGUAGE plpgsql AS $$ BEGIN -- as ever\n"
+        " DELETE FROM whatsapp_keys WHERE expires_at IS NOT NULL AND expires_at < NOW(); END $$;"
+        "INSERT INTO cron.job (schedule, command, database, active, jobname) VALUES ('0 3 * * *',"
+        f" $c${command}$c$, {database}, {active}, 'nightly');"
+    )
+
+
 COPIED = (
     "ALTER TABLE whatsapp_keys RENAME TO real_keys;"
     "CREATE {} whatsapp_keys AS SELECT * FROM real_keys"
@@ -218,8 +236,29 @@ BLOCKING: list[tuple[str, State, str, object]] = [
          "BEFORE UPDATE"),
         ("a message of a value", "begin perform pg_notify('k', new.value::text); return new; end",
          "AFTER UPDATE"),
+        ("nothing to return", "begin new.updated_at = now(); return new; end",
+         "BEFORE UPDATE OR DELETE"),
         ("a message of what it calls", "begin perform pg_notify('k', app.concat(tg_op)); return new;"
          " end", "AFTER UPDATE")]),
+    *((f"a job that {name}", sql(job(command)), "cron job nightly (0 3 * * *) deletes", BLOCKED)
+      for name, command in [
+        ("deletes by age", "DELETE FROM whatsapp_keys WHERE updated_at < now() - interval '7 days'"),
+        ("deletes also by expiry", "DELETE FROM ONLY public.whatsapp_keys WHERE expires_at < now() OR"
+         " key_type = 'pre-key'"),
+        ("deletes what expires in no time", "DELETE FROM whatsapp_keys WHERE expires_at < now() IS NOT"
+         " TRUE"),
+        ("deletes twice", "DELETE FROM whatsapp_keys WHERE expires_at < now(); DELETE/**/FROM"
+         " whatsapp_auth"),
+        ("empties", "TRUNCATE notes, whatsapp_keys"),
+        ("deletes what expires in no such time", "DELETE FROM whatsapp_keys WHERE (expires_at <"
+         " now()) IS NOT TRUE"),
+        ("calls by a quoted name", 'CALL app."sweep" ()'),
+        ("calls what calls what deletes", "SELECT app.sweep()")]),
+    ("jobs nobody may see", by_role(job("SELECT 1") + "ALTER TABLE cron.job ENABLE ROW LEVEL SECURITY;"
+     "CREATE POLICY own ON cron.job USING (username = CURRENT_USER)"), "every job in cron.job",
+     BLOCKED),
+    ("jobs out of reach", by_role(job("SELECT 1") + "REVOKE ALL ON SCHEMA cron FROM PUBLIC"),
+     "every job in cron.job", BLOCKED),
     ("a role that may not write", by_role("REVOKE UPDATE ON whatsapp_keys FROM SVC"),
      "may not UPDATE public.whatsapp_keys", BLOCKED),
     ("values that are texts", sql("ALTER TABLE whatsapp_keys ALTER value TYPE text"),
@@ -267,6 +306,14 @@ FINE: list[tuple[str, State]] = [
         "new.updated_at := now() at time zone 'utc';", "new.updated_at = (NOW() AT TIME ZONE 'UTC');",
         "/* -- */ new.updated_at = now();", 'NEW."updated_at" = current_timestamp(3);',
         "if new.* is distinct from old.* then new.updated_at := now(); end if;"]),
+    ("it tells of a deletion", sql(trigger(
+        "begin perform pg_notify('keys', old.key_id); return old; end", "AFTER DELETE"))),
+    *((f"a job that {name}", sql(made)) for name, made in [
+        ("deletes what expired", job("DELETE FROM whatsapp_keys WHERE expires_at < now()")),
+        ("calls what deletes what expired", job("SELECT app.expired()")),
+        ("looks", job("SELECT count(*) FROM whatsapp_keys")),
+        ("is off", job("TRUNCATE whatsapp_keys", active=False)),
+        ("is another database's", job("TRUNCATE whatsapp_keys", "'other'"))]),
     ("it tells of a row", sql(trigger(
         "begin perform pg_notify('keys', json_build_object('op', TG_OP, 'company', NEW.company_id,"
         " 'key', new.key_type || '-' || new.key_id)::text); return null; end",
@@ -324,6 +371,19 @@ def test_no_variable_bends_the_connection(
     world.sql("CREATE SCHEMA app; CREATE TABLE app.whatsapp_keys (LIKE whatsapp_keys)")
     monkeypatch.setenv(name, VARIABLES[name])
     assert {name: code for name, (code, _) in world.answers().items()} == SAFE, world.answers()
+
+
+@pytest.mark.parametrize("what", ["DELETE FROM whatsapp_keys", "LOCK whatsapp_auth IN SHARE MODE"])
+def test_a_prepared_transaction(world: World, what: str) -> None:
+    """A deletion that only waits for its commit, by nobody's session."""
+    name = f"it's {secrets.token_hex(4)}"
+    quoted = name.replace("'", "''")
+    world.sql(f"BEGIN; {what}; PREPARE TRANSACTION '{quoted}'")
+    try:
+        demand(world, f"COMMIT PREPARED '{quoted}'; or ROLLBACK PREPARED")
+    finally:
+        world.sql(f"ROLLBACK PREPARED '{quoted}'")
+    assert {name: code for name, (code, _) in world.answers().items()} == SAFE
 
 
 @contextmanager

@@ -128,6 +128,18 @@ DIFFER = [
      UNEXPLAINED, ""),
     ("session, no form", file("session", "99.3", {}), row({}), company(), UNEXPLAINED, "form"),
     ("version ahead", file(VERSION, "regular", FORWARD[0]), row(FORWARD[1]), company(), NEWER, ""),
+    *(
+        (f"version ahead, {what}", file(VERSION, "regular", {**FORWARD[0], "hash": mine}),
+         row({**FORWARD[1], "hash": theirs, "indexValueMap": entries}), company(), outcome, words)
+        for what, mine, theirs, entries, outcome, words in (
+            ("a hash", WASM, WASM_LATER, {"a": b"b"}, NEWER, ""),
+            ("a hash wiped", WASM, bytes(128), {"a": b"b"}, UNEXPLAINED, "hash"),
+            ("a hash and its entries wiped", WASM, bytes(128), {}, UNEXPLAINED, "hash"),
+            ("entries without a hash", bytes(128), bytes(128), {"a": b"b"}, UNEXPLAINED, "hash"),
+            ("still empty", bytes(128), bytes(128), {}, NEWER, ""),
+            ("a byte", WASM, b"h", {"a": b"b"}, UNEXPLAINED, "hash"),
+        )
+    ),
     ("version behind", file(VERSION, "regular", FORWARD[1]), row(FORWARD[0]), company(),
      UNEXPLAINED, ""),
     ("token later", file("tctoken", "1@lid", token(5)), row(token(6)), company(), NEWER, "5 to 6"),
