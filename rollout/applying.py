@@ -61,33 +61,36 @@ def roll_out(
     shown: Progress,
     at_once: int,
 ) -> None:
-    """Roll out to hosts; each is in the outcome as soon as it has ended.
+    """Roll out to hosts; each is in the outcome from its beginning.
 
     Raises:
-        KeyboardInterrupt: the operator interrupted; every host that was begun has ended.
+        KeyboardInterrupt: the operator interrupted; every host that was begun has ended, unless it was
+            twice.
     """
     running, as_declared, looked = converged(environment, hosts, shown)
     said = commits_said(hosts, looked)
 
-    def apply_one(host: Host) -> HostOutcome:
+    def apply_one(host: Host) -> None:
         by_host = said.get(revision_of(host), {})
         if len(set(by_host.values())) > 1:
-            return HostOutcome(host.name, failure=dispute(host, by_host))
+            outcome.hosts.append(HostOutcome(host.name, failure=dispute(host, by_host)))
+            return
         commit, claim = resolution(host, by_host)
-        return apply_host(
+        begun = HostOutcome(host.name, commit=commit, claim=claim)
+        outcome.hosts.append(begun)
+        apply_host(
             environment,
             host,
             outcome.run,
             shown.of(host.name),
+            begun,
             running=running,
-            commit=commit,
-            claim=claim,
             converged=as_declared.get(host.name),
         )
 
     # Where nothing is to be done there is nothing to be a barrier for.
     for batch in [tuple(hosts)] if as_declared else batches(hosts, at_once):
-        each(batch, lambda host: outcome.hosts.append(apply_one(host)), at_once)
+        each(batch, apply_one, at_once)
         if any(one.failure for one in outcome.hosts):
             return
         looked = {**looked, **{one.host: one.commit for one in outcome.hosts if one.commit}}

@@ -35,7 +35,7 @@ from rollout.cli_options import (
 )
 from rollout.console import WIDTH, harmless, progress, stdout_console
 from rollout.errors import OperatorError, this_machine
-from rollout.interrupts import CTRL_C, ended_like_ctrl_c
+from rollout.interrupts import CTRL_C, ended_like_ctrl_c, held_off
 from rollout.inventory import Environment, Host, environment_names, load
 from rollout.junit import write_junit
 from rollout.outcome import Run
@@ -146,7 +146,8 @@ def apply(
         outcome = apply_environment(loaded, hosts, run, shown, batch)
     report = report_of(outcome)
     try:
-        path = save_report(report)
+        with held_off():
+            path = save_report(report)
     finally:
         show(render_report, apply_answer, loaded, report, as_json=as_json)
     if not as_json:

@@ -16,6 +16,18 @@ CTRL_C, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 @contextmanager
+def held_off() -> Iterator[None]:
+    """Let no such signal cut this block off: it is short, and the operator needs its result."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def ended_like_ctrl_c() -> Iterator[list[int]]:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt in this block; under nohup(1) SIGHUP says nothing.
 

@@ -32,12 +32,11 @@ def apply_host(
     host: Host,
     run: Run,
     shown: HostProgress,
+    outcome: HostOutcome,
     *,
     running: moving.Running = MappingProxyType({}),
-    commit: str = "",
-    claim: str = "",
     converged: Converged | None = None,
-) -> HostOutcome:
+) -> None:
     """The whole procedure on one host; a failure ends it and is in the outcome.
 
     Args:
@@ -45,13 +44,12 @@ def apply_host(
         host: one of its hosts.
         run: who and why.
         shown: where progress goes.
+        outcome: what is known of the host; it is filled as this goes, and interrupted until it ends.
         running: which companies ran where when the rollout began.
-        commit: what its revision is, as two hosts said, or it did itself; empty if that is not known.
-        claim: what a host said that it is, which this one must find too; empty if none did.
         converged: how the host was seen to have nothing to do; None where it was not.
     """
     started = time.monotonic()
-    outcome = HostOutcome(host.name, commit=commit, claim=claim)
+    outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"
     known = converged.verification if converged else None
     try:
         outcome.released = companies_released(environment, host, running)
@@ -65,16 +63,16 @@ def apply_host(
             remove(environment, host, run, shown, outcome)
         else:
             check(environment, host, shown, outcome, known=known)
+        outcome.failure = ""
     except OperatorError as error:
         outcome.failure = str(error)
     except Exception as error:  # the report of the other hosts is kept whatever one of them did
         outcome.failure = str(unforeseen(host.name, error))
     except KeyboardInterrupt:
-        outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"
+        shown.detail("interrupted")  # in the outcome since it began
     outcome.seconds = time.monotonic() - started + (known.seconds if known else 0)
     how = "FAILED" if outcome.failure else "done" if outcome.changed else "no changes"
     shown.ended(f"{how} in {outcome.seconds:.1f} s")
-    return outcome
 
 
 def companies_released(environment: Environment, host: Host, running: moving.Running) -> list[str]:

@@ -72,6 +72,7 @@ class RootShell:
         self._host = host
         self._remedy = remedy
         self._rest = b""
+        self._gone: OperatorError | None = None
         self.commands = 0
         self._child = subprocess.Popen(
             list(argv),
@@ -108,8 +109,10 @@ class RootShell:
 
         Raises:
             OperatorError: it took too long or said too much, and was ended; or the host went away,
-                and the shell is of no use then.
+                and every later command fails at once, with the same error.
         """
+        if self._gone:
+            raise self._gone
         asked = {"command": list(words), "user": user, "seconds": timeout}
         self.commands += 1
         end = time.monotonic() + timeout + GRACE
@@ -124,9 +127,10 @@ class RootShell:
             )
         except TimeoutError:
             self.close()
-            cut = f"did not answer within {timeout + GRACE:.0f} s"
+            silent = f"did not answer within {timeout + GRACE:.0f} s: {shlex.join(words)[:120]}"
+            raise self._ended(f"{self._host} {silent}") from None
         except (OSError, ValueError, TypeError):
-            raise OperatorError(f"{self._host}: {self._complaint()}", self._remedy) from None
+            raise self._ended(f"{self._host}: {self._complaint()}") from None
         if cut:
             raise OperatorError(f"{self._host} {cut}: {shlex.join(words)[:120]}", self._remedy)
         return done
@@ -175,6 +179,10 @@ class RootShell:
             pieces.append(piece)
         line, _, self._rest = b"".join(pieces).partition(b"\n")
         return line
+
+    def _ended(self, why: str) -> OperatorError:
+        self._gone = OperatorError(why, self._remedy)
+        return self._gone
 
     def _complaint(self) -> str:
         self.close()

@@ -22,18 +22,11 @@ from rollout.inventory import Host
 
 # What ssh itself answers with; a remote command may answer with it too.
 SSH_FAILED = 255
-NOT_FOUND = 127
+NOT_FOUND, SUDO_FAILED = 127, 1
 PERSIST_SECONDS = 60
 CONTROL_SECONDS = 15
 # A path of a unix socket ends at 104 bytes on some systems, and ssh appends 17 while it makes one.
 LONGEST_CONTROL_PATH = 86
-SUDO_REFUSALS = (
-    "a password is required",
-    "a terminal is required",
-    "authentication is required",  # sudo-rs
-    "not in the sudoers file",
-    "not allowed to execute",
-)
 ANSWER_SECONDS, ACT_SECONDS = 600, 3600
 """How long a question may take, and what changes a host: a switch goes on there by itself."""
 
@@ -184,9 +177,32 @@ class Connections:
         errors = done.stderr.decode(errors="replace")
         if done.returncode == SSH_FAILED and not self.alive(host):
             raise unreachable(host, errors)
-        if done.returncode in (1, NOT_FOUND):
-            _refuse_sudo(host, errors)
+        if done.returncode in (SUDO_FAILED, NOT_FOUND):
+            self._refuse_sudo(host, errors)
         return done
+
+    def _refuse_sudo(self, host: Host, errors: str) -> None:
+        if errors.rstrip().endswith(("sudo: not found", "sudo: command not found")):
+            raise OperatorError(
+                f"{host.name}: there is no sudo.", "as root there: apt install sudo"
+            )
+        # A command may have failed by itself, beside a warning of sudo's; sudo speaks the host's
+        # language and refuses in many sentences. So where it may have, it is asked to run nothing.
+        lines = [line for line in errors.splitlines() if "sudo" in line or host.user in line]
+        if lines and self._run_nothing(host) == SUDO_FAILED:
+            raise OperatorError(
+                f"{host.name}: {host.user} may not use sudo without a password: {lines[-1][:200]}",
+                f"on {host.name}: echo '{host.user} ALL=(ALL) NOPASSWD: ALL' "
+                f"| sudo tee /etc/sudoers.d/{host.user}",
+            )
+
+    def _run_nothing(self, host: Host) -> int:
+        text = shlex.join(["sudo", "-n", "--", "/bin/sh", "-c", ":"])
+        self.commands += 1
+        try:
+            return answered(self.argv(host, text), seconds=CONTROL_SECONDS).returncode
+        except UnboundedError:
+            return SSH_FAILED
 
     def alive(self, host: Host) -> bool:
         """Whether the host's shared connection stands."""
@@ -272,19 +288,6 @@ def unreachable(host: Host, errors: str) -> OperatorError:
     lines = [line for line in errors.splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else "the connection broke"
     return OperatorError(f"{where} can't be reached: {reason}", login_command(host))
-
-
-def _refuse_sudo(host: Host, errors: str) -> None:
-    by = ("sudo:", "sudo-rs:", "Sorry, user ", f"{host.user} is not in ")
-    lines = [line for line in errors.splitlines() if line.startswith(by)]
-    if any(text in line for line in lines for text in SUDO_REFUSALS):
-        raise OperatorError(
-            f"{host.name}: {host.user} may not use sudo without a password.",
-            f"on {host.name}: echo '{host.user} ALL=(ALL) NOPASSWD: ALL' "
-            f"| sudo tee /etc/sudoers.d/{host.user}",
-        )
-    if errors.rstrip().endswith(("sudo: not found", "sudo: command not found")):
-        raise OperatorError(f"{host.name}: there is no sudo.", "as root there: apt install sudo")
 
 
 def _free_port() -> int:

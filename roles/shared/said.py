@@ -12,6 +12,9 @@ from typing import Any
 DEEPEST = 20
 """Levels of a value in another; what reads or copies them is recursive."""
 
+LARGEST = 8_000_000
+"""Bytes or characters of one answer; parsed it may take twenty times that. A manifest is no answer."""
+
 
 class UnreadableError(ValueError):
     """It is no JSON object, or one that no program here would write."""
@@ -23,6 +26,8 @@ def object_in(line: str) -> dict[str, Any]:
     Raises:
         UnreadableError: it is none.
     """
+    if len(line) > LARGEST:
+        raise UnreadableError(f"more than {LARGEST // 1_000_000} MB of JSON: {line[:80]}")
     try:
         found = json.loads(line, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -34,6 +34,7 @@ class Database:
         self._declared = declared
         self._connections = connections
         self._connection: psycopg.Connection[Row] | None = None
+        self._refused: AssertionError | None = None
         self._port: int | None = None
 
     def rows(self, question: str, **values: Any) -> list[Row]:
@@ -112,6 +113,8 @@ class Database:
             )
 
     def _connected(self) -> psycopg.Connection[Row]:
+        if self._refused:  # each further attempt may cost its whole time-out
+            raise self._refused
         if self._connection is None:
             self._connection = self._connect_or_tell()
         return self._connection
@@ -123,10 +126,11 @@ class Database:
             where = f"{self._declared.text('database_host')}:{self._declared.text('database_port')}"
             reason = " ".join(str(error).split())
             name = self._declared.host.name
-            raise AssertionError(
+            self._refused = AssertionError(
                 f"{where} can't be used from {name}: {reason} (if sshd on {name} forbids port "
                 "forwarding, allow it for this address: AllowTcpForwarding local)"
-            ) from None
+            )
+            raise self._refused from None
 
     def close(self) -> None:
         """End the connection."""

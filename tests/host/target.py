@@ -54,6 +54,8 @@ class Target:
         # The first command opens the connection, and tells well what is wrong with it.
         connections.run(host, "true", sudo=True, timeout=SECONDS)
         self.shell = RootShell(connections.argv(host, ON_THE_HOST), host.name, login_command(host))
+        # Where root's program does not start, no check needs to try it, or the database, again.
+        self.shell.run(["true"], timeout=SECONDS)
         backend = Backend(self.shell, host.address)
         # testinfra finds its modules (file, package, user) at run time, so this can't be typed.
         self.host: Any = Testinfra(backend)

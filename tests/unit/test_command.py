@@ -23,6 +23,9 @@ from rollout.planning import HostPlan
 from rollout.reporting import HostReport, Report
 from rollout.verification import verify
 
+from .test_settings_files import declare, project, run
+
+__all__ = ["project"]
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 COMMANDS = ("plan", "apply", "verify", "status")
@@ -106,6 +109,15 @@ def test_a_terminal_of_another_language_shows_what_there_is(odd: dict[str, str])
     """ssh brings the names of locales along that this machine may not have."""
     done = rollout("plan", "production", **odd)
     assert "9 mistakes; no host was contacted" in done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_a_result_is_shown_in_the_letters_that_there_are(project: Path) -> None:
+    """A remedy's arrow on standard output ended the whole plan."""
+    declare(project, {})
+    done = run(project, "rollout.cli", "plan", "trial", PYTHONIOENCODING="ascii")
+    assert "can't be reached" in done.stdout, done.stderr
+    assert r"\u2192" in done.stdout
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
 
 

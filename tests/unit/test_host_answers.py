@@ -147,7 +147,9 @@ def test_no_answer_trips_up_status_and_flags(
         '{"a":' * 30 + "1" + "}" * 30,
         '{"a": ' + "9" * 5000 + "}",
         "[]",
+        '{"a": [' + "[]," * 2_700_000 + "[]]}",
     ],
+    ids=range(9),
 )
 def test_a_line_that_is_no_answer_is_unreadable(line: str) -> None:
     """Bad JSON, numbers that JSON does not have, and depths that nothing here writes."""

@@ -111,3 +111,6 @@ def test_a_shell_that_does_not_start_says_why(program: str, message: str) -> Non
             shell.run(["true"], timeout=10)
         assert message in caught.value.message
         assert caught.value.remedy == REMEDY
+        with pytest.raises(OperatorError) as later:
+            shell.run(["true"], timeout=10)
+        assert str(later.value) == str(caught.value)

@@ -103,7 +103,7 @@ def encrypted(text: str) -> str:
     return done.stdout
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str, **odd: str) -> subprocess.CompletedProcess[str]:
     """Run a program in the copy, as an operator would."""
     return subprocess.run(
         [sys.executable, "-m", *command],
@@ -111,7 +111,7 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password")},
+        env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password"), **odd},
     )
 
 

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from rollout import bounded, ssh
+from rollout.checks import FAILED
+from rollout.console import Progress
 from rollout.errors import OperatorError
 from rollout.hostrun import Deploy, run_deploys
 from rollout.inventory import Environment, Host
+from rollout.render import told_once
 from rollout.ssh import Connections
+from rollout.verification import verify_hosts
 
 from .good_settings import GOOD
 from .ssh_server import ADDRESS, READY, ssh_server
@@ -130,6 +134,15 @@ def test_the_refused_key_and_the_unknown_host_key_are_told(tmp_path: Path) -> No
     [
         ("flood", "wa-1 .* said more than 64 MB"),
         ("echo sudo: a password is required >&2; exit 1", "wa-1: o may not use sudo"),
+        (
+            "echo sudo: 3 incorrect password attempts >&2; exit 1",
+            "wa-1: o may not use sudo .* 3 inc",
+        ),
+        (
+            "echo sudo: Ein Passwort ist notwendig >&2; exit 1",
+            "wa-1: o may not use sudo .* Ein Pas",
+        ),
+        ("echo o ist nicht in der sudoers-Datei. >&2; exit 1", "wa-1: o may not use sudo"),
         ("sudo", "wa-1: there is no sudo"),
         (f"{READY} yes '' | head -n 100001", "wa-1 said more than 100000 lines"),
         ("true", "wa-1: .*"),
@@ -149,3 +162,24 @@ def test_pyinfra_reaches_a_hostile_host_in_the_same_way(
     assert not seen.succeeded
     assert re.match(sentence, seen.failure), seen.failure
     assert "Traceback" not in seen.failure
+
+
+def test_an_agent_that_ends_at_once_costs_one_attempt(tmp_path: Path) -> None:
+    """A hundred checks of a host fail together, with one reason."""
+    began = time.monotonic()
+    with ssh_server(tmp_path, always="true") as (port, _):
+        host = Host("wa-1", ("service",), {**GOOD, **a_host(tmp_path, port).settings})
+        environment = Environment("lab", (host,))
+        (found,) = verify_hosts(environment, [host], shown=Progress().of)
+    failed = found.with_outcome(FAILED)
+    assert len(failed) > 50
+    assert time.monotonic() - began < 30
+    (told,) = told_once(failed)
+    assert told.reason.startswith("wa-1: the connection broke")
+
+
+def test_a_warning_of_sudo_is_no_refusal(tmp_path: Path) -> None:
+    """A command that failed by itself is told as that, whatever sudo said of the host's own name."""
+    always = 'case "$SSH_ORIGINAL_COMMAND" in *:*) ;; *) echo sudo: wer ist wa-1 >&2; exit 1;; esac'
+    with ssh_server(tmp_path, always=always) as (port, _), Connections() as connections:
+        assert connections.run(a_host(tmp_path, port), "grep -q x y", sudo=True).returncode == 1

@@ -69,12 +69,22 @@ def test_told_to_end_while_the_engine_is_at_work(
     assert took < 8, "the host that hangs was waited for"
 
 
-def test_an_interrupted_rollout_keeps_its_report(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "hanging",
+    [
+        "*useradd*) touch {hangs}; sleep 20;;",
+        "*useradd*) exit 1;; true) touch {hangs}; sleep 9;;",
+    ],
+    ids=["in a step", "while it is being ended, told twice"],
+)
+def test_an_interrupted_rollout_keeps_its_report(
+    project: Path, tmp_path: Path, hanging: str
+) -> None:
     """What was done until then, on which host, and who is untouched; whoever reads progress is gone."""
     declare(project, {"group_vars/all/order.yml": "schema_host: wa-1\n"})
     hangs = tmp_path / "hangs"
     # A host that agrees to everything, until its first step has been done.
-    always = f'{READY} case "$SSH_ORIGINAL_COMMAND" in *useradd*) touch {hangs}; sleep 20;; esac'
+    always = f'{READY} case "$SSH_ORIGINAL_COMMAND" in {hanging.format(hangs=hangs)} esac'
     place = tmp_path / "server"
     place.mkdir()
     with ssh_server(place, always=always) as (port, _):
@@ -109,6 +119,9 @@ def test_an_interrupted_rollout_keeps_its_report(project: Path, tmp_path: Path) 
                 assert child.poll() is None and time.monotonic() < until, child.stdout.read()
                 time.sleep(0.05)
             child.send_signal(signal.SIGHUP)
+            if "true" in hanging:
+                time.sleep(1)
+                child.send_signal(signal.SIGHUP)
             shown = json.loads(child.stdout.read())
     assert child.returncode == 129
     kept = project / f".rollout/reports/{shown['rollout_id']}.trial.json"
