@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from hostswitch.disk import sync_directory
 from hostswitch.errors import StepFailedError
 from sessionstore.descriptors import closing, exists, open_beneath, open_directory
+from sessionstore.errors import DirectoryProblem
 
 PLACE = ".set-aside"
 ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
 STRAY = ".stray"
+_FULL, _EMPTY = ".rollout-trial-full", ".rollout-trial-empty"
 
 
 @contextmanager
@@ -71,7 +74,7 @@ def _other_owner(path: str) -> str:
     )
 
 
-def try_there_and_back(app: int, place: int, path: str, name: str) -> None:
+def try_there_and_back(app: int, place: int, path: str) -> None:
     """Try to set one directory aside and to bring it back, without moving it.
 
     The kernel refuses to rename a directory onto one that is not empty, but only once it has found
@@ -82,23 +85,21 @@ def try_there_and_back(app: int, place: int, path: str, name: str) -> None:
         app: descriptor of the application directory.
         place: descriptor of the set-aside place.
         path: the directory, relative to the application directory.
-        name: its name in the place.
 
     Raises:
         OSError: the reason why one of them is not possible.
     """
-    full, empty = f".{name}.full", f".{name}.empty"
     with _parent(app, path) as (parent, base):
         if not exists(parent, base):
             return
-        with _made(place, full), _made(place, f"{full}/one"), _made(place, empty):
+        with _made(place, _FULL), _made(place, f"{_FULL}/one"), _made(place, _EMPTY):
             try:
-                os.rename(base, full, src_dir_fd=parent, dst_dir_fd=place)
+                os.rename(base, _FULL, src_dir_fd=parent, dst_dir_fd=place)
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-            os.rename(empty, empty, src_dir_fd=place, dst_dir_fd=parent)
-            os.rename(empty, empty, src_dir_fd=parent, dst_dir_fd=place)
+            os.rename(_EMPTY, _EMPTY, src_dir_fd=place, dst_dir_fd=parent)
+            os.rename(_EMPTY, _EMPTY, src_dir_fd=parent, dst_dir_fd=place)
 
 
 @contextmanager
@@ -108,6 +109,23 @@ def _made(place: int, name: str) -> Iterator[None]:
         yield
     finally:
         os.rmdir(name, dir_fd=place)
+
+
+def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
+    """Remove what a trial left that was killed: directories of its own, only where they are empty.
+
+    Args:
+        app_dir: the application directory.
+        rollout_id: names the place.
+        paths: of the directories that were tried.
+    """
+    places = {f"{PLACE}/{rollout_id}", *(os.path.dirname(path) or "." for path in paths)}
+    with closing(open_directory(app_dir)) as app:
+        for place in places:
+            with suppress(DirectoryProblem), closing(open_beneath(app, place)) as its:
+                for name in (f"{_FULL}/one", _FULL, _EMPTY):
+                    with suppress(OSError):
+                        os.rmdir(name, dir_fd=its)
 
 
 def away(app: int, place: int, path: str, name: str) -> None:
@@ -137,7 +155,8 @@ def back(app: int, place: int, path: str, name: str) -> bool:
     """Bring one directory back; harmless if that was done already.
 
     A directory that appeared at the old path meanwhile is kept in the place, under its name
-    with `.stray` added: a stray start may have written a new identity there.
+    with `.stray` and, for a second one, a number added: a stray start may have written a new
+    identity there.
 
     Returns:
         Whether there was such a stray.
@@ -147,7 +166,7 @@ def back(app: int, place: int, path: str, name: str) -> bool:
             return False
         stray = exists(parent, base)
         if stray:
-            os.rename(base, name + STRAY, src_dir_fd=parent, dst_dir_fd=place)
+            os.rename(base, _free(place, name + STRAY), src_dir_fd=parent, dst_dir_fd=place)
         _bring(place, name, parent, base)
         return stray
 
@@ -189,8 +208,14 @@ def kept(app_dir: str) -> dict[str, list[str]]:
         # Names go into messages and commands: what is not a rollout's is not ours.
         for rollout in sorted(filter(ROLLOUT_ID.fullmatch, os.listdir(place))):
             with closing(open_beneath(place, rollout)) as its:
-                found[rollout] = sorted(os.listdir(its))
+                found[rollout] = sorted({*os.listdir(its)} - {_FULL, _EMPTY})
     return found
+
+
+def _free(place: int, name: str) -> str:
+    """A name that nothing in the place has yet."""
+    numbered = (f"{name}.{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if not exists(place, one))
 
 
 def _bring(place: int, name: str, parent: int, base: str) -> None:

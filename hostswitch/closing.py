@@ -58,7 +58,7 @@ def result_of(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def finish(host: Host, facts: Facts, log: Journal) -> None:
     """Everything after the last journal line; repeated by the next run if it is cut off."""
-    undoable.forget(host)
+    undoable.forget(host, facts)
     if facts.aside:
         aside.drop_empty(host.plan.app_dir, facts.rollout_id)
     finish_without_plan(host.places, facts, log)

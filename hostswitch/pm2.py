@@ -65,6 +65,7 @@ class Pm2:
     def __init__(self, account: Account, home: str) -> None:
         self._account = account
         self._starter: Starter | None = None
+        self._primed_for: int | None = None
         self.home = Path(home)
 
     def daemon(self) -> int | None:
@@ -124,6 +125,7 @@ class Pm2:
     def prime(self, ecosystem: str, names: Sequence[str]) -> None:
         """Load what `start` needs, beside whatever is done meanwhile."""
         if self._starter is None:
+            self._primed_for = self.daemon()
             self._starter = Starter(self._account, self.home, ecosystem, names)
 
     def start(self, ecosystem: str, names: Sequence[str]) -> None:
@@ -134,7 +136,15 @@ class Pm2:
             starter.go(_START_SECONDS)
 
     def wait_primed(self, ecosystem: str, names: Sequence[str]) -> None:
-        """Wait until `start` would start them at once."""
+        """Wait until `start` would start them at once.
+
+        A client of a daemon that died would wait for its answer in vain: another one is loaded.
+        """
+        waiting = self._starter
+        if waiting is not None and (not waiting.waits or self.daemon() != self._primed_for):
+            waiting.give_up()
+            self._starter = None
+            self.ensure_daemon()
         self.prime(ecosystem, names)
         if self._starter is not None:
             self._starter.wait_ready()

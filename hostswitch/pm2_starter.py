@@ -79,6 +79,17 @@ class Starter:
             raise StarterError("PM2's client can't be loaded. As the service's user: pm2 ls")
         self._ready = True
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is still there to be given the word."""
+        return self._child.poll() is None
+
+    def give_up(self) -> None:
+        """End it; it starts nothing any more."""
+        with self._child:
+            if self.waits:
+                child.end(self._child)
+
     def go(self, seconds: float) -> None:
         """Give the word and wait until PM2 has started the apps; whether they live is not known.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import Any
 
-from hostswitch import closing, dump, facts, journal, putback, rows, starting, switch
+from hostswitch import closing, dump, facts, journal, putback, rows, starting, swap, switch
 from hostswitch.drill import Drill
-from hostswitch.errors import HostError, LeftStoppedError, PutBackError
+from hostswitch.errors import HostError, PutBackError
 from hostswitch.host import Host
 from hostswitch.journal import Journal, JournalError
 from hostswitch.output import emit, progress
@@ -93,19 +95,37 @@ def _shown(recovery: Recovery) -> dict[str, str]:
 
 
 def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
-    """Let the database tell whether an activation was committed.
+    """Let the database tell whether an activation was committed, and the pointers what goes forward.
 
     Raises:
         LeftStoppedError: it does not answer.
+        HostError: something else is where a pointer should be.
     """
     if recovery.action is not Action.ASK_DATABASE:
-        return recovery
+        return _pointed(opened, recovery)
     try:
         with Patience(seconds).connected(opened.host.plan, wait=True) as connection:
             states = rows.import_states(connection, opened.facts.imports.values())
     except StoreError as error:
         raise switch.undecided(opened, str(error)) from None
-    return settle(recovery, states)
+    return _pointed(opened, settle(recovery, states))
+
+
+def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
+    """Forward only with the new version's pointers: else a put back began that no line tells of."""
+    plan, known = opened.host.plan, opened.facts
+    if recovery.action not in (Action.START_NEW, Action.GATE):
+        return recovery
+    target = swap.current_target(plan.app_dir)
+    new = os.path.relpath(plan.release, plan.app_dir)
+    env = swap.is_back(plan.env_live, known.env_before, known.judged[plan.env_next])
+    if not env and (target == new or target != known.current_before):
+        return recovery
+    why = "`current` or .env is the one from before: a put back had begun"
+    progress(why)
+    begin = opened.journal.mark if known.imports else opened.journal.tell
+    begin(journal.UNDONE, "intent", after_active=bool(known.imports))
+    return replace(recovery, action=Action.PUT_BACK, why=why)
 
 
 def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
@@ -141,7 +161,7 @@ def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     """At boot, before PM2's own unit: files, rows and dump only."""
     try:
         recovery = _settled(opened, recovery, _BOOT_SECONDS)
-    except LeftStoppedError as error:
+    except HostError as error:
         _keep_down(opened)
         progress(str(error))
         return {"outcome": "undecided", "rollout_id": opened.facts.rollout_id}

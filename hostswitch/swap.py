@@ -185,6 +185,19 @@ def restore_env(env_live: str, env_next: str, before: str | None) -> None:
     sync_directory(Path(env_live).parent)
 
 
+def is_back(env_live: str, before: str | None, following: str | None) -> bool:
+    """Whether the .env is no more what a switch made it: a put back has begun to bring it back.
+
+    Args:
+        env_live: the live file.
+        before: its SHA-256 before the switch; None: it did not exist.
+        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
+    """
+    changed = following not in (None, before)
+    # Missing: it was cut off between the two renames.
+    return changed and (_is(env_live, before) or not os.path.lexists(env_live))
+
+
 def _is(path: str | Path, wanted: str | None) -> bool:
     """Whether a file has this digest; whatever is no file has none."""
     try:

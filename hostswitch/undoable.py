@@ -114,7 +114,7 @@ def _try_aside(host: Host, facts: Facts) -> None:
         return
     with aside.opened(host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
         for item in facts.aside:
-            aside.try_there_and_back(app, place, item["path"], item["name"])
+            aside.try_there_and_back(app, place, item["path"])
 
 
 def _keep_dump(host: Host, facts: Facts) -> None:
@@ -134,7 +134,8 @@ def _keep_dump(host: Host, facts: Facts) -> None:
     dump.keep(host.pm2.home, apps, names, host.owner)
 
 
-def forget(host: Host) -> None:
+def forget(host: Host, facts: Facts) -> None:
     """Remove what only the way back needed; the dump holds secrets."""
     dump.forget_kept(Path(host.plan.pm2_home))
     swap.forget_current(host.plan.app_dir)
+    aside.forget_trial(host.plan.app_dir, facts.rollout_id, [one["path"] for one in facts.aside])

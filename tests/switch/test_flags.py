@@ -126,6 +126,35 @@ def test_an_exported_value_is_found_cured_and_stays_cured(on_rows: World) -> Non
     assert seen(world, "info") == agreeing("info")
 
 
+@pytest.mark.parametrize("booted", [False, True], ids=["at once", "at a boot"])
+@pytest.mark.parametrize("cut", ["between the renames", "after the files"])
+def test_a_put_back_that_no_line_tells_of_is_not_recorded_as_switched(
+    on_rows: World, booted: bool, cut: str
+) -> None:
+    """The disk took no line after the start: its journal asks for the gate, which the old .env passes."""
+    world = on_rows
+    live, journal_file = world.app_dir / ".env", world.state / "journal.jsonl"
+    before = live.read_bytes()
+    (world.app_dir / ".env.next").write_bytes(before + b"DRILL=fail\n")
+    (world.app_dir / ".env.next").chmod(0o600)
+    plan = world.plan(rollout_id=TOGGLE)
+    assert world.hostswitch("switch", plan=plan, die_at="files:put-back")[0] == -9
+    lines = journal_file.read_bytes().splitlines(keepends=True)
+    told = [one for one in lines if b'"step": "put-back"' not in one]
+    assert b'"start"' in told[-1] and len(told) < len(lines)
+    journal_file.write_bytes(b"".join(told))
+    if cut == "between the renames":
+        live.rename(world.app_dir / ".env.previous")
+    if booted:
+        world.power_cut()
+    code, result = world.boot() if booted else world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back"), result
+    assert result["error"].startswith("the switch was cut off at row healthy"), "it was started"
+    assert live.read_bytes() == before
+    assert (world.app_dir / ".env.next").read_bytes() == before + b"DRILL=fail\n"
+    world.wait_for("postgres")
+
+
 @pytest.mark.parametrize("instant", INSTANTS if SOAK else FEW)
 def test_a_killed_toggle_tears_nothing_and_the_next_run_converges(
     on_rows: World, instant: str

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -83,6 +84,22 @@ def test_a_primed_start_gives_the_environment_of_pm2_start(pm2: Pm2Place) -> Non
     assert {n: v for n, v in mine.items() if n not in own} == {
         n: v for n, v in theirs.items() if n not in own
     }
+
+
+@pytest.mark.parametrize("dies", ["daemon", "client"])
+def test_a_primed_start_does_not_wait_for_what_died(pm2: Pm2Place, dies: str) -> None:
+    """It would be a minute without service, and then nothing that runs."""
+    pm2.ours.wait_primed(str(pm2.ecosystem), [APP])
+    starter = pm2.ours._starter
+    assert starter is not None
+    ended = starter._child.pid if dies == "client" else pm2.ours.daemon()
+    assert ended is not None
+    os.kill(ended, signal.SIGKILL)
+    time.sleep(0.3)
+    began = time.monotonic()
+    pm2.ours.start(str(pm2.ecosystem), [APP])
+    assert [app.running for app in pm2.ours.apps()] == [True]
+    assert time.monotonic() - began < 20
 
 
 def test_a_primed_start_without_the_word_starts_nothing(pm2: Pm2Place) -> None:

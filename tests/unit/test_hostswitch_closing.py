@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import clock, closing, journal, resume
+from hostswitch import aside, clock, closing, journal, resume
 from hostswitch.drill import Drill
 from hostswitch.facts import Facts
 from hostswitch.host import Host
@@ -27,7 +27,7 @@ from .test_hostswitch_pure import PLAN
 ROLLOUT = PLAN["rollout_id"]
 LINE = {"event": "switch", "at": "2026-11-22T14:00:00.000Z", "rollout_id": ROLLOUT}
 ENDED = {**LINE, "outcome": "switched"}
-ACTS = ("open", "os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree")
+ACTS = ("open", "os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree")
 """Audit events of the acts between which a kill can fall."""
 
 
@@ -98,6 +98,29 @@ def test_closing_can_be_killed_at_every_act(tmp_path: Path, closed: bool) -> Non
             break
         act += 1
     assert act > 10
+
+
+def test_a_trial_can_be_killed_at_every_act(tmp_path: Path) -> None:
+    """What it left would stand among the set-aside directories, and keep their place for ever."""
+    act = 0
+    while True:
+        places = open_switch(tmp_path / str(act), closed=False)
+        app = tmp_path / str(act) / "app"
+        (app / "a" / "962302").mkdir(parents=True)
+
+        def trial(app: Path = app) -> None:
+            with aside.opened(str(app), ROLLOUT) as (top, place):
+                aside.try_there_and_back(top, place, "a")
+
+        died = killed_at(act, trial)
+        assert aside.kept(str(app)) == {ROLLOUT: []}
+        assert resume.run(places)["outcome"] == "forgotten"
+        assert sorted(path.name for path in app.iterdir()) == ["a"]
+        assert (app / "a" / "962302").is_dir()
+        if not died:
+            break
+        act += 1
+    assert act > 7
 
 
 def test_a_full_disk_leaves_a_journal_that_can_be_written_on(tmp_path: Path) -> None:

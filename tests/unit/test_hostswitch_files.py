@@ -64,6 +64,25 @@ def test_a_stray_that_appeared_meanwhile_is_kept(app: Path) -> None:
     assert aside.kept(str(app)) == {ROLLOUT: ["sessions.stray"]}
 
 
+def test_a_second_stray_is_kept_beside_the_first(app: Path) -> None:
+    """A put back that was cut off after the first one, and a service started once more meanwhile."""
+    away(app)
+    for number in (1, 2, 3):
+        (app / "sessions").mkdir()
+        (app / "sessions" / "creds.json").write_text(f"stray {number}")
+        assert back(app)
+        away(app)
+    assert back(app) is False
+    place = app / ".set-aside" / ROLLOUT
+    strays = {path.name: (path / "creds.json").read_text() for path in place.iterdir()}
+    assert strays == {
+        "sessions.stray": "stray 1",
+        "sessions.stray.2": "stray 2",
+        "sessions.stray.3": "stray 3",
+    }
+    assert (app / "sessions" / "creds.json").read_text() == "{}"
+
+
 def test_a_restored_directory_never_takes_the_place_of_another(app: Path) -> None:
     """What appeared since it was looked for may be a service's newest keys, and it may go on writing."""
     with aside.opened(str(app), ROLLOUT, create=True) as (top, place):
