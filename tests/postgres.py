@@ -93,7 +93,9 @@ def standby_of(server: Server) -> Iterator[Server]:
     copy = ("-h", server.place, "-U", "postgres", "-R", "-c", "fast", "--no-sync", "-D", data)
     try:
         assert _run(user, server.programs / "pg_basebackup", *copy)
-        start = ("-o", f"-c listen_addresses='' -k {place}", "-l", place / "log", "-w", "start")
+        # Not fewer prepared transactions than its primary, or it refuses to start.
+        options = f"-c listen_addresses='' -k {place} -c max_prepared_transactions=5"
+        start = ("-o", options, "-l", place / "log", "-w", "start")
         assert _run(user, server.programs / "pg_ctl", "-D", data, *start), (
             place / "log"
         ).read_text()
