@@ -224,6 +224,9 @@ def test_an_odd_entry_of_the_list_is_a_sentence(tmp_path: Path, entry: Any) -> N
         ["sh", "-c", "read end", "PM2: God Daemon"], stdin=subprocess.PIPE
     ) as god:
         (tmp_path / "pm2.pid").write_text(str(god.pid))
+        # A process that was just begun has no title for an instant.
+        while b"God Daemon" not in Path(f"/proc/{god.pid}/cmdline").read_bytes():
+            time.sleep(0.001)
         answer = message(b"j:" + json.dumps({"args": [[GOOD, entry]]}).encode(), NAME)
         with (
             answering(daemon_socket(tmp_path), once(answer)),

@@ -51,8 +51,7 @@ def test_told_to_end_while_the_engine_is_at_work(
                 "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password"),
                 MARK: mark,
             },
-            # Where the tests run in the background, Ctrl-C is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+            preexec_fn=as_in_a_terminal,  # noqa: PLW1509
         ) as child:
             host.settimeout(60)
             asked, _ = host.accept()  # and never answered: a host that hangs
@@ -110,6 +109,7 @@ def test_an_interrupted_rollout_keeps_its_report(
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password")},
+            preexec_fn=as_in_a_terminal,  # noqa: PLW1509
         ) as child:
             assert child.stderr and child.stdout
             child.stderr.readline()
@@ -131,6 +131,12 @@ def test_an_interrupted_rollout_keeps_its_report(
     assert host["failure"].startswith("wa-1: interrupted")
     assert host["changed"]
     assert not report["succeeded"]
+
+
+def as_in_a_terminal() -> None:
+    """Ctrl-C is ignored where the tests run in the background, SIGHUP after a test of the host program."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def marked(mark: str) -> list[int]:
