@@ -89,11 +89,12 @@ def age_identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.fixture
 def new_night(
-    database: dict[str, str], age_identity: tuple[str, str], tmp_path: Path
-) -> Callable[[], Night]:
-    """Makes a directory of session files beside an empty database, anew each time."""
+    database: dict[str, str], age_identity: tuple[str, str]
+) -> Iterator[Callable[[], Night]]:
+    """Makes a directory of session files beside an empty database, anew each time.
 
-    def make() -> Night:
-        return Night(Path(tempfile.mkdtemp(dir=tmp_path)), database, age_identity)
-
-    return make
+    Not below pytest's own directory: every pytest that starts, as that of a verification beside
+    these tests does, closes it to the users that a night is handed over to.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        yield lambda: Night(Path(tempfile.mkdtemp(dir=place)), database, age_identity)
