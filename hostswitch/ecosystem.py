@@ -5,6 +5,7 @@ PM2 keeps how it started an app: `pm2 restart` does not read the file again (doc
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -97,6 +98,9 @@ def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> 
         found.append("script")
     if app.started_as.get("kill_timeout", 0) > plan.kill_timeout_ms:
         found.append("kill_timeout")
+    # PM2 shows it only of an app whose description names it.
+    if app.started_as.get("max_restarts", 0) > wanted.get("max_restarts", math.inf):
+        found.append("max_restarts")
     program = processes.program(app.pid) if app.running and app.pid > 0 else None
     if program is not None and program != node:
         found.append("exec_interpreter")

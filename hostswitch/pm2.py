@@ -220,7 +220,7 @@ class Pm2:
         self._account.run(["pm2", *arguments], environment=environment, check=check)
 
 
-_TEXTS = ("status", "exec_mode", "pm_out_log_path", "pm_err_log_path")
+_TEXTS = ("status", "exec_mode", "pm_cwd", "pm_exec_path", "pm_out_log_path", "pm_err_log_path")
 
 
 def _is_entry(entry: Any) -> bool:
@@ -229,7 +229,10 @@ def _is_entry(entry: Any) -> bool:
         return False
     shown = entry["pm2_env"]
     numbers = (entry.get("pm_id"), entry.get("pid", 0), shown.get("restart_time", 0))
+    settings = (shown.get(name, 0) for name in NUMBERS)
     texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
-    return all(isinstance(one, int) for one in numbers) and all(
-        isinstance(one, str) and "\0" not in one for one in texts
+    return (
+        all(isinstance(one, int) for one in numbers)
+        and all(isinstance(one, int | float) for one in settings)
+        and all(isinstance(one, str) and "\0" not in one for one in texts)
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from hostswitch.safefile import Owner, rights_of
 
 _PROC = Path("/proc")
+_RUNTIMES = ("node", "bun", "deno")
 
 
 @dataclass(frozen=True)
@@ -62,24 +63,33 @@ def tree(pids: Collection[int]) -> set[Identity]:
 
 
 def node_below(directory: str) -> dict[int, str]:
-    """Node.js processes whose working directory is below a directory: pid -> that directory.
+    """Processes of JavaScript that work below a directory or run a script of it: pid -> where.
 
     PM2's own daemon is none of them, wherever it was started from.
     """
     found = {}
     for pid in (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()):
-        where = working_directory(pid)
-        if where is None or not f"{where}/".startswith(f"{directory}/"):
+        if not os.path.basename(program(pid) or "").startswith(_RUNTIMES):
             continue
         try:
             title = (_PROC / str(pid) / "cmdline").read_bytes()
         except OSError:
             continue
-        if os.path.basename(program(pid) or "").startswith("node") and not title.startswith(
-            b"PM2 "
-        ):
+        if title.startswith(b"PM2 "):
+            continue
+        places = (working_directory(pid), _script(title))
+        where = next((one for one in places if one and f"{one}/".startswith(f"{directory}/")), None)
+        if where is not None:
             found[pid] = where
     return found
+
+
+def _script(title: bytes) -> str | None:
+    """What a command line runs: its first absolute path after the program, links resolved."""
+    # PM2 gives its apps the title `node /path/of/script`, in one piece.
+    _, *words = title.replace(b" /", b"\0/").split(b"\0")
+    path = next((word for word in words if word.startswith(b"/")), None)
+    return None if path is None else os.path.realpath(os.fsdecode(path))
 
 
 def program(pid: int) -> str | None:
@@ -91,7 +101,7 @@ def program(pid: int) -> str | None:
 
 
 def node_outside(app_dir: str, pm2_home: str, pids: Collection[int]) -> dict[int, str]:
-    """Node.js processes below an application directory that are none of these, nor their children."""
+    """Those of `node_below` an application directory that are none of these, nor their children."""
     known = {process.pid for process in tree({pid for pid in pids if pid > 0})}
     modules = os.path.realpath(os.path.join(pm2_home, "modules"))  # PM2's own
     return {

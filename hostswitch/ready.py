@@ -15,6 +15,7 @@ from hostswitch import (
     gate,
     journal,
     logs,
+    other_pm2,
     processes,
     rows,
     skew,
@@ -63,6 +64,7 @@ def refusals(
             found.append(observed.database_error)
     if decision.changes:
         found += stranger_refusals(host, observed)
+        found += other_pm2.refusals(host.plan)
         found += _holder_refusals(host, observed, decision)
         found += undoable.refusals(host, decision)
         found += _elsewhere_refusals(host, observed)
@@ -162,7 +164,13 @@ def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:
     directory, app_dir = observed.seen.directory, os.path.realpath(host.plan.app_dir)
     if directory is None or f"{directory}/".startswith(f"{app_dir}/"):
         return []
+    script = str(observed.service.started_as.get("pm_exec_path", "")) if observed.service else ""
     remedy = "Set app_dir to the directory that it runs in"
+    if os.path.realpath(script).startswith(f"{app_dir}/"):
+        remedy = (
+            "Its script is in app_dir, but what it opens by a relative path, .env and session files too, is"
+            f" where it runs: have PM2 start it with cwd: {app_dir}, and see that it is well, first"
+        )
     what = f"{host.plan.service_app} does not run in the application directory {app_dir}"
     return [Refusal("process", what, directory, remedy)]
 

@@ -14,9 +14,13 @@ from hostswitch.plan import REQUIRED, Plan
 from hostswitch.seen import Listed, Seen, following
 
 # What a login, sudo, cron, systemd, npm or PM2 itself leaves in the environment that `pm2 start` copies
-# whole. Nothing else is known to be nobody's: NODE_OPTIONS, TZ and the like are the service's.
+# whole. Nothing else is known to be nobody's: NODE_OPTIONS, TZ and the like are the service's, and so
+# is what only begins like one of these: HISTORY_SYNC, SSH_TUNNEL_HOST, XDG_DATA_HOME.
 _OF_NO_SERVICE = re.compile(
-    "(BASH_FUNC_|DBUS_|FNM_|HIST|LC_|LESS|NODE_CHANNEL_|NVM_|PM2_|SSH_|SUDO_|TERM_|TMUX|VSCODE_|XDG_|npm_).*"
+    "(BASH_FUNC_|DBUS_|FNM_|LC_|NODE_CHANNEL_|NVM_|PM2_|SUDO_|VSCODE_|npm_).*"
+    "|HIST(CONTROL|FILE|FILESIZE|IGNORE|SIZE|TIMEFORMAT)|LESS(CLOSE|HISTFILE|OPEN)?"
+    "|SSH_(AGENT_PID|ASKPASS|AUTH_SOCK|CLIENT|CONNECTION|ORIGINAL_COMMAND|TTY)|TERM_(PROGRAM|PROGRAM_VERSION|SESSION_ID)"
+    "|TMUX(_PANE|_TMPDIR)?|XDG_(CONFIG_DIRS|CURRENT_DESKTOP|DATA_DIRS|RUNTIME_DIR|SEAT|SESSION_[A-Z]+|VTNR)"
     "|_|CLICOLOR|COLOR|COLORTERM|DEBIAN_FRONTEND|DISPLAY|EDITOR|GPG_TTY|HOME|HOSTNAME|INIT_CWD|INVOCATION_ID"
     "|JOURNAL_STREAM|LANG|LANGUAGE|LOGNAME|LS_COLORS|MAIL|MANAGERPID|MOTD_SHOWN|NODE|NODE_APP_INSTANCE"
     "|OLDPWD|PAGER|PATH|PROMPT_COMMAND|PS1|PWD|SHELL|SHLVL|STY|SYSTEMD_EXEC_PID|TERM|USER|USERNAME|VISUAL"
@@ -76,7 +80,8 @@ def _stopped_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
 def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
     """Started without what it has today, a service may be another company, or not itself."""
     dropped = set(plan.pm2_dropped)
-    exported = sorted(_exported_otherwise(plan, seen) - dropped)
+    different = _different(seen.listed)
+    exported = sorted((_exported_otherwise(plan, seen) | different) - dropped)
     settings = sorted({name for one in seen.listed for name in one.unusual} - dropped)
     if not exported and not settings:
         return
@@ -89,9 +94,14 @@ def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
         f"In group_vars/{plan.environment}/settings.yml: what it does not need,"
         f" pm2_dropped: {json.dumps(exported + settings)}"
     )
-    if exported:
-        kept = json.dumps(dict.fromkeys(exported, "VALUE"))
-        remedy += f"; what it needs, pm2_environment: {kept} (as {plan.service_user}: pm2 env ID)"
+    if kept := [name for name in exported if name not in different]:
+        line = json.dumps(dict.fromkeys(kept, "VALUE"))
+        remedy += f"; what it needs, pm2_environment: {line} (as {plan.service_user}: pm2 env ID)"
+    if apart := sorted(different - dropped):
+        remedy += (
+            f"; {', '.join(apart)}: each app has a value of its own, and no two can be kept. Where they"
+            " need them, take all but one of these apps off sibling_apps, or do not roll it out"
+        )
     if settings:
         kept_by = [f"{name} by {_KEPT_BY[name]}" for name in settings if name in _KEPT_BY]
         remedy += f"; what it needs is kept {', '.join(kept_by)}" if kept_by else ""
@@ -105,14 +115,13 @@ def _exported_otherwise(plan: Plan, seen: Seen) -> set[str]:
     """Names that PM2 exports and the new version would not see with that value, undeclared."""
     will = {**following(plan, seen), **plan.pm2_environment}
     declared = {*plan.flags, *plan.pm2_environment}
-    found = {
+    return {
         name
         for one in seen.listed
         for name, value in _of_the_service(one)
         # A declared value that PM2 shadows is what a switch cures.
         if name not in declared and (will.get(name) != value or _BEFORE_ENV.fullmatch(name))
     }
-    return found | _different(seen.listed)
 
 
 def _different(listed: Collection[Listed]) -> set[str]:

@@ -71,6 +71,7 @@ def start(world: World, **described: Any) -> None:
         ("script", by_another_script),
         ("exec_interpreter", by_another_node),
         ("kill_timeout", with_a_setting(kill_timeout=60000)),
+        ("max_restarts", with_a_setting(max_restarts=1000)),
         ("instance_var", with_a_setting(instance_var="WORKER")),
         ("pid_file", with_a_setting(pid_file="/tmp/of-a-monitor.pid")),
         ("pmx", with_a_setting(pmx=False)),
@@ -96,6 +97,18 @@ def test_a_start_in_another_way_is_refused_until_it_is_declared(
     code, result = world.hostswitch("switch", plan=world.plan(pm2_dropped=json.loads(declared[1])))
     assert (code, result["outcome"]) == (0, "switched"), result
     assert world.hostswitch("preflight")[0] == 0
+
+
+def test_where_only_the_working_directory_is_elsewhere_the_remedy_says_so(world: World) -> None:
+    """It told to move app_dir there, where no code is."""
+    where = world.place / "elsewhere"
+    where.mkdir()
+    for name in (".env", "baileys_sessions"):
+        (where / name).symlink_to(world.app_dir / name)
+    start(world, cwd=str(where))
+    refusals = world.hostswitch("preflight")[1]["refusals"]
+    (refusal,) = [one for one in refusals if "does not run in the application directory" in one]
+    assert "Set app_dir" not in refusal and f"start it with cwd: {world.app_dir}" in refusal
 
 
 def bot(world: World, name: str = "bot") -> None:

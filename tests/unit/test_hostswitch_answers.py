@@ -212,6 +212,7 @@ ENTRIES: list[Any] = [
     *({**GOOD, "pm2_env": {name: {}}} for name in ("status", "restart_time", "pm_out_log_path")),
     *({**GOOD, "pm2_env": {name: {"a": 1}}} for name in ("exec_mode", "status")),
     {**GOOD, "pm2_env": {"restart_time": "many"}},
+    *({**GOOD, "pm2_env": {name: odd}} for name, odd in (("kill_timeout", "9"), ("pm_cwd", 5))),
     {**GOOD, "pm2_env": {"pm_err_log_path": "/a\0b"}},
 ]
 

@@ -223,6 +223,8 @@ def listed(*unusual: str, **exported: str) -> Listed:
             ["LOG_LEVEL"],
         ),
         ((listed(A="hunter2\n\x1b"),), {}, ["A"]),
+        ((listed(HISTORY_SYNC="1", SSH_HOST="x"),), {}, ["HISTORY_SYNC", "SSH_HOST"]),
+        ((listed(TERM_DAYS="3", XDG_DATA_HOME="/d"),), {}, ["TERM_DAYS", "XDG_DATA_HOME"]),
     ],
 )
 def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
@@ -234,6 +236,16 @@ def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
     if named:
         assert f"pm2_dropped: {json.dumps(named)}" in found[0].remedy
         assert "hunter2" not in repr(found)
+
+
+def test_what_two_apps_are_given_differently_is_not_offered_as_kept() -> None:
+    """The line was offered, and with it the refusal came again."""
+    apps = (listed(LOG_LEVEL="debug", A="7"), Listed("b", {"LOG_LEVEL": "info"}, ()))
+    (refusal,) = decide(PLAN, replace(BEFORE, listed=apps)).refusals
+    assert 'pm2_environment: {"A": "VALUE"} (' in refusal.remedy
+    assert "LOG_LEVEL: each app has a value of its own" in refusal.remedy
+    (refusal,) = decide(replace(PLAN, pm2_dropped=("A",)), replace(BEFORE, listed=apps)).refusals
+    assert "pm2_environment" not in refusal.remedy
 
 
 def test_nothing_is_taken_where_nothing_changes() -> None:
