@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 
 from hostswitch.errors import Refusal
@@ -33,6 +34,7 @@ def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
     return [
         *_unclear_refusals(plan, seen),
         *_provider_refusals(plan, seen, cut_over),
+        *_moved_refusals(plan, seen),
         *_flag_refusals(plan, seen),
     ]
 
@@ -76,6 +78,40 @@ def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
         remedy = f"Keep {before[0]}=true; provider flags change data, only a cut-over switches them"
         return [Refusal("providers", f"the provider would change from {before[0]}", where, remedy)]
     return []
+
+
+def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """Host, port and name of the database of a version on PostgreSQL, where its settings are not the plan's.
+
+    Args:
+        plan: its database.
+        values: what the version sees; what it does not is an empty text.
+    """
+    if providers(values) != (POSTGRES,) and values.get(OLDER_SWITCH, "false") == "false":
+        return None
+    host, port, name = (values.get(f"POSTGRES_{one}", "") for one in ("HOST", "PORT", "DATABASE"))
+    found = (host, port or "5432", name)
+    declared = (plan.database.host, str(plan.database.port), plan.database.dbname)
+    return None if found == declared else found
+
+
+def _moved_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
+    """What one database gets as long as the service runs, a copy of it elsewhere does not."""
+    if (
+        not seen.running
+        or seen.same_database
+        or database_before(plan, effective(plan, seen)) is None
+    ):
+        return []
+    what = (
+        f"the running version keeps its keys in another database than {plan.database.dbname} on"
+        f" {plan.database.host}, as far as can be seen: the rows there are older"
+    )
+    remedy = (
+        f"Keep to its own (POSTGRES_HOST, _PORT and _DATABASE of {plan.env_live}). To move: stop it"
+        f" (as {plan.service_user}: pm2 stop {shlex.quote(plan.service_app)}), copy its rows, run again"
+    )
+    return [Refusal("database", what, plan.env_live, remedy)]
 
 
 def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:

@@ -7,17 +7,29 @@ import shutil
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hostswitch import dump, ecosystem, envfile, gate, pairing, processes, rows, skew, swap, watch
-from hostswitch.env_refusals import OLDER_SWITCH, undeclared
+from hostswitch import (
+    dump,
+    ecosystem,
+    envfile,
+    gate,
+    pairing,
+    processes,
+    rows,
+    same_database,
+    skew,
+    swap,
+    watch,
+)
+from hostswitch.env_refusals import OLDER_SWITCH, database_before, undeclared
 from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
 from hostswitch.safefile import Owner, owner_of
-from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
+from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen, effective
 from sessionstore.errors import StoreError
 from sessionstore.layout import Layout
 from sessionstore.scan import scan_directory
@@ -103,6 +115,8 @@ def look(host: Host, *, staged: bool) -> Observed:
         began=processes.started_at(service.pid) if service and running else None,
         status=watch.fetch(host.plan.gate.status_url) if running else None,
     )
+    if running and (before := database_before(host.plan, effective(host.plan, seen))):
+        seen = replace(seen, same_database=same_database.holds(host.plan.database, *before))
     held = current or directory or host.plan.app_dir
     return Observed(
         seen,

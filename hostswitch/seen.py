@@ -78,6 +78,8 @@ class Seen:
     """When the process began, seconds since 1970."""
     status: Any = None
     """What the running version answers at the status endpoint."""
+    same_database: bool = False
+    """Its settings of the database are others than the plan's, and lead to the same one all the same."""
 
 
 def effective(plan: Plan, seen: Seen) -> dict[str, str]:

@@ -111,6 +111,20 @@ def test_where_only_the_working_directory_is_elsewhere_the_remedy_says_so(world:
     assert "Set app_dir" not in refusal and f"start it with cwd: {world.app_dir}" in refusal
 
 
+def test_a_service_on_another_database_is_moved_only_once_it_is_stopped(world: World) -> None:
+    assert world.hostswitch("switch")[0] == 0
+    link = world.place / "socket"
+    link.symlink_to(world.server)
+    world.write_env(".env", USE_REPOSITORY_PATTERN="true", POSTGRES_HOST=str(link))
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true")
+    assert world.hostswitch("preflight")[0] == 2, "the same one by another name"
+    world.write_env(".env", USE_REPOSITORY_PATTERN="true", POSTGRES_DATABASE="other")
+    code, result = world.hostswitch("switch")
+    assert code == 3 and "keeps its keys in another database" in result["refusals"][0]
+    world.pm2("stop", APP)
+    assert world.hostswitch("switch")[1]["outcome"] == "switched"
+
+
 def bot(world: World, name: str = "bot") -> None:
     """An app of somebody else beside the service, saved."""
     script = world.place / "bot.js"

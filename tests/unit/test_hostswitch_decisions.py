@@ -185,6 +185,20 @@ def test_a_provider_flag_that_versions_read_differently_is_refused_until_declare
     assert "does not run on files" in refusal.what
 
 
+@pytest.mark.parametrize("elsewhere", ["POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DATABASE"])
+def test_a_version_on_another_database_is_not_moved_while_it_runs(elsewhere: str) -> None:
+    """It was started on the copy of its rows there: older ratchets, and messages lost for good."""
+    seen = replace(AFTER, env_live={**NEXT, elsewhere: "7"})
+    (refusal,) = decide(PLAN, seen).refusals
+    assert refusal.kind == "database" and "in another database than whatsapp on db" in refusal.what
+    assert decide(PLAN, replace(AFTER, environment={elsewhere: "7"})).refusals == (refusal,)
+    assert not decide(PLAN, replace(seen, same_database=True)).refusals
+    assert not decide(PLAN, replace(seen, running=False)).refusals
+    older = {**ON_FILES, "USE_DATABASE_AUTH_STATE": "true", elsewhere: "7"}
+    assert refusal in decide(PLAN, replace(AFTER, env_live=older)).refusals
+    assert not decide(PLAN, replace(BEFORE, env_live={**ON_FILES, elsewhere: "7"})).refusals
+
+
 def test_what_is_declared_of_a_flag_never_overrules_what_the_process_sees() -> None:
     plan = replace(PLAN, flags_as_read={"USE_LEGACY_SUPABASE": "false"})
     seen = replace(BEFORE, environment={"USE_LEGACY_SUPABASE": "true"})
