@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from psycopg import sql
 from sessionstore.database import Connection, explained
 from sessionstore.descriptors import closing, open_directory, open_regular
 from sessionstore.errors import BackupProblem
+from sessionstore.manifest import ALTERED
 from sessionstore.sealed import hash_on_disk
 
 FORMAT = "baileys-rollout backup 1"
@@ -67,6 +69,7 @@ class BackupManifest:
         plain_sha256: of the dump before it was compressed and encrypted.
         backup_sha256: of the file on disk.
         backup_bytes: its size.
+        manifest_sha256: of all the rest, where it stands there; "" where it does not or does not fit.
     """
 
     created_at: str
@@ -77,6 +80,7 @@ class BackupManifest:
     plain_sha256: str
     backup_sha256: str
     backup_bytes: int
+    manifest_sha256: str = ""
 
 
 def digest_of(conn: Connection, table: str) -> TableDigest:
@@ -108,7 +112,14 @@ def text_of(manifest: BackupManifest) -> bytes:
     Returns:
         JSON, as :func:`read_manifest` reads it.
     """
-    return json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1).encode() + b"\n"
+    told = {"format": FORMAT, **asdict(manifest)}
+    told["manifest_sha256"] = _seal(told)
+    return json.dumps(told, indent=1).encode() + b"\n"
+
+
+def _seal(told: dict[str, Any]) -> str:
+    rest = {name: value for name, value in told.items() if name != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def read_manifest(path: str) -> BackupManifest:
@@ -133,7 +144,8 @@ def read_manifest(path: str) -> BackupManifest:
 
 
 def _parse(data: dict[str, Any]) -> BackupManifest:
-    if data.pop("format") != FORMAT:
+    sealed, own = _seal(data), data.pop("manifest_sha256", "")
+    if data.pop("format") != FORMAT or type(own) is not str:
         raise ValueError("not a manifest of a known format")
     listed, functions = data.pop("tables"), data.pop("functions")
     tables = tuple(TableDigest(**table) for table in listed)
@@ -142,7 +154,8 @@ def _parse(data: dict[str, Any]) -> BackupManifest:
         raise TypeError("a value is not of its kind")
     if {*map(type, functions)} - {str}:
         raise TypeError("a function is no text")
-    return BackupManifest(tables=tables, functions=tuple(functions), **data)
+    fits = sealed if own == sealed else ""
+    return BackupManifest(tables=tables, functions=tuple(functions), manifest_sha256=fits, **data)
 
 
 def _kinds(values: dict[str, Any]) -> dict[str, type]:
@@ -160,9 +173,12 @@ def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
         The manifest. That it restores is only shown by ``backup_check.check``.
 
     Raises:
-        BackupProblem: the file is missing, damaged, or not the manifest's.
+        BackupProblem: the file is missing, damaged, or not the manifest's; or that was altered.
     """
     expected = read_manifest(manifest)
+    if not expected.manifest_sha256:
+        remedy = "Move the backup and its manifest away, and make a new one."
+        raise BackupProblem(ALTERED, manifest, remedy)
     try:
         with closing(open_directory(os.path.dirname(backup) or ".")) as fd:
             found = hash_on_disk(os.path.basename(backup), fd)

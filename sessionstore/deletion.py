@@ -21,6 +21,9 @@ from sessionstore.whole import Beneath, Node, Tree
 #: The ending that a directory has while it is being removed.
 HALF_REMOVED = ".removing"
 _AT_ONCE = 8
+#: What others are judged by (docs/session-data.md) goes after those, credentials last: what a power cut
+#: leaves can still be accounted for.
+_LATER = (("session-",), ("identity-key-", "device-list-"), (CREDENTIALS,))
 # In the order of inodes a batch is a stretch of the disk; small, so that all end together.
 _BATCH = 64
 
@@ -36,9 +39,12 @@ def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tu
     Raises:
         Refused: something is not as it was proven, or can't be deleted; what is left stays.
     """
-    # Credentials last: what a power cut leaves can then still be accounted for.
-    last = [node for node in tree.files if _is_credentials(node)]
-    _delete_files(fd, [node for node in tree.files if not _is_credentials(node)])
+    turns: list[list[Node]] = [[] for _ in range(len(_LATER) + 1)]
+    for node in tree.files:
+        turns[_turn(os.path.basename(node.path))].append(node)
+    *before, last = turns
+    for files in before:
+        _delete_files(fd, files)
     for reason in again() if last else ():
         raise stopped(reason, last[0].path)
     _delete_files(fd, last)
@@ -111,8 +117,9 @@ def _delete_files(fd: int, files: Sequence[Node]) -> None:
             ending.set()  # Ctrl-C or SIGTERM comes here, in the thread that waits.
 
 
-def _is_credentials(node: Node) -> bool:
-    return os.path.basename(node.path) == CREDENTIALS
+def _turn(name: str) -> int:
+    turns = (turn for turn, names in enumerate(_LATER, 1) if name.startswith(names))
+    return next(turns, 0)
 
 
 def _place_on_disk(node: Node) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -74,15 +73,16 @@ class Census(NamedTuple):
 
     Attributes:
         identities: whose credentials each company's are; None where it has none that can be read.
-        counts: rows by company and key type.
+        rows: by company and key type, a number for each row: of its id and, where a key of that type
+            never changes, its value.
     """
 
     identities: dict[str, Identity | None]
-    counts: Counter[tuple[str, str]]
+    rows: dict[tuple[str, str], frozenset[int]]
 
 
 def census(conn: Connection, company_ids: Collection[str]) -> Census:
-    """Count the rows of companies.
+    """Tell the rows of companies.
 
     Args:
         conn: a connection in a transaction.
@@ -92,15 +92,18 @@ def census(conn: Connection, company_ids: Collection[str]) -> Census:
         DatabaseProblem: the tables can't be read.
     """
     with explained("counting rows", ", ".join(company_ids)):
-        counted = conn.execute(_COUNTS, [list(company_ids)]).fetchall()
+        found = conn.execute(_ROWS, [list(company_ids)]).fetchall()
     rows = {one: read_credentials(conn, one) for one in company_ids}
     credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
     return Census(
         {one: found.identity if found else None for one, found in credentials.items()},
-        Counter({(str(c), str(t)): int(str(n)) for c, t, n in counted}),
+        {(str(c), str(t)): frozenset(numbers) for c, t, numbers in found},  # type: ignore[call-overload]
     )
 
 
-_COUNTS = """
-SELECT company_id, key_type, count(*) FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
+_ROWS = """
+SELECT company_id, key_type, array_agg(hashtextextended(concat_ws(E'\x1f', key_id,
+           CASE WHEN key_type IN ('pre-key', 'app-state-sync-key') THEN value::text END)
+           COLLATE "C", 0))
+  FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
 """

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
 from sessionstore import standing
+from sessionstore.absence import RULES
 from sessionstore.accounting import Accounting, account
 from sessionstore.activity import NOT_KNOWN, Activity
 from sessionstore.archive import Held
 from sessionstore.database import Connection, transaction
+from sessionstore.decisions import CompanyFacts
+from sessionstore.grammar import decode
 from sessionstore.known_companies import Census, census
 from sessionstore.layout import AS_NAMED, Layout
+from sessionstore.manifest import Manifest
+from sessionstore.rows import read_rows
 from sessionstore.scan import scan_directory
 from sessionstore.tree import DirectoryScan
 from sessionstore.whole import Tree
@@ -83,8 +88,10 @@ def _of_the_same_bytes(found: Accounting, scan: DirectoryScan, tree: Tree) -> Ac
     return replace(found, decision=decision)
 
 
-#: Baileys deletes these itself, one at a time; of the others a row that goes is a loss.
-_COME_AND_GO = ("pre-key", "session", "sender-key-memory", "tctoken")
+#: Baileys deletes these itself, a few at a time: a new contact's message uses up a pre-key, a device
+#: that a contact removed takes its session along. It is minutes between the looks, and the archive has
+#: them all. Of the others a row that goes is a loss.
+_COME_AND_GO = RULES.keys()
 _AT_MOST = 20
 
 
@@ -108,7 +115,10 @@ class SecondLook:
         with transaction(self._conn, "looking again", isolation="REPEATABLE READ"):
             shaky = standing.of_database(self._conn) + standing.of_companies(self._conn, ids)
             now = census(self._conn, ids)
-        gone = {key: before - now.counts[key] for key, before in self._first.counts.items()}
+        gone = {
+            key: _gone(key[1], before, now.rows.get(key, frozenset()))
+            for key, before in self._first.rows.items()
+        }
         return (
             *shaky,
             *(
@@ -118,12 +128,39 @@ class SecondLook:
                 if now.identities[one] is None or now.identities[one] != identity
             ),
             *(
-                f"company {company}: {count:,} rows of {key_type} went while its files were being"
-                " removed. Look who deletes them"
+                f"company {company}: {count:,} rows of {key_type} went, or are others, while its files"
+                " were being removed. Look who writes or deletes them"
                 for (company, key_type), count in gone.items()
                 if count > (_AT_MOST if key_type in _COME_AND_GO else 0)
             ),
         )
+
+
+def _gone(key_type: str, before: Set[int], now: Set[int]) -> int:
+    """How many rows went; a session may move to its contact's LID, any number of them at once."""
+    return len(before) - len(now) if key_type == "session" else len(before - now)
+
+
+def _gone_since(
+    conn: Connection, manifest: Manifest, tree: Tree, companies: Sequence[CompanyFacts]
+) -> list[str]:
+    """Keys whose files a run that was cut off has deleted, and that are not in the database any more.
+
+    Of types that Baileys never deletes: that run saw the rows, and nothing tells what it saw of others.
+    """
+    deleted = manifest.entries.keys() - {node.path for node in tree.nodes}
+    reasons = []
+    for company in companies if deleted else ():
+        there = {row.key for row in read_rows(conn, company.company_id or "")}
+        for path in sorted(deleted):
+            key = decode(os.path.basename(path))
+            mine = (os.path.dirname(path) or ".") == company.directory
+            if mine and key and key.key_type not in _COME_AND_GO and key not in there:
+                reasons.append(
+                    f"{path}: deleted by a run that was cut off, and its row went since. Get it out of"
+                    " the archive, and look who deletes rows"
+                )
+    return reasons
 
 
 class RemovalProof:
@@ -145,7 +182,9 @@ class RemovalProof:
         """Every reason against removing the directory; none if it may go."""
         found = self._accounted(directory_fd, tree)
         self._looks = [SecondLook(self._conn, found.rows)]
-        return () if found.decision.removable else found.decision.reasons
+        live = [one for one in found.companies if one.company_id in found.rows.identities]
+        since = _gone_since(self._conn, self._held.manifest, tree, live)
+        return since if found.decision.removable else (*since, *found.decision.reasons)
 
     def again(self) -> Sequence[str]:
         """What is not as it was when that was asked."""

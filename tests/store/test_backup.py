@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from sessionstore import backup, backup_check, pg_programs
-from sessionstore.backup_manifest import read_manifest, verify_on_disk
+from sessionstore.backup_manifest import read_manifest, text_of, verify_on_disk
 from sessionstore.backup_shelf import look
 from sessionstore.database import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
@@ -148,6 +149,9 @@ def test_one_changed_row_or_bit_is_found(conn: Connection, backups: Backups) -> 
         if table["name"].endswith("whatsapp_keys"):
             table["sha256"] = "0" * 64
     manifest.write_text(json.dumps(says))
+    with pytest.raises(BackupProblem, match="the manifest was altered"):
+        backups.check(made)
+    manifest.write_bytes(text_of(read_manifest(str(manifest))))
     with pytest.raises(BackupProblem, match="restored with other rows"):
         backups.check(made)
     manifest.write_text(good)
@@ -344,9 +348,10 @@ def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
         made = backup.take(
             conn, backups.settings, str(out), name, recipients, programs=backups.programs
         )
-        manifest = json.loads(Path(made.manifest).read_text())
-        manifest["created_at"] = f"2020-01-0{number}T00:00:00+00:00"
-        Path(made.manifest).write_text(json.dumps(manifest))
+        at = f"2020-01-0{number}T00:00:00+00:00"
+        Path(made.manifest).write_bytes(
+            text_of(replace(read_manifest(made.manifest), created_at=at))
+        )
     newest = backups.out / "rollout-3" / "database-before-import.dump.zst.age"
     prune = ("archive", "prune", str(backups.out), "--keep-days", "30", "--plan", "-")
     plan = {"database": empty_database}
@@ -355,7 +360,20 @@ def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
     newest.write_bytes(whole[:-1] + b"x")
     code, events, said = run(*prune, "--dry-run", plan=plan)
     assert (code, events[-1]["pruned"]) == (2, 1) and "damaged: look at it first" in said
+    listing = newest.with_name("database-before-import.backup.json")
+    good = listing.read_bytes()
+    # Cut off, and the manifest made to fit: the whole one before it would go for it.
+    says = {
+        **json.loads(good),
+        "backup_bytes": 9,
+        "backup_sha256": hashlib.sha256(whole[:9]).hexdigest(),
+    }
+    newest.write_bytes(whole[:9])
+    listing.write_text(json.dumps(says))
+    code, events, said = run(*prune, "--dry-run", plan=plan)
+    assert (code, events[-1]["pruned"]) == (2, 1) and "damaged: look at it first" in said
     newest.write_bytes(whole)
+    listing.write_bytes(good)
     code, events, said = run(*prune, plan=plan)
     assert (code, events[-1]["pruned"], events[-1]["kept"]) == (0, 2, 2), said
     assert sorted(str(path.relative_to(backups.out)) for path in backups.out.rglob("*.age")) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,9 @@ def told_as_nobody(night: Night, act: Callable[[], None], but: Path | None = Non
     hand_over(night, heard)
     if but is not None:
         os.chown(but, 0, 0)
+
+    # Python's own library may lie below a home that is closed to that user: loaded before.
+    codecs.lookup("ascii")
 
     def work() -> None:
         os.setgroups([])

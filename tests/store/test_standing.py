@@ -487,6 +487,12 @@ MEANWHILE: list[tuple[str, str, State, str]] = [
     ("rows, right after the account", "second_proof._of_the_same_bytes", sql(GONE),
      "app-state-sync-key went"),
     ("rows, during the deletion", "deletion._delete_files", sql(GONE), "app-state-sync-key went"),
+    ("a row, and another one comes", "removal._late_reasons",
+     sql("UPDATE whatsapp_keys SET key_id = 'AAAAAFop' WHERE key_type = 'app-state-sync-key'"),
+     "app-state-sync-key went"),
+    ("a key that never changes", "removal._late_reasons",
+     sql("UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'app-state-sync-key'"),
+     "app-state-sync-key went, or are others"),
     ("all rows, after the proof", "removal._late_reasons",
      sql("TRUNCATE whatsapp_keys, whatsapp_auth"), "its credentials in the database went"),
     ("the tables' log, during the deletion", "deletion._delete_files",
@@ -511,3 +517,21 @@ def test_what_goes_meanwhile_keeps_the_credentials(
         no_more_steps()
     assert code == 3 and words in f"{events} {said}", said
     assert list(world.root.parent.glob(f"{world.root.name}*/*/creds.json"))
+
+
+def test_what_went_while_a_removal_lay_cut_off_is_told(world: World) -> None:
+    """Only the credentials are left, and they are equal: the rest was seen by a run that is no more."""
+    remove = [one for one in world.remove if one != "--dry-run"]
+    at_step("removal._late_reasons", "return", 1, lambda: world.sql(GONE))
+    try:
+        code, _, said = run(*remove, plan=world.plan)
+    finally:
+        no_more_steps()
+    assert code == 3 and "app-state-sync-key went" in said
+    half = world.root.with_name(f"{world.root.name}.removing")
+    assert [path.name for path in half.rglob("*.json")] == ["creds.json"]
+    code, events, said = run(*remove, plan=world.plan)
+    assert (
+        code == 3 and "its row went since" in said and "app-state-sync-key-" in f"{events} {said}"
+    )
+    assert [path.name for path in half.rglob("*.json")] == ["creds.json"]

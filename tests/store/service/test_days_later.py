@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sessionstore import importing
+from sessionstore import archive, importing
 from sessionstore.accounting import Accounting, account
 from sessionstore.activity import STOPPED, Activity
 from sessionstore.database import Connection, connect
@@ -20,8 +21,11 @@ from sessionstore.scan import scan_directory
 from sessionstore.second_proof import account_again
 from sessionstore.tree import DirectoryScan
 from sessionstore.whole import walk
+from tests.store.night import SIGKILL, ended, in_child
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded
+from tests.store.test_bad_nights_removal import at_deletion
+from tests.store.test_commands import run
 
 Moved = tuple[Seeded, dict[str, str], dict[str, Any]]
 
@@ -79,6 +83,34 @@ def test_every_file_is_explained_by_evidence_and_none_is_imported(moved_on: Move
     assert sum(answer.decision.counts.values()) == 1313 + 1
     with looking(moved_on) as (conn, scan), pytest.raises(Refused):
         importing.stage(conn, scan, COMPANY, "again", "wa-1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
+def test_the_command_removes_it_however_often_it_is_cut_off(
+    moved_on: Moved, tmp_path: Path, age_identity: tuple[str, str]
+) -> None:
+    """What is left must never lose its evidence to what went before it."""
+    seeded, database, _ = moved_on
+    root = seeded.sessions
+    with closing(open_directory(str(root))) as fd:
+        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+    plan = {"database": database, "directory": str(root), "kind": "live", "service": "stopped"}
+    remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
+    code, events, said = run(*remove, "--dry-run", plan=plan)
+    assert (code, events[-1]["outcome"]) == (2, "may go"), said
+    half, heard, cuts = root.with_name(root.name + ".removing"), tmp_path / "heard", 0
+
+    def cut_off() -> None:
+        at_deletion(100, lambda: os.kill(os.getpid(), SIGKILL))
+        heard.write_text(json.dumps(run(*remove, plan=plan)))
+
+    while (ending := ended(in_child(cut_off))) == -SIGKILL:
+        cuts += 1
+    assert ending == 0, (ending, cuts)
+    code, events, said = json.loads(heard.read_text())
+    assert (code, events[-1]["outcome"]) == (0, "removed"), said
+    assert not root.exists() and not half.exists() and cuts > 10
+    assert archive.check(made.archive, made.manifest, age_identity[0]).files == 1314
 
 
 def test_one_planted_key_blocks_and_is_named(moved_on: Moved) -> None:
