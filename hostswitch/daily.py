@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Any
 
 from hostswitch import (
@@ -88,7 +89,7 @@ def _open_switch(host: Host) -> list[str]:
 def _came_back(host: Host) -> list[str]:
     return [
         f"{host.path(item.path)} is there again: something wrote session files. See: ls -l "
-        f"--time-style=full-iso {host.path(item.path)}"
+        f"--time-style=full-iso -- {shlex.quote(host.path(item.path))}"
         for item in host.plan.legacy_directories
         if os.path.lexists(host.path(item.path))
     ]

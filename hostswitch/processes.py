@@ -7,11 +7,14 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hostswitch.safefile import Owner, rights_of
+from hostswitch import child
+from hostswitch.safefile import Owner
 
 _PROC = Path("/proc")
 _RUNTIMES = ("node", "bun", "deno")
+_ENVIRON_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,14 @@ def environment(pid: int, owner: Owner) -> dict[str, str]:
         pid: as that user's PM2 or service told it, so perhaps not his.
         owner: the user.
     """
+    # It lies in that process's own memory, which may be had to wait for.
+    command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]
+    rights: dict[str, Any] = {}
+    if os.geteuid() == 0 != owner[0]:
+        rights = {"user": owner[0], "group": owner[1], "extra_groups": [owner[1]]}
     try:
-        with rights_of(owner):
-            content = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
+        content = child.run(command, seconds=_ENVIRON_SECONDS, env={}, **rights).output
+    except (OSError, child.EndlessError):
         return {}
     pairs = (part.decode("utf-8", "replace").partition("=") for part in content.split(b"\0"))
     return {name: value for name, separator, value in pairs if separator}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from hostswitch.revision import baileys_version
 from hostswitch.safefile import rights_of, walk
 
 _STAGE = "Stage it again: rollout apply (role {})"
+_SYNTAX_SECONDS = 300
+"""For all of a release's scripts together: its user says how many there are."""
 
 
 def release_refusals(host: Host) -> list[Refusal]:
@@ -54,15 +57,21 @@ def syntax_refusals(host: Host) -> list[Refusal]:
 
     A start of Node.js for each file: only worth it where the release is to be started.
     """
+    until = time.monotonic() + _SYNTAX_SECONDS
     entry = os.path.join(host.plan.release, host.plan.entry)
     scripts = _scripts(host)
     for script in [entry, *(path for path in scripts if path != entry)]:
         try:
-            host.account.run(["node", "--check", script])
+            host.account.run(["node", "--check", script], seconds=_left(until))
         except CommandFailedError:
             remedy = f"See it as {host.plan.service_user}: node --check {shlex.quote(script)}; then mend it"
-            return [Refusal("release", "node --check fails", script, remedy)]
+            what = f"node --check fails, or {len(scripts)} scripts take over {_SYNTAX_SECONDS} s"
+            return [Refusal("release", what, script, remedy)]
     return []
+
+
+def _left(until: float) -> float:
+    return max(0.0, min(60.0, until - time.monotonic()))
 
 
 def baileys_refusals(host: Host, before: str) -> list[Refusal]:
@@ -137,7 +146,7 @@ def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
         free = free_bytes(path)
         if free < needed + extra:
             what = f"{free >> 20} MiB are free, {(needed + extra) >> 20} MiB are needed"
-            remedy = f"Make room: du -xh --max-depth=2 {path} | sort -h | tail"
+            remedy = f"Make room: du -xh --max-depth=2 -- {shlex.quote(path)} | sort -h | tail"
             found.append(Refusal("space", what, path, remedy))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -155,12 +156,14 @@ def problems_of(switch: Switch, path: str) -> list[str]:
 
 def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
     """The error for session files that a stop tore, with the way out."""
-    live, copy = switch.host.path(path), _copy(switch, path)
+    live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), _copy(switch, path)))
+    user = shlex.quote(switch.host.plan.service_user)
     return TornFilesError(
         f"{live} is not whole: {'; '.join(problems[:_SHOWN])}. The service is left stopped: started "
         f"on these files it would lose keys or make a new identity. A copy from just before the "
-        f"stop lies in {copy}. Compare: diff -rq {copy} {live}. Take a file over: cp "
-        f"--no-preserve=all {copy}/FILE {live}/FILE. Then: baileys-hostswitch resume"
+        f"stop lies in {copy}. Compare: diff -rq --no-dereference {copy} {live}. Take a file over, with "
+        f"that user's rights: runuser -u {user} -- tee {live}/FILE < {copy}/FILE > /dev/null. Then: "
+        "baileys-hostswitch resume"
     )
 
 

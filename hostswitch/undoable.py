@@ -14,6 +14,7 @@ from hostswitch.decisions import Decision
 from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.facts import Facts
 from hostswitch.host import Host
+from hostswitch.safefile import Owner, rights_of
 from sessionstore.descriptors import closing, mounts_beneath, open_directory
 
 
@@ -22,7 +23,7 @@ def refusals(host: Host, decision: Decision) -> list[Refusal]:
     plan = host.plan
     if not os.path.isdir(plan.app_dir):
         return []  # Not staged yet.
-    linked = _link_refusals(host)
+    linked = _link_refusals(host) + _owner_refusals(host)
     if linked:
         return linked
     found = _file_refusals(host) + _mount_refusals(host, decision)
@@ -45,6 +46,29 @@ def _link_refusals(host: Host) -> list[Refusal]:
     )
     what = "a link leads there"
     return [Refusal("link", what, path, remedy.format(shlex.quote(path))) for path in linked]
+
+
+def _owner_refusals(host: Host) -> list[Refusal]:
+    """Where root writes must lie in root's directories: the user could put a link in its place."""
+    above = [*Path(host.plan.app_dir).parents, *Path(host.plan.archive.directory).parents]
+    what = f"{host.plan.service_user} can put something else in the place of what lies in it"
+    remedy = "Give it to root: chown root {0} && chmod go-w {0}"
+    return [
+        Refusal("owner", what, str(path), remedy.format(shlex.quote(str(path))))
+        for path in dict.fromkeys(above)
+        if path.exists() and _changeable(path, host.owner)
+    ]
+
+
+def _changeable(directory: Path, owner: Owner) -> bool:
+    """Whether a user, not root, can rename what is in a directory and another's."""
+    found = directory.stat()
+    if owner[0] in (os.geteuid(), found.st_uid):
+        return owner[0] != os.geteuid()
+    with rights_of(owner):
+        return (
+            os.access(directory, os.W_OK, effective_ids=True) and not found.st_mode & stat.S_ISVTX
+        )
 
 
 def _file_refusals(host: Host) -> list[Refusal]:

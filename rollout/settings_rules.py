@@ -119,17 +119,22 @@ def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
 
 
 def _roots_places(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Root writes archives there, and the owner of what they lie in can put a link in the way."""
-    archives = str(settings.get("archive_directory") or "")
-    for name in ("app_dir", "service_home"):
-        place = settings.get(name)
-        if archives and isinstance(place, str) and PurePosixPath(archives).is_relative_to(place):
-            problem = f"archive_directory {archives} lies in {name} {place}, which the service's user owns"
-            yield (
-                "archive_directory",
-                problem,
-                "name a directory of root's, such as /var/backups/baileys-rollout",
-            )
+    """Root writes there, and the owner of what such a place lies in can put a link in the way."""
+    roots = {
+        "archive_directory": "name a directory of root's, such as /var/backups/baileys-rollout",
+        "app_dir": "move the service to a directory that lies in one of root's, such as /opt/ai-admin",
+    }
+    for name, remedy in roots.items():
+        for theirs in ("app_dir", "service_home"):
+            place, owned = settings.get(name), settings.get(theirs)
+            if name != theirs and _lies_in(place, owned):
+                problem = f"{name} {place} lies in {theirs} {owned}, which the service's user owns"
+                yield name, problem, remedy
+
+
+def _lies_in(place: Any, owned: Any) -> bool:
+    """Whether a path is another one, or lies in it; what is no path is reported elsewhere."""
+    return bool(place and owned) and PurePosixPath(str(place)).is_relative_to(str(owned))
 
 
 def _overlap(one: str, other: str) -> bool:

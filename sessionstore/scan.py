@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from sessionstore.collector import without_collector
 from sessionstore.descriptors import (
+    LARGEST_DIRECTORY,
+    TOO_MUCH,
     mount_id,
     mounts_beneath,
     open_beneath,
@@ -51,7 +53,7 @@ from sessionstore.tree import (
     Problem,
     refuse_doubles,
 )
-from sessionstore.values import ValueProblem
+from sessionstore.values import LARGEST_FILE, ValueProblem
 
 
 @without_collector()
@@ -75,7 +77,7 @@ def scan_directory(
         All that was found. Trouble with single files is in its problems, never raised.
 
     Raises:
-        DirectoryProblem: the directory itself can't be opened, or is a symlink.
+        DirectoryProblem: the directory itself can't be opened, is a symlink, or holds too much.
     """
     if isinstance(directory, str):
         label = label or directory
@@ -104,6 +106,7 @@ class _Walk:
     problems: list[Problem] = field(default_factory=list)
     bytes: int = 0
     allocated: int = 0
+    read: int = 0
 
     def directory(self, fd: int, path: str, depth: int, *, inside: bool = False) -> None:
         status = os.fstat(fd)
@@ -247,6 +250,9 @@ class _Walk:
             status = getattr(trouble, "status", None) or _status(fd, name)
         self.bytes += status.st_size
         self.allocated += status.st_blocks * 512
+        self.read += min(status.st_size, LARGEST_FILE)
+        if self.read > LARGEST_DIRECTORY:
+            raise DirectoryProblem(TOO_MUCH, path)
         if status.st_nlink > 1:
             detail = f"{status.st_nlink} names"
             found.append(Problem("hard link", below(path, name), detail, False))

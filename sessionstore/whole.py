@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from sessionstore.descriptors import (
+    LARGEST_DIRECTORY,
+    TOO_MUCH,
     closing,
     kind_of_mode,
     mount_id,
@@ -106,6 +108,7 @@ class _Walker:
     def __init__(self, mount: int, *, hashed: bool) -> None:
         self._mount = mount
         self._hashed = hashed
+        self._left = LARGEST_DIRECTORY
         self.nodes: list[Node] = []
         self.objections: list[str] = []
 
@@ -147,7 +150,9 @@ class _Walker:
 
     def _file(self, fd: int, name: str, path: str) -> Node:
         if self._hashed:
-            return _hashed(fd, name, path)
+            node = _hashed(fd, name, path, self._left)
+            self._left -= node.status.st_size
+            return node
         return Node(path, FileState.of(os.stat(name, dir_fd=fd, follow_symlinks=False)))
 
     def _other(self, fd: int, name: str, path: str) -> None:
@@ -172,12 +177,14 @@ def _below(path: str, name: str) -> str:
     return name if path == "." else f"{path}/{name}"
 
 
-def _hashed(fd: int, name: str, path: str) -> Node:
+def _hashed(fd: int, name: str, path: str, left: int) -> Node:
     file = os.open(name, _FILE, dir_fd=fd)
     try:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise DirectoryProblem("changed while it was read", path)
+        if before.st_size > left:
+            raise DirectoryProblem(TOO_MUCH, path)
         sha256 = _digest_of(file, before.st_size)
         after = os.fstat(file)
         fixed = _is_fixed(file)
@@ -189,12 +196,13 @@ def _hashed(fd: int, name: str, path: str) -> Node:
 
 
 def _digest_of(file: int, size: int) -> str:
-    # One byte more than the size shows growth: a small file takes one call, not three.
+    # One byte more than the size shows growth: a small file takes one call, not three. No more than
+    # that is read: it may grow faster than it can be.
     first = os.read(file, min(CHUNK, size + 1))
-    digest = hashlib.sha256(first)
-    if len(first) != size:
-        for chunk in chunks(file):
-            digest.update(chunk)
+    digest, left = hashlib.sha256(first), size + 1 - len(first)
+    while left > 1 and (chunk := os.read(file, min(CHUNK, left))):
+        digest.update(chunk)
+        left -= len(chunk)
     return digest.hexdigest()
 
 

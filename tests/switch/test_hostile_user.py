@@ -30,6 +30,7 @@ from .hostile.host import (
     KINDS,
     ROOTS,
     SHELL,
+    UID,
     USER,
     HostileHost,
     dig,
@@ -248,6 +249,8 @@ SWAPS = {
     "sessions": f"mv baileys_sessions x; {LINK} baileys_sessions",
     "company": f"cd baileys_sessions; mv company_{COMPANY} x; {LINK} company_{COMPANY}",
     "key": f"cd baileys_sessions/company_{COMPANY}; rm pre-key-1.json; {LINK}/secret pre-key-1.json",
+    "sum": "truncate -s 16M $(seq -f baileys_sessions_backup/%.0f 4000) "
+    f"$(seq -f baileys_sessions/company_{COMPANY}/session-%.0f.0.json 4000)",
     "holes": f"truncate -s 1T baileys_sessions/company_{COMPANY}/.x.tmp baileys_sessions_backup/x",
     "backup": f"mv baileys_sessions_backup x; {LINK}/.git baileys_sessions_backup",
     "place": f"mv .set-aside x; {LINK} .set-aside",
@@ -284,6 +287,21 @@ def test_what_is_swapped_at_the_stop_leads_root_nowhere(whole: HostileHost, swap
         problems += judged(whole, name, said, time.monotonic() - began, watched)
     watched.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_an_application_in_a_directory_of_the_users_is_refused(
+    whole: HostileHost, mode: int
+) -> None:
+    """He could put a link in its place when root acts, whoever owns what lies in it."""
+    above = whole.path("/opt")
+    above.chmod(mode)
+    os.chown(above, *((UID, UID) if mode == 0o755 else (0, 0)))
+    whole.lie([whole.app()], {"companies": {}})
+    known = commands(whole)
+    said = whole.hostswitch("preflight", *known["preflight"])
+    assert "chown root /opt && chmod go-w /opt" in said
+    assert "chown root /var" not in said, "root's own places are told too"
 
 
 def judged(host: HostileHost, what: str, said: str, seconds: float, watched: Watched) -> list[str]:

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -383,3 +385,18 @@ def test_a_manifest_that_names_a_file_twice_is_damaged(
     listing.write_bytes(b"".join([*lines[:-1], lines[-2], lines[-1]]))
     with pytest.raises(ArchiveProblem, match="damaged"):
         read_manifest(str(listing))
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_holes_without_end_are_not_read(tree: Path, grows: bool) -> None:
+    """They take no room, and a file may grow faster than it is read."""
+    path, huge = tree / "holes", 200 << 30
+    path.touch()
+    os.truncate(path, 1 << 30 if grows else huge)
+    grown = threading.Timer(0.05, os.truncate, (path, huge))
+    grown.start()
+    began = time.monotonic()
+    with closing(open_directory(str(tree))) as fd:
+        (objection,) = whole.walk(fd).objections
+    grown.join()
+    assert objection.startswith("holes: ") and time.monotonic() - began < 60

@@ -135,3 +135,20 @@ def test_descriptors_are_given_back(root: Path) -> None:
     for _ in range(20):
         problems(root)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("names", ["holes", "further names"])
+def test_a_directory_that_takes_hours_to_read_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """Neither holes nor further names of a file take room: no disk limits how many there are."""
+    monkeypatch.setattr("sessionstore.scan.LARGEST_DIRECTORY", 64 << 20)
+    for number in range(9):
+        path = root / "company_962302" / f"pre-key-{number + 10}.json"
+        if names == "holes" or not number:
+            path.touch()
+            os.truncate(path, 8 << 20)
+        else:
+            os.link(path.with_name("pre-key-10.json"), path)
+    with pytest.raises(DirectoryProblem, match="more than 32 GiB"):
+        scan_directory(str(root))

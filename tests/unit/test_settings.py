@@ -72,6 +72,8 @@ def test_no_variable_takes_a_wrong_value(name: str, data: st.DataObject) -> None
         ({"legacy_directories": [{"path": "archive", "kind": "test"}]}, "the retired scripts"),
         ({"archive_directory": "/opt/ai-admin/old/archives"}, "lies in app_dir"),
         ({"archive_directory": "/home/ai-admin"}, "lies in service_home"),
+        ({"app_dir": "/home/ai-admin/app"}, "lies in service_home"),
+        ({"app_dir": "/home/ai-admin"}, "lies in service_home"),
         (
             {"legacy_directories": [{"path": n, "kind": "backup"} for n in ("old", "old/older")]},
             "one in the other",
