@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 
-from hostswitch import rows
+from hostswitch import patience
 from hostswitch.host import Host
 from hostswitch.output import progress
+from hostswitch.patience import Patience
 from hostswitch.plan import PROVIDER
 
 
@@ -34,7 +35,7 @@ def before(host: Host, act: str) -> None:
     progress(f"back up the tables before the {act}")
     directory = os.path.join(host.plan.archive.directory, rollout_id)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    with rows.connect(host.plan) as connection:
+    with Patience(patience.BACKUP_SECONDS).connected(host.plan) as connection:
         report = backup.take(
             connection,
             host.plan.database.settings(),

@@ -15,6 +15,7 @@ from hostswitch import (
     envfile,
     gate,
     pairing,
+    patience,
     processes,
     rows,
     same_database,
@@ -25,6 +26,7 @@ from hostswitch import (
 from hostswitch.env_refusals import OLDER_SWITCH, database_before, undeclared
 from hostswitch.errors import HostError, NoUserError, Refusal
 from hostswitch.host import Host
+from hostswitch.patience import Patience
 from hostswitch.plan import PROVIDERS, LegacyDirectory
 from hostswitch.pm2 import App
 from hostswitch.revision import revision_of
@@ -317,7 +319,7 @@ def _nameless(path: str) -> Refusal:
 
 def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
     try:
-        with rows.connect(host.plan) as connection:
+        with Patience(patience.READY_SECONDS).connected(host.plan) as connection:
             states = rows.states(connection, host.plan.companies)
             notes.found += rows.misfiled(connection, host.plan.companies)
             notes.clock_ahead = skew.measured(connection)

@@ -1,13 +1,10 @@
-"""How long the database is waited for while the service is down: one deadline for all that is asked.
+"""How long the database is waited for, above all while the service is down: one deadline for all of it.
 
 A server that accepts and then says nothing has no end of its own: its kernel answers keepalives.
 """
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +20,12 @@ if TYPE_CHECKING:
 
 LEAST_SECONDS = 10.0
 """For a put back whose switch has used its patience up."""
+
+
+READY_SECONDS = 900.0
+"""While the service still runs, for each thing that row 0 asks."""
+BACKUP_SECONDS = 3 * 3600.0
+"""For a backup of the tables. With row 0's questions it is less than the four hours of the unit."""
 
 
 class Patience:
@@ -48,8 +51,10 @@ class Patience:
             StoreError: what the block was at when it was hung up, or another error of the database.
         """
         connection = self._connect(plan, wait)
+        from sessionstore.database import hung_up
+
         try:
-            with _hung_up(connection, self.left()), connection:
+            with hung_up(connection, self.left()), connection:
                 yield connection
         except StoreError as error:
             if self.left():
@@ -70,24 +75,3 @@ class Patience:
             plan.database.host,
             "Nothing more was asked of it; run again when it answers.",
         )
-
-
-@contextmanager
-def _hung_up(connection: Connection, seconds: float) -> Iterator[None]:
-    """Shut a connection's socket after some seconds: whatever waits for it ends, in any thread."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        timer = threading.Timer(seconds, _shut, [line])
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-
-def _shut(line: socket.socket) -> None:
-    # Gone already, it needs no end.
-    try:
-        line.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

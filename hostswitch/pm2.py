@@ -160,14 +160,24 @@ class Pm2:
                 with contextlib.suppress(pm2_rpc.Pm2DaemonError):
                     self._call("prepare", app, seconds=_START_SECONDS)
 
-    def save(self, names: Sequence[str]) -> None:
+    def save(self, names: Sequence[str], running: str | None = None) -> None:
         """Have a boot bring back these apps as they run now, and none of them that does not.
 
         Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon
         died, none of them runs now. In one step and for its owner alone, which PM2's own is not. So
         nothing has to be fallen back to, and PM2's backup, which may name another version, goes.
+
+        Args:
+            names: the apps.
+            running: one of them that must be there: a daemon that died a moment ago lists none.
+
+        Raises:
+            Pm2DaemonError: it is not; nothing was written.
         """
-        apps = dump.merged(dump.surviving(self.home), self.saved(), names)
+        listed = self.saved()
+        if running is not None and not dump.only(listed, [running]):
+            raise pm2_rpc.Pm2DaemonError(f"PM2 does not list {running} any more; see: pm2 ls")
+        apps = dump.merged(dump.surviving(self.home), listed, names)
         dump.write(self.dump(), apps, self._account.owner)
         self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ from hostswitch.errors import LeftStoppedError
 from hostswitch.facts import Facts
 from hostswitch.gate import Company, Expectation
 from hostswitch.host import Host
+from hostswitch.journal import Journal
 from hostswitch.output import told
 from hostswitch.patience import LEAST_SECONDS, Patience
 from hostswitch.starting import take_down
@@ -40,12 +41,18 @@ class Undone:
 
 
 def put_back(
-    switch: Switch, *, after_active: bool, with_pm2: bool = True, boot_seconds: float = 0
+    switch: Switch,
+    why: str,
+    *,
+    after_active: bool,
+    with_pm2: bool = True,
+    boot_seconds: float = 0,
 ) -> Undone:
     """Bring back the state before the switch.
 
     Args:
         switch: the open switch.
+        why: what went wrong; for the run that ends this put back if it is cut off.
         after_active: the import was activated: files come back only if the database proves
             that no row was touched since.
         with_pm2: False at boot before PM2 runs: its own unit then starts the old version.
@@ -59,10 +66,7 @@ def put_back(
         LeftStoppedError: the import was activated and can't be withdrawn.
     """
     host, log = switch.host, switch.journal
-    if log.last(journal.UNDONE, "intent") is None:
-        # Without that line an active import would ask for the new version, on rows that are gone.
-        begin = log.mark if after_active else log.tell
-        begin(journal.UNDONE, "intent", after_active=after_active)
+    begin_to_put_back(log, why, after_active=after_active)
     back_already = log.last(journal.UNDONE, "files") is not None
     # Until then it was not seen that it may run on these files.
     let_start = log.last(journal.UNDONE, "start") is not None
@@ -91,6 +95,14 @@ def put_back(
     # Not saved again: the dump says it already, and a full disk may not take it twice.
     verdict = _gate_old(switch, since) if switch.facts.ran else None
     return Undone(pending, strays, verdict)
+
+
+def begin_to_put_back(log: Journal, why: str, *, after_active: bool) -> None:
+    """Write the intent with the cause, unless it is there."""
+    if log.last(journal.UNDONE, "intent") is None:
+        # Without that line an active import would ask for the new version, on rows that are gone.
+        begin = log.mark if after_active else log.tell
+        begin(journal.UNDONE, "intent", after_active=after_active, why=told(why))
 
 
 def _running(host: Host) -> bool:
@@ -155,9 +167,17 @@ def _moved(connection: Connection, imports: Iterable[str]) -> list[str]:
     return [one.import_id for one in left if not importing.unchanged(connection, one.import_id)]
 
 
+def is_swapped(switch: Switch) -> bool:
+    """Whether a pointer is what only this switch made it, whatever the journal has left to tell."""
+    plan, facts = switch.host.plan, switch.facts
+    new = os.path.relpath(plan.release, plan.app_dir)
+    current = facts.current_before != swap.current_target(plan.app_dir) == new
+    return current or swap.is_put(plan.env_live, facts.env_before, facts.judged.get(plan.env_next))
+
+
 def _files_back(switch: Switch) -> tuple[str, ...]:
     host, facts = switch.host, switch.facts
-    if switch.journal.last(journal.SWAPPED, "intent") is not None:
+    if switch.journal.last(journal.SWAPPED, "intent") is not None or is_swapped(switch):
         plan = host.plan
         swap.restore_env(plan.env_live, plan.env_next, facts.env_before)
         swap.restore_current(plan.app_dir, facts.current_before)

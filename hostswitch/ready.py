@@ -16,6 +16,7 @@ from hostswitch import (
     journal,
     logs,
     other_pm2,
+    patience,
     processes,
     rows,
     skew,
@@ -28,6 +29,7 @@ from hostswitch.errors import HostError, Refusal, RefusedError
 from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.observe import Observed, scan_steadily
+from hostswitch.patience import Patience
 from hostswitch.plan import LegacyDirectory, providers
 from hostswitch.safefile import walk
 from hostswitch.seen import effective
@@ -99,7 +101,7 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
         path = host.path(item.path)
         try:
             with (
-                rows.connect(host.plan) as connection,
+                Patience(patience.READY_SECONDS).connected(host.plan) as connection,
                 scan_steadily(path, item.path, item.layout) as scan,
             ):
                 # That it still runs on these files is as it should be. Judged as it will be: the switch
@@ -261,7 +263,7 @@ def as_refused(error: Exception) -> HostError:
 
 
 def _figures(host: Host) -> rows.Figures:
-    with rows.connect(host.plan) as connection:
+    with Patience(patience.READY_SECONDS).connected(host.plan) as connection:
         found = rows.figures(connection)
     if found.free_connections < _FREE_CONNECTIONS:
         what = f"the database has {found.free_connections} connections left"
@@ -275,7 +277,8 @@ def _rehearse(host: Host, decision: Decision) -> None:
     from sessionstore import importing
 
     with ExitStack() as stack:
-        connection = stack.enter_context(rows.connect(host.plan))
+        patient = Patience(patience.READY_SECONDS)
+        connection = stack.enter_context(patient.connected(host.plan))
         for company_id, path in decision.cut_over.items():
             scan = stack.enter_context(
                 scan_steadily(host.path(path), path, host.plan.layout_of(path))

@@ -114,6 +114,9 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
 def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
     """Forward only with the new version's pointers: else a put back began that no line tells of."""
     plan, known = opened.host.plan, opened.facts
+    if recovery.action is Action.FORGET and _touched(opened):
+        why = "the journal lacks lines: by it the service was never stopped, and it was"
+        return replace(recovery, action=Action.PUT_BACK, why=why)
     if recovery.action not in (Action.START_NEW, Action.GATE):
         return recovery
     target = swap.current_target(plan.app_dir)
@@ -123,9 +126,20 @@ def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
         return recovery
     why = "`current` or .env is the one from before: a put back had begun"
     progress(why)
-    begin = opened.journal.mark if known.imports else opened.journal.tell
-    begin(journal.UNDONE, "intent", after_active=bool(known.imports))
+    putback.begin_to_put_back(opened.journal, why, after_active=bool(known.imports))
     return replace(recovery, action=Action.PUT_BACK, why=why)
+
+
+def _touched(opened: Switch) -> bool:
+    """Whether more was done than row 0 does."""
+    host = opened.host
+    if not host.places.dump_before.exists():  # Row 0 keeps it last.
+        return False
+    return putback.is_swapped(opened) or (
+        opened.facts.ran
+        and host.pm2.daemon() is not None
+        and host.pm2.app(host.plan.service_app) is None
+    )
 
 
 def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
@@ -133,7 +147,7 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
         return _close(opened)
     opened.host.pm2.ensure_daemon()
     if recovery.action is Action.PUT_BACK:
-        why = f"the switch was cut off at row {recovery.row}"
+        why = _cause(opened, recovery)
         if _after_active(opened):
             raise switch.after_active(opened, why)
         raise switch.undo(opened, why, after_active=False)
@@ -168,16 +182,17 @@ def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     if recovery.action in _ONLY_CLOSE:
         return _close(opened)
     if recovery.action is Action.PUT_BACK:
-        return _put_back_before_pm2(opened)
+        return _put_back_before_pm2(opened, _cause(opened, recovery))
     if opened.journal.last(journal.HEALTHY, "done") is None:
         _keep_down(opened)
     return {"outcome": "continues after PM2", "rollout_id": opened.facts.rollout_id}
 
 
-def _put_back_before_pm2(opened: Switch) -> dict[str, Any]:
+def _put_back_before_pm2(opened: Switch, why: str) -> dict[str, Any]:
     try:
         undone = putback.put_back(
             opened,
+            why,
             after_active=_after_active(opened),
             with_pm2=False,
             boot_seconds=_BOOT_SECONDS,
@@ -188,6 +203,12 @@ def _put_back_before_pm2(opened: Switch) -> dict[str, Any]:
         closing.alarm(opened.host, switch.said(error))
         raise
     return {"outcome": "put back, PM2 starts the old version", "pending": undone.pending}
+
+
+def _cause(opened: Switch, recovery: Recovery) -> str:
+    """Why the switch is put back, as the run knew that began to."""
+    begun = opened.journal.last(journal.UNDONE, "intent")
+    return str((begun and begun.data.get("why")) or f"the switch was cut off at row {recovery.row}")
 
 
 def _after_active(opened: Switch) -> bool:

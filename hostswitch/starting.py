@@ -68,7 +68,8 @@ def keep(switch: Switch, verdict: Verdict) -> None:
         not_checked=list(verdict.not_checked),
         lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
     )
-    switch.host.pm2.save(switch.host.plan.pm2_apps)
+    plan = switch.host.plan
+    switch.host.pm2.save(plan.pm2_apps, plan.service_app)
     switch.journal.tell(journal.HEALTHY, "done")
 
 

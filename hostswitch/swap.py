@@ -185,6 +185,17 @@ def restore_env(env_live: str, env_next: str, before: str | None) -> None:
     sync_directory(Path(env_live).parent)
 
 
+def is_put(env_live: str, before: str | None, following: str | None) -> bool:
+    """Whether the .env is what a switch made it, and was not before.
+
+    Args:
+        env_live: the live file.
+        before: its SHA-256 before the switch; None: it did not exist.
+        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
+    """
+    return following not in (None, before) and _is(env_live, following)
+
+
 def is_back(env_live: str, before: str | None, following: str | None) -> bool:
     """Whether the .env is no more what a switch made it: a put back has begun to bring it back.
 

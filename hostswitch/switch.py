@@ -178,13 +178,14 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
 
 
 def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:
-    runs = "the new version runs and is healthy, but"
+    runs = "the new version became healthy, but"
     try:
         starting.keep(switch, verdict)
-    except OSError as error:
+    except (HostError, OSError) as error:
+        room = f". Make room: df -h {switch.host.pm2.home}" if isinstance(error, OSError) else ""
         message = (
-            f"{runs} PM2 can't be told to start it at a boot: {error}. Make room: "
-            f"df -h {switch.host.pm2.home}. Then: baileys-hostswitch resume"
+            f"{runs} PM2 can't be told to start it at a boot: {error}{room}. Then: "
+            f"baileys-hostswitch resume"
         )
         closing.alarm(switch.host, message)
         raise HostError(message) from None
@@ -279,7 +280,7 @@ def undo(switch: Switch, why: str, *, after_active: bool) -> HostError:
     """
     progress(f"put back: {why}")
     try:
-        undone = putback.put_back(switch, after_active=after_active)
+        undone = putback.put_back(switch, why, after_active=after_active)
     except TornFilesError as error:
         closing.alarm(switch.host, str(error))
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ from sessionstore.sealed import (
 )
 from sessionstore.whole import CHUNK
 
+SILENT_SECONDS = 600.0
 ENDINGS = (".dump.zst.age", ".backup.json")
 TABLES = (
     "whatsapp_auth",
@@ -182,6 +184,8 @@ def _make(
             digests = tuple(digest_of(conn, table) for table in tables)
             functions = tuple(str(row[0]) for row in conn.execute(_FUNCTIONS, [tables]).fetchall())
         except BaseException:
+            # A server that says nothing would not answer the end of the transaction either.
+            conn.close()
             forget(out_fd, partial_of(dump))
             raise
     manifest = BackupManifest(
@@ -211,6 +215,15 @@ def _tables(conn: Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def _heard(pipe: int) -> bytes:
+    """The next of what pg_dump says; a server that says nothing has no end of its own."""
+    if not select.select([pipe], [], [], SILENT_SECONDS)[0]:
+        what = f"pg_dump said nothing for {SILENT_SECONDS:.0f} s and was ended"
+        remedy = "See what it waits for: SELECT * FROM pg_stat_activity; then run again."
+        raise BackupProblem(what, "", remedy)
+    return os.read(pipe, CHUNK)
+
+
 def _dump(
     command: Sequence[str],
     settings: Mapping[str, object],
@@ -220,7 +233,7 @@ def _dump(
     with pg_programs.running(command, settings, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         complaints = pg_programs.Complaints(process.stderr)
-        while chunk := process.stdout.read(CHUNK):
+        while chunk := _heard(process.stdout.fileno()):
             plain.update(chunk)
             into.write(chunk)
         code = process.wait()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import errors as pg
@@ -57,13 +60,18 @@ def connect(settings: Mapping[str, object]) -> Connection:
     given = {name: str(value) for name, value in settings.items() if value is not None}
     place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
     _forget_variables()
+    end = time.monotonic() + CONNECT_SECONDS
     try:
         with _authority_there(given):
             conn: Connection = psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
-        conn.execute(PINNED.encode("ascii"))
+        # libpq's limit ends with the login: a pooler lets in, and may have no server to ask.
+        with hung_up(conn, CONNECT_SECONDS):
+            conn.execute(PINNED.encode("ascii"))
         return conn
     except psycopg.Error as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if time.monotonic() > end:
+            reason = f"no answer within {CONNECT_SECONDS} s"
         # Shorter ones stand in every sentence; libpq shows none anyway.
         if len(given.get("password", "")) > 3:
             reason = reason.replace(given["password"], "***")
@@ -72,6 +80,24 @@ def connect(settings: Mapping[str, object]) -> Connection:
             place,
             "Check address, password and certificate authority, and that the server runs.",
         ) from None
+
+
+@contextmanager
+def hung_up(conn: Connection, seconds: float) -> Iterator[None]:
+    """Shut a connection's socket after some seconds: whatever waits for it ends, in any thread."""
+    with socket.socket(fileno=os.dup(conn.fileno())) as line:
+        timer = threading.Timer(seconds, _shut, [line])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _shut(line: socket.socket) -> None:
+    with suppress(OSError):  # Gone already, it needs no end.
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _forget_variables() -> None:

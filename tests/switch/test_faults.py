@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from hostswitch.journal import INSTANTS
+from hostswitch.journal import INSTANTS, read
 from roles.host.operations import END_OPEN_SWITCH
 
 from .test_switch import assert_after, assert_before
@@ -20,6 +21,14 @@ FORWARD = [one for one in INSTANTS if not one.endswith(":put-back")]
 BACK = [one for one in INSTANTS if one.endswith(":put-back")]
 GONE_FORWARD = FORWARD[FORWARD.index("done:active") :]
 """From here on the database is the truth."""
+
+
+CAUSE = "the new version did not become healthy: "
+
+
+def recorded(world: World) -> dict[str, Any]:
+    """The history's last line."""
+    return dict(json.loads((world.state / "history.jsonl").read_text().splitlines()[-1]))
 
 
 def some(instants: list[str], of_each: str) -> list[str]:
@@ -80,6 +89,7 @@ def test_killed_while_putting_back(world: World, instant: str) -> None:
     assert world.hostswitch("switch", die_at=instant)[0] == -9
     code, result = world.hostswitch("resume")
     assert (code, result["outcome"]) == (4, "put back")
+    assert CAUSE in result["error"] and CAUSE in recorded(world)["why"]
     assert_before(world, files)
 
 
@@ -90,6 +100,7 @@ def test_rebooted_while_putting_back(world: World, instant: str) -> None:
     assert world.hostswitch("switch", die_at=instant)[0] == -9
     world.power_cut()
     world.boot()
+    assert CAUSE in recorded(world)["why"]
     assert_before(world, files)
 
 
@@ -147,3 +158,25 @@ def test_no_switch_begins_that_could_not_be_recorded(world: World) -> None:
     world.run_inside(sys.executable, "-c", RECORD_ON_A_FULL_DISK, state)
     world.run_inside("umount", state)
     assert world.hostswitch("switch")[0] == 0
+
+
+@pytest.mark.parametrize("last", ["ready", "stopped", "set-aside"])
+def test_a_journal_that_lacks_lines_starts_no_version_on_the_other_settings(
+    world: World, last: str
+) -> None:
+    """By hand, or by a disk that lied: the old version was "put back" on the new .env, or forgotten."""
+    files = world.files()
+    assert world.hostswitch("switch")[0] == 0
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", LOG_LEVEL="debug")
+    flags = {**world.plan()["flags"], "LOG_LEVEL": "debug"}
+    plan = world.plan(flags=flags, rollout_id="20261123T140000Z-flag")
+    assert world.hostswitch("switch", plan=plan, die_at="done:swapped")[0] == -9
+    journal = world.state / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    done = [entry.instant for entry in read(journal)].index(f"done:{last}")
+    journal.write_text("".join(lines[: done + 1]))
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (4, "put back"), result
+    assert_after(world, files)
+    assert world.seen_flags() == {"LOG_LEVEL": "info"}
+    assert "LOG_LEVEL=info" in (world.app_dir / ".env").read_text()

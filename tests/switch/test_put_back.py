@@ -179,7 +179,7 @@ def test_a_bad_night_between_stop_and_start(
     assert result["outcome"] == ("put back" if failing else outcome), result
     (volume / "others").unlink(missing_ok=True)
     if outcome == "error" and not failing:
-        assert "runs and is healthy" in result["error"]
+        assert "became healthy" in result["error"]
         assert world.hostswitch("resume")[1]["outcome"] == "switched"
         assert_after(world, files)
     elif failing or outcome == "put back":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from hostswitch import patience
+from tests.postgres import client_programs
 from tests.store.proxy import Proxy
 
+from .test_backup import DUMP
 from .test_switch import assert_before
 from .world import World
 
@@ -19,11 +22,21 @@ LIMIT = 8
 MOST = LIMIT + patience.LEAST_SECONDS + 40
 """Seconds of a whole switch; on a quiet machine the last part is 4."""
 
+LET_IN = (b"SET search_path", 5)  # the import's: a pooler that has no server for the session
 STAGING = (b"INSERT INTO whatsapp_imports", 2)  # the first is the rehearsal's
 SENDING = (b"COPY whatsapp_keys", 2)
 STAGED = (b"COMMIT\0", 1)
 ACTIVATING = (b"UPDATE whatsapp_imports", 1)
 ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
+
+
+QUICK = """
+import sys
+from hostswitch import cli, patience
+from sessionstore import backup
+patience.READY_SECONDS = backup.SILENT_SECONDS = 2
+sys.exit(cli.main())
+"""
 
 
 @pytest.fixture
@@ -43,7 +56,13 @@ def plan_of(world: World, between: Proxy) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("moment", "row"),
-    [(STAGING, "imported"), (SENDING, "imported"), (STAGED, "imported"), (ACTIVATING, "active")],
+    [
+        (LET_IN, "imported"),
+        (STAGING, "imported"),
+        (SENDING, "imported"),
+        (STAGED, "imported"),
+        (ACTIVATING, "active"),
+    ],
 )
 def test_the_old_version_runs_again_within_the_deadline(
     world: World, between: Proxy, moment: tuple[bytes, int], row: str
@@ -55,7 +74,9 @@ def test_the_old_version_runs_again_within_the_deadline(
     code, result = world.hostswitch("switch", plan=plan_of(world, between))
     assert time.monotonic() - began < MOST
     assert (code, result["outcome"]) == (4, "put back")
-    assert "did not get done within" in result["error"]
+    assert ("no answer within" if moment == LET_IN else "did not get done within") in result[
+        "error"
+    ]
     assert "The old version runs again, after " in result["error"]
     world.wait_for("files")
     assert world.files() == files
@@ -68,6 +89,7 @@ def test_the_old_version_runs_again_within_the_deadline(
     assert world.process()["pid"] == pid
     assert_before(world, files)
     _, shown = world.hostswitch("status", "--app-dir", str(world.app_dir))
+    assert f"within {10 if moment == LET_IN else LIMIT} s" in shown["history"][-1]["why"]
     assert 0 < shown["history"][-1]["at_least_seconds_without_service"] < MOST
 
 
@@ -89,4 +111,34 @@ def test_a_commit_that_is_not_answered_leaves_the_service_stopped_with_an_alarm(
     between.go_on()
     code, result = world.hostswitch("resume")
     assert (code, result["outcome"]) == (4, "put back")
+    assert_before(world, files)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        (b"FROM whatsapp_auth", 1),
+        (b"SELECT 1", 1),
+        (b"INSERT INTO whatsapp_imports", 1),
+        (b"SET TRANSACTION SNAPSHOT", 1),
+    ],
+    ids=["looked at", "measured", "rehearsed", "backed up"],
+)
+def test_row_0_waits_for_no_database_for_hours(
+    world: World, between: Proxy, monkeypatch: pytest.MonkeyPatch, moment: tuple[bytes, int]
+) -> None:
+    """Only the unit's four hours ended it, with the host's lock held and nobody told."""
+    monkeypatch.setenv("PATH", f"{client_programs()}:{os.environ['PATH']}")
+    words = world.program()
+    at = words.index("-m")
+    monkeypatch.setattr(world, "program", lambda: [*words[:at], "-c", QUICK, *words[at + 2 :]])
+    plan = plan_of(world, between)
+    recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    archive = {**plan["archive"], "recipients": [recipient]}
+    between.stall_at(*moment)
+    files, pid = world.files(), world.process()["pid"]
+    code, result = world.hostswitch("switch", plan={**plan, "archive": archive, "backup": DUMP})
+    assert (code, result["outcome"]) == (3, "refused")
+    assert "within 2 s" in result["error"] or "said nothing for 2 s" in result["error"]
+    assert world.process()["pid"] == pid
     assert_before(world, files)

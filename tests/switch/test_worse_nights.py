@@ -61,7 +61,7 @@ def test_a_journal_that_takes_no_line_keeps_no_service_down(
             assert (code, result["outcome"]) == (5, "left stopped"), result
             assert world.status() is None
         else:
-            assert code == 1 and "the new version runs and is healthy, but" in told
+            assert code == 1 and "the new version became healthy, but" in told
             world.wait_for(ON_POSTGRES)
     assert "can't be written" in told and "baileys-hostswitch resume" in told
     if by == "DRILL_AT_STOP":

@@ -34,7 +34,7 @@ ACTS = ("open", "os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate",
 def facts_before() -> Facts:
     """What an open journal begins with."""
     values: dict[str, Any] = dict.fromkeys(Facts.__annotations__)
-    empty: dict[str, Any] = {"imports": {}, "found": [], "waiting": []}
+    empty: dict[str, Any] = {"imports": {}, "judged": {}, "found": [], "waiting": []}
     return Facts(**{**values, **empty, "rollout_id": ROLLOUT, "aside": [{"path": "a"}]})
 
 
