@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Prints the Ansible Vault password of one environment; Ansible calls it with `--vault-id ENVIRONMENT`.
 
-Looked up in the file named by $ROLLOUT_VAULT_PASSWORD_FILE and nowhere else; without that, the first that
-exists of ~/.config/baileys-rollout/ENVIRONMENT.vault-password and, for the lab, the one that it generated.
+Looked up in the file named by $ROLLOUT_VAULT_PASSWORD_FILE and nowhere else; without that, the first of
+~/.config/baileys-rollout/ENVIRONMENT.vault-password and, for the lab, the one that it generated, that can be
+read and is not empty.
 Exit code 2 tells Ansible that there is none (its convention for vault client scripts).
 """
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -25,9 +27,10 @@ def main() -> int:
     """Print the password; 2 when there is none."""
     environment = sys.argv[sys.argv.index("--vault-id") + 1] if "--vault-id" in sys.argv else ""
     for path in candidates(environment):
-        if path.is_file():
-            sys.stdout.write(path.read_text().strip() + "\n")
-            return 0
+        with suppress(OSError):
+            if password := path.read_bytes().strip():
+                sys.stdout.buffer.write(password + b"\n")
+                return 0
     print(f"No vault password for {environment!r}; looked in:", file=sys.stderr)
     print("".join(f"  {path}\n" for path in candidates(environment)), end="", file=sys.stderr)
     return 2

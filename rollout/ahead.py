@@ -76,13 +76,20 @@ def _child(name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "rollout.ansible_reader", name],
         cwd=ROOT,
-        # Ansible refuses every other; ssh brings names of locales along that this machine does not have.
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def _environment() -> dict[str, str]:
+    """What Ansible's other users set for themselves would bend what is read here: duplicates allowed, say."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    # Named, because Ansible passes over one in a folder that others may write. It refuses every other
+    # locale; ssh brings names of locales along that this machine does not have.
+    return {**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
 
 
 def _forget(name: str) -> None:

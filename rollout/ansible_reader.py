@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,11 @@ def read(environment: str) -> dict[str, Any]:
     # This also fills the context in which 2.19 looks for the secrets of inline `!vault` values.
     secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids(environment), auto_prompt=False)
     loader.set_vault_secrets(secrets)
-    inventory = InventoryManager(
-        loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
-    )
+    read_each(loader, environment)
+    with warnings_are_errors(f"inventory/{environment}.yml"):
+        inventory = InventoryManager(
+            loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
+        )
     variables = VariableManager(loader=loader, inventory=inventory)
     hosts = inventory.get_hosts("all", order="inventory")
     encrypted = {
@@ -135,6 +138,48 @@ def read(environment: str) -> dict[str, Any]:
             host_entry(loader, host, variables.get_vars(host=host), encrypted) for host in hosts
         ]
     }
+
+
+def read_each(loader: Any, environment: str) -> None:
+    """Read every file by itself, so that what is wrong with one names it; Ansible keeps what it read.
+
+    Raises:
+        AnsibleError: a file is no YAML, or holds something other than names with values.
+    """
+    from ansible.errors import AnsibleError
+
+    for path in settings_files(environment):
+        shown = path.relative_to(ROOT)
+        try:
+            found = loader.load_from_file(str(path), unsafe=True, trusted_as_template=True)
+        except AnsibleError as error:
+            raise error if place_of_error(error) else AnsibleError(f"{shown}: {error}") from None
+        if not isinstance(found, Mapping | type(None)):
+            raise AnsibleError(f"{shown}: there are no names with values in it")
+        for name in found or ():
+            if not isinstance(name, str):
+                raise AnsibleError(f"{shown}: the name {name} is no text; put it in quotes")
+
+
+@contextmanager
+def warnings_are_errors(place: str) -> Iterator[None]:
+    """Refuse what Ansible passes over with a warning: a group that it skips is hosts without a rollout.
+
+    Args:
+        place: what is read.
+    """
+    from ansible.errors import AnsibleError
+    from ansible.utils.display import Display
+
+    def refuse(msg: str, *_: Any, exception: BaseException | None = None) -> None:
+        raise AnsibleError(f"{place}: {exception or msg}")
+
+    display = Display()
+    display.warning = display.error_as_warning = refuse
+    try:
+        yield
+    finally:
+        del display.warning, display.error_as_warning
 
 
 def host_entry(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sessionstore.errors import printable
 
-WIDTH = 80
+WIDTH, NARROWEST = 80, 20
 
 
 def harmless(text: str) -> str:
@@ -36,9 +36,9 @@ class HarmlessConsole(Console):
 
 
 def stdout_console() -> Console:
-    """The console for results: the terminal's width, 80 columns at most."""
+    """The console for results: the terminal's width, 80 columns at most; one of none would show nothing."""
     console = Console(highlight=False, soft_wrap=False)
-    return HarmlessConsole(highlight=False, width=min(console.width, WIDTH))
+    return HarmlessConsole(highlight=False, width=max(NARROWEST, min(console.width, WIDTH)))
 
 
 class ProgressConsole(Console):

@@ -14,11 +14,11 @@ from roles.shared.plan import new_rollout_id
 from rollout import flags_edit, flags_history, flags_host, flags_render
 from rollout.answers import answer
 from rollout.batches import AT_ONCE
+from rollout.checkout_lock import only_one
 from rollout.cli_options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
 from rollout.errors import OperatorError
 from rollout.flags_drift import HostFlags, judged
-from rollout.flags_lock import one_toggle
 from rollout.flags_toggle import carry_out
 from rollout.flags_values import columns, differing, mistakes
 from rollout.inventory import Host, load
@@ -144,7 +144,7 @@ def set_command(
     What does not become healthy is put back, on the hosts and in the YAML. Exit codes: 0 proven, 1 not.
     """
     values = flags_edit.parsed(environment, words)
-    with one_toggle(f"{getpass.getuser()}, {environment}"):
+    with only_one("toggle", f"{getpass.getuser()}, {environment}"):
         loaded = load(environment)
         toggle = flags_edit.decided(loaded, values, host or None)
         run = Run(new_rollout_id(), getpass.getuser(), reason)
@@ -157,7 +157,7 @@ def undo(environment: EnvironmentName, reason: Reason = "", as_json: AsJson = Fa
 
     Exit codes: 0 undone and proven, 1 not.
     """
-    with one_toggle(f"{getpass.getuser()}, {environment}"):
+    with only_one("toggle", f"{getpass.getuser()}, {environment}"):
         loaded = load(environment)
         last = flags_history.to_undo(environment, recorded_changes(environment))
         one = last.hosts[0] if last.scope == "host" else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from rollout import moving
 from rollout.archive_check import check_archives
+from rollout.checkout_lock import only_one
 from rollout.checks import FAILED, VerificationResult
 from rollout.console import HostProgress
 from rollout.converged import Converged
@@ -52,17 +53,18 @@ def apply_host(
     outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"
     known = converged.verification if converged else None
     try:
-        outcome.released = companies_released(environment, host, running)
-        outcome.others_answered = moving.others_answered(host, running)
-        if converged:
-            take_answers(outcome, converged.look)
-        else:
-            deploy(environment, host, run, shown, outcome)
-        if SERVICE in host.groups:
-            prove(environment, host, run, shown, outcome, known=known)
-            remove(environment, host, run, shown, outcome)
-        else:
-            check(environment, host, shown, outcome, known=known)
+        with only_one(f"rollout of {host.name} in {environment.name}", run.operator):
+            outcome.released = companies_released(environment, host, running)
+            outcome.others_answered = moving.others_answered(host, running)
+            if converged:
+                take_answers(outcome, converged.look)
+            else:
+                deploy(environment, host, run, shown, outcome)
+            if SERVICE in host.groups:
+                prove(environment, host, run, shown, outcome, known=known)
+                remove(environment, host, run, shown, outcome)
+            else:
+                check(environment, host, shown, outcome, known=known)
         outcome.failure = ""
     except OperatorError as error:
         outcome.failure = str(error)

@@ -152,7 +152,8 @@ def unknown_variables(host: HostLike) -> Iterator[tuple[str, str, str]]:
     known = known_variables()
     for name in sorted(set(host.settings) - set(known) - set(CONNECTION)):
         if name.startswith(FOREIGN_PREFIXES):
-            if difflib.get_close_matches(name, CONNECTION, cutoff=0.9):
+            # 0.8: Ansible's older names, such as ansible_ssh_host, are no others to it.
+            if difflib.get_close_matches(name, CONNECTION, cutoff=0.8):
                 yield name, f"{name} is unknown", remedy_for(name, CONNECTION)
         else:
             yield name, f"{name} is not a variable of any role", remedy_for(name, known)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from rollout import flags_files, variable_folders
+from rollout.checkout_lock import only_one
 from rollout.errors import MistakesError, OperatorError
 from rollout.flags_drift import PENDING, SHADOW, judged
 from rollout.flags_edit import decided, parsed
 from rollout.flags_history import changes_in, to_undo
 from rollout.flags_host import HostRefusedError
-from rollout.flags_lock import one_toggle
 from rollout.flags_toggle import goes_back
 from rollout.inventory import Environment, Host
 from rollout.secret import MASK, Secret
@@ -136,14 +136,14 @@ def test_a_file_that_was_edited_meanwhile_is_not_put_back(root: Path) -> None:
 
 def test_two_toggles_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one would read the YAML that the first is about to write."""
-    monkeypatch.setattr("rollout.flags_lock.LOCK", root / "lock")
+    monkeypatch.setattr("rollout.checkout_lock.LOCKS", root)
     with (
-        one_toggle("alice"),
+        only_one("toggle", "alice"),
         pytest.raises(OperatorError, match="alice"),
-        one_toggle("bob"),
+        only_one("toggle", "bob"),
     ):
         pass
-    with one_toggle("bob"):
+    with only_one("toggle", "bob"):
         pass
 
 

@@ -54,6 +54,7 @@ def test_no_variable_takes_a_wrong_value(name: str, data: st.DataObject) -> None
         ({"database_backup": "provider"}, "database_backup_reason is empty"),
         ({"service_revisoin": "v2"}, "did you mean service_revision?"),
         ({"ansible_hots": "10.0.0.1"}, "did you mean ansible_host?"),
+        ({"ansible_ssh_host": "10.0.0.1"}, "did you mean ansible_host?"),
         ({"ansible_port": "ssh"}, "ansible_port must be a whole number"),
         ({"schema_host": "db-9"}, "is no host of the group `service`"),
         ({"service_repository": "FILL IN"}, "still says"),

@@ -200,16 +200,18 @@ def test_a_copied_environment_does_not_run_on_the_others_settings(project: Path)
     ("password", "sentence"),
     [
         (None, "trial: there is no vault password for trial: looked in {file}."),
-        ("wrong", "trial: the vault password is wrong: it does not open what is encrypted."),
+        (b" \n", "trial: there is no vault password for trial: looked in {file}."),
+        (b"\xff\xfe", "trial: the vault password is wrong: it does not open what is encrypted."),
+        (b"wrong", "trial: the vault password is wrong: it does not open what is encrypted."),
     ],
 )
 def test_a_vault_that_stays_closed_is_one_sentence(
-    project: Path, command: str, password: str | None, sentence: str
+    project: Path, command: str, password: bytes | None, sentence: str
 ) -> None:
     """With its remedy; nothing of Ansible's own, and no other file is taken instead."""
     declare(project, {})
     file = project / "password"
-    file.write_text(password) if password else file.unlink()
+    file.write_bytes(password) if password else file.unlink()
     done = run(project, "rollout.cli", *command.split(), "trial", "--json")
     told = json.loads(done.stdout)
     assert (done.returncode, told["error"]) == (1, sentence.format(file=file))
@@ -245,6 +247,34 @@ def test_one_name_twice_in_a_file_is_refused(project: Path) -> None:
     done = run(project, "rollout.cli", "plan", "trial")
     assert done.returncode == 1
     assert "group_vars/trial/own.yml:2" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("inventory/trial.yml", INVENTORY.replace("        service", "\tservice"), "Tabs"),
+        ("inventory/trial.yml", INVENTORY + "            wa-1: {}\n", "duplicate"),
+        ("inventory/trial.yml", INVENTORY.replace("wa-1", "2024-01-01"), "string"),
+        ("inventory/trial.yml", INVENTORY.replace("hosts:", "host:"), "(host)"),
+        ("inventory/trial.yml", "- a\n", "no names"),
+        ("inventory/trial.yml", "", "empty"),
+        ("group_vars/trial/own.yml", "- a\n", "no names"),
+        ("group_vars/trial/own.yml", "log_keep_days\n", "no names"),
+        ("group_vars/trial/own.yml", "1: a\n", "quotes"),
+        ("group_vars/trial/own.yml", "a: \0\n", "control characters"),
+    ],
+)
+def test_a_file_that_says_nothing_is_named(project: Path, file: str, text: str, told: str) -> None:
+    """Ansible warns of some and reads on: hosts would be left out, or settings said to be nobody's."""
+    declare(project, {})
+    (project / file).write_text(text)
+    # As a user who lets duplicates pass elsewhere, and has a configuration of his own.
+    odd = {"ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_DUPLICATE_YAML_DICT_KEY": "ignore"}
+    done = run(project, "rollout.cli", "plan", "trial", "--json", **odd)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["mistakes"]) == (1, [])
+    assert file in answer["error"]
+    assert told in answer["error"]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from rollout import checkout_lock
+from rollout.checkout_lock import only_one
 from rollout.interrupts import CTRL_C, TERMINATED
 
 from .ssh_server import READY, ssh_server
-from .test_settings_files import declare, project
+from .test_settings_files import declare, project, run
 
 __all__ = ["project"]
 MARK = "ROLLOUT_TEST_RUN"
@@ -131,6 +133,20 @@ def test_an_interrupted_rollout_keeps_its_report(
     assert host["failure"].startswith("wa-1: interrupted")
     assert host["changed"]
     assert not report["succeeded"]
+
+
+def test_of_two_rollouts_at_once_the_second_is_told_before_it_stages(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that stage in turn leave files of both; the host's own lock is asked by the switch only."""
+    declare(project, {})
+    monkeypatch.setattr(checkout_lock, "LOCKS", project / ".rollout")
+    with only_one("rollout of wa-1 in trial", "alice"):
+        done = run(project, "rollout.cli", "apply", "trial", "--json")
+    (host,) = json.loads(done.stdout)["hosts"]
+    assert done.returncode == 1
+    assert f"is under way (alice, process {os.getpid()}); nothing was changed" in host["failure"]
+    assert "can't be reached" not in host["failure"], "its host was asked"
 
 
 def as_in_a_terminal() -> None:

@@ -1,4 +1,4 @@
-"""One toggle at a time from this checkout; two at once would write over each other's YAML."""
+"""One at a time from this checkout: toggles would write over each other's YAML, rollouts stage in turn."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from pathlib import Path
 
 from rollout.errors import OperatorError
 
-LOCK = Path(__file__).resolve().parent.parent / ".rollout" / "flags.lock"
+LOCKS = Path(__file__).resolve().parent.parent / ".rollout"
 
 
 @contextmanager
-def one_toggle(who: str) -> Iterator[None]:
-    """Hold the lock of this checkout's flags; it ends with its holder, however that ends.
+def only_one(what: str, who: str) -> Iterator[None]:
+    """Hold a lock of this checkout; it ends with its holder, however that ends.
 
     Args:
+        what: what is done, in a few words; of two whats each has its lock.
         who: whom the next one is told about.
 
     Raises:
-        OperatorError: another toggle is under way.
+        OperatorError: another of it is under way.
     """
-    LOCK.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with LOCK.open("a+") as file:
+    LOCKS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (LOCKS / f"{what.replace(os.sep, '_')}.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise OperatorError(
-                f"another toggle is under way ({file.read().strip() or 'unknown'});"
+                f"another {what} is under way ({file.read().strip() or 'unknown'});"
                 " nothing was changed.",
                 "wait for it to end, then the same command again",
             ) from None
