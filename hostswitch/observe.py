@@ -328,7 +328,8 @@ def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
         notes.database_error = _store_refusal(error, "database")
     except rows.NoDriverError as error:
         notes.database_error = Refusal("database", str(error), "this host", "Stage the host first")
-    notes.not_checked.append(f"the database: {notes.database_error.what}")
+    what = f"the database: {notes.database_error.what}"
+    notes.not_checked.append(f"{what} (the switch refuses that, unless the rollout mends it first)")
     return None
 
 

@@ -55,6 +55,8 @@ def refusals(
     found = list(decision.refusals)
     if is_staged or os.path.isdir(host.plan.release):
         found += staged.release_refusals(host)
+        if decision.changes:
+            found += staged.beside_refusals(host, directory_before(host, observed))
         if decision.changes and not found and not _runs_already(host, observed):
             found += staged.syntax_refusals(host)
         if decision.cut_over and not found:

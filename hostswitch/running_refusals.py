@@ -152,6 +152,8 @@ def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Ite
             f" this endpoint, in group_vars/{plan.environment}/settings.yml: gate_before: not checked"
         )
         yield Refusal("status", what, plan.gate.status_url, remedy)
+    else:
+        yield from _unwritten_refusals(seen, _counted_otherwise(seen, cut_over))
 
 
 def _unwritten_refusals(seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
@@ -171,10 +173,20 @@ def _unwritten_refusals(seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Ref
             yield Refusal("session-files", what, path, remedy)
 
 
+def _counted_otherwise(seen: Seen, cut_over: Mapping[str, str]) -> dict[str, str]:
+    """Companies of which the service tells another number of keys than lie in the declared directory."""
+    shown, keys = gate.companies_of(seen.status), _keys(seen)
+    return {c: path for c, path in cut_over.items() if shown.get(c, {}).get("keys") != keys[c]}
+
+
+def _keys(seen: Seen) -> dict[str, int]:
+    return {c: n for one in seen.legacy for c, n in one.companies.items()}
+
+
 def _missing(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[str]:
     if seen.status is None:
         return ["no answer in JSON"]
-    keys = {c: n for one in seen.legacy for c, n in one.companies.items()}
+    keys = _keys(seen)
     expected = {c: Company("files", True, min(1, keys[c])) for c in cut_over}
     connected = plan.gate.connected == REQUIRED
     return gate.problems(seen.status, Expectation(expected, connected))

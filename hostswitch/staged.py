@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Mapping
@@ -16,6 +17,10 @@ from hostswitch.host import Host
 from hostswitch.revision import baileys_version
 from hostswitch.safefile import rights_of, walk
 
+# What dotenv's relatives and many a `config({ path })` read; not .env.bak, .env.example and the like.
+_READ_BESIDE = re.compile(
+    r"\.env\.((dev|development|local|prod|production|staging|test)(\.local)?|keys|vault)"
+)
 _STAGE = "Stage it again: rollout apply (role {})"
 _SYNTAX_SECONDS = 300
 """For all of a release's scripts together: its user says how many there are."""
@@ -106,6 +111,30 @@ def env_refusals(host: Host, needed: bool) -> list[Refusal]:
     if not os.path.isfile(path) or os.path.islink(path) or found.st_mode & 0o077:
         return [Refusal("env", "the staged .env is no private file (0600)", path, remedy)]
     return []
+
+
+def beside_refusals(host: Host, before: str) -> list[Refusal]:
+    """More files of settings that lie in the version before, and that no release brings.
+
+    Args:
+        host: the host.
+        before: the directory of the version that runs.
+    """
+    with rights_of(host.owner):
+        try:
+            names = [name for name in sorted(os.listdir(before)) if _READ_BESIDE.fullmatch(name)]
+        except OSError:
+            return []
+    remedy = (
+        "Where it reads that, put what it needs of it into service_settings or service_secrets (they come"
+        " into the .env, which it has to read instead); then move it away"
+    )
+    what = "more settings lie beside the .env, and the new release has no such file"
+    return [
+        Refusal("env", what, os.path.join(before, name), remedy)
+        for name in names
+        if not os.path.lexists(os.path.join(host.plan.release, name))
+    ]
 
 
 def ecosystem_refusals(host: Host) -> list[Refusal]:

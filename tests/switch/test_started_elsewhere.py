@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .world import World
+from .test_switch import ON_FILES
+from .world import APP, World
 
 
 @pytest.fixture
@@ -62,3 +64,17 @@ def test_a_service_that_no_pm2_started_is_refused_wherever_it_works(world: World
     assert running.stdout and running.stdout.readline()
     (refusal,) = world.hostswitch("preflight")[1]["refusals"]
     assert f"runs here outside the declared PM2 apps ({script})" in refusal
+
+
+def test_files_that_the_service_left_long_ago_are_not_imported(world: World) -> None:
+    """Its .env names another place: it answered as it should, and files of an older life went in."""
+    used = world.place / "sessions"
+    shutil.copytree(world.live, used)
+    (used / world.company.name / "pre-key-9999.json").write_text('{"public": {}, "private": {}}')
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false", SESSIONS=str(used))
+    world.pm2("restart", APP)
+    world.wait_for(ON_FILES)
+    code, result = world.hostswitch("switch")
+    assert code == 3 and "its keys may be elsewhere" in result["refusals"][0], result
+    world.connected()
+    assert world.hostswitch("preflight")[0] == 2

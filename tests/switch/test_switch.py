@@ -163,6 +163,12 @@ def unset_provider(world: World) -> None:
     world.wait_for(ON_FILES)
 
 
+def more_settings(world: World) -> None:
+    for name in (".env.production", ".env.test", ".env.bak"):
+        (world.app_dir / name).write_text("COMPANY_ID=7\n")
+    (world.release / ".env.test").touch()
+
+
 def runs_elsewhere(world: World) -> None:
     elsewhere = world.place / "elsewhere"
     shutil.copytree(world.app_dir, elsewhere, symlinks=True)
@@ -195,6 +201,7 @@ def cluster_mode(world: World) -> None:
         (rows_of_unknown_origin, "without credentials"),
         (unset_provider, "USE_LEGACY_SUPABASE is unset"),
         (runs_elsewhere, "elsewhere"),
+        (more_settings, "app/.env.production)"),
         (no_tables, "whatsapp_imports"),
         (cluster_mode, "fork mode"),
     ],
@@ -221,6 +228,8 @@ def test_refused_without_space_or_database(world: World) -> None:
     code, result = world.hostswitch("switch", plan=world.plan(database=away))
     assert code == 3
     assert any("cannot connect" in refusal for refusal in result["refusals"])
+    told = world.hostswitch("preflight", plan=world.plan(database=away))[1]["not_checked"]
+    assert any("cannot connect" in one and "the switch refuses that" in one for one in told)
     assert world.process() == process
 
 

@@ -207,7 +207,17 @@ def test_what_is_declared_of_a_flag_never_overrules_what_the_process_sees() -> N
 
 def test_the_older_switch_also_says_that_keys_are_not_in_files() -> None:
     assert kinds(environment={"USE_DATABASE_AUTH_STATE": "true"}) == {"providers"}
+    assert kinds(environment={"USE_DATABASE_AUTH_STATE": "True"}) == {"providers"}
     assert not kinds(environment={"USE_DATABASE_AUTH_STATE": "false"})
+
+
+def test_old_rows_do_not_take_the_place_of_files_that_nobody_declared() -> None:
+    """Each alone: the service runs on files that were not found, or on nothing that is anywhere."""
+    away, rows = (LegacySeen(LIVE, False),), {"962302": InDatabase(True, 5)}
+    (refusal,) = decide(PLAN, replace(BEFORE, legacy=away, database=rows)).refusals
+    assert "no declared live directory holds company 962302" in refusal.what
+    (refusal,) = decide(PLAN, replace(AFTER, database={"962302": InDatabase(False, 0)})).refusals
+    assert "a start would make a new identity" in refusal.what
 
 
 LOGIN = {"HOME": "/root", "SSH_CLIENT": "192.0.2.1 1 22", "PM2_HOME": "/x", "npm_lifecycle": "x"}
@@ -293,6 +303,7 @@ def answer(**company: Any) -> dict[str, Any]:
         ({"status": answer(provider="supabase")}, "provider is 'supabase'"),
         ({"status": answer(credentials=None)}, "credentials are not loaded"),
         ({"status": answer(keys=None)}, "None keys"),
+        ({"status": answer(keys=True)}, "True keys"),
         ({"status": answer(connection=None)}, "not connected to WhatsApp"),
         ({"running": False, "status": None}, "it does not run"),
     ],
@@ -308,6 +319,21 @@ def test_a_cut_over_waits_until_the_service_was_seen_to_answer_in_the_gates_form
     assert (refusal.kind, named in refusal.what) == ("status", True)
     assert "gate_before: not checked" in refusal.remedy
     assert not decide(replace(plan, gate=replace(plan.gate, before="not checked")), seen).refusals
+
+
+@pytest.mark.parametrize("before", ["required", "not checked"])
+@pytest.mark.parametrize(
+    ("keys", "written", "refused"), [(1313, 1.0, {"not checked"}), (9, 1.0, None), (9, 3.0, set())]
+)
+def test_files_count_as_the_running_services_if_it_wrote_them_or_tells_their_number(
+    before: str, keys: int, written: float, refused: set[str] | None
+) -> None:
+    """A service may answer well from another directory than the declared one."""
+    plan = replace(PLAN, gate=replace(PLAN.gate, before=before))
+    legacy = (LegacySeen(LIVE, True, {"962302": 1313}, {"962302": written}),)
+    seen = replace(BEFORE, began=2.0, legacy=legacy, status=answer(keys=keys))
+    found = [one.kind for one in decide(plan, seen).refusals]
+    assert found == (["session-files"] if refused is None or before in refused else [])
 
 
 def test_without_a_cut_over_a_silent_version_is_replaced() -> None:

@@ -56,7 +56,13 @@ def test_a_process_must_stay_the_same_one() -> None:
     """PM2 shows a crash loop as online most of the time; only pid and restarts tell."""
     first = Process(7, "online", 0)
     assert gate.process_problems(first, first) == []
-    for now in (None, Process(8, "online", 0), Process(7, "online", 1), Process(0, "errored", 3)):
+    for now in (
+        None,
+        Process(8, "online", 0),
+        Process(7, "online", 1),
+        Process(7, "stopping", 0),
+        Process(0, "errored", 3),
+    ):
         assert gate.process_problems(now, first)
 
 

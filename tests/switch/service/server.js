@@ -41,7 +41,7 @@ async function main() {
 
 // Where its kind of service keeps them: a directory a company, one of another name, or none at all.
 const directory = id => [`company_${id}`, `md_shop${id}`, '.']
-  .map(name => path.resolve('baileys_sessions', name)).find(one => fs.existsSync(path.join(one, 'creds.json')))
+  .map(name => path.resolve(env.SESSIONS || 'baileys_sessions', name)).find(one => fs.existsSync(path.join(one, 'creds.json')))
 const creds = id => path.join(directory(id), 'creds.json')
 
 async function countFiles(id) {
