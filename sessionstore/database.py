@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
@@ -83,7 +84,7 @@ def connect(settings: Mapping[str, object]) -> Connection:
 
 
 @contextmanager
-def hung_up(conn: Connection, seconds: float) -> Iterator[None]:
+def hung_up(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
     """Shut a connection's socket after some seconds: whatever waits for it ends, in any thread."""
     with socket.socket(fileno=os.dup(conn.fileno())) as line:
         timer = threading.Timer(seconds, _shut, [line])

@@ -14,12 +14,22 @@ import psycopg
 from psycopg.rows import dict_row
 
 from rollout.ssh import Connections
+from sessionstore.database import hung_up
 
 from .declared import Declared
 
 Row = dict[str, Any]
 # Whatever a check asks by mistake, the server refuses to write and ends what takes too long.
 READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=30000"
+# What this machine waits for one answer: a server may be stopped, and what it runs may set that longer.
+SECONDS = 60
+# Over what the service's role set for itself.
+SESSION: dict[str, Any] = {
+    "client_encoding": "UTF8",
+    "options": READ_ONLY,
+    "autocommit": True,
+    "row_factory": dict_row,
+}
 
 
 class Database:
@@ -48,9 +58,11 @@ class Database:
             AssertionError: the database can't be reached from the host, or refuses the question.
         """
         try:
-            return self._connected().execute(question, values).fetchall()
+            return self._asked(question, values).fetchall()
         except psycopg.Error as error:
             raise AssertionError(message_of(error)) from None
+        except MemoryError:
+            raise AssertionError("the database answers more than there is memory for") from None
 
     def complaint_of(self, script: str) -> str | None:
         """Run a script that only looks, and raises an error when something is wrong.
@@ -62,10 +74,22 @@ class Database:
             AssertionError: the database can't be reached from the host.
         """
         try:
-            self._connected().execute(script)
+            self._asked(script)
         except psycopg.Error as error:
             return message_of(error)
         return None
+
+    def _asked(self, question: str, values: dict[str, Any] | None = None) -> psycopg.Cursor[Row]:
+        connection = self._connected()
+        try:
+            with hung_up(connection, SECONDS):
+                return connection.execute(question, values)
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                what = f"the database went away, or did not get done within {SECONDS} s"
+                self._refused = AssertionError(f"{what}: {message_of(error)}")
+                raise self._refused from None
+            raise
 
     def row(self, question: str, **values: Any) -> Row:
         """The only row that a SELECT gives.
@@ -107,9 +131,7 @@ class Database:
                 sslrootcert=str(file),
                 connect_timeout=15,
                 application_name="rollout verify",
-                options=READ_ONLY,
-                autocommit=True,
-                row_factory=dict_row,
+                **SESSION,
             )
 
     def _connected(self) -> psycopg.Connection[Row]:

@@ -19,6 +19,8 @@ from .suite import Suite
 
 NOT_CHECKED = "not checked"
 FOUND = "found"
+# Characters of a reason or a log; what others wrote has no end of its own.
+LONGEST = 1 << 16
 
 
 def not_checked(reason: str) -> NoReturn:
@@ -102,7 +104,9 @@ class Reporter:
             return f"the log can't be read: {error.message}"
 
     def _masked(self, text: str) -> str:
-        return harmless(mask(text, self._suite.secrets))
+        masked = mask(text, self._suite.secrets)
+        more = f" … and {len(masked) - LONGEST:,} characters more" if len(masked) > LONGEST else ""
+        return harmless(masked[:LONGEST] + more)
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._out is not None:

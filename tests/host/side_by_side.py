@@ -7,6 +7,7 @@ is imported, collected and declared once, however many hosts there are.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
@@ -16,6 +17,9 @@ import pytest
 from rollout.forked import run_forked
 
 from .reporting import Reporter, host_of
+
+# Bytes for the checks of one host: a million rows take 600 MB, and a database may answer without end.
+MEMORY = 4 << 30
 
 
 class SideBySide:
@@ -51,6 +55,8 @@ class SideBySide:
         return True
 
     def _check(self, items: Sequence[pytest.Item], descriptor: int) -> int:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
         with os.fdopen(descriptor, "w", buffering=1) as lines:
             self._reporter.begin(lines, len(items))
             for item, following in zip_longest(items, items[1:]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from sessionstore.grammar import Key, spellings
@@ -60,6 +58,16 @@ def credentials_text(target: Target, company_id: str) -> str:
         company=company_id,
     )
     return str(row["creds"])
+
+
+def app_state_key_of(text: str) -> str | None:
+    """The key that credentials name; None where they name none, or are none that can be read."""
+    try:
+        value = parse(text.encode())
+    except ValueProblem:
+        return None  # test_each_company_has_its_credentials tells.
+    key_id = value.get("myAppStateKeyId") if isinstance(value, dict) else None
+    return key_id if isinstance(key_id, str) else None
 
 
 def test_each_company_has_its_credentials(target: Target, declared: Declared) -> None:
@@ -157,7 +165,7 @@ def test_credentials_find_their_app_state_key(target: Target, declared: Declared
     """Without the key that the credentials name, contacts and chats no longer synchronise."""
     problems: list[tuple[str, Key]] = []
     for company_id in pairing.paired(target, companies(declared)):
-        key_id = json.loads(credentials_text(target, company_id)).get("myAppStateKeyId")
+        key_id = app_state_key_of(credentials_text(target, company_id))
         there = target.database.rows(
             "SELECT FROM whatsapp_keys WHERE company_id = %(company)s"
             " AND key_type = 'app-state-sync-key' AND key_id = %(key)s",

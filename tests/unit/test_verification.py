@@ -210,6 +210,28 @@ def test_a_real_run(tmp_path: Path) -> None:
     assert by_name["test_never_begun"].log == ""
 
 
+ENDLESS = f'''
+def test_answer():
+    """It is too long to be told."""
+    raise AssertionError("hunter2hunter2 " + "x" * {2 << 20})
+
+
+def test_memory():
+    """It is too much to be held."""
+    bytearray({5 << 30})
+'''
+
+
+def test_what_others_say_without_end_ends(tmp_path: Path) -> None:
+    """A database that answers without end took this machine's memory, or the report's room."""
+    found, _ = run_suite(
+        Environment("lab", ()), small_suite(tmp_path, ENDLESS), [], {"": print, "db-1": print}
+    )
+    told, memory = found.checks
+    assert told.reason.startswith("******** xxx") and len(told.reason) < 1 << 17
+    assert (memory.outcome, memory.reason) == ("failed", "MemoryError")
+
+
 def test_a_run_that_breaks_is_an_error(tmp_path: Path) -> None:
     """Checks that can't be imported end in an error that shows why, not in a result."""
     with pytest.raises(OperatorError, match="nothing counts as passed") as caught:
