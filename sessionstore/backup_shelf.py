@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 
 from sessionstore.backup import ENDINGS
-from sessionstore.backup_manifest import read_manifest, verify_on_disk
+from sessionstore.backup_manifest import BackupManifest, read_manifest, verify_on_disk
 from sessionstore.errors import BackupProblem
 from sessionstore.shelf import DAMAGED, WHOLE, absent, age_order, manifests, seconds_of
 
 SEALED, LISTING = ENDINGS
+_WITH_KEYS = ("whatsapp_auth", "whatsapp_keys")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class ShelvedBackup:
         state: one of the states of archives, but never "there".
         detail: more, where the state is DAMAGED or GONE.
         created: seconds since 1970, by the clock of the host that made it; None if unknown.
+        companies: rows of whatsapp_auth in it.
+        keys: rows of whatsapp_keys.
     """
 
     backup: str
@@ -32,6 +35,8 @@ class ShelvedBackup:
     state: str
     detail: str
     created: float | None
+    companies: int = 0
+    keys: int = 0
 
 
 def look(directory: str) -> list[ShelvedBackup]:
@@ -53,11 +58,16 @@ def _shelved(manifest: str) -> ShelvedBackup:
     base = manifest.removesuffix(LISTING)
     backup, name = base + SEALED, os.path.basename(base)
     try:
-        created = seconds_of(read_manifest(manifest).created_at)
+        read = read_manifest(manifest)
     except BackupProblem as error:
         return ShelvedBackup(backup, manifest, name, DAMAGED, error.what, None)
     state, detail = _state(backup, manifest) if os.path.lexists(backup) else absent(base)
-    return ShelvedBackup(backup, manifest, name, state, detail, created)
+    created, rows = seconds_of(read.created_at), [_rows(read, one) for one in _WITH_KEYS]
+    return ShelvedBackup(backup, manifest, name, state, detail, created, *rows)
+
+
+def _rows(manifest: BackupManifest, table: str) -> int:
+    return sum(one.rows for one in manifest.tables if one.name.rpartition(".")[2] == table)
 
 
 def _state(backup: str, manifest: str) -> tuple[str, str]:

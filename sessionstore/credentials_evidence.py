@@ -29,6 +29,8 @@ def trouble_with(file: Value, database: Value) -> str | None:
     if gone := lacking(file, database):
         return f"the database's credentials lack {', '.join(gone)}"
     different = [name for name in _FIXED if file.get(name) and file[name] != database.get(name)]
+    if file.get("registered") is True and database.get("registered") is not True:
+        different.append("registered")  # a service that reads it would pair anew
     identities = file.get("signalIdentities") or []
     there = database.get("signalIdentities")
     if not _within(identities, there):

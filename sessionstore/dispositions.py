@@ -108,6 +108,10 @@ def _credentials(file: File, row: Row, company: Company) -> Finding:
     """All that the file has, and the clocks moved on; with equal clocks the time of writing tells."""
     verdict = company.verdict
     trouble = trouble_with(file.value, row.value)
+    mine, used = (member(one, "myAppStateKeyId") for one in (file.value, row.value))
+    known = isinstance(used, str) and company.value_of(Key("app-state-sync-key", used)) is not None
+    if not trouble and used != mine and not known:
+        trouble = "the database lacks the app-state-sync-key that its credentials name"
     if file.imported is False:
         return Finding(False, *_NOT_IMPORTED)
     if trouble:

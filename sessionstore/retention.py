@@ -7,6 +7,7 @@ the import or after it, and then the archive holds what nothing else does.
 
 A backup of the database is an older state of rows that have gone on since: nobody restores it while a
 later one is whole. So the latest whole one of each kind stays, and what is damaged is left to a person.
+A later one of tables that had lost companies by then, or all keys, is none to go back to.
 """
 
 from __future__ import annotations
@@ -99,10 +100,14 @@ def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float
 
 def _latest_of_its_kind(one: ShelvedBackup, backups: Sequence[ShelvedBackup]) -> str | None:
     later = any(
-        other.state == WHOLE and other.name == one.name and age_order(other) > age_order(one)
+        other.state == WHOLE
+        and other.name == one.name
+        and age_order(other) > age_order(one)
+        and other.companies >= one.companies
+        and (other.keys > 0 or one.keys == 0)
         for other in backups
     )
-    return None if later else f"the latest whole {one.name}"
+    return None if later else f"the latest whole {one.name} with {one.companies} companies"
 
 
 def _not_whole(state: str) -> str | None:

@@ -13,7 +13,7 @@ from sessionstore.evidence import Behind, Finding, member, number
 from sessionstore.ratchets import MOST_STEPS, as_whole, octets, real_key, steps_from
 from sessionstore.values import Value
 
-_SENDING = 1
+_SENDING, _RECEIVING = 1, 2
 _THEIRS = 2
 _SESSIONS_KEPT = 40
 _OWNER = ("remoteIdentityKey", "baseKey", "baseKeyType", "created")
@@ -45,8 +45,9 @@ def compare_sessions(file: Value, database: Value, identities: Collection[bytes]
         return Finding(False, "not a session record of a form that is known here")
     try:
         progress = list(_progress(mine, theirs, identities))
-    except (KeyError, TypeError, AttributeError):
-        return Finding(False, "sessions can't be ordered: a field is missing")
+        _check_usable(member(file, "version"), database, mine, theirs)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return Finding(False, "sessions can't be ordered: a field is missing, or none of its kind")
     except Behind as trouble:
         return Finding(False, f"sessions can't be ordered: {trouble}")
     if not progress:
@@ -103,6 +104,25 @@ def _progress(
         yield "a further session was opened"
 
 
+def _check_usable(
+    version: Value, record: Value, mine: dict[str, _Session], theirs: dict[str, _Session]
+) -> None:
+    """What libsignal itself wants of a record: a version that it migrates, and the open session."""
+    if member(record, "version") not in (version, "v1") and "version" in record:  # type: ignore[operator]
+        raise Behind("the record in the database is of a version that the library refuses")
+    if any(map(_is_open, mine.values())) and not any(map(_is_open, theirs.values())):
+        raise Behind("no session in the database is open, and the library never leaves none")
+    for one in theirs.values():
+        pending = one.get("pendingPreKey")
+        if pending is not None and (
+            member(pending, "baseKey") != member(one["indexInfo"], "baseKey")
+            or number(pending, "signedKeyId") is None
+        ):
+            raise Behind("the pending pre-key of a session in the database is none")
+        if number(one["indexInfo"], "closed") is None:
+            raise Behind("a session in the database is neither open nor closed")
+
+
 def _check_whole(form: _Session, session: _Session) -> None:
     """One field that libsignal can't read makes the whole record "No session record"."""
     for path in _SECRETS:
@@ -117,8 +137,11 @@ def _check_whole(form: _Session, session: _Session) -> None:
     for chain in _chains(session).values():
         _counter(chain)
         keys = [_chain_key(chain) or "", *_message_keys(chain).values()]
-        if not all(isinstance(key, str) for key in keys):
-            raise Behind("a chain of a session in the database has a key of an unknown form")
+        sides = (_SENDING, _RECEIVING)
+        if not all(isinstance(key, str) for key in keys) or chain.get("chainType") not in sides:
+            raise Behind(
+                "a chain of a session in the database has a key or a side of an unknown form"
+            )
         if chain.get("chainType") == _SENDING and not keys[0]:
             raise Behind("a sending chain in the database has no key")
 
@@ -157,6 +180,9 @@ def _advanced(mine: _Session, theirs: _Session) -> Iterator[str]:
             raise Behind(f"it is another session's: {name} differs")
     if mine.get("registrationId") != theirs.get("registrationId"):
         raise Behind("it is another session's: registrationId differs")
+    closed, there = (one["indexInfo"].get("closed") for one in (mine, theirs))  # type: ignore[union-attr]
+    if closed not in (-1, there):
+        raise Behind("a session that is closed in the file was opened in the database")
     used, later = _time(mine, "used"), _time(theirs, "used")
     if later < used:
         raise Behind("the file's session was used later than the database's")
@@ -172,10 +198,13 @@ def _advanced(mine: _Session, theirs: _Session) -> Iterator[str]:
         raise Behind("its root key differs, although the ratchet did not step")
     if later > used:
         yield "the session was used later"
-    if mine.get("pendingPreKey") is not None and theirs.get("pendingPreKey") is None:
+    pending, still = mine.get("pendingPreKey"), theirs.get("pendingPreKey")
+    if pending is not None and still is None:
+        if later == used:
+            raise Behind("the session is confirmed in the database, and received nothing that did")
         yield "the session was confirmed"
-    elif mine.get("pendingPreKey") is None and theirs.get("pendingPreKey") is not None:
-        raise Behind("the file's session is confirmed, the database's is not yet")
+    elif pending != still:
+        raise Behind("the file's session is confirmed, the database's is not yet, or not so")
 
 
 def _stepped(mine: dict[str, _Session], theirs: dict[str, _Session], later: bool) -> str:
@@ -214,10 +243,12 @@ def _chain_advanced(mine: _Session, theirs: _Session) -> Iterator[str]:
 
 
 def _check_descent(mine: _Session, theirs: _Session, passed: bool) -> None:
-    """The file's chain key, stepped on, must give the database's keys.
+    """The file's chain key, stepped on, must give the database's keys, on the same side.
 
     A receiving chain is closed, without a key, once the ratchet stepped past it.
     """
+    if mine.get("chainType") != theirs.get("chainType"):
+        raise Behind("a chain is for the other direction in the database")
     before, after = _counter(mine), _counter(theirs)
     there, their_keys = _chain_key(theirs), _message_keys(theirs)
     closed = not there and passed and theirs.get("chainType") != _SENDING
@@ -253,4 +284,6 @@ def _counter(chain: _Session) -> int:
 
 def _message_keys(chain: _Session) -> dict[int, Value]:
     keys = chain.get("messageKeys")
-    return {int(counter): key for counter, key in keys.items()} if isinstance(keys, dict) else {}
+    if not isinstance(keys, dict):
+        raise Behind("the kept message keys of a chain are none")
+    return {int(counter): key for counter, key in keys.items()}

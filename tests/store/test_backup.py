@@ -342,16 +342,7 @@ def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
     fill(conn)
     for number, name in ((1, "database-before-import"), (2, "database-before-import"),
                          (3, "database-before-import"), (2, "database-before-removal")):  # fmt: skip
-        out = backups.out / f"rollout-{number}"
-        out.mkdir(exist_ok=True)
-        recipients = [backups.recipient]
-        made = backup.take(
-            conn, backups.settings, str(out), name, recipients, programs=backups.programs
-        )
-        at = f"2020-01-0{number}T00:00:00+00:00"
-        Path(made.manifest).write_bytes(
-            text_of(replace(read_manifest(made.manifest), created_at=at))
-        )
+        dated(conn, backups, number, name)
     newest = backups.out / "rollout-3" / "database-before-import.dump.zst.age"
     prune = ("archive", "prune", str(backups.out), "--keep-days", "30", "--plan", "-")
     plan = {"database": empty_database}
@@ -385,3 +376,29 @@ def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
     )
     assert "a later database-before-import is whole" in note["why"]
     assert run(*prune, plan=plan)[1][-1]["outcome"] == "nothing to do"
+
+
+@pytest.mark.parametrize("loss", ["whatsapp_keys, whatsapp_auth", "whatsapp_keys"])
+def test_a_backup_of_tables_that_lost_their_rows_follows_none(
+    conn: Connection, backups: Backups, empty_database: dict[str, str], loss: str
+) -> None:
+    """Rows went, a rollout backed up what was left: a day later the old backup is past its days."""
+    fill(conn)
+    old = dated(conn, backups, 1, "database-before-deploy")
+    conn.execute(f"TRUNCATE {loss}".encode())
+    dated(conn, backups, 2, "database-before-deploy")
+    prune = ("archive", "prune", str(backups.out), "--keep-days", "30", "--plan", "-")
+    code, events, said = run(*prune, plan={"database": empty_database})
+    assert (code, events[-1]["pruned"]) == (0, 0) and Path(old.backup).exists(), said
+
+
+def dated(conn: Connection, backups: Backups, day: int, name: str) -> backup.BackupReport:
+    """Make a backup of that day in a directory of its own."""
+    out = backups.out / f"rollout-{day}"
+    out.mkdir(exist_ok=True)
+    to, programs = [backups.recipient], backups.programs
+    made = backup.take(conn, backups.settings, str(out), name, to, programs=programs)
+    read = read_manifest(made.manifest)
+    at = f"2020-01-0{day}T00:00:00+00:00"
+    Path(made.manifest).write_bytes(text_of(replace(read, created_at=at)))
+    return made

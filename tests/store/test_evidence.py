@@ -174,6 +174,17 @@ STATES: list[tuple[str, Harm, str]] = [
     ),
     *(
         (
+            f"credentials with another {name}",
+            lambda c, _, name=name, to=to: c.execute(
+                "UPDATE whatsapp_auth SET creds = creds || jsonb_build_object(%s::text, %s::jsonb)",
+                [name, to],
+            ),
+            "creds.json",
+        )
+        for name, to in (("registered", "false"), ("myAppStateKeyId", '"AAAAAFop"'))
+    ),
+    *(
+        (
             f"{'.'.join(path)} {what}",
             lambda c, _, path=path, to=to: put(c, Key("session", ADDRESS), harmed(*path, to=to)),
             SESSION,

@@ -33,7 +33,9 @@ def session(identity: bytes = OLD_ID, counter: int = 4, **index: Any) -> dict[st
             "remoteIdentityKey": base64.b64encode(identity).decode(),
             **index,
         },
-        "_chains": {"c": {"chainKey": {"counter": counter, "key": "k"}, "messageKeys": {}}},
+        "_chains": {
+            "c": {"chainKey": {"counter": counter, "key": "k"}, "chainType": 2, "messageKeys": {}}
+        },
     }
     return {"_sessions": {f"base of {identity!r}": entry}, "version": "v1"}
 

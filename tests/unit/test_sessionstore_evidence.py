@@ -51,6 +51,9 @@ def with_sessions(**entries: dict[str, Any]) -> dict[str, Any]:
 
 
 OLD, LATER = session(), session(indexInfo__used=2000)
+CLOSED = session(indexInfo__closed=1500)
+PENDING = {"baseKey": "B", "signedKeyId": 7}
+OPENED = session(pendingPreKey={"a": 1})
 CREATED_LATER = session(indexInfo__created=3000, indexInfo__used=3000)
 SESSIONS = [
     ("sent", OLD, session(chains__S__chainKey__counter=5), True, "from 4 to 5"),
@@ -78,7 +81,8 @@ SESSIONS = [
         True,
         "took the place",
     ),
-    ("confirmed", session(pendingPreKey={"a": 1}), OLD, True, "confirmed"),
+    ("confirmed", session(pendingPreKey=PENDING), LATER, True, "confirmed"),
+    ("confirmed by nothing", session(pendingPreKey=PENDING), OLD, False, "received nothing"),
     ("file sent more", session(chains__S__chainKey__counter=5), OLD, False, "stands at 5"),
     ("file received more", session(chains__R__chainKey__counter=8), OLD, False, "stands at 8"),
     ("file used later", LATER, OLD, False, "used later than the database's"),
@@ -100,7 +104,24 @@ SESSIONS = [
     ("chain without a counter", OLD, session(chains__S__chainKey={"key": "k"}), False, "counter"),
     ("chains are a list", OLD, session(_chains=[]), False, "unknown form"),
     ("a chain is a number", OLD, session(chains__S=4), False, "unknown form"),
-    ("file is confirmed", OLD, session(pendingPreKey={"a": 1}), False, "is confirmed"),
+    ("file is confirmed", OLD, session(pendingPreKey=PENDING), False, "is confirmed"),
+    ("pending for another", session(pendingPreKey=PENDING),
+     session(pendingPreKey={**PENDING, "signedKeyId": 8}, indexInfo__used=2000), False, "not so"),
+    ("pending of nothing", OLD, {**OLD, "_sessions": {**OLD["_sessions"], "C": OPENED["_sessions"]["B"]}},
+     False, "the pending pre-key"),
+    ("none is open", OLD, session(indexInfo__closed=2000, indexInfo__used=2000), False, "is open"),
+    ("none says whether", OLD, with_sessions(B=LATER, C=session(indexInfo__closed="-1")), False,
+     "neither open nor closed"),
+    ("opened again", with_sessions(B=CLOSED, C=OLD), with_sessions(B=LATER, C=CLOSED), False,
+     "was opened"),
+    ("a side that is none", OLD, session(chains__N={**CHAIN, "chainType": 3}, indexInfo__used=2000),
+     False, "a side"),
+    ("the other side", OLD, session(chains__R__chainType=1, indexInfo__used=2000), False,
+     "the other direction"),
+    ("kept keys are gone", OLD, session(chains__R__messageKeys=[], indexInfo__used=2000), False,
+     "kept message keys of a chain are none"),
+    ("a kept key of no number", OLD, session(chains__R__messageKeys={"x": "m"}), False, "kind"),
+    ("a version of none", OLD, {**LATER, "version": None}, False, "a version"),
     (
         "ratchet step, no time",
         OLD,
@@ -117,11 +138,11 @@ SESSIONS = [
     ),
     ("session lost", with_sessions(B=OLD, C=OLD), with_sessions(B=LATER), False, "one of several"),
     ("another field", OLD, session(registrationId=9), False, "registrationId differs"),
-    ("nothing but a name", OLD, {**OLD, "version": "v2"}, False, "nothing in it moved"),
+    ("nothing but a name", OLD, {**OLD, "name": "v2"}, False, "nothing in it moved"),
     ("not a session", {"a": 1}, OLD, False, "form"),
     ("no session any more", OLD, {"_sessions": {}}, False, "lacks a session"),
     ("no chains", OLD, {"_sessions": {"B": {"indexInfo": {"used": 5000}}}}, False, "no key"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
