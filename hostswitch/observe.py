@@ -20,6 +20,7 @@ from hostswitch import (
     rows,
     same_database,
     skew,
+    started,
     swap,
     watch,
 )
@@ -119,6 +120,9 @@ def look(host: Host, *, staged: bool) -> Observed:
     )
     if running and (before := database_before(host.plan, effective(host.plan, seen))):
         seen = replace(seen, same_database=same_database.holds(host.plan.database, *before))
+    if seen.began is not None and _was_edited(host, seen.began):
+        what = f"what the running version read: {host.plan.env_live} was changed since it started"
+        notes.not_checked.append(what)
     held = current or directory or host.plan.app_dir
     return Observed(
         seen,
@@ -132,6 +136,15 @@ def look(host: Host, *, staged: bool) -> Observed:
         paired,
         notes.clock_ahead,
     )
+
+
+def _was_edited(host: Host, began: float) -> bool:
+    """Whether the .env may say something else than the process read, of which no note tells."""
+    try:
+        changed = os.stat(host.plan.env_live).st_ctime
+    except OSError:
+        return False
+    return changed > began and started.flags_of(host.places, began) is None
 
 
 def paired_of(

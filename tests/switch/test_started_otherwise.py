@@ -111,6 +111,22 @@ def test_where_only_the_working_directory_is_elsewhere_the_remedy_says_so(world:
     assert "Set app_dir" not in refusal and f"start it with cwd: {world.app_dir}" in refusal
 
 
+def test_a_plan_says_that_the_process_may_have_read_something_else(world: World) -> None:
+    """It read .env when it started; what was written since says nothing of it."""
+
+    def told() -> bool:
+        shown = world.hostswitch("preflight")[1]["not_checked"]
+        return any(".env was changed since it started" in one for one in shown)
+
+    assert not told()
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false")
+    assert told()
+    world.pm2("restart", APP)
+    world.wait_for(ON_FILES)
+    assert not told()
+    assert world.hostswitch("switch")[0] == 0 and not told()
+
+
 def test_a_service_on_another_database_is_moved_only_once_it_is_stopped(world: World) -> None:
     assert world.hostswitch("switch")[0] == 0
     link = world.place / "socket"
