@@ -32,6 +32,18 @@ class _Incoming(io.RawIOBase):
         return count
 
 
+class _Bounded(io.BufferedReader):
+    """One read makes room for all that is asked for, and a header may ask for terabytes."""
+
+    def __init__(self, raw: _Incoming, largest: int) -> None:
+        super().__init__(raw)
+        self._most = largest + 1
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        # All of it, asked for as such, is read in pieces.
+        return super().read(size if size is None or size < 0 else min(size, self._most))
+
+
 def incoming(connection: socket.socket, end: float, largest: int) -> io.BufferedReader:
     """What comes from a connection, as a file that reads it.
 
@@ -43,7 +55,7 @@ def incoming(connection: socket.socket, end: float, largest: int) -> io.Buffered
     Returns:
         The file; it raises OSError where the end is passed, ValueError where more comes.
     """
-    return io.BufferedReader(_Incoming(connection, end, largest))
+    return _Bounded(_Incoming(connection, end, largest), largest)
 
 
 def understood(content: bytes | str) -> Any:

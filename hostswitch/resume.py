@@ -17,7 +17,6 @@ from hostswitch.places import Places
 from hostswitch.plan import PlanError, load
 from hostswitch.recovery import Action, Recovery, decide, settle
 from hostswitch.steps import Switch
-from sessionstore.errors import StoreError
 
 BEFORE_PM2 = "before-pm2"
 AFTER_PM2 = "after-pm2"
@@ -106,8 +105,8 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     try:
         with Patience(seconds).connected(opened.host.plan, wait=True) as connection:
             states = rows.import_states(connection, opened.facts.imports.values())
-    except StoreError as error:
-        raise switch.undecided(opened, str(error)) from None
+    except Exception as error:
+        raise switch.undecided(opened, switch.said(error)) from None
     return _pointed(opened, settle(recovery, states))
 
 
@@ -175,9 +174,10 @@ def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     """At boot, before PM2's own unit: files, rows and dump only."""
     try:
         recovery = _settled(opened, recovery, _BOOT_SECONDS)
-    except HostError as error:
+    except Exception as error:
+        # Whatever it was, as below.
         _keep_down(opened)
-        progress(str(error))
+        progress(switch.said(error))
         return {"outcome": "undecided", "rollout_id": opened.facts.rollout_id}
     if recovery.action in _ONLY_CLOSE:
         return _close(opened)

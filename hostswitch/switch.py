@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hostswitch import closing, journal, pairing, putback, ready, rows, starting, steps
+from hostswitch import closing, journal, pairing, putback, ready, rows, starting, steps, watch
 from hostswitch.decisions import decide
 from hostswitch.disk import replace_file
 from hostswitch.drill import Drill
@@ -89,6 +89,9 @@ def forward(switch: Switch) -> Result:
         closing.alarm(switch.host, str(error))
         raise
     except Exception as error:
+        if switch.journal.last(journal.STOPPED, "intent") is None:
+            closing.finish(switch.host, switch.facts, switch.journal)
+            raise ready.as_refused(error) from None
         raise undo(switch, said(error), after_active=False) from None
     if switch.facts.imports:
         _activate(switch)
@@ -127,8 +130,10 @@ def _is_active(switch: Switch, why: str) -> bool:
     try:
         with patience.connected(switch.host.plan, wait=True) as connection:
             return "active" in rows.import_states(connection, switch.facts.imports.values())
-    except StoreError as error:
-        raise undecided(switch, f"activating the import failed ({why}), and {error}") from None
+    except Exception as error:
+        raise undecided(
+            switch, f"activating the import failed ({why}), and {said(error)}"
+        ) from None
 
 
 def activate_again(switch: Switch, why: str) -> None:
@@ -287,8 +292,10 @@ def undo(switch: Switch, why: str, *, after_active: bool) -> HostError:
     except Exception as error:
         if after_active:
             raise
+        runs = watch.fetch(switch.host.plan.gate.status_url) is not None
         message = (
-            f"{why}; and putting back failed: {error}. Mend that, then: baileys-hostswitch resume"
+            f"{why}; and putting back failed: {error}. {'A version still answers. ' if runs else ''}"
+            f"Mend that, then: baileys-hostswitch resume"
         )
         closing.alarm(switch.host, message)
         return LeftStoppedError(message)

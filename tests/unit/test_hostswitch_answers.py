@@ -86,6 +86,8 @@ ENDLESS: dict[str, Callable[[], Said]] = {
     "chunks without end": lambda: chain(
         [HEAD + b"Transfer-Encoding: chunked\r\n\r\n"], repeat(b"1\r\n[\r\n" * 1000)
     ),
+    "a length that is no length": once(HEAD + b"Content-Length: 99999999999999\r\n\r\n{}"),
+    "a chunk that is none": once(HEAD + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFF\r\n{}"),
     "continue, continue": lambda: repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
     "silence": lambda: chain([PLAIN], silence()),
 }

@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 
-from hostswitch import aside, clock, closing, journal, resume
+from hostswitch import aside, clock, closing, journal, resume, switch
 from hostswitch.drill import Drill
+from hostswitch.errors import RefusedError
 from hostswitch.facts import Facts
 from hostswitch.host import Host
 from hostswitch.journal import Entry, Journal, JournalError, read
 from hostswitch.places import Places
 from hostswitch.plan import load
+from hostswitch.steps import Switch
 
 from .test_hostswitch_pure import PLAN
 
@@ -58,6 +60,16 @@ def open_switch(place: Path, *, closed: bool) -> Places:
     if closed:
         log.mark(journal.CLOSED, "done", line=ENDED)
     return places
+
+
+def test_what_fails_before_the_stop_is_refused(tmp_path: Path) -> None:
+    """A PM2 that hung just then was told as "left stopped", with the alarm, while the service ran."""
+    places = open_switch(tmp_path, closed=False)
+    log = Journal(places.journal, Drill(places.drill))
+    opened = Switch(Host(load(places.plan.read_text()), places), facts_before(), log)
+    with pytest.raises(RefusedError, match="does not exist here"):
+        switch.forward(opened)
+    assert {path.name for path in places.state.iterdir()} == {"copies"}
 
 
 def killed_at(act: int, work: Callable[[], object]) -> bool:
