@@ -43,6 +43,7 @@ from rollout.planning import exit_code, plan_hosts
 from rollout.render import render_plan, render_report, render_status, render_verification
 from rollout.reporting import report_of, save_report
 from rollout.status import status_of
+from rollout.streams import flushed
 from rollout.verification import verify
 
 # `\b` keeps the lines below it as they are.
@@ -293,6 +294,7 @@ def _run(words: Sequence[str]) -> int:
     try:
         # typer turns Ctrl-C into its code and returns it, like the code of every `typer.Exit`.
         code: int = app(words, standalone_mode=False, prog_name="rollout")
+        flushed()
     except UsageError as error:
         show_usage_error(error)
         code = EX_USAGE
@@ -300,7 +302,11 @@ def _run(words: Sequence[str]) -> int:
         show_error(error, as_json="--json" in words)
         code = ERROR
     except OSError as error:
-        show_error(this_machine(error), as_json="--json" in words)
+        with suppress(OSError):  # standard output may be what is full
+            flushed()
+        with suppress(OSError):
+            show_error(this_machine(error), as_json="--json" in words)
+            flushed()
         code = ERROR
     except KeyboardInterrupt:
         code = CTRL_C

@@ -139,6 +139,30 @@ def test_a_full_disk_here_is_told_in_a_sentence() -> None:
     assert str(told).startswith("wa-1: on this machine: [Errno 28]")
 
 
+@pytest.mark.parametrize("more", ["--json", ""])
+@pytest.mark.parametrize("where", [">&-", "<&- >&- 2>kept", ">/dev/full", "| true"])
+def test_nobody_hears_it_and_it_still_ends_as_documented(
+    project: Path, where: str, more: str
+) -> None:
+    """Not with Python's own code 120, nor a traceback; and a closed stream's number goes to no pipe."""
+    declare(project, {})
+    (project / "command").write_text("from rollout.start import main; main()")
+    line = f"set -o pipefail; {sys.executable} command apply trial {more} {where}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password")},
+    )
+    said = done.stderr or (project / "kept").read_text()
+    assert (done.returncode, "wa-1: FAILED" in said) == (1, True), said
+    assert "Traceback" not in said and "Exception" not in said
+    (report,) = (project / ".rollout/reports").glob("*.trial.json")
+    report.unlink()
+
+
 def test_a_mistyped_host_is_answered_with_the_nearest() -> None:
     """`wa-l` instead of `wa-1` at night."""
     environment = Environment("lab", tuple(Host(name, (), {}) for name in ("db-1", "wa-1")))
