@@ -51,7 +51,7 @@ def status_answer(
     environment: Environment, answers: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What ``rollout status --json`` prints: each host program's own answer, or its error."""
-    hosts = [{"host": host, **found} for host, found in answers.items()]
+    hosts = [_ours({"host": host}, found) for host, found in answers.items()]
     return _answer("status", environment) | {"hosts": hosts}
 
 
@@ -60,7 +60,12 @@ def restore_answer(
 ) -> dict[str, Any]:
     """What ``rollout sessions restore --json`` prints."""
     begins = _answer("sessions restore", environment)
-    return begins | {"rollout_id": rollout_id, **restoration}
+    return _ours({**begins, "rollout_id": rollout_id}, restoration)
+
+
+def _ours(begins: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a host said behind what is ours: it speaks for no other host, and of no other format."""
+    return begins | dict(said) | begins
 
 
 def error_answer(error: OperatorError) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from roles.shared.said import UnreadableError, object_in
 from rollout import reporting
-from rollout.answers import plan_answer
+from rollout.answers import plan_answer, restore_answer, status_answer
 from rollout.applying import apply_environment
 from rollout.console import HarmlessConsole, Progress, table
 from rollout.errors import OperatorError
@@ -178,3 +178,12 @@ def test_apply_writes_its_report_whatever_a_host_does(
     assert kept["untouched"] == ["wa-2"]
     assert kept["hosts"][0]["failure"].startswith("wa-1: ")
     assert 'File "' not in kept["hosts"][0]["failure"]
+
+
+def test_a_host_speaks_for_itself_alone() -> None:
+    """Its program's own fields stand beside ours in JSON; a program would take it for another host."""
+    named = {"host": "wa-2", "environment": "other", "format": 9, "command": "x", "rollout_id": "y"}
+    lab = Environment("lab", ())
+    assert status_answer(lab, {"wa-1": named})["hosts"][0]["host"] == "wa-1"
+    restored = restore_answer(lab, "id", {**named, "outcome": "restored"})
+    assert {**restored, **restore_answer(lab, "id", {})} == restored
