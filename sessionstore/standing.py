@@ -31,6 +31,8 @@ from sessionstore.standing_sql import (
 
 _TABLES = ["whatsapp_auth", "whatsapp_keys", "whatsapp_imports", "whatsapp_import_files"]
 _READ_BY_SERVICE = _TABLES[:2]
+#: Seconds that a writer's transaction may be open: Baileys' own take a fraction of one.
+LONGEST_OPEN = 60.0
 
 
 def of_database(conn: Connection) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def of_database(conn: Connection) -> tuple[str, ...]:
     with explained("looking at the database's standing"):
         triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
         given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
-        found = conn.execute(FACTS, given).fetchall()
+        found = conn.execute(FACTS, {**given, "open": LONGEST_OPEN}).fetchall()
         told = [f"{fact}. {way_on}" for fact, way_on in found if fact is not None]
         jobs = expiry.deleting_jobs(conn) if len(told) < len(found) else ()
         return (*told, *jobs, *_by_role(conn))

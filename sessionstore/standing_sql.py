@@ -73,6 +73,22 @@ SELECT format('%%s of %%s is %%s, not jsonb: the service reads or writes somethi
  WHERE read AND attname IN ('value', 'creds') AND NOT attisdropped
    AND (attgenerated <> '' OR 'jsonb'::regtype NOT IN (t.oid, typbasetype))
 UNION ALL
+SELECT format('%%s of %%s is %%s, not text: ids come back padded, or two count as one', attname, shown,
+              format_type(atttypid, atttypmod)),
+       format('ALTER TABLE %%s ALTER %%I TYPE text', shown, attname)
+  FROM tables JOIN pg_attribute ON attrelid = oid
+ WHERE read AND attname IN ('company_id', 'key_type', 'key_id') AND NOT attisdropped
+   AND atttypid NOT IN ('text'::regtype, 'varchar'::regtype)
+UNION ALL
+SELECT format('a transaction of process %%s is open since %%s and has written to %%s: what it wrote or'
+              ' deleted comes with its commit', pid, xact_start, string_agg(DISTINCT shown, ', ')),
+       format('Wait for its end; or SELECT pg_terminate_backend(%%s)', pid)
+  FROM pg_locks JOIN pg_stat_activity USING (pid) JOIN tables ON relation = oid
+ WHERE mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock') AND granted
+   AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 s' * %(open)s
+   AND read
+ GROUP BY pid, xact_start
+UNION ALL
 SELECT format('the server runs with %%s = off: a crash may lose or tear what was committed', name),
        format('ALTER SYSTEM SET %%s = on; SELECT pg_reload_conf()', name)
   FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name

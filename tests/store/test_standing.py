@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sessionstore import archive
+from sessionstore import archive, standing
 from sessionstore.descriptors import closing, open_directory
 from tests.postgres import Server, standby_of
 
@@ -194,6 +195,8 @@ BLOCKING: list[tuple[str, State, str, object]] = [
     ("a default that expires", sql("ALTER TABLE whatsapp_keys ALTER expires_at SET DEFAULT now()"),
      "expires_at of public.whatsapp_keys has a default", BLOCKED),
     ("a trigger that expires", sql(TRIGGER), "trigger expiring", BLOCKED),
+    ("ids that come back padded", sql("ALTER TABLE whatsapp_keys ALTER key_id TYPE char(64)"),
+     "key_id of public.whatsapp_keys is character", BLOCKED),
     ("a rule", sql("CREATE RULE never AS ON UPDATE TO whatsapp_keys DO INSTEAD NOTHING"),
      "rule never", BLOCKED),
     ("a policy that hides rows", by_role(POLICY + "USING (key_id <> '3')"), "row level security",
@@ -384,6 +387,22 @@ def test_a_prepared_transaction(world: World, what: str) -> None:
     finally:
         world.sql(f"ROLLBACK PREPARED '{quoted}'")
     assert {name: code for name, (code, _) in world.answers().items()} == SAFE
+
+
+def test_a_deletion_that_is_not_committed_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a session that sleeps in its transaction: to everybody else the rows are there."""
+    with psycopg.connect(make_conninfo(**world.settings)) as writer:
+        writer.execute("DELETE FROM whatsapp_keys WHERE key_type = 'app-state-sync-key'")
+        assert {name: code for name, (code, _) in world.answers().items()} == SAFE, "too early"
+        monkeypatch.setattr(standing, "LONGEST_OPEN", 0.5)
+        time.sleep(0.6)
+        demand(world, f"pg_terminate_backend({writer.info.backend_pid})")
+        writer.rollback()
+        writer.execute("SELECT count(*) FROM whatsapp_keys")
+        time.sleep(0.6)
+        assert {name: code for name, (code, _) in world.answers().items()} == SAFE
 
 
 @contextmanager
