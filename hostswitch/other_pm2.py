@@ -15,6 +15,7 @@ from hostswitch.plan import Plan
 from hostswitch.pm2 import ONLINE
 from hostswitch.safefile import rights_of
 
+_LONGEST, _MOST = 200, 20  # Any user of the host writes them.
 _UNITS = Path("/etc/systemd/system")
 _HOME = re.compile(r"^Environment=\"?PM2_HOME=([^\"\n]+)", re.MULTILINE)
 
@@ -36,7 +37,7 @@ def refusals(plan: Plan) -> list[Refusal]:
                 for one in places
             )
             if ours and app.get("status") in ONLINE:
-                name = str(app.get("name"))
+                name = str(app.get("name"))[:_LONGEST]
                 what = (
                     f"the PM2 of {user} starts {name} from here at boot: two sockets on one account"
                 )
@@ -45,7 +46,7 @@ def refusals(plan: Plan) -> list[Refusal]:
                     " pm2 save --force"
                 )
                 found.append(Refusal("pm2", what, home, remedy))
-    return found
+    return found[:_MOST]
 
 
 def _homes(plan: Plan) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hostswitch.host import Host
 from hostswitch.observe import Observed, look
 from hostswitch.recovery import Recovery
 from hostswitch.recovery import decide as recover
+from hostswitch.running_refusals import only_in_file
 
 
 def run(host: Host) -> tuple[int, dict[str, Any]]:
@@ -44,9 +45,13 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
-        "not_checked": [*observed.not_checked, *not_staged],
+        "not_checked": [*observed.not_checked, *not_staged, *_before_env(host, decision, observed)],
         "found": list(observed.found),
     }
+
+
+def _before_env(host: Host, decision: Decision, observed: Observed) -> list[str]:
+    return only_in_file(host.plan, observed.seen) if decision.changes else []
 
 
 def _to_record(observed: Observed) -> list[Change]:

@@ -12,6 +12,7 @@ from hostswitch.errors import Refusal
 from hostswitch.gate import Company, Expectation
 from hostswitch.plan import REQUIRED, Plan
 from hostswitch.seen import Listed, Seen, following
+from sessionstore.errors import printable
 
 # What a login, sudo, cron, systemd, npm or PM2 itself leaves in the environment that `pm2 start` copies
 # whole. Nothing else is known to be nobody's: NODE_OPTIONS, TZ and the like are the service's, and so
@@ -122,6 +123,20 @@ def _exported_otherwise(plan: Plan, seen: Seen) -> set[str]:
         # A declared value that PM2 shadows is what a switch cures.
         if name not in declared and (will.get(name) != value or _BEFORE_ENV.fullmatch(name))
     }
+
+
+def only_in_file(plan: Plan, seen: Seen) -> list[str]:
+    """What a version that uses it before it reads its .env would miss after a switch, in a sentence.
+
+    Args:
+        plan: the plan.
+        seen: the host.
+    """
+    will = following(plan, seen)
+    names = {n for one in seen.listed for n, value in _of_the_service(one) if will.get(n) == value}
+    left = sorted(names - {*plan.pm2_environment, *plan.pm2_dropped})
+    what = "PM2 exports it today, then only the .env gives it: that the service reads that first"
+    return [printable(f"{', '.join(left)}: {what} (else: pm2_environment)")] if left else []
 
 
 def _different(listed: Collection[Listed]) -> set[str]:

@@ -119,11 +119,13 @@ def test_a_plan_says_that_the_process_may_have_read_something_else(world: World)
         return any(".env was changed since it started" in one for one in shown)
 
     assert not told()
-    world.write_env(".env", USE_REPOSITORY_PATTERN="false")
+    world.write_env(".env", USE_REPOSITORY_PATTERN="false", COMPANY_ID="7")
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", COMPANY_ID="7")
     assert told()
-    world.pm2("restart", APP)
+    world.pm2("restart", APP, "--update-env", environment={"COMPANY_ID": "7"})
     world.wait_for(ON_FILES)
     assert not told()
+    assert "COMPANY_ID: PM2 exports" in world.hostswitch("preflight")[1]["not_checked"][0]
     assert world.hostswitch("switch")[0] == 0 and not told()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from hostswitch.decisions import decide
 from hostswitch.plan import Acknowledgement, Archive, Database, Gate, LegacyDirectory, Plan
+from hostswitch.running_refusals import only_in_file
 from hostswitch.seen import InDatabase, LegacySeen, Listed, Seen
 
 NEW, OLD = "2" * 40, "1" * 40
@@ -270,6 +271,15 @@ def test_what_two_apps_are_given_differently_is_not_offered_as_kept() -> None:
     assert "LOG_LEVEL: each app has a value of its own" in refusal.remedy
     (refusal,) = decide(replace(PLAN, pm2_dropped=("A",)), replace(BEFORE, listed=apps)).refusals
     assert "pm2_environment" not in refusal.remedy
+
+
+def test_what_pm2_exports_as_the_env_says_is_told_as_left_to_the_file() -> None:
+    """A module that is imported before dotenv runs saw it, and is another company without it."""
+    seen = replace(BEFORE, listed=(listed(LOG_LEVEL="info", POSTGRES_HOST="db", A="7"),))
+    (told,) = only_in_file(PLAN, seen)
+    assert told.startswith("LOG_LEVEL, POSTGRES_HOST: PM2 exports it today")
+    kept = replace(PLAN, pm2_environment={"LOG_LEVEL": "info"}, pm2_dropped=("POSTGRES_HOST",))
+    assert not only_in_file(kept, seen)
 
 
 def test_nothing_is_taken_where_nothing_changes() -> None:
