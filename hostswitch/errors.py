@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sessionstore.errors import printable
 
@@ -17,6 +18,8 @@ LOCKED = 6
 UNUSUAL_GROWTH = 7
 FOUND_WRONG = 8
 USAGE = 64
+
+_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,25 @@ class Refusal:
         return asdict(self)
 
 
+def first_of(refusals: Sequence[Refusal]) -> list[Refusal]:
+    """As many as somebody reads, of each sort the first, and how many more there are.
+
+    The service's user may lay a million files that nobody knows, and more than 8 MB is no answer.
+    """
+    sorts = Counter((one.kind, one.remedy) for one in refusals)
+    seen: Counter[tuple[str, str]] = Counter()
+    found = []
+    for one in refusals:
+        sort = one.kind, one.remedy
+        seen[sort] += 1
+        if seen[sort] <= _TOLD:
+            found.append(one)
+        elif seen[sort] == sorts[sort]:
+            what = f"… and {sorts[sort] - _TOLD:,} more of these, the last: {one.what}"
+            found.append(replace(one, what=what))
+    return found
+
+
 class HostError(Exception):
     """An error for the operator: its text says what, where and the command that mends it."""
 
@@ -58,7 +80,7 @@ class RefusedError(HostError):
     outcome = "refused"
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
-        self.refusals = tuple(refusals)
+        self.refusals = tuple(first_of(refusals))
         super().__init__("\n".join(str(refusal) for refusal in self.refusals))
 
 

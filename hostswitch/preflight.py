@@ -7,7 +7,7 @@ from typing import Any
 
 from hostswitch import journal, ready
 from hostswitch.decisions import Change, Decision, decide
-from hostswitch.errors import CHANGES, OK, REFUSED
+from hostswitch.errors import CHANGES, OK, REFUSED, first_of
 from hostswitch.host import Host
 from hostswitch.observe import Observed, look
 from hostswitch.recovery import Recovery
@@ -36,6 +36,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
     if observed.database_error is not None and not (decision.changes or not_staged):
         # Nothing that is still to come would mend it, and without the database nothing is proven.
         refusals.append(observed.database_error)
+    refusals = first_of(refusals)
     changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
     code = REFUSED if refusals else CHANGES if changes else OK
     outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]

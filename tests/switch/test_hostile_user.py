@@ -289,6 +289,22 @@ def test_what_is_swapped_at_the_stop_leads_root_nowhere(whole: HostileHost, swap
     assert not problems, "\n".join(problems)
 
 
+def test_of_very_many_mistakes_the_first_are_told(whole: HostileHost) -> None:
+    """An answer of 30 MB was none: nobody was told why it is refused."""
+    company = whole.path(f"{APP_DIR}/baileys_sessions/company_{COMPANY}")
+    for number in range(500):
+        (company / f"note-{number}\x1b[2J").touch()
+    pid = whole.service()
+    whole.lie([whole.app(pid=pid)], {"companies": {}, "pid": pid, "flags": {}})
+    known = commands(whole)
+    for name in ("preflight", "switch"):
+        words, given = known[name]
+        said = whole.hostswitch(name, words, {**given, "rollout_id": f"{ROLLOUT}-now"})
+        (result,) = (line for line in said.splitlines() if line.startswith("{"))
+        notes = [one for one in json.loads(result)["details"] if "note-" in one["where"]]
+        assert len(notes) == 21 and "… and 480 more" in notes[-1]["what"]
+
+
 @pytest.mark.parametrize("mode", [0o755, 0o777])
 def test_an_application_in_a_directory_of_the_users_is_refused(
     whole: HostileHost, mode: int
