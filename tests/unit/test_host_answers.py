@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roles.shared.said import UnreadableError, object_in
-from rollout import reporting
+from rollout import checkout_lock, reporting
 from rollout.answers import plan_answer, restore_answer, status_answer
 from rollout.applying import apply_environment
 from rollout.console import HarmlessConsole, Progress, table
@@ -165,6 +165,7 @@ def test_apply_writes_its_report_whatever_a_host_does(
 ) -> None:
     """Two hosts that answer nonsense: the first is told as failed, the other as untouched."""
     monkeypatch.setattr(reporting, "REPORTS", tmp_path / ".rollout" / "reports")
+    monkeypatch.setattr(checkout_lock, "LOCKS", tmp_path / ".rollout")
     with ssh_server(tmp_path, always=always) as (port, _):
         hosts = [
             Host(name, ("service",), {**GOOD, **a_host(tmp_path, port).settings})
@@ -174,6 +175,9 @@ def test_apply_writes_its_report_whatever_a_host_does(
         outcome = apply_environment(environment, hosts, Run("id", "ada", ""), Progress())
     path = reporting.save_report(reporting.report_of(outcome))
     kept = json.loads((tmp_path / path).read_text())
+    assert (tmp_path / path).stat().st_mode & 0o077 == 0, (
+        "it names hosts, settings and ends of logs"
+    )
     assert [host["host"] for host in kept["hosts"]] == ["wa-1"]
     assert kept["untouched"] == ["wa-2"]
     assert kept["hosts"][0]["failure"].startswith("wa-1: ")
