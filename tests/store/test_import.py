@@ -72,6 +72,19 @@ def test_a_bad_file_stops_the_import_before_anything_is_written(
     assert rows(conn) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("name", ["pre-key-7.json", "creds.json"])
+def test_a_good_file_that_changed_since_the_scan_stops_the_import(
+    conn: Connection, root: Path, name: str
+) -> None:
+    """Somebody writes there: what was judged to be fit are other bytes."""
+    path = root / f"company_{COMPANY}" / name
+    with scan_directory(str(root)) as read:
+        path.write_text(path.read_text() + " ")
+        with pytest.raises(Refused, match="changed since it was scanned"):
+            importing.stage(conn, read, COMPANY, ROLLOUT, HOST)
+    assert rows(conn) == (0, 0, 0, 0)
+
+
 def test_only_an_absent_company_is_imported(conn: Connection, root: Path) -> None:
     """A ratchet never goes back, so there is no second import and no merge."""
     stage(conn, root)

@@ -65,6 +65,14 @@ def test_the_proof_holds_right_after_the_import(conn: Connection, root: Path) ->
             "creds.json",
         ),
         (update("INSERT INTO whatsapp_auth VALUES ('company_962302', '{}')"), "creds.json"),
+        # Seen by no decoding: the names that were recorded against the rows' own.
+        (
+            update(
+                "UPDATE whatsapp_import_files SET key_type = NULL, key_id = NULL WHERE key_id = '7'"
+            ),
+            "pre-key-7.json",
+        ),
+        (update("UPDATE whatsapp_imports SET key_count = key_count - 1"), "creds.json"),
         (write("pre-key-3.json", '{"private":1}'), "pre-key-3.json"),
         (write("pre-key-99.json", "{}"), "pre-key-99.json"),
         (write("notes.txt", "hello"), f"company_{COMPANY}/notes.txt"),
