@@ -29,6 +29,7 @@ from sessionstore.tree import DirectoryScan
 if TYPE_CHECKING:
     # Not imported on a host without libpq; there is no import to withdraw there either.
     from sessionstore.database import Connection
+    from sessionstore.records import ImportRecord
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def put_back(
         log.tell(journal.UNDONE, "stop")
     pending = _withdraw(switch, _patience(switch, after_active, boot_seconds), boot_seconds > 0)
     if pending and after_active and not back_already:
-        raise LeftStoppedError(f"the import was active and could not be withdrawn: {pending}")
+        raise _active(pending)
     log.tell(journal.UNDONE, "rows", pending=pending and told(pending))
     strays = () if back_already else _files_back(switch)
     log.tell(journal.UNDONE, "files")
@@ -131,7 +132,12 @@ def _withdraw(switch: Switch, patience: Patience, wait: bool) -> str | None:
             moved = _moved(connection, switch.facts.imports.values())
             if moved:
                 # Before anything is withdrawn: one company's rows must not go while another's stay.
-                return f"the rows of {', '.join(moved)} are not as they were imported"
+                shown = ", ".join(record.import_id for record in moved)
+                why = f"the rows of {shown} are not as they were imported"
+                back_already = switch.journal.last(journal.UNDONE, "files") is not None
+                if any(record.state == "active" for record in moved) and not back_already:
+                    raise _active(why)  # Also where the journal's lines end before that.
+                return why
             for company_id, import_id in switch.facts.imports.items():
                 record = importing.find(connection, import_id)
                 if record is None and switch.journal.last(journal.ACTIVE, "done") is not None:
@@ -158,13 +164,17 @@ def _files_of(switch: Switch, company_id: str) -> Iterator[DirectoryScan]:
         yield scan
 
 
-def _moved(connection: Connection, imports: Iterable[str]) -> list[str]:
+def _active(why: str) -> LeftStoppedError:
+    return LeftStoppedError(f"the import was active and could not be withdrawn: {why}")
+
+
+def _moved(connection: Connection, imports: Iterable[str]) -> list[ImportRecord]:
     """The imports whose rows changed since; those that are withdrawn already have none."""
     from sessionstore import importing
 
     found = (importing.find(connection, import_id) for import_id in imports)
     left = [record for record in found if record is not None and record.state != "withdrawn"]
-    return [one.import_id for one in left if not importing.unchanged(connection, one.import_id)]
+    return [one for one in left if not importing.unchanged(connection, one.import_id)]
 
 
 def is_swapped(switch: Switch) -> bool:

@@ -180,3 +180,18 @@ def test_a_journal_that_lacks_lines_starts_no_version_on_the_other_settings(
     assert_after(world, files)
     assert world.seen_flags() == {"LOG_LEVEL": "info"}
     assert "LOG_LEVEL=info" in (world.app_dir / ".env").read_text()
+
+
+def test_a_journal_that_lacks_lines_starts_no_files_beside_keys_that_moved(world: World) -> None:
+    """By its lines nothing was active; by the database something is, and was used."""
+    assert world.hostswitch("switch", die_at="start:healthy")[0] == -9
+    world.wait_for("postgres")
+    world.query("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '1'")
+    journal = world.state / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    done = [entry.instant for entry in read(journal)].index("done:swapped")
+    journal.write_text("".join(lines[: done + 1]))
+    code, result = world.hostswitch("resume")
+    assert (code, result["outcome"]) == (5, "left stopped"), result
+    assert "not as they were imported" in world.alarm.read_text()
+    assert world.status() is None and not world.live.exists()
