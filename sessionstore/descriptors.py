@@ -19,7 +19,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 #: Bytes that the files of one directory may have together: holes and further names take no room on the
 #: disk, and hours to read. A million keys have 4 GiB.
-LARGEST_DIRECTORY = 32 << 30
+LARGEST_DIRECTORY = 8 << 30
 TOO_MUCH = (
     f"its files have more than {LARGEST_DIRECTORY >> 30} GiB together, and no sessions have. "
     "See which: du -ah --apparent-size --count-links"

@@ -150,5 +150,5 @@ def test_a_directory_that_takes_hours_to_read_is_refused(
             os.truncate(path, 8 << 20)
         else:
             os.link(path.with_name("pre-key-10.json"), path)
-    with pytest.raises(DirectoryProblem, match="more than 32 GiB"):
+    with pytest.raises(DirectoryProblem, match="more than 8 GiB"):
         scan_directory(str(root))
