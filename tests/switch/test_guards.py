@@ -276,6 +276,7 @@ def test_a_switch_whose_rows_are_owed_is_not_closed(world: World) -> None:
     server.write_text("throw new Error('drill')\n")
     code, result = world.hostswitch("resume")
     assert (code, result["outcome"]) == (5, "put back, not healthy"), result
+    assert "the old version was started, but" in world.alarm.read_text()
     assert (world.state / "journal.jsonl").exists()
     server.write_text(whole)
     world.admin(f'ALTER DATABASE "{world.database}" ALLOW_CONNECTIONS true')
