@@ -25,7 +25,14 @@ from rollout.flags_render import render_history, render_hosts
 from rollout.host_answers import FLAGS, RESULT, STATUS, checked
 from rollout.hostrun import HostRun, take_event
 from rollout.inventory import Environment, Host
-from rollout.one_host import REMOVE, SWITCH, awaits_verification, only_waited, take_answers
+from rollout.one_host import (
+    REMOVE,
+    SWITCH,
+    awaits_verification,
+    companies_released,
+    only_waited,
+    take_answers,
+)
 from rollout.outcome import HostOutcome, Outcome, Run
 from rollout.planning import SUBCOMMAND_OF_STEP, host_plan
 from rollout.render import plan_lines, render_plan, render_report, status_rows
@@ -191,3 +198,22 @@ def test_a_host_speaks_for_itself_alone() -> None:
     assert status_answer(lab, {"wa-1": named})["hosts"][0]["host"] == "wa-1"
     restored = restore_answer(lab, "id", {**named, "outcome": "restored"})
     assert {**restored, **restore_answer(lab, "id", {})} == restored
+
+
+@pytest.mark.parametrize("now", [[], ["7"]])
+def test_who_ran_a_company_is_asked_again_before_it_runs_elsewhere(
+    tmp_path: Path, now: list[str]
+) -> None:
+    """Two sockets on one account fight; what was said when the rollout began may be over by then."""
+    says = {"revision": None, "open": None, "set_aside": [], "history": [], "companies": now}
+    with ssh_server(tmp_path, always=f"echo '{json.dumps(says)}'") as (port, _):
+        connection = {**GOOD, **a_host(tmp_path, port).settings}
+        target = Host("wa-1", ("service",), {**connection, "companies": ["7"]})
+        source = Host("wa-2", ("service",), {**connection, "companies": []})
+        environment = Environment("lab", (target, source))
+        try:
+            released = companies_released(environment, target, {"wa-1": [], "wa-2": ["7"]})
+        except OperatorError as error:
+            assert now == ["7"] and "company 7 still runs on wa-2" in str(error)
+        else:
+            assert (now, released) == ([], ["7"])
