@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import aside, clock, closing, journal, resume, switch
+from hostswitch import aside, clock, closing, daily, journal, resume, switch
 from hostswitch.drill import Drill
 from hostswitch.errors import RefusedError
 from hostswitch.facts import Facts
@@ -22,7 +22,7 @@ from hostswitch.host import Host
 from hostswitch.journal import Entry, Journal, JournalError, read
 from hostswitch.places import Places
 from hostswitch.plan import load
-from hostswitch.steps import Switch
+from hostswitch.steps import Switch, torn_files
 
 from .test_hostswitch_pure import PLAN
 
@@ -193,3 +193,19 @@ def test_seconds_without_service_are_measured_or_said_to_be_at_least() -> None:
     names = ("seconds_without_service", "at_least_seconds_without_service")
     assert [record("switched")[name] for name in names] == [60, None]
     assert [record("switched", gated_again=True)[name] for name in names] == [None, 3]
+
+
+def test_what_an_operator_is_told_to_type_is_that(tmp_path: Path) -> None:
+    """A directory's name is declared as it is; pasted into root's shell it must be no command."""
+    (tmp_path / "a;reboot").mkdir()
+    plan = replace(load(json.dumps(PLAN)), app_dir=str(tmp_path), service_user="ai-admin")
+    live = replace(plan.legacy_directories[0], path="a;reboot", kind="live")
+    host = Host(replace(plan, legacy_directories=(live,)), Places())
+    item = {"path": "a;reboot", "name": "a;reboot", "kind": "live"}
+    log = Journal(tmp_path / "journal", Drill(tmp_path / "drill"))
+    begun = Switch(host, replace(facts_before(), aside=[item]), log)
+    (again,) = daily._came_back(host)
+    told = str(torn_files(begun, "a;reboot", ["x"])).partition("Compare: ")[2]
+    for typed in (again.partition("See: ")[2], told):
+        assert typed.count("/a;reboot'") == typed.count(";reboot") > 0, typed
+    assert "runuser -u ai-admin -- tee" in told, "root would write where a link there leads"
