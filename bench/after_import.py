@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.store_setting import Setting, act, fresh_database, seconds_of, setting
-from sessionstore import archive
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.disk.opening import closing, open_directory
 
 
 def compare(keys: int, rounds: int) -> list[str]:
@@ -51,7 +51,7 @@ def _round(given: Setting, database: dict[str, str], recipient: str) -> dict[str
     out = place / "archives"
     out.mkdir()
     with closing(open_directory(str(given.directory))) as fd:
-        seconds["archive"] = seconds_of(lambda: archive.create(fd, str(out), "bench", [recipient]))
+        seconds["archive"] = seconds_of(lambda: create.create(fd, str(out), "bench", [recipient]))
     seconds["tar"] = seconds_of(lambda: _tar(given.directory, place / "plain.tar.zst"))
     doomed = place / "copy" / given.directory.name
     doomed.parent.mkdir(exist_ok=True)

@@ -7,7 +7,8 @@ import subprocess
 from itertools import pairwise
 
 from bench.lab_commands import ROOT, program
-from lab import hosts, profiles
+from lab.fleet import hosts
+from lab.profiles import profiles
 
 # A line of progress where no terminal is: "  12.3 s  wa-1: Install Debian packages".
 STEP = re.compile(r"\s*([\d.]+) s  (\S+: .+)")

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from bench.lab_commands import ROOT, converged, converged_five, program, row, seconds_of
-from lab import hosts
+from lab.fleet import hosts
 
 HOST, FIVE = "wa-1", "lab-five"
 
@@ -87,5 +87,7 @@ def ansible(environment: str, *words: str) -> list[str]:
 def host_program(folder: str) -> dict[str, str]:
     """The host program, built for the playbook, which copies it: the environment that names it."""
     zipapp = Path(folder) / "hostswitch.pyz"
-    subprocess.run([sys.executable, "-m", "hostswitch.build", str(zipapp)], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-m", "roles.hostprogram.zipapp", str(zipapp)], check=True, cwd=ROOT
+    )
     return {"BENCH_ZIPAPP": str(zipapp)}

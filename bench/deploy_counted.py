@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pyinfra import local
 
-from rollout.pyinfra_ssh import OpenSSHConnector
+from rollout.deploys.pyinfra_ssh import OpenSSHConnector
 
 ran: list[str] = []
 run_shell_command = OpenSSHConnector.run_shell_command

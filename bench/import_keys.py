@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.store_setting import Setting, act, fresh_database, seconds_of, setting
-from sessionstore.database import connect
+from sessionstore.database.connection import connect
 from tests.store.session_files import COMPANY
 
 _COPY = "\\copy whatsapp_keys(company_id, key_type, key_id, value) from pstdin"

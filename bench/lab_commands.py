@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from lab import hosts, profiles
+from lab.fleet import hosts
+from lab.profiles import profiles
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent

@@ -10,11 +10,11 @@ from typing import Any
 import testinfra
 import testinfra.host
 
-from lab import hosts
-from rollout.inventory import SERVICE, Host, load
-from rollout.ssh import Connections
-from tests.host.declared import Declared
-from tests.host.target import Target
+from lab.fleet import hosts
+from rollout.environment.environment import SERVICE, Host, load
+from rollout.hosts.ssh import Connections
+from tests.host.support.declared import Declared
+from tests.host.support.target import Target
 
 COMMANDS = 20
 ENVIRONMENT = "lab"

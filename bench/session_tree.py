@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sessionstore.grammar import Key, encode
+from sessionstore.keys.names import Key, encode
 from tests.store.session_files import COMPANY, buffer, credentials, pair, sender_key, session
 
 #: What a hundred keys are: every type, in about the shares and with the 300 bytes a file that

@@ -13,14 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sessionstore import importing, removal
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import connect
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.manifest import read_manifest
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.whole import Tree
+from sessionstore.archive.manifest import read_manifest
+from sessionstore.database.connection import connect
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import Tree
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.removal import remove
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.scan import scan_directory
 
 
 def _import(plan: dict[str, Any]) -> None:
@@ -29,18 +30,18 @@ def _import(plan: dict[str, Any]) -> None:
         connect(plan["database"]) as conn,
         scan_directory(plan["directory"], contents=False) as scan,
     ):
-        importing.stage(conn, scan, plan["company"], "bench", "bench")
+        stage.stage(conn, scan, plan["company"], "bench", "bench")
 
 
 def _prove(plan: dict[str, Any]) -> None:
     """Read every file again and compare with every row as read back; a removal wants it active."""
-    import_id = importing.import_id_for("bench", "bench", plan["company"])
+    import_id = stage.import_id_for("bench", "bench", plan["company"])
     with connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
-        proof = importing.prove(conn, import_id, scan)
+        proof = stage.prove(conn, import_id, scan)
     if not proof.ok:
         sys.exit(f"not proven: {proof.mismatches[:3]}")
     with connect(plan["database"]) as conn:
-        importing.activate(conn, import_id)
+        stage.activate(conn, import_id)
 
 
 def _remove(plan: dict[str, Any]) -> None:
@@ -56,7 +57,7 @@ def _remove(plan: dict[str, Any]) -> None:
 
     manifest = read_manifest(plan["manifest"])
     with connect(plan["database"]) as conn, closing(open_directory(parent)) as fd:
-        removal.remove(fd, name, manifest=manifest, objections=objections)
+        remove.remove(fd, name, manifest=manifest, objections=objections)
 
 
 def _import_and_prove(plan: dict[str, Any]) -> None:

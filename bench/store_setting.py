@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.session_tree import write_tree
-from sessionstore.database import connect
-from sessionstore.migrations import Runner
+from sessionstore.database.connection import connect
+from sessionstore.migrations.runner import Runner
 from tests.postgres import Server, running_server
 from tests.store.session_files import COMPANY
 

@@ -9,7 +9,7 @@ import json
 import tempfile
 
 from bench.lab_commands import converged, program, row, seconds_of
-from rollout.inventory import SERVICE, load
+from rollout.environment.environment import SERVICE, load
 
 PLAYBOOK = "bench/ansible/toggle_flag.yml"
 FLAG, VALUES = "MESSAGE_ECHO", ("true", "false")

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from statistics import median
 
 from bench.lab_commands import converged, program, seconds_of
-from lab import hosts
-from lab.remote import ssh_argv
-from lab.service_install import APP_DIR, PM2_APP, REPOSITORY, USER
+from lab.fleet import hosts
+from lab.machine.remote import ssh_argv
+from lab.profiles.service_install import APP_DIR, PM2_APP, REPOSITORY, USER
 
 HOST = "wa-1"
 ALLOWED = "1.3 × + 0.3 s"

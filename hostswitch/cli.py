@@ -10,32 +10,24 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from hostswitch import (
-    closing,
-    daily,
-    errors,
-    flagview,
-    preflight,
-    pruning,
-    removal,
-    restore,
-    resume,
-    status,
-    survey,
-    switch,
-    toggling,
-)
-from hostswitch.command_env import read_plan, stage_env
-from hostswitch.command_line import parser
-from hostswitch.errors import HostError, RefusedError
-from hostswitch.history import History
+from hostswitch.base import errors
+from hostswitch.base.errors import HostError, RefusedError
+from hostswitch.base.lock import held
+from hostswitch.base.output import emit, progress, survive_controller, told
+from hostswitch.base.places import Places
+from hostswitch.envfile.staging import read_plan, stage_env
 from hostswitch.host import Host
-from hostswitch.lock import held
-from hostswitch.output import emit, progress, survive_controller, told
-from hostswitch.places import Places
+from hostswitch.look import preflight, questions, status
+from hostswitch.parser import parser
 from hostswitch.plan import load
-from hostswitch.toggled import toggle
-from hostswitch.verified import token
+from hostswitch.record.history import History
+from hostswitch.record.tokens import toggle, token
+from hostswitch.service import flags
+from hostswitch.service.alarm import alarm
+from hostswitch.switch import resume, run
+from hostswitch.switch import toggle as toggling
+from hostswitch.upkeep import daily, prune, remove, restore
+from hostswitch.upkeep.archive import archive_all, to_archive
 from sessionstore.errors import StoreError
 from sessionstore.interrupts import Interrupted, interruptible
 
@@ -55,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["store"]:
-        from sessionstore import cli
+        from sessionstore.commands import cli
 
         return cli.main(given[1:], "baileys-hostswitch store")
     words = parser()
@@ -112,7 +104,7 @@ def _switch(parsed: argparse.Namespace, places: Places) -> int:
     places.prepare()
     with held(places.lock, host.plan.operator, f"switch {host.plan.rollout_id}"):
         resumed = resume.first(places)
-        emit("result", **switch.run(host, text), resumed=resumed)
+        emit("result", **run.run(host, text), resumed=resumed)
     return errors.OK
 
 
@@ -124,11 +116,11 @@ def _resume(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _archive(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "archive", removal.to_archive, removal.archive_all)
+    return _checked_or_done(parsed, places, "archive", to_archive, archive_all)
 
 
 def _remove(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "remove", removal.to_remove, removal.remove_due)
+    return _checked_or_done(parsed, places, "remove", remove.to_remove, remove.remove_due)
 
 
 def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
@@ -140,13 +132,13 @@ def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
             emit("result", **daily.run(host))
         except OSError as error:
             message = f"the daily check of {host.plan.host} could not be made: {error}"
-            closing.alarm(host, message)
+            alarm(host, message)
             raise daily.DailyCheckError(message) from None
     return errors.OK
 
 
 def _prune(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "prune", pruning.to_prune, pruning.prune)
+    return _checked_or_done(parsed, places, "prune", prune.to_prune, prune.prune)
 
 
 def _checked_or_done(
@@ -198,7 +190,7 @@ def _env(parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _flags(parsed: argparse.Namespace, places: Places) -> int:
-    emit("result", outcome="seen", **flagview.show(flagview.read_plan(_text(parsed.plan)), places))
+    emit("result", outcome="seen", **flags.show(flags.read_plan(_text(parsed.plan)), places))
     return errors.OK
 
 
@@ -230,13 +222,13 @@ def _record(_parsed: argparse.Namespace, places: Places) -> int:
 
 
 def _survey(_parsed: argparse.Namespace, _places: Places) -> int:
-    asked = survey.questions(_text("-"))
+    asked = questions.questions(_text("-"))
     # What the questions need is imported here, once for all of their processes.
-    from sessionstore import cli as _store
-    from sessionstore import migrations as _migrations
+    from sessionstore.commands import cli as _store
+    from sessionstore.migrations import runner as _migrations
 
     del _store, _migrations
-    for answered in survey.ask_all(asked, main):
+    for answered in questions.ask_all(asked, main):
         emit("answer", **answered)
     return errors.OK
 

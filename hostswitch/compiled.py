@@ -9,7 +9,7 @@ import marshal
 import zipfile
 from pathlib import Path
 
-from hostswitch.disk import replace_file
+from hostswitch.base.files import replace_file
 from hostswitch.zipapp_main import KEPT, kept_for
 
 # PEP 552: a hash-based file whose source is not looked at again; the archive's name holds the hash.

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 
-from hostswitch import ecosystem
-from hostswitch.account import Account
-from hostswitch.errors import NoUserError
-from hostswitch.history import History
-from hostswitch.places import Places
+from hostswitch.base.errors import NoUserError
+from hostswitch.base.places import Places
+from hostswitch.base.user import Account
 from hostswitch.plan import Plan
-from hostswitch.pm2 import Pm2
+from hostswitch.pm2 import ecosystem
+from hostswitch.pm2.client import Pm2
+from hostswitch.record.history import History
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostswitch.errors import HostError
-from hostswitch.reader import Reader
-from sessionstore.layout import AS_NAMED, Layout
+from hostswitch.base.errors import HostError
+from hostswitch.base.reader import Reader
+from sessionstore.scan.layout import AS_NAMED, Layout
 
 KINDS = ("live", "backup", "test")
 REQUIRED = "required"
@@ -18,7 +18,6 @@ CHECKED = (REQUIRED, "not checked")
 PG_DUMP, PROVIDER = "pg_dump", "provider"
 BACKUP_METHODS = (PG_DUMP, PROVIDER)
 _COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
-PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
 
 
 class PlanError(HostError):
@@ -64,7 +63,7 @@ class Database:
     """The text of that file, as long as it is not staged."""
 
     def settings(self) -> dict[str, str | int]:
-        """The settings for `sessionstore.database.connect`; None is left out."""
+        """The settings for `sessionstore.database.connection.connect`; None is left out."""
         values: dict[str, str | int | None] = {
             "host": self.host,
             "port": self.port,
@@ -299,18 +298,6 @@ def _inconsistencies(plan: Plan) -> list[str]:
 
 def _inside(path: str, directory: str) -> bool:
     return path.startswith(directory.rstrip("/") + "/")
-
-
-def providers(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Which auth providers a set of environment values chooses (docs/facts.md section 1).
-
-    Args:
-        values: names and values of an .env file.
-
-    Returns:
-        The names of the provider flags that are true; exactly one may be.
-    """
-    return tuple(name for name in PROVIDERS if values.get(name, "").strip().lower() == "true")
 
 
 def is_hash(name: str) -> bool:

@@ -1,2 +1,2 @@
-from rollout.pyinfra_inventory import hosts_and_groups
+from rollout.deploys.pyinfra_inventory import hosts_and_groups
 globals().update(hosts_and_groups("production"))

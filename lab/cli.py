@@ -9,11 +9,12 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from lab import fleet, hosts, profiles
+from lab.fleet import fleet, hosts
+from lab.fleet.status import status
+from lab.machine.remote import ssh_argv
 from lab.place import LabError
-from lab.profile import Profile
-from lab.remote import ssh_argv
-from lab.status import status
+from lab.profiles import profiles
+from lab.profiles.profile import Profile
 
 EPILOG = """\
 exit codes: 0 done · 1 it could not be done (one sentence on standard error) · 2 wrong usage;

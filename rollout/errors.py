@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +73,14 @@ class MistakesError(OperatorError):
         noun = "one mistake" if count == 1 else f"{count} mistakes"
         lines = "".join(f"\n  {number}. {one}" for number, one in enumerate(self.mistakes, 1))
         super().__init__(f"{environment}: {noun}; no host was contacted.{lines}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is closest to a mistyped one; empty if none is close."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), "")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``Did you mean …?`` for a message, with the space before it; empty if nothing is close."""
+    close = nearest(name, known)
+    return f" Did you mean {close}?" if close else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sessionstore.manifest import dump, read_manifest
+from sessionstore.archive.manifest import dump, read_manifest
 
 
 def date_back(manifest: Path) -> None:

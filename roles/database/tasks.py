@@ -8,9 +8,9 @@ from pyinfra import host
 from pyinfra.operations import files
 
 from roles.database.operations import configuration_in_force, database_present, who_may_connect
+from roles.hostprogram.plan import text_of
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
-from roles.shared.plan import text_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 CA_FILE = "/etc/postgresql/baileys-rollout-ca.crt"

@@ -8,9 +8,9 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
-from roles.shared.facts import Question, ask
-from roles.shared.host_program import installed_command
-from roles.shared.plan import environment_plan
+from roles.hostprogram.ask import Question, ask
+from roles.hostprogram.command import installed_command
+from roles.hostprogram.plan import environment_plan
 
 
 def question() -> Question:

@@ -9,8 +9,8 @@ from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.host.facts import FROM_NPM, Account, EnabledUnits, GlobalNpmVersion, NodeProgram
+from roles.hostprogram.command import PROGRAM
 from roles.shared.files import FileDigests
-from roles.shared.program import PROGRAM
 
 # Of the same time as Node.js 20.19, and for it.
 NPM = "10.9.4"

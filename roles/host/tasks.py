@@ -19,10 +19,10 @@ from roles.host.operations import (
     pm2_boot_unit,
     user_present,
 )
+from roles.hostprogram.command import PROGRAM, RESUME, ZIPAPP, zipapp
+from roles.hostprogram.plan import CONFIG_DIRECTORY, authority, authority_file
 from roles.shared.files import content_of, put
 from roles.shared.packages import packages_installed
-from roles.shared.plan import CONFIG_DIRECTORY, authority, authority_file
-from roles.shared.program import PROGRAM, RESUME, ZIPAPP, zipapp
 
 FOLDER = Path(__file__).parent
 STATE_DIRECTORY = "/var/lib/baileys-rollout"

@@ -10,9 +10,9 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.shared.facts import Question, ask, declared_commit
-from roles.shared.host_program import installed_command
-from roles.shared.plan import host_plan
+from roles.hostprogram.ask import Question, ask, declared_commit
+from roles.hostprogram.command import installed_command
+from roles.hostprogram.plan import host_plan
 from roles.shared.secret_lines import SecretLines
 
 NOTHING_TO_DO = 0

@@ -10,9 +10,9 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.shared.facts import Question, ask
-from roles.shared.host_program import installed_command
-from roles.shared.plan import backup_plan, database, new_rollout_id
+from roles.hostprogram.ask import Question, ask
+from roles.hostprogram.command import installed_command
+from roles.hostprogram.plan import backup_plan, database, new_rollout_id
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -10,10 +10,10 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
-from roles.shared.facts import Question, ask, declared_commit
+from roles.hostprogram.ask import Question, ask, declared_commit
+from roles.hostprogram.command import detached_command
+from roles.hostprogram.plan import ECOSYSTEM_FILE, host_plan
 from roles.shared.files import content_of, put
-from roles.shared.host_program import detached_command
-from roles.shared.plan import ECOSYSTEM_FILE, host_plan
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING_TO_DO = 0

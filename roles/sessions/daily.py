@@ -12,11 +12,11 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from roles.hostprogram.ask import declared_commit
+from roles.hostprogram.command import PROGRAM
+from roles.hostprogram.plan import CONFIG_DIRECTORY, daily_plan
 from roles.sessions.facts import InstalledTimer
-from roles.shared.facts import declared_commit
 from roles.shared.files import as_declared, content_of, replacing
-from roles.shared.plan import CONFIG_DIRECTORY, daily_plan
-from roles.shared.program import PROGRAM
 
 TEMPLATES = Path(__file__).parent / "templates"
 UNITS = "/etc/systemd/system"

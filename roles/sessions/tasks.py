@@ -8,11 +8,11 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
+from roles.hostprogram.ask import Question, ask, declared_commit
+from roles.hostprogram.command import installed_command
+from roles.hostprogram.plan import host_plan
 from roles.sessions.daily import daily_check_scheduled, no_daily_check
 from roles.sessions.operations import cron_jobs_retired, scripts_archived
-from roles.shared.facts import Question, ask, declared_commit
-from roles.shared.host_program import installed_command
-from roles.shared.plan import host_plan
 
 NOTHING_TO_DO = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
 
-from roles.shared.release_facts import COMMIT
+from roles.hostprogram.commit import COMMIT
 
 # What the command itself adds to the checked settings: who, why, what it asked of the other hosts,
 # what it resolved the revision to, and how SSH gets there.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sessionstore.activity import UNKNOWN, Activity
-from sessionstore.holders import Sight
+from sessionstore.disk.holders import Sight
+from sessionstore.judgement.activity import UNKNOWN, Activity
 
 
 def with_holders(plan: Mapping[str, Any], sight: Sight) -> Activity:

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from rollout.batches import AT_ONCE
+from rollout.environment.batches import AT_ONCE
+from rollout.environment.environment import Host, load
+from rollout.environment.handover import taken_over
 from rollout.errors import OperatorError
-from rollout.handover import taken_over
-from rollout.inventory import Host, load
 
-from .declared import Declared
-from .reporting import Reporter
-from .side_by_side import SideBySide
-from .suite import Suite
-from .target import Target
+from .support.declared import Declared
+from .support.reporting import Reporter
+from .support.side_by_side import SideBySide
+from .support.suite import Suite
+from .support.target import Target
 
 HERE = Path(__file__).resolve().parent
 SUITE = pytest.StashKey[Suite]()

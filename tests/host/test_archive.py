@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from sessionstore.archive_check import check
+from sessionstore.archive.check import check
 from sessionstore.errors import ArchiveProblem
 
-from . import history
-from .declared import Declared
-from .legacy import recorded
-from .reporting import not_checked
-from .target import ARCHIVE_SECONDS, Target
-from .wording import joined, listed, octal
+from .support import history
+from .support.declared import Declared
+from .support.legacy import recorded
+from .support.reporting import not_checked
+from .support.target import ARCHIVE_SECONDS, Target
+from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from .declared import BOOT_UNITS, Declared
-from .target import Target
-from .units import unit
-from .wording import joined, listed, octal
+from .support.declared import BOOT_UNITS, Declared
+from .support.target import Target
+from .support.units import unit
+from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
 

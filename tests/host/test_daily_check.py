@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from .declared import DAILY_ALARM, DAILY_SETTINGS, DAILY_UNIT, Declared
-from .legacy import recorded
-from .reporting import found, not_checked
-from .target import Target
-from .units import unit
-from .wording import octal
+from .support.declared import DAILY_ALARM, DAILY_SETTINGS, DAILY_UNIT, Declared
+from .support.legacy import recorded
+from .support.reporting import found, not_checked
+from .support.target import Target
+from .support.units import unit
+from .support.wording import octal
 
 pytestmark = pytest.mark.on("service")
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .declared import Declared
-from .reporting import not_checked
-from .target import Target
+from .support.declared import Declared
+from .support.reporting import not_checked
+from .support.target import Target
 
 pytestmark = pytest.mark.on("service")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from .declared import Declared
-from .target import Target
-from .units import unit
-from .wording import joined, listed, octal
+from .support.declared import Declared
+from .support.target import Target
+from .support.units import unit
+from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("database")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from .declared import STATE, Declared
-from .legacy import old_places, session_files, set_aside
-from .reporting import not_checked
-from .target import Target
-from .wording import joined, listed
+from .support.declared import STATE, Declared
+from .support.legacy import old_places, session_files, set_aside
+from .support.reporting import not_checked
+from .support.target import Target
+from .support.wording import joined, listed
 
 pytestmark = pytest.mark.on("service")
 

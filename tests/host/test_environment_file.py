@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from . import dotenv
-from .declared import Declared
-from .target import Target
-from .wording import joined, listed, octal
+from .support import dotenv
+from .support.declared import Declared
+from .support.target import Target
+from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
 

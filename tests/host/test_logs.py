@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from . import pairing, service_signals
-from .declared import Declared
-from .reporting import not_checked
-from .target import Target
-from .wording import joined, listed
+from .support import pairing, service_signals
+from .support.declared import Declared
+from .support.reporting import not_checked
+from .support.target import Target
+from .support.wording import joined, listed
 
 pytestmark = pytest.mark.on("service")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .target import Target
+from .support.target import Target
 
 pytestmark = pytest.mark.on("service", "database")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from .declared import HOST_COMMAND, HOST_PROGRAM, Declared
-from .reporting import not_checked
-from .target import Target
-from .wording import joined, listed
+from .support.declared import HOST_COMMAND, HOST_PROGRAM, Declared
+from .support.reporting import not_checked
+from .support.target import Target
+from .support.wording import joined, listed
 
 pytestmark = pytest.mark.on("service")
 

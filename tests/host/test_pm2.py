@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from .declared import Declared
-from .target import Target
-from .wording import listed
+from .support.declared import Declared
+from .support.target import Target
+from .support.wording import listed
 
 pytestmark = pytest.mark.on("service")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from .declared import Declared
-from .reporting import not_checked
-from .target import Target
-from .wording import listed
+from .support.declared import Declared
+from .support.reporting import not_checked
+from .support.target import Target
+from .support.wording import listed
 
 pytestmark = pytest.mark.on("service")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .declared import Declared
-from .target import Target
-from .wording import joined, listed
+from .support.declared import Declared
+from .support.target import Target
+from .support.wording import joined, listed
 
 pytestmark = pytest.mark.on("service")
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sessionstore.grammar import Key, spellings
-from sessionstore.lineage import credentials_of
-from sessionstore.misfiled import judge
-from sessionstore.values import ValueProblem, digest, parse
+from sessionstore.inspection.misfiled import judge
+from sessionstore.keys.credentials import credentials_of
+from sessionstore.keys.names import Key, spellings
+from sessionstore.keys.values import ValueProblem, digest, parse
 
-from . import pairing, service_signals
-from .absence import Evidence, explanation
-from .database import Row
-from .declared import Declared
-from .reporting import found, not_checked
-from .target import Target
-from .wording import joined, listed
+from .support import pairing, service_signals
+from .support.absence import Evidence, explanation
+from .support.database import Row
+from .support.declared import Declared
+from .support.reporting import found, not_checked
+from .support.target import Target
+from .support.wording import joined, listed
 
 pytestmark = pytest.mark.on("service")
 

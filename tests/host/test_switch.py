@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from .declared import DAILY_SETTINGS, HOST_PROGRAM, STATE, Declared
-from .target import Target
-from .wording import joined
+from .support.declared import DAILY_SETTINGS, HOST_PROGRAM, STATE, Declared
+from .support.target import Target
+from .support.wording import joined
 
 pytestmark = pytest.mark.on("service")
 

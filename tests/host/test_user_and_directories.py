@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from .declared import CONFIG, HOST_PROGRAM, STATE, Declared
-from .target import Target
-from .wording import listed, octal
+from .support.declared import CONFIG, HOST_PROGRAM, STATE, Declared
+from .support.target import Target
+from .support.wording import listed, octal
 
 pytestmark = pytest.mark.on("service")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab import hosts
+from lab.fleet import hosts
 from tests.lab import rig
 
 LEFT_OUT = (".venv", ".git", ".*cache", ".rollout", "node_modules")
@@ -75,7 +75,7 @@ def rollout_disturbed(
 
 def command(*words: str) -> list[str]:
     """The command's words; as a module, so that the checkout's own code is what it loads."""
-    return [sys.executable, "-m", "rollout.cli", *words]
+    return [sys.executable, "-m", "rollout.cli.main", *words]
 
 
 def unwrapped(text: str) -> str:

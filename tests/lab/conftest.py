@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab import hosts, profiles
+from lab.fleet import hosts
+from lab.profiles import profiles
 from tests.lab import rig, story
 from tests.lab.story import Story
 

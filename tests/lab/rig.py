@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR, COMPANY, PEER_DIR, PM2_APP, TOOLS_DIR, USER
-from roles.shared.program import RESUME
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR, COMPANY, PEER_DIR, PM2_APP, TOOLS_DIR, USER
+from roles.hostprogram.command import RESUME
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from subprocess import CompletedProcess
 from typing import Any
 
-from lab import hosts, profiles
-from lab.service_install import APP_DIR, COMPANY, PEER_DIR
+from lab.fleet import hosts
+from lab.profiles import profiles
+from lab.profiles.service_install import APP_DIR, COMPANY, PEER_DIR
 from tests.lab import rig
 
 # The snapshot of both hosts after it: where the service's later life begins.

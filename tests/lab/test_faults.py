@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from hostswitch.journal import INSTANTS
-from lab import hosts
+from hostswitch.record.journal import INSTANTS
+from lab.fleet import hosts
 from tests.lab import rig
 
 EVERY_LINE = tuple(instant for instant in INSTANTS if not instant.endswith("put-back"))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import hosts, profiles
-from lab.service_install import APP_DIR
+from lab.fleet import hosts
+from lab.profiles import profiles
+from lab.profiles.service_install import APP_DIR
 from tests.lab import rig
 from tests.lab.checkouts import copied, rollout, rollout_disturbed, service, sh, unwrapped
 

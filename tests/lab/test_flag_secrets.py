@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR
 from tests.lab import rig
 from tests.lab.story import ROLLED_OUT
 

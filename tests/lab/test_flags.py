@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR, PM2_APP
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR, PM2_APP
 from tests.lab import rig
 from tests.lab.story import ROLLED_OUT
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab import profiles
-from lab.service_install import COMPANY, PM2_APP
+from lab.profiles import profiles
+from lab.profiles.service_install import COMPANY, PM2_APP
 from tests.lab import rig
 
 

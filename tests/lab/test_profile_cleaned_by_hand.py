@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab import profiles
-from lab.service_install import APP_DIR
+from lab.profiles import profiles
+from lab.profiles.service_install import APP_DIR
 from tests.lab import rig
 
 pytestmark = rig.only_in_soak

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab import profiles
-from lab.service_install import COMPANY, PEER_DIR
+from lab.profiles import profiles
+from lab.profiles.service_install import COMPANY, PEER_DIR
 from tests.lab import rig
 
 ROWS = f"SELECT key_type || ' ' || key_id FROM whatsapp_keys WHERE company_id = '{COMPANY}';"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lab import profiles
-from lab.service_install import APP_DIR, COMPANY
+from lab.profiles import profiles
+from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 from tests.lab.test_rollout import LEGACY
 

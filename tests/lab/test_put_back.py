@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from lab.service_install import APP_DIR, USER
+from lab.profiles.service_install import APP_DIR, USER
 from tests.lab import rig
 
 PM2_HOME = f"/home/{USER}/.pm2"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR, COMPANY
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 
 LIVE = f"{APP_DIR}/baileys_sessions/company_{COMPANY}"
@@ -76,7 +76,7 @@ def test_neither_provider_is_refused_before_any_host_is_contacted(
     logins = "journalctl -u ssh --no-pager | grep -c Accepted"
     before = int(rig.sh(logins))
     applied = subprocess.run(
-        [sys.executable, "-m", "rollout.cli", "apply", "lab"],
+        [sys.executable, "-m", "rollout.cli.main", "apply", "lab"],
         cwd=copy,
         capture_output=True,
         text=True,

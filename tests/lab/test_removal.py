@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR, COMPANY
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 
 SET_ASIDE = f"{APP_DIR}/.set-aside"

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from lab import hosts
-from lab.service_install import APP_DIR, COMPANY
+from lab.fleet import hosts
+from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 from tests.lab.story import ROLLED_OUT, Story
 

@@ -8,8 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from lab import hosts, profiles
-from lab.service_install import APP_DIR, COMPANY, PEER_DIR, TOOLS_DIR, USER, WAIT_FOR_STATUS
+from lab.fleet import hosts
+from lab.profiles import profiles
+from lab.profiles.service_install import (
+    APP_DIR,
+    COMPANY,
+    PEER_DIR,
+    TOOLS_DIR,
+    USER,
+    WAIT_FOR_STATUS,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="boots hosts, which needs root")
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sessionstore.database import Connection, connect
-from sessionstore.migrations import Runner
+from sessionstore.database.connection import Connection, connect
+from sessionstore.migrations.runner import Runner
 from tests.age import new_identity
 from tests.postgres import Server, running_server
 

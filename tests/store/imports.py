@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sessionstore import importing
-from sessionstore.database import Connection
-from sessionstore.scan import scan_directory
+from sessionstore.database.connection import Connection
+from sessionstore.importing import stage as importing
+from sessionstore.scan.scan import scan_directory
 
 from .session_files import COMPANY
 

@@ -18,14 +18,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sessionstore import archive, importing, removal
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import Connection, connect
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database.connection import Connection, connect
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import Tree
 from sessionstore.errors import ArchiveProblem, LockHeld, Refused, StoreError
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.whole import Tree
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.removal import remove
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.scan import scan_directory
 
 from .session_files import COMPANY, keys, write_company
 
@@ -77,7 +79,7 @@ class Night:
     @property
     def half(self) -> Path:
         """The session directory while it is being removed."""
-        return self.parent / (NAME + removal.HALF_REMOVED)
+        return self.parent / (NAME + remove.HALF_REMOVED)
 
     @property
     def out(self) -> Path:
@@ -104,33 +106,33 @@ class Night:
             if self.root.exists():
                 self._import(conn)
                 with closing(open_directory(str(self.root))) as fd:
-                    archive.create(fd, str(self.out), NAME, [self.identity[1]])
+                    create.create(fd, str(self.out), NAME, [self.identity[1]])
             if self.root.exists() or self.half.exists():
                 self._remove(conn)
 
     def _import(self, conn: Connection) -> None:
-        record = importing.find_for_company(conn, COMPANY)
+        record = stage.find_for_company(conn, COMPANY)
         if record is not None and record.state == "active":
             return
         if record is not None and not self._prove(conn, record.import_id).ok:
             with scan_directory(str(self.root)) as scan:
-                importing.withdraw(conn, record.import_id, scan)
+                stage.withdraw(conn, record.import_id, scan)
             record = None
         if record is None:
             with scan_directory(str(self.root)) as scan:
-                record = importing.stage(conn, scan, COMPANY, "20261122T140000Z-n1", "wa-1")
+                record = stage.stage(conn, scan, COMPANY, "20261122T140000Z-n1", "wa-1")
         proof = self._prove(conn, record.import_id)
         if not proof.ok:
             reasons = [f"{one.file}: {one.reason}" for one in proof.mismatches]
             raise Refused("the import is not equal to its files", NAME, "", reasons)
-        importing.activate(conn, record.import_id)
+        stage.activate(conn, record.import_id)
 
-    def _prove(self, conn: Connection, import_id: str) -> importing.Proof:
+    def _prove(self, conn: Connection, import_id: str) -> stage.Proof:
         with scan_directory(str(self.root)) as scan:
-            return importing.prove(conn, import_id, scan)
+            return stage.prove(conn, import_id, scan)
 
     def _remove(self, conn: Connection) -> None:
-        manifest = archive.verify_on_disk(*self.archive)
+        manifest = create.verify_on_disk(*self.archive)
 
         def objections(fd: int, tree: Tree) -> tuple[str, ...]:
             found = account_again(
@@ -139,7 +141,7 @@ class Night:
             return () if found.decision.removable else found.decision.reasons
 
         with closing(open_directory(str(self.parent))) as parent:
-            removal.remove(parent, NAME, manifest=manifest, objections=objections)
+            remove.remove(parent, NAME, manifest=manifest, objections=objections)
 
     def lost(self) -> list[str]:
         """Files whose content is neither on the disk, nor in the database, nor in the archive."""
@@ -149,7 +151,7 @@ class Night:
             if content not in (_content(self.root / name), _content(self.half / name))
         }
         if missing and self._archive_opens():
-            names = archive.read_manifest(self.archive[1]).entries
+            names = create.read_manifest(self.archive[1]).entries
             missing = {
                 name: content
                 for name, content in missing.items()
@@ -161,7 +163,7 @@ class Night:
 
     def _archive_opens(self) -> bool:
         try:
-            archive.check(*self.archive, self.identity[0])
+            create.check(*self.archive, self.identity[0])
         except ArchiveProblem:
             return False
         return True
@@ -190,7 +192,7 @@ class Night:
         assert self.in_database()
         assert not list(self.parent.iterdir())
         assert {str(path) for path in self.out.iterdir()} == set(self.archive)
-        assert archive.check(*self.archive, self.identity[0]).files == len(self.files)
+        assert create.check(*self.archive, self.identity[0]).files == len(self.files)
         with connect(self.settings) as conn:
             assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("active",)]
         self.assert_canary()

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sessionstore.grammar import Key, encode
+from sessionstore.keys.names import Key, encode
 
 COMPANY = "962302"
 

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from sessionstore import importing
-from sessionstore.accounting import Accounting, account
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import walk
 from sessionstore.errors import Refused
-from sessionstore.grammar import Key, encode
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.whole import walk
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.keys.names import Key, encode
+from sessionstore.removal.account import Accounting, account
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.scan import scan_directory
 
 from .session_files import (
     COMPANY,
@@ -45,8 +45,8 @@ def root(tmp_path: Path, conn: Connection) -> Path:
     for path in old.rglob("*"):
         os.utime(path, (1_600_000_000, 1_600_000_000))
     with scan_directory(str(old)) as scan:
-        record = importing.stage(conn, scan, COMPANY, "rollout", "wa-1")
-    importing.activate(conn, record.import_id)
+        record = stage.stage(conn, scan, COMPANY, "rollout", "wa-1")
+    stage.activate(conn, record.import_id)
     return old
 
 

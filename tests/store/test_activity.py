@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive, importing
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.importing import stage as importing
 
 from .imports import stage
 from .session_files import COMPANY, write_company
@@ -143,7 +144,7 @@ def test_who_can_t_be_looked_into_is_left_to_the_removal(
 ) -> None:
     """Looking says how many they are and asks the kernel for nothing; the act makes sure."""
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+        made = create.create(fd, str(tmp_path), "old", [age_identity[1]])
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
     with at_work(OPENS, root / f"company_{COMPANY}"):
         for blind in (CLOSED, HIDDEN):

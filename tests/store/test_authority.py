@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import connect
+from sessionstore.database.connection import connect
 from sessionstore.errors import DatabaseUnreachable
 from tests.postgres import running_server
 

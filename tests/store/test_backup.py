@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from sessionstore import backup, backup_check, pg_programs
-from sessionstore.backup_manifest import read_manifest, text_of, verify_on_disk
-from sessionstore.backup_shelf import look
-from sessionstore.database import Connection, connect
+from sessionstore.archive.sealed import exclusive
+from sessionstore.backup import check as backup_check
+from sessionstore.backup import dump
+from sessionstore.backup import programs as pg_programs
+from sessionstore.backup.manifest import read_manifest, text_of, verify_on_disk
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
-from sessionstore.sealed import exclusive
-from sessionstore.shelf import DAMAGED, WHOLE
+from sessionstore.retention.archives import DAMAGED, WHOLE
+from sessionstore.retention.backups import look
 from tests.age import new_identity
 from tests.postgres import client_programs
 
@@ -44,13 +46,13 @@ class Backups:
     recipient: str
     programs: str
 
-    def take(self, conn: Connection) -> backup.BackupReport:
+    def take(self, conn: Connection) -> dump.BackupReport:
         """Make the backup."""
         recipients = [self.recipient]
         out = str(self.out)
-        return backup.take(conn, self.settings, out, "b", recipients, programs=self.programs)
+        return dump.take(conn, self.settings, out, "b", recipients, programs=self.programs)
 
-    def check(self, made: backup.BackupReport) -> backup_check.BackupCheck:
+    def check(self, made: dump.BackupReport) -> backup_check.BackupCheck:
         """Restore it and compare."""
         files = (made.backup, made.manifest, self.identity)
         return backup_check.check(*files, self.settings, programs=self.programs)
@@ -392,12 +394,12 @@ def test_a_backup_of_tables_that_lost_their_rows_follows_none(
     assert (code, events[-1]["pruned"]) == (0, 0) and Path(old.backup).exists(), said
 
 
-def dated(conn: Connection, backups: Backups, day: int, name: str) -> backup.BackupReport:
+def dated(conn: Connection, backups: Backups, day: int, name: str) -> dump.BackupReport:
     """Make a backup of that day in a directory of its own."""
     out = backups.out / f"rollout-{day}"
     out.mkdir(exist_ok=True)
     to, programs = [backups.recipient], backups.programs
-    made = backup.take(conn, backups.settings, str(out), name, to, programs=programs)
+    made = dump.take(conn, backups.settings, str(out), name, to, programs=programs)
     read = read_manifest(made.manifest)
     at = f"2020-01-0{day}T00:00:00+00:00"
     Path(made.manifest).write_bytes(text_of(replace(read, created_at=at)))

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from sessionstore import importing
-from sessionstore.database import Connection
+from sessionstore.database.connection import Connection
 from sessionstore.errors import LockHeld
-from sessionstore.scan import scan_directory
+from sessionstore.importing import stage
+from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
 from .proxy import Proxy
@@ -32,8 +32,8 @@ def place(tmp_path: Path, conn: Connection, age_identity: tuple[str, str]) -> Pa
     """A directory that was imported, archived and backed up; a misfiled row."""
     root = write_company(tmp_path / "sessions", pre_keys=3).parent
     with scan_directory(str(root)) as scan:
-        made = importing.stage(conn, scan, COMPANY, "r", "h")
-        importing.activate(conn, made.import_id)
+        made = stage.stage(conn, scan, COMPANY, "r", "h")
+        stage.activate(conn, made.import_id)
     (tmp_path / "import").write_text(made.import_id)
     conn.execute("INSERT INTO whatsapp_auth VALUES ('9', '{}')")
     conn.execute("INSERT INTO whatsapp_keys VALUES ('9', 'pre', 'key-7', '1')")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import archive
-from sessionstore.database import connect
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database.connection import connect
+from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import (
     ArchiveProblem,
     DatabaseUnreachable,
@@ -81,7 +81,8 @@ def test_the_database_goes_away_in_the_middle_of_each_step(new_night: NewNight) 
 
 
 @pytest.mark.parametrize(
-    ("step", "state"), [("importing.stage", "staged"), ("records.activate", "active")]
+    ("step", "state"),
+    [("importing.stage.stage", "staged"), ("database.imports.activate", "active")],
 )
 def test_the_connection_is_cut_after_commit_was_sent(
     new_night: NewNight, step: str, state: str
@@ -152,18 +153,18 @@ def test_one_bit_of_the_archive_is_flipped_before_removal(new_night: NewNight) -
 
 def die_before_removal(night: Night) -> None:
     """A run that ends when everything but the removal is done."""
-    at_step("removal.remove", "call", 1, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    at_step("removal.remove.remove", "call", 1, lambda: os.kill(os.getpid(), signal.SIGKILL))
     night.run()
 
 
 # Before anything is read, while rows are copied, before the proof, while it is archived, and
 # when the proof before the removal is being made.
 STARTED = [
-    ("importing.stage", "call", 1),
-    ("importing._copy", "return", 1),
-    ("proving.prove", "call", 1),
-    ("archive._stream", "call", 1),
-    ("accounting.account", "call", 1),
+    ("importing.stage.stage", "call", 1),
+    ("importing.stage._copy", "return", 1),
+    ("importing.proof.prove", "call", 1),
+    ("archive.create._stream", "call", 1),
+    ("removal.account.account", "call", 1),
 ]
 
 
@@ -247,7 +248,7 @@ def test_the_archive_is_of_another_directory(new_night: NewNight, which: str) ->
             (one.root / f"company_{COMPANY}").rename(one.root / "company_777")
             (one.root / "company_777" / "pre-key-7.json").unlink()
         with closing(open_directory(str(one.root))) as fd:
-            archive.create(fd, str(one.out), one.root.name, [one.identity[1]])
+            create.create(fd, str(one.out), one.root.name, [one.identity[1]])
     for mine, foreign in zip(night.archive, other.archive, strict=True):
         if which == "both" or mine.endswith(".jsonl"):
             Path(mine).rename(f"{mine}.kept")

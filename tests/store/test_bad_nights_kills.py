@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import connect
+from sessionstore.database.connection import connect
 
 from .night import SIGKILL, Night, at_step, ended, in_child
 
@@ -20,27 +20,27 @@ INSTANTS = 300 if SOAK else 6
 
 # Each step's beginning and end; an unlink in the middle and the last ones.
 STEPS = [
-    ("scan.scan_directory", "return", 1),
-    ("importing.stage", "call", 1),
-    ("importing._copy", "return", 1),
-    ("importing._copy", "return", 2),
-    ("importing.stage", "return", 1),
-    ("proving.prove", "return", 1),
-    ("records.activate", "call", 1),
-    ("records.activate", "return", 1),
-    ("archive.create", "call", 1),
-    ("archive._stream", "return", 1),
-    ("sealed.hash_on_disk", "return", 1),
-    ("sealed.write_file", "return", 1),
-    ("sealed.publish", "return", 1),
-    ("archive.create", "return", 1),
-    ("archive.verify_on_disk", "return", 1),
-    ("accounting.account", "return", 1),
-    ("removal._delete", "call", 1),
-    ("deletion._unlink", "call", 1),
-    ("deletion._unlink", "return", 20),
-    ("deletion._place_on_disk", "return", 1),
-    ("removal.remove", "return", 1),
+    ("scan.scan.scan_directory", "return", 1),
+    ("importing.stage.stage", "call", 1),
+    ("importing.stage._copy", "return", 1),
+    ("importing.stage._copy", "return", 2),
+    ("importing.stage.stage", "return", 1),
+    ("importing.proof.prove", "return", 1),
+    ("database.imports.activate", "call", 1),
+    ("database.imports.activate", "return", 1),
+    ("archive.create.create", "call", 1),
+    ("archive.create._stream", "return", 1),
+    ("archive.sealed.hash_on_disk", "return", 1),
+    ("archive.sealed.write_file", "return", 1),
+    ("archive.sealed.publish", "return", 1),
+    ("archive.create.create", "return", 1),
+    ("archive.create.verify_on_disk", "return", 1),
+    ("removal.account.account", "return", 1),
+    ("removal.remove._delete", "call", 1),
+    ("removal.delete._unlink", "call", 1),
+    ("removal.delete._unlink", "return", 20),
+    ("removal.delete._place_on_disk", "return", 1),
+    ("removal.remove.remove", "return", 1),
 ]
 
 
@@ -111,7 +111,7 @@ def test_the_clock_goes_back_a_year_in_between(
 ) -> None:
     """The files are then of the future, for the database and for the next run."""
     night = new_night()
-    assert ended(in_child(killed_at(night, ("records.activate", "return", 1)))) == -SIGKILL
+    assert ended(in_child(killed_at(night, ("database.imports.activate", "return", 1)))) == -SIGKILL
     future = time.time() + 365 * 86400
     for path in night.root.rglob("*"):
         os.utime(path, (future, future))
@@ -123,7 +123,7 @@ def test_a_clock_that_went_back_does_not_make_files_newer_than_rows(
 ) -> None:
     """What was imported and has gone on since is told by the import's record, not by a host's clock."""
     night = new_night()
-    assert ended(in_child(killed_at(night, ("records.activate", "return", 1)))) == -SIGKILL
+    assert ended(in_child(killed_at(night, ("database.imports.activate", "return", 1)))) == -SIGKILL
     with connect(night.settings) as conn:
         later = "UPDATE whatsapp_keys SET value = '[\"0\", \"9\"]' WHERE key_type = 'device-list'"
         assert conn.execute(later.encode()).rowcount == 1

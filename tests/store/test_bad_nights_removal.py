@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import archive, removal
-from sessionstore.database import connect
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.archive.manifest import Manifest
+from sessionstore.database.connection import connect
+from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import LockHeld, Refused, StoreError
-from sessionstore.manifest import Manifest
+from sessionstore.removal import remove
 
 from .night import SIGKILL, Night, ended, in_child
 from .session_files import COMPANY
@@ -158,17 +159,17 @@ def test_a_second_removal_keeps_away(new_night: NewNight) -> None:
 
     def another_one_too(parent: int) -> tuple[str, ...]:
         with pytest.raises(LockHeld, match="another run"):
-            removal.remove(parent, night.root.name, manifest=manifests[0], objections=lambda *_: ())
+            remove.remove(parent, night.root.name, manifest=manifests[0], objections=lambda *_: ())
         return ("tried",)
 
     with closing(open_directory(str(night.root))) as fd:
-        made = archive.create(fd, str(night.out), night.root.name, [night.identity[1]])
-    manifests.append(archive.verify_on_disk(made.archive, made.manifest))
+        made = create.create(fd, str(night.out), night.root.name, [night.identity[1]])
+    manifests.append(create.verify_on_disk(made.archive, made.manifest))
     with (
         closing(open_directory(str(night.parent))) as parent,
         pytest.raises(Refused, match="tried"),
     ):
-        removal.remove(
+        remove.remove(
             parent,
             night.root.name,
             manifest=manifests[0],

@@ -25,13 +25,13 @@ DENIED, SUDO = "Permission denied", "Run it as root: sudo"
 CLOSED, READ_ONLY, NAMES_ONLY = 0o000, 0o555, 0o444
 
 Step = tuple[str, str, int]
-AT_FIRST: Step = ("scan.scan_directory", "call", 1)
-STAGED: Step = ("importing.stage", "return", 1)
-IMPORTED: Step = ("records.activate", "return", 1)
-STREAMING: Step = ("archive._stream", "call", 1)
-LISTING: Step = ("sealed.write_file", "call", 1)
-ARCHIVED: Step = ("archive.create", "return", 1)
-DELETING: Step = ("removal._delete", "call", 1)
+AT_FIRST: Step = ("scan.scan.scan_directory", "call", 1)
+STAGED: Step = ("importing.stage.stage", "return", 1)
+IMPORTED: Step = ("database.imports.activate", "return", 1)
+STREAMING: Step = ("archive.create._stream", "call", 1)
+LISTING: Step = ("archive.sealed.write_file", "call", 1)
+ARCHIVED: Step = ("archive.create.create", "return", 1)
+DELETING: Step = ("removal.remove._delete", "call", 1)
 
 
 class Met(NamedTuple):
@@ -73,7 +73,7 @@ MET = {
     "import-key-late": Met(
         f"{NAME}/{FOLDER}/creds.json",
         CLOSED,
-        ("importing._read_credentials", "call", 1),
+        ("importing.stage._read_credentials", "call", 1),
         ("1 problem(s) in the files", f"creds.json: unreadable ({DENIED}. {SUDO})"),
     ),
     "prove-key": Met(f"{NAME}/{KEY}", CLOSED, STAGED, (f"{KEY}: unreadable: {DENIED}. {SUDO}",)),

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import archive, removal
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.archive.manifest import Manifest
+from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem, StoreError
-from sessionstore.manifest import Manifest
+from sessionstore.removal import remove
 
 from .night import at_step, digest, ended, in_child, no_more_steps
 from .test_bad_nights_trees import archived, contents, sessions
@@ -69,7 +70,7 @@ def refused(root: Path, manifest: Manifest, swap: Callable[[], None]) -> str:
         closing(open_directory(str(root.parent))) as parent,
         pytest.raises(StoreError) as told,
     ):
-        removal.remove(parent, root.name, manifest=manifest, objections=at_the_last_proof)
+        remove.remove(parent, root.name, manifest=manifest, objections=at_the_last_proof)
     return str(told.value)
 
 
@@ -94,7 +95,7 @@ def test_only_the_file_that_was_proven_is_deleted(
     shutil.copytree(root / "company_1", outside)
     before = contents(outside)
     said = refused(root, manifest, lambda: put_in_place(root / "company_1", outside))
-    swapped = root.with_name(root.name + removal.HALF_REMOVED) / "company_1"
+    swapped = root.with_name(root.name + remove.HALF_REMOVED) / "company_1"
     assert contents(swapped) == before
     assert "company_1/" in said and "changed while its directory was being removed" in said
 
@@ -120,7 +121,7 @@ def test_an_empty_directory_that_took_its_name_stays(
     tmp_path: Path, root: Path, manifest: Manifest
 ) -> None:
     """Its last file is gone, and only its own name is left to be deleted."""
-    half = root.with_name(root.name + removal.HALF_REMOVED)
+    half = root.with_name(root.name + remove.HALF_REMOVED)
     new = tmp_path / OUTSIDE
     new.mkdir()
     inode = new.stat().st_ino
@@ -132,7 +133,7 @@ def test_an_empty_directory_that_took_its_name_stays(
     def work() -> None:
         sys.addaudithook(watch)
         with closing(open_directory(str(root.parent))) as parent:
-            removal.remove(parent, root.name, manifest=manifest, objections=lambda *_: ())
+            remove.remove(parent, root.name, manifest=manifest, objections=lambda *_: ())
 
     assert ended(in_child(work)) == 1, "it was not refused"
     assert half.stat().st_ino == inode
@@ -142,7 +143,7 @@ def test_an_empty_directory_that_took_its_name_stays(
 @pytest.fixture
 def streaming() -> Iterator[Callable[[Callable[[], None]], None]]:
     """Acts when everything was read once and its archive is about to be written."""
-    yield lambda act: at_step("archive._stream", "call", 1, act)
+    yield lambda act: at_step("archive.create._stream", "call", 1, act)
     no_more_steps()
 
 
@@ -174,6 +175,6 @@ def test_an_archive_holds_only_what_lies_in_the_directory(
     swap = link_to(outside) if linked else outside
     streaming(lambda: put_in_place(root / name, swap))
     with closing(open_directory(str(root))) as fd, pytest.raises(ArchiveProblem) as problem:
-        archive.create(fd, str(out), root.name, [age_identity[1]])
+        create.create(fd, str(out), root.name, [age_identity[1]])
     assert told in str(problem.value) and name in str(problem.value)
     assert not list(out.iterdir())

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import archive, removal
-from sessionstore.archive import Manifest
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.archive.create import Manifest
+from sessionstore.archive.extract import extract
+from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import StoreError
-from sessionstore.extraction import extract
-from sessionstore.scan import scan_directory
+from sessionstore.removal import remove as removal
+from sessionstore.scan.scan import scan_directory
 
 from .night import digest
 
@@ -85,8 +86,8 @@ def hostile(root: Path) -> None:
 def archived(root: Path, out: Path, recipient: str) -> Manifest:
     """Archive a tree; gives its manifest as read back."""
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(out), root.name, [recipient])
-    return archive.verify_on_disk(made.archive, made.manifest)
+        made = create.create(fd, str(out), root.name, [recipient])
+    return create.verify_on_disk(made.archive, made.manifest)
 
 
 def remove(root: Path, manifest: Manifest) -> removal.RemovalReport:
@@ -106,7 +107,7 @@ def test_names_that_mean_something_to_programs(
     assert blocking
     manifest = archived(root, out, age_identity[1])
     files = len(NAMES) * (len(NAMES) + 1)
-    checked = archive.check(
+    checked = create.check(
         str(out / "-sessions.tar.zst.age"), str(out / "-sessions.manifest.jsonl"), age_identity[0]
     )
     assert checked.files == files

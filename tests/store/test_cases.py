@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
 
 from .test_commands import run
 
@@ -56,7 +56,7 @@ class Case:
     def removes(self, directory: str, **more: object) -> tuple[int, list[dict[str, Any]], str]:
         """Archive a directory of the input, and remove it."""
         with closing(open_directory(str(self.root / directory))) as fd:
-            made = archive.create(fd, str(self.root), "old", [self.recipient])
+            made = create.create(fd, str(self.root), "old", [self.recipient])
         where = ("--archive", made.archive, "--manifest", made.manifest)
         return run_plan("remove", *where, plan=self.plan(directory, **more))
 

@@ -14,14 +14,17 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive, cli, importing, removal
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import Connection, connect
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.commands import cli
+from sessionstore.database.connection import Connection, connect
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import Tree
 from sessionstore.errors import Refused
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.whole import Tree
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.removal import remove
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.scan import scan_directory
 from tests.age import new_identity
 
 from .conftest import MIGRATIONS
@@ -111,7 +114,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
     assert run("migrate", "verify", "--plan", "-", plan=schema)[0] == 0
     assert run("migrate", "revert", "--plan", "-", plan=schema)[0] == 1
     with connect(empty_database) as conn, scan_directory(str(root)) as scan:
-        import_id = importing.stage(conn, scan, COMPANY, "r", "h").import_id
+        import_id = stage.stage(conn, scan, COMPANY, "r", "h").import_id
     plan = {
         "database": empty_database,
         "directory": str(root),
@@ -123,7 +126,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
         code, events, _ = run(command, "--plan", "-", plan=plan)
         assert code == 2 and "only staged" in json.dumps(events), "the next run may take it back"
     with connect(empty_database) as conn:
-        importing.activate(conn, import_id)
+        stage.activate(conn, import_id)
     code, events, _ = run("prove", "--plan", "-", plan=plan)
     assert (code, events[-1]["outcome"]) == (0, "proven")
     assert run("account", "--plan", "-", plan=plan)[0] == 0
@@ -160,8 +163,8 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
 def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Path) -> None:
     """Imported, proven, archived, checked by whoever holds the identity, removed."""
     with scan_directory(str(root)) as scan:
-        import_id = importing.stage(conn, scan, COMPANY, "r", "h").import_id
-    importing.activate(conn, import_id)
+        import_id = stage.stage(conn, scan, COMPANY, "r", "h").import_id
+    stage.activate(conn, import_id)
     identity = tmp_path / "identity"
     recipient = new_identity(identity)
     out = tmp_path / "archives"
@@ -180,16 +183,16 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
         )
         return () if found.decision.removable else found.decision.reasons
 
-    manifest = archive.verify_on_disk(made, listing)
+    manifest = create.verify_on_disk(made, listing)
     lost = "DELETE FROM whatsapp_keys WHERE key_type = 'session' AND key_id = '15550003333_128.99'"
     with closing(open_directory(str(tmp_path))) as parent:
         conn.execute("CREATE TABLE kept AS SELECT * FROM whatsapp_keys")
         conn.execute(lost.encode())
         with pytest.raises(Refused, match=r"session-15550003333_128\.99\.json"):
-            removal.remove(parent, root.name, manifest=manifest, objections=objections)
+            remove.remove(parent, root.name, manifest=manifest, objections=objections)
         assert len(list(root.rglob("*.json"))) == len(keys()) + 1
         conn.execute("INSERT INTO whatsapp_keys SELECT * FROM kept ON CONFLICT DO NOTHING")
-        report = removal.remove(parent, root.name, manifest=manifest, objections=objections)
+        report = remove.remove(parent, root.name, manifest=manifest, objections=objections)
     assert report.files == len(keys()) + 1 and report.freed > 0 and not root.exists()
 
 
@@ -276,7 +279,7 @@ def test_columns_of_other_types_are_told_with_what_names_them(
 def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None:
     """One file, one directory: found, decided, why, and what would change it."""
     with scan_directory(str(root)) as scan:
-        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
+        stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
     conn.execute("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7'")
     directory, plan = root / f"company_{COMPANY}", {"database": database, "service": "stopped"}
     code, (event,), said = run("explain", str(directory / "pre-key-7.json"), plan=plan)
@@ -315,7 +318,7 @@ def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None
 WITHOUT_DRIVER = """
 import sys
 sys.modules["psycopg"] = None
-from sessionstore.cli import main
+from sessionstore.commands.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

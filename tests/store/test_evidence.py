@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.grammar import Key, encode
+from sessionstore.archive import create
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.keys.names import Key, encode
 
 from .session_files import COMPANY, buffer, dump, pair, sender_key, session, write_company
 from .test_accounting import clocks, drop, put
@@ -102,7 +102,7 @@ def recipient(age_identity: tuple[str, str]) -> str:
 def archived(root: Path, recipient: str) -> tuple[str, ...]:
     """The command that removes a directory, once its archive is there."""
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(root.parent), "old", [recipient])
+        made = create.create(fd, str(root.parent), "old", [recipient])
     return ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
 
 

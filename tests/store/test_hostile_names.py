@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import importing
-from sessionstore.database import Connection
-from sessionstore.scan import scan_directory
+from sessionstore.database.connection import Connection
+from sessionstore.importing import stage
+from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
 from .session_files import COMPANY, write_company
@@ -131,7 +131,7 @@ def test_rows_with_such_names(
     """Whoever writes to a company's session can choose ids; the correction is SQL to be read."""
     write_company(tmp_path / "sessions", pre_keys=2)
     with scan_directory(str(tmp_path / "sessions")) as scan:
-        importing.activate(conn, importing.stage(conn, scan, COMPANY, "r", "h").import_id)
+        stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
     storable = [name for name in NAMES if name.isascii() or "é" in name]
     bad = "9\n; DROP TABLE whatsapp_auth; -- \x1b[2J"
     with conn.transaction():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import files, importing, records
-from sessionstore.company_rows import company_state
-from sessionstore.database import Connection, connect
+from sessionstore.database import imports
+from sessionstore.database.companies import company_state
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import (
     DatabaseProblem,
     DatabaseUnreachable,
@@ -18,8 +18,10 @@ from sessionstore.errors import (
     Refused,
     StoreError,
 )
-from sessionstore.grammar import Key, encode
-from sessionstore.scan import scan_directory
+from sessionstore.importing import stage as importing
+from sessionstore.keys.names import Key, encode
+from sessionstore.scan import table
+from sessionstore.scan.scan import scan_directory
 
 from .imports import HOST, ROLLOUT, prove, rows, stage, withdraw
 from .session_files import COMPANY, dump, keys, write_company
@@ -246,7 +248,7 @@ def test_a_connection_lost_at_commit_is_told_as_unknown(
     database: dict[str, str], conn: Connection, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it was committed stands in the database, under an id known beforehand."""
-    require = records.require
+    require = imports.require
 
     def cut(connection: Connection, import_id: str) -> importing.ImportRecord:
         record = require(connection, import_id)
@@ -289,7 +291,7 @@ def test_a_transaction_of_the_callers_is_refused(conn: Connection, root: Path) -
 def test_many_batches(conn: Connection, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches, and the names listed at a time, bound the memory: they must add up."""
     monkeypatch.setattr(importing, "BATCH", 7)
-    monkeypatch.setattr(files, "WINDOW", 5)
+    monkeypatch.setattr(table, "WINDOW", 5)
     with scan_directory(str(root), contents=False) as listed:
         record = importing.stage(conn, listed, COMPANY, ROLLOUT, HOST)
     assert record.key_count == len(keys()) and prove(conn, root, record.import_id).ok

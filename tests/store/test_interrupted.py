@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sessionstore import cli
+from sessionstore.commands import cli
 from tests.postgres import client_programs
 
 from .conftest import MIGRATIONS
@@ -87,12 +87,12 @@ def assert_told(code: int, said: str, number: int) -> None:
 
 
 @at_each(
-    ("archive.create", "call", 1),
-    ("archive._stream", "call", 1),
-    ("tarstream.header", "return", 9),
-    ("sealed.hash_on_disk", "call", 1),
-    ("sealed.write_file", "return", 1),
-    ("sealed.publish", "return", 1),
+    ("archive.create.create", "call", 1),
+    ("archive.create._stream", "call", 1),
+    ("archive.tar.header", "return", 9),
+    ("archive.sealed.hash_on_disk", "call", 1),
+    ("archive.sealed.write_file", "return", 1),
+    ("archive.sealed.publish", "return", 1),
 )
 def test_archiving(
     root: Path, age_identity: tuple[str, str], step: tuple[str, str, int], number: int
@@ -110,10 +110,10 @@ def test_archiving(
 
 
 @at_each(
-    ("extraction.extract", "call", 1),
-    ("extraction.file", "call", 9),
-    ("extraction._finish", "call", 1),
-    ("extraction._compare", "return", 1),
+    ("archive.extract.extract", "call", 1),
+    ("archive.extract.file", "call", 9),
+    ("archive.extract._finish", "call", 1),
+    ("archive.extract._compare", "return", 1),
 )
 def test_extracting(
     root: Path, age_identity: tuple[str, str], step: tuple[str, str, int], number: int
@@ -129,7 +129,7 @@ def test_extracting(
     assert run(*extract.arguments)[0] == 0
 
 
-@at_each(("backup._dump", "call", 1), ("backup_manifest.digest_of", "return", 2))
+@at_each(("backup.dump._dump", "call", 1), ("backup.manifest.digest_of", "return", 2))
 def test_backing_up(
     root: Path,
     database: dict[str, str],
@@ -147,7 +147,7 @@ def test_backing_up(
     assert run(*create.arguments, plan=create.plan)[0] == 0
 
 
-@at_each(("migrations._apply", "call", 3), ("migrations._record", "return", 3))
+@at_each(("migrations.runner._apply", "call", 3), ("migrations.runner._record", "return", 3))
 def test_migrating(
     root: Path, empty_database: dict[str, str], step: tuple[str, str, int], number: int
 ) -> None:
@@ -163,5 +163,5 @@ def test_migrating(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 def test_reading(root: Path, number: int) -> None:
     """Nothing was being changed; the sentence is the same."""
-    step = ("scan.scan_directory", "return", 1)
+    step = ("scan.scan.scan_directory", "return", 1)
     assert_told(*interrupted(root.parent, Command(["scan", str(root)]), step, number), number)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import Connection, connect
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import LockHeld, MigrationProblem
-from sessionstore.migrations import Runner
+from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import Connection, connect
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import (
     DatabaseUnreachable,
     MigrationProblem,
     MigrationTimeout,
     OutcomeUnknown,
 )
-from sessionstore.migrations import Runner
+from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
 from .proxy import Proxy

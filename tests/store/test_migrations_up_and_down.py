@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sessionstore.database import Connection, connect
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import MigrationProblem
-from sessionstore.migration_plan import load
-from sessionstore.migrations import Runner
+from sessionstore.migrations.plan import load
+from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL

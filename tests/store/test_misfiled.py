@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from sessionstore.database import Connection
-from sessionstore.grammar import Key, encode
-from sessionstore.misfiled import FIRST_DASH, find, judge, right_name
-from tests.unit.test_sessionstore_grammar import keys as any_keys
+from sessionstore.database.connection import Connection
+from sessionstore.inspection.misfiled import FIRST_DASH, find, judge, right_name
+from sessionstore.keys.names import Key, encode
 
+from ..unit.sessionstore.test_grammar import keys as any_keys
 from .session_files import COMPANY, credentials, keys
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive, importing
-from sessionstore.commands.moving import BY_HAND
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.scan import scan_directory
+from sessionstore.archive import create
+from sessionstore.commands.by_hand import BY_HAND
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.importing import stage
+from sessionstore.scan.scan import scan_directory
 
 from .imports import rows, void
 from .night import SIGKILL, at_step, ended, in_child, no_more_steps
@@ -94,7 +95,7 @@ def test_a_company_of_another_import_is_refused(
 ) -> None:
     """Files are evidence then, never input."""
     with scan_directory(str(root)) as scan:
-        importing.stage(conn, scan, COMPANY, "a rollout", "wa-1")
+        stage.stage(conn, scan, COMPANY, "a rollout", "wa-1")
     before = rows(conn)
     code, _, said = run(*IMPORT, plan=plan)
     assert code == 3 and "has this company already" in said and rows(conn) == before
@@ -120,7 +121,7 @@ def test_rows_that_come_out_otherwise_are_taken_for_no_import(
     """A second writer changes a row: told, never active, and no file is touched."""
     files = {path.name: path.read_bytes() for path in (root / f"company_{COMPANY}").iterdir()}
     change = "UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'pre-key' AND key_id = '7'"
-    at_step("proving.prove", "call", 1, lambda: void(conn.execute(change)))
+    at_step("importing.proof.prove", "call", 1, lambda: void(conn.execute(change)))
     try:
         code, events, said = run(*IMPORT, plan=plan)
     finally:
@@ -137,7 +138,7 @@ def test_what_a_killed_run_left_staged_is_made_anew(
     write_company(root, "77", registrationId=77)
     assert run(*IMPORT, plan={**plan, "companies": ["77"]})[0] == 0
     with scan_directory(str(root)) as scan:
-        importing.stage(conn, scan, COMPANY, BY_HAND, socket.gethostname())
+        stage.stage(conn, scan, COMPANY, BY_HAND, socket.gethostname())
     code, events, said = run(*IMPORT, "--dry-run", plan=plan)
     assert code == 2 and events[-1]["outcome"] == "would be imported"
     assert f"{COMPANY} was left staged" in said
@@ -173,14 +174,14 @@ def test_an_import_that_was_killed_before_it_was_active_proves_nothing(
     """Committed, not active: no directory goes for it, and no other files take it back."""
 
     def killed() -> None:
-        at_step("records.activate", "call", 1, lambda: os.kill(os.getpid(), SIGKILL))
+        at_step("database.imports.activate", "call", 1, lambda: os.kill(os.getpid(), SIGKILL))
         run(*IMPORT, plan=plan)
 
     assert ended(in_child(killed)) == -SIGKILL
     record = conn.execute("SELECT import_id::text, state FROM whatsapp_imports").fetchone()
     assert record and record[1] == "staged" and rows(conn)[:2] == (1, EVERY)
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+        made = create.create(fd, str(tmp_path), "old", [age_identity[1]])
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest)
     for command, expected in ((("account",), 2), (("prove",), 2), (remove, 3)):
         code, events, said = run(*command, "--plan", "-", plan={**plan, "import_id": record[0]})
@@ -240,7 +241,7 @@ def test_a_removal_is_proven_first(
     """Imported, archived, removed; one row that went back keeps all of it."""
     assert run(*IMPORT, plan=plan)[0] == 0
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+        made = create.create(fd, str(tmp_path), "old", [age_identity[1]])
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
     value = conn.execute("SELECT value FROM whatsapp_keys WHERE key_id = '7'").fetchone()
     conn.execute("UPDATE whatsapp_keys SET value = '{}' WHERE key_id = '7'")
@@ -259,7 +260,7 @@ def test_a_removal_is_proven_first(
 
 def test_a_host_offers_neither() -> None:
     """There a rollout moves and removes, and stops the service for it."""
-    from sessionstore import cli
+    from sessionstore.commands import cli
 
     for command in ("import", "remove"):
         assert cli.main([command, "--help"], "baileys-hostswitch store") == 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import importing
-from sessionstore.database import Connection
-from sessionstore.scan import scan_directory
+from sessionstore.database.connection import Connection
+from sessionstore.importing import stage as importing
+from sessionstore.scan.scan import scan_directory
 
 from .imports import HOST, ROLLOUT, prove, stage, update, write
 from .session_files import COMPANY, keys, write_company

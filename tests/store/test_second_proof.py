@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore import importing
-from sessionstore.accounting import Accounting
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import Connection
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.whole import walk
+from sessionstore.database.connection import Connection
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import walk
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.removal.account import Accounting
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.scan import scan_directory
 
 from .imports import withdraw
 from .session_files import COMPANY, keys, write_company
@@ -26,8 +26,8 @@ def root(tmp_path: Path, conn: Connection) -> Path:
     """A live directory that was imported and is active in the database."""
     write_company(tmp_path / "baileys_sessions")
     with scan_directory(str(tmp_path / "baileys_sessions"), contents=False) as listed:
-        record = importing.stage(conn, listed, COMPANY, "rollout", "wa-1")
-    importing.activate(conn, record.import_id)
+        record = stage.stage(conn, listed, COMPANY, "rollout", "wa-1")
+    stage.activate(conn, record.import_id)
     return tmp_path / "baileys_sessions"
 
 
@@ -117,7 +117,7 @@ def test_a_wrong_record_neither_blocks_nor_excuses(conn: Connection, root: Path)
 
 def test_a_withdrawn_import_is_no_record(conn: Connection, root: Path) -> None:
     """Nothing of it is in the database."""
-    record = importing.find_for_company(conn, COMPANY)
+    record = stage.find_for_company(conn, COMPANY)
     assert record is not None
     withdraw(conn, root, record.import_id, active=True)
     with walked(conn, root) as proof:

@@ -19,8 +19,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sessionstore import archive, standing
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database import standing
+from sessionstore.disk.opening import closing, open_directory
 from tests.postgres import Server, standby_of
 
 from .imports import void
@@ -86,7 +87,7 @@ def world(database: dict[str, str], tmp_path: Path, age_identity: tuple[str, str
     code, events, _ = run(*IMPORT, plan=plan)
     assert code == 0
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+        made = create.create(fd, str(tmp_path), "old", [age_identity[1]])
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
     return World(plan, database, root, (*remove, "--dry-run"), events[0]["import_id"])
 
@@ -494,27 +495,27 @@ def test_an_archive_that_is_none(world: World, make: State, words: str) -> None:
 
 GONE = "DELETE FROM whatsapp_keys WHERE key_type = 'app-state-sync-key'"
 MEANWHILE: list[tuple[str, str, State, str]] = [
-    ("the archive, during the proof", "second_proof.account_again",
+    ("the archive, during the proof", "removal.second_proof.account_again",
      lambda world: archived(world)[0].unlink(), "its archive is gone"),
-    ("the archive, during the deletion", "deletion._delete_files",
+    ("the archive, during the deletion", "removal.delete._delete_files",
      lambda world: archived(world)[0].unlink(), "its archive is gone"),
-    ("another archive in its place", "second_proof.account_again",
+    ("another archive in its place", "removal.second_proof.account_again",
      lambda world: void(shutil.copy(archived(world)[0], archived(world)[0].with_suffix(".x"))
                         and archived(world)[0].with_suffix(".x").replace(archived(world)[0])),
      "not the file any more"),
-    ("rows, while they are compared", "comparison.judge", sql(GONE), "app-state-sync-key went"),
-    ("rows, right after the account", "second_proof._of_the_same_bytes", sql(GONE),
+    ("rows, while they are compared", "removal.comparison.judge", sql(GONE), "app-state-sync-key went"),
+    ("rows, right after the account", "removal.second_proof._of_the_same_bytes", sql(GONE),
      "app-state-sync-key went"),
-    ("rows, during the deletion", "deletion._delete_files", sql(GONE), "app-state-sync-key went"),
-    ("a row, and another one comes", "removal._late_reasons",
+    ("rows, during the deletion", "removal.delete._delete_files", sql(GONE), "app-state-sync-key went"),
+    ("a row, and another one comes", "removal.remove._late_reasons",
      sql("UPDATE whatsapp_keys SET key_id = 'AAAAAFop' WHERE key_type = 'app-state-sync-key'"),
      "app-state-sync-key went"),
-    ("a key that never changes", "removal._late_reasons",
+    ("a key that never changes", "removal.remove._late_reasons",
      sql("UPDATE whatsapp_keys SET value = '{}' WHERE key_type = 'app-state-sync-key'"),
      "app-state-sync-key went, or are others"),
-    ("all rows, after the proof", "removal._late_reasons",
+    ("all rows, after the proof", "removal.remove._late_reasons",
      sql("TRUNCATE whatsapp_keys, whatsapp_auth"), "its credentials in the database went"),
-    ("the tables' log, during the deletion", "deletion._delete_files",
+    ("the tables' log, during the deletion", "removal.delete._delete_files",
      sql("ALTER TABLE whatsapp_keys SET UNLOGGED"), "UNLOGGED"),
 ]  # fmt: skip
 
@@ -541,7 +542,7 @@ def test_what_goes_meanwhile_keeps_the_credentials(
 def test_what_went_while_a_removal_lay_cut_off_is_told(world: World) -> None:
     """Only the credentials are left, and they are equal: the rest was seen by a run that is no more."""
     remove = [one for one in world.remove if one != "--dry-run"]
-    at_step("removal._late_reasons", "return", 1, lambda: world.sql(GONE))
+    at_step("removal.remove._late_reasons", "return", 1, lambda: world.sql(GONE))
     try:
         code, _, said = run(*remove, plan=world.plan)
     finally:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sessionstore import expiry, stats
-from sessionstore.commands import figures
-from sessionstore.database import Connection, connect
+from sessionstore.commands import stats as figures
+from sessionstore.database import deleters
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import DatabaseProblem
-from sessionstore.growth import NOT_KNOWN, UNUSUAL, USUAL
-from sessionstore.migration_plan import load
-from sessionstore.migrations import Runner
+from sessionstore.inspection import figures as stats
+from sessionstore.inspection.growth import NOT_KNOWN, UNUSUAL, USUAL
+from sessionstore.migrations.plan import load
+from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL
@@ -128,7 +129,7 @@ def test_the_services_own_clean_up_is_found_and_what_runs_it(
     """A trigger, another function, or nothing inside the database."""
     with connect(empty_database) as conn:
         conn.execute(ORIGINAL.encode())
-        (alone,) = expiry.deleters(conn)
+        (alone,) = deleters.deleters(conn)
         assert alone.name == "public.cleanup_expired_whatsapp_keys()"
         assert alone.runs.startswith("nothing in this database")
         conn.execute(
@@ -141,7 +142,7 @@ def test_the_services_own_clean_up_is_found_and_what_runs_it(
                 $$ SELECT count(*) FROM whatsapp_keys $$;
             """
         )
-        found = {one.name: one.runs for one in expiry.deleters(conn)}
+        found = {one.name: one.runs for one in deleters.deleters(conn)}
         assert found == {
             "public.cleanup_expired_whatsapp_keys()": "nightly()",
             "public.nightly()": "trigger sweep on whatsapp_auth",
@@ -163,7 +164,7 @@ def test_pg_crons_jobs_are_found(empty_database: dict[str, str]) -> None:
                 (3, '0 5 * * *', 'TRUNCATE whatsapp_keys', 'off', false);
             """
         )
-        assert [(one.name, one.runs) for one in expiry.deleters(conn)] == [
+        assert [(one.name, one.runs) for one in deleters.deleters(conn)] == [
             ("public.cleanup_expired_whatsapp_keys()", "cron job clean (0 3 * * *)"),
             ("cron job 2", "on its schedule 0 4 * * *"),
         ]
@@ -190,7 +191,7 @@ def test_the_table_is_safe_and_fits(conn: Connection) -> None:
     company(conn, strange, 1)
     conn.execute("UPDATE whatsapp_keys SET key_type = key_type || E'\\x1b[2J\\n-much-too-long'")
     pretend(conn, strange, 3, 999_999_999)
-    lines = figures._table(stats.measure(conn), expiry.deleters(conn))
+    lines = figures._table(stats.measure(conn), deleters.deleters(conn))
     assert all(line.isprintable() and len(line.rstrip()) <= 80 for line in lines)
     assert any(line.split()[:3] == ["pre-key", "0", "-999,999,999"] for line in lines)
     assert lines[-1] == "deletes keys: nothing in this database"

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessionstore import importing
-from sessionstore.canonical import canonical_of, stored_value_has
-from sessionstore.database import Connection, connect
+from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import Refused
-from sessionstore.scan import scan_directory
-from sessionstore.values import (
+from sessionstore.importing import stage
+from sessionstore.keys.canonical import canonical_of, stored_value_has
+from sessionstore.keys.values import (
     ValueProblem,
     digest,
     digest_of_canonical,
     jsonb_problem_of_canonical,
     parse,
 )
+from sessionstore.scan.scan import scan_directory
 
 from .session_files import COMPANY, buffer, dump, sender_key, write_company
 
@@ -115,8 +115,8 @@ def test_awkward_values_arrive_and_are_proven(conn: Connection, tmp_path: Path) 
         (directory / f"pre-key-{number}.json").write_text(dump(value))
     with scan_directory(str(directory.parent)) as scan:
         assert not scan.companies[0].blocking
-        record = importing.stage(conn, scan, COMPANY, "r", "h")
-        proof = importing.prove(conn, record.import_id, scan)
+        record = stage.stage(conn, scan, COMPANY, "r", "h")
+        proof = stage.prove(conn, record.import_id, scan)
     assert proof.ok, proof.mismatches
     for number, (what, value) in enumerate(AWKWARD.items(), start=100):
         row = conn.execute(
@@ -153,11 +153,11 @@ def test_what_cannot_be_kept_is_named_before_anything_is_written(
     with scan_directory(str(directory.parent)) as scan:
         assert [one.kind for one in scan.companies[0].blocking] == [kind]
         with pytest.raises(Refused, match=kind):
-            importing.stage(conn, scan, COMPANY, "r", "h")
+            stage.stage(conn, scan, COMPANY, "r", "h")
     with (
         scan_directory(str(directory.parent), contents=False) as listed,
         pytest.raises(Refused, match=kind),
     ):
-        importing.stage(conn, listed, COMPANY, "r", "h")
+        stage.stage(conn, listed, COMPANY, "r", "h")
     counts = conn.execute("SELECT count(*) FROM whatsapp_imports").fetchone()
     assert counts == (0,)

@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from sessionstore.database import Connection
-from tests.host import database as asked
-from tests.host.database import SESSION, Database, Row
+from sessionstore.database.connection import Connection
+
+from ..host.support import database as asked
+from ..host.support.database import SESSION, Database, Row
 
 
 class Direct(Database):

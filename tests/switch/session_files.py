@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sessionstore.grammar import Key, encode
+from sessionstore.keys.names import Key, encode
 
 
 def write_sessions(directory: Path) -> None:

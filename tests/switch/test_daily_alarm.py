@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hostswitch.lock import held
+from hostswitch.base.lock import held
 from roles.sessions.daily import (
     ALARM,
     ALARM_SCRIPT,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostswitch.envedit import UnwritableValueError, edited
-from hostswitch.envfile import parse
+from hostswitch.envfile.edit import UnwritableValueError, edited
+from hostswitch.envfile.values import parse
 
 SCRIPT = Path(__file__).parent / "service" / "read-env.js"
 EXAMPLES = 20_000 if os.environ.get("ROLLOUT_SOAK") else 600

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch.journal import INSTANTS, read
+from hostswitch.record.journal import INSTANTS, read
 from roles.host.operations import END_OPEN_SWITCH
 
 from .test_switch import assert_after, assert_before
@@ -132,7 +132,7 @@ RECORD_ON_A_FULL_DISK = """
 import sys
 from contextlib import suppress
 from pathlib import Path
-from hostswitch.history import History
+from hostswitch.record.history import History
 state = Path(sys.argv[1])
 history = History(state / "history.jsonl")
 history.reserve()

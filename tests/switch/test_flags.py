@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hostswitch import journal
-from hostswitch.envfile import parse
+from hostswitch.envfile.values import parse
+from hostswitch.record import journal
 
 from .world import APP, World
 

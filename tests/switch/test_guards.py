@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from hostswitch import processes, steps
-from hostswitch.errors import StepFailedError
+from hostswitch.base import processes
+from hostswitch.base.errors import StepFailedError
+from hostswitch.base.places import Places
 from hostswitch.host import Host
-from hostswitch.places import Places
 from hostswitch.plan import load
+from hostswitch.switch import stop
 from tests.store.proxy import Proxy
 
 from .session_files import write_sessions
@@ -44,16 +45,16 @@ def put_back_because(world: World, why: str, **changes: object) -> None:
 
 def test_a_process_that_survives_the_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may write session files that were imported already. PM2 itself can't be made to miss one."""
-    monkeypatch.setattr(steps, "_KILL_GRACE", 0.1)
+    monkeypatch.setattr(stop, "_KILL_GRACE", 0.1)
     plan = {**world.plan(kill_timeout_ms=0)}
     plan["gate"]["status_url"] = "http://127.0.0.1:1/status"
     host = Host(load(json.dumps(plan)), Places(world.state, world.run_dir))
     with subprocess.Popen(["sleep", "60"]) as left:
         running = processes.tree({left.pid})
         with pytest.raises(StepFailedError, match=f"run on: {left.pid}"):
-            steps._demand_gone(host, running)
+            stop._demand_gone(host, running)
         left.kill()
-    steps._demand_gone(host, running)
+    stop._demand_gone(host, running)
 
 
 def refused_because(world: World, why: str, **changes: object) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from hostswitch.command_line import parser
-from rollout.checks import Check
-from rollout.inventory import Environment, Host
-from rollout.suite_run import run_suite
+from hostswitch.parser import parser
+from rollout.environment.environment import Environment, Host
+from rollout.verify.checks import Check
+from rollout.verify.suite import run_suite
 from tests.unit.good_settings import GOOD
 
 from .hostile.host import (

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from hostswitch.journal import read
+from hostswitch.record.journal import read
 
 from .ending import told_to_end
 from .test_switch import assert_after, assert_before

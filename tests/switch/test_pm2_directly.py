@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from hostswitch import pm2_rpc, processes
-from hostswitch.account import Account
-from hostswitch.pm2 import Pm2
+from hostswitch.base import processes
+from hostswitch.base.user import Account
+from hostswitch.pm2 import rpc
+from hostswitch.pm2.client import Pm2
 
 APP = "idler"
 
@@ -115,11 +116,11 @@ def test_a_primed_start_without_the_word_starts_nothing(pm2: Pm2Place) -> None:
 
 def test_nothing_is_said_to_a_socket_of_another_user(pm2: Pm2Place) -> None:
     """Whoever owns PM2's directory could lead root to another program's socket."""
-    with pytest.raises(pm2_rpc.Pm2DaemonError, match="not one of user 65534"):
-        pm2_rpc.call(pm2.home, 65534, "getMonitorData", {}, seconds=5)
+    with pytest.raises(rpc.Pm2DaemonError, match="not one of user 65534"):
+        rpc.call(pm2.home, 65534, "getMonitorData", {}, seconds=5)
 
 
 def test_what_the_daemon_refuses_is_an_error_with_its_words(pm2: Pm2Place) -> None:
     """An app that PM2 does not know must not count as deleted."""
-    with pytest.raises(pm2_rpc.Pm2DaemonError, match="deleteProcessId"):
-        pm2_rpc.call(pm2.home, os.geteuid(), "deleteProcessId", 99, seconds=5)
+    with pytest.raises(rpc.Pm2DaemonError, match="deleteProcessId"):
+        rpc.call(pm2.home, os.geteuid(), "deleteProcessId", 99, seconds=5)

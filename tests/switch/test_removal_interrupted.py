@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from hostswitch.removal import NOT_REMOVED, REMOVED, REMOVING, unrecorded
-from sessionstore import archive
+from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING
+from hostswitch.upkeep.unfinished import unrecorded
+from sessionstore.archive import create
 
 from .ending import told_to_end
 from .test_removal import BACKUP, LIVE, plan, verify
@@ -94,7 +95,7 @@ class Removing:
         """Every file is in the archive; none is deleted without a line that says so before."""
         base = self._world.place / "archive" / ROLLOUT / BACKUP
         identity = str(self._world.place / "identity.txt")
-        checked = archive.check(f"{base}.tar.zst.age", f"{base}.manifest.jsonl", identity)
+        checked = create.check(f"{base}.tar.zst.age", f"{base}.manifest.jsonl", identity)
         assert checked.files == FILES
         assert self.left() == FILES or self.events()[0] == REMOVING
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hostswitch.processes import node_below
-from sessionstore.descriptors import closing, open_directory
-from sessionstore.manifest import entry_of
-from sessionstore.whole import walk
+from hostswitch.base.processes import node_below
+from sessionstore.archive.manifest import entry_of
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import walk
 
 from .test_removal import BACKUP, LIVE, aside, plan, verify
 from .world import APP, COMPANY, ROLLOUT, World

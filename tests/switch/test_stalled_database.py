@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch import patience
+from hostswitch.database import patience
 from tests.postgres import client_programs
 from tests.store.proxy import Proxy
 
@@ -32,8 +32,8 @@ ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
 
 QUICK = """
 import sys
-from hostswitch import cli, patience
-from sessionstore import backup
+from hostswitch import cli; from hostswitch.database import patience
+from sessionstore.backup.dump import dump as backup
 patience.READY_SECONDS = backup.SILENT_SECONDS = 2
 sys.exit(cli.main())
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hostswitch.lock import held
+from hostswitch.base.lock import held
 
 from .world import APP, COMPANY, NEW, ROLLOUT, World
 

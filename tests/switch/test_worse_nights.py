@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hostswitch.journal import read
+from hostswitch.record.journal import read
 
 from .ending import until
 from .test_put_back import FILL, on_a_small_disk

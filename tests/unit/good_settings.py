@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rollout.secret import Secret
-from rollout.settings import known_variables
+from rollout.settings.mistakes import known_variables
 
 # An authority of nobody, made with `openssl req -x509`.
 CERTIFICATE = """-----BEGIN CERTIFICATE-----

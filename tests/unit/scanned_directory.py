@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.scan import scan_directory
-from sessionstore.tree import Problem
+from sessionstore.scan.result import Problem
+from sessionstore.scan.scan import scan_directory
 
 CREDS = {
     "me": {"id": "15550001111:7@s.whatsapp.net"},

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.service_repository import REVISIONS, SOURCES, compose
+from lab.profiles.service_repository import REVISIONS, SOURCES, compose
 
 TOOLS = SOURCES / "tools"
 _SSL_REQUEST_BYTES = 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sessionstore.grammar import Key
+from sessionstore.keys.names import Key
 from tests.store.service import machine
 
 COMPANY = "962302"

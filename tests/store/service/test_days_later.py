@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
-from sessionstore import archive, importing
-from sessionstore.accounting import Accounting, account
-from sessionstore.activity import STOPPED, Activity
-from sessionstore.database import Connection, connect
-from sessionstore.descriptors import closing, open_directory
+from sessionstore.archive import create
+from sessionstore.database.connection import Connection, connect
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.disk.walk import walk
 from sessionstore.errors import Refused
-from sessionstore.scan import scan_directory
-from sessionstore.second_proof import account_again
-from sessionstore.tree import DirectoryScan
-from sessionstore.whole import walk
+from sessionstore.importing import stage
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.removal.account import Accounting, account
+from sessionstore.removal.second_proof import account_again
+from sessionstore.scan.result import DirectoryScan
+from sessionstore.scan.scan import scan_directory
 from tests.store.night import SIGKILL, ended, in_child
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded
@@ -82,7 +83,7 @@ def test_every_file_is_explained_by_evidence_and_none_is_imported(moved_on: Move
     assert sum(name.startswith("sender-key-") for name in newer) >= did["groups"]
     assert sum(answer.decision.counts.values()) == 1313 + 1
     with looking(moved_on) as (conn, scan), pytest.raises(Refused):
-        importing.stage(conn, scan, COMPANY, "again", "wa-1")
+        stage.stage(conn, scan, COMPANY, "again", "wa-1")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
@@ -93,7 +94,7 @@ def test_the_command_removes_it_however_often_it_is_cut_off(
     seeded, database, _ = moved_on
     root = seeded.sessions
     with closing(open_directory(str(root))) as fd:
-        made = archive.create(fd, str(tmp_path), "old", [age_identity[1]])
+        made = create.create(fd, str(tmp_path), "old", [age_identity[1]])
     plan = {"database": database, "directory": str(root), "kind": "live", "service": "stopped"}
     remove = ("remove", "--archive", made.archive, "--manifest", made.manifest, "--plan", "-")
     code, events, said = run(*remove, "--dry-run", plan=plan)
@@ -110,7 +111,7 @@ def test_the_command_removes_it_however_often_it_is_cut_off(
     code, events, said = json.loads(heard.read_text())
     assert (code, events[-1]["outcome"]) == (0, "removed"), said
     assert not root.exists() and not half.exists() and cuts > 10
-    assert archive.check(made.archive, made.manifest, age_identity[0]).files == 1314
+    assert create.check(made.archive, made.manifest, age_identity[0]).files == 1314
 
 
 def test_one_planted_key_blocks_and_is_named(moved_on: Moved) -> None:

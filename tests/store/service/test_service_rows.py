@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import connect
-from sessionstore.grammar import decode
+from sessionstore.database.connection import connect
+from sessionstore.keys.names import decode
 from tests.store.service.seeded import COMPANY, Seeded
 
 

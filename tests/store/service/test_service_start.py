@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.database import connect
+from sessionstore.database.connection import connect
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded, settings
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sessionstore.database import connect
-from sessionstore.grammar import Key, decode, encode
+from sessionstore.database.connection import connect
+from sessionstore.keys.names import Key, decode, encode
 from tests.store.service.seeded import COMPANY, Seeded
 from tests.store.session_files import dump, keys, pair, write_company
 

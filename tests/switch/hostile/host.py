@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from hostswitch.places import SEARCH_PATH
+from hostswitch.base.places import SEARCH_PATH
 from tests.switch.machine import Machine
 from tests.switch.session_files import write_sessions
 from tests.switch.world import COMPANY, NEW, OLD, ROLLOUT

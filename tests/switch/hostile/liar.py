@@ -42,7 +42,7 @@ def flood(connection: socket.socket) -> None:
 
 
 def pm2(apps: Any, at_stop: str, web: socket.socket) -> Any:
-    """Answer as PM2's daemon does (hostswitch/pm2_rpc.py tells the protocol)."""
+    """Answer as PM2's daemon does (hostswitch/pm2/rpc.py tells the protocol)."""
 
     def answer(connection: socket.socket) -> None:
         reading = connection.makefile("rb")

@@ -1,0 +1,1 @@
+"""What knows no WhatsApp: files, processes, users, the lock, the clock, output."""

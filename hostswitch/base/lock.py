@@ -1,0 +1,75 @@
+"""One switch at a time: an flock, which dies with its holder, with who, when and what inside."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hostswitch.base.clock import now_text
+from hostswitch.base.errors import LockedError
+from hostswitch.base.files import open_for_update
+from hostswitch.base.output import progress
+
+_LOOK_SECONDS = 1
+
+
+@contextmanager
+def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the host's lock.
+
+    Args:
+        path: the lock file; it stays there, the lock is on the open descriptor.
+        who: the operator, for the message to another run.
+        what: the command and rollout.
+        wait_seconds: how long to wait for another process that holds it.
+
+    Raises:
+        LockedError: another process holds it still; the text says who, since when and what.
+    """
+    # Close-on-exec (Python's default): a PM2 daemon started from here must not inherit the lock.
+    descriptor = open_for_update(path)
+    try:
+        _take(descriptor, path, time.monotonic() + wait_seconds)
+        text = json.dumps({"who": who, "when": now_text(), "what": what, "pid": os.getpid()})
+        with suppress(OSError):  # A full disk keeps no switch open.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, end: float) -> None:
+    told = ""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            whose = _holder(os.pread(descriptor, 4096, 0))
+            if time.monotonic() >= end:
+                raise LockedError(_message(whose, path)) from None
+            if whose != told:
+                progress(f"wait for {whose}")
+            told = whose
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
+def _holder(content: bytes) -> str:
+    try:
+        return "{what} by {who} since {when}, pid {pid}".format(**json.loads(content))
+    except (ValueError, KeyError, TypeError):
+        return "another run that is just starting"
+
+
+def _message(whose: str, path: Path) -> str:
+    return (
+        f"{whose} is at work on this host (lock {path}); nothing was begun. Wait until it has ended, "
+        "then run this again. How far it is: baileys-hostswitch status"
+    )

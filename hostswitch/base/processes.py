@@ -1,0 +1,173 @@
+"""What /proc says about processes: trees, environments, working directories."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hostswitch.base import child
+from hostswitch.base.files import Owner
+
+_PROC = Path("/proc")
+_RUNTIMES = ("node", "bun", "deno")
+_ENVIRON_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process for good: a pid alone may be reused, with its start time it is not."""
+
+    pid: int
+    started: int
+
+
+def identity(pid: int) -> Identity | None:
+    """A process by its pid; None if there is none (a zombie counts as none)."""
+    fields = _stat(pid)
+    if fields is None or fields[0] == "Z":
+        return None
+    return Identity(pid, int(fields[19]))
+
+
+def started_at(pid: int) -> float | None:
+    """When a process began, in seconds since 1970; None if it is gone."""
+    seconds = age(pid)
+    return None if seconds is None else time.time() - seconds
+
+
+def age(pid: int) -> float | None:
+    """How long a process has run, in seconds; None if it is gone."""
+    found = identity(pid)
+    if found is None:
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / os.sysconf("SC_CLK_TCK")
+
+
+def alive(process: Identity) -> bool:
+    """Whether exactly this process still runs."""
+    return identity(process.pid) == process
+
+
+def tree(pids: Collection[int]) -> set[Identity]:
+    """Processes and all their descendants, as they are now."""
+    parents = dict(_parents())
+    wanted = set(pids)
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in wanted} - wanted
+        wanted |= more
+        grown = bool(more)
+    found = (identity(pid) for pid in wanted)
+    return {process for process in found if process is not None}
+
+
+def node_below(directory: str) -> dict[int, str]:
+    """Processes of JavaScript that work below a directory or run a script of it: pid -> where.
+
+    PM2's own daemon is none of them, wherever it was started from.
+    """
+    found = {}
+    for pid in (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()):
+        if not os.path.basename(program(pid) or "").startswith(_RUNTIMES):
+            continue
+        try:
+            title = (_PROC / str(pid) / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if title.startswith(b"PM2 "):
+            continue
+        places = (working_directory(pid), _script(title))
+        where = next((one for one in places if one and f"{one}/".startswith(f"{directory}/")), None)
+        if where is not None:
+            found[pid] = where
+    return found
+
+
+def _script(title: bytes) -> str | None:
+    """What a command line runs: its first absolute path after the program, links resolved."""
+    # PM2 gives its apps the title `node /path/of/script`, in one piece.
+    _, *words = title.replace(b" /", b"\0/").split(b"\0")
+    path = next((word for word in words if word.startswith(b"/")), None)
+    return None if path is None else os.path.realpath(os.fsdecode(path))
+
+
+def program(pid: int) -> str | None:
+    """The file that a process runs, even if an update has replaced it since; None if it is gone."""
+    try:
+        return os.readlink(_PROC / str(pid) / "exe").removesuffix(" (deleted)")
+    except OSError:
+        return None
+
+
+def node_outside(app_dir: str, pm2_home: str, pids: Collection[int]) -> dict[int, str]:
+    """Those of `node_below` an application directory that are none of these, nor their children."""
+    known = {process.pid for process in tree({pid for pid in pids if pid > 0})}
+    modules = os.path.realpath(os.path.join(pm2_home, "modules"))  # PM2's own
+    return {
+        pid: where
+        for pid, where in node_below(os.path.realpath(app_dir)).items()
+        if pid not in known and not f"{where}/".startswith(f"{modules}/")
+    }
+
+
+def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
+    """Wait until processes have ended.
+
+    Returns:
+        Those that still run after `seconds`.
+    """
+    end = time.monotonic() + seconds
+    while left := {process for process in wanted if alive(process)}:
+        if time.monotonic() > end:
+            return left
+        time.sleep(0.02)
+    return set()
+
+
+def environment(pid: int, owner: Owner) -> dict[str, str]:
+    """The environment a process was started with; empty if it is gone or another's. Holds secrets.
+
+    Args:
+        pid: as that user's PM2 or service told it, so perhaps not his.
+        owner: the user.
+    """
+    # It lies in that process's own memory, which may be had to wait for.
+    command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]
+    rights: dict[str, Any] = {}
+    if os.geteuid() == 0 != owner[0]:
+        rights = {"user": owner[0], "group": owner[1], "extra_groups": [owner[1]]}
+    try:
+        content = child.run(command, seconds=_ENVIRON_SECONDS, env={}, **rights).output
+    except (OSError, child.EndlessError):
+        return {}
+    pairs = (part.decode("utf-8", "replace").partition("=") for part in content.split(b"\0"))
+    return {name: value for name, separator, value in pairs if separator}
+
+
+def working_directory(pid: int) -> str | None:
+    """A process's working directory, symlinks resolved; None if it is gone."""
+    try:
+        return os.readlink(_PROC / str(pid) / "cwd")
+    except OSError:
+        return None
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for name in os.listdir(_PROC):
+        if name.isdigit():
+            fields = _stat(int(name))
+            if fields is not None:
+                yield int(name), int(fields[1])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat after the command name, which may hold anything."""
+    try:
+        content = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return content.rpartition(")")[2].split()

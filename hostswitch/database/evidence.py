@@ -1,0 +1,121 @@
+"""The database, through sessionstore. psycopg is imported late: preflight runs without libpq."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hostswitch.decide.seen import InDatabase
+from hostswitch.plan import LegacyDirectory, Plan
+from sessionstore.judgement.activity import Activity
+from sessionstore.scan.result import DirectoryScan
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from sessionstore.archive.create import Held
+    from sessionstore.removal.second_proof import RemovalProof
+
+
+def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:
+    """What the database holds of each company."""
+    from sessionstore.database.companies import company_state
+
+    found = {}
+    for company_id in companies:
+        state = company_state(connection, company_id)
+        found[company_id] = InDatabase(
+            state.credentials,
+            state.keys,
+            state.staged_import,
+            state.active_import,
+            state.imported_on,
+        )
+    return found
+
+
+def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]:
+    """What an importer filed under names that the service never asks for: told, never repaired."""
+    from sessionstore.inspection.misfiled import find
+
+    return [
+        sentence
+        for found in find(connection, list(companies))
+        if (sentence := found.sentence()) is not None
+    ]
+
+
+def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> list[str]:
+    """The states of those imports that have a record."""
+    from sessionstore.importing import stage
+
+    records = (stage.find(connection, import_id) for import_id in import_ids)
+    return [record.state for record in records if record is not None]
+
+
+def unaccounted(
+    connection: Connection[Any], scan: DirectoryScan, plan: Plan, *, service: str
+) -> list[str]:
+    """Why a live directory's files are not all accounted for in the database; empty if they are.
+
+    Misfiled rows come first: they are the one cause of hundreds of reasons after it.
+
+    Args:
+        connection: to the database.
+        scan: of the directory, contents read.
+        plan: the plan.
+        service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
+    """
+    from sessionstore.inspection import misfiled
+    from sessionstore.removal import account
+
+    answer = account.account(
+        connection, scan, "live", company_ids=plan.companies, activity=Activity(service)
+    )
+    if answer.decision.removable:
+        return []
+    wrong = [
+        f"{len(one.misfiled):,} rows of company {one.company_id} are misfiled: the service never "
+        "finds them (baileys-hostswitch store misfiled shows what each should be)"
+        for one in misfiled.find(connection, scan.company_ids or plan.companies)
+        if one.misfiled
+    ]
+    return [*wrong, *answer.decision.reasons]
+
+
+def removal_proof(
+    connection: Connection[Any],
+    held: Held,
+    declared: LegacyDirectory,
+    plan: Plan,
+    *,
+    service: str,
+) -> RemovalProof:
+    """What must hold for a set-aside directory to be deleted, asked as often as need be.
+
+    Args:
+        connection: to the database, for as long as the removal takes.
+        held: the directory's archive.
+        declared: as what it is declared.
+        plan: the plan.
+        service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
+    """
+    from sessionstore.removal.second_proof import RemovalProof, account_again
+
+    acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None
+    return RemovalProof(
+        connection,
+        held,
+        lambda directory, tree: account_again(
+            connection,
+            directory,
+            tree,
+            declared.path,
+            declared.kind,
+            company_ids=plan.companies,
+            activity=Activity(service),
+            acknowledge=acknowledge,
+            layout=declared.layout,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Decisions about a host. Pure: no host, no file."""

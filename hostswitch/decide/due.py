@@ -1,0 +1,73 @@
+"""Whether a set-aside directory may be deleted yet. Pure: history in, answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hostswitch.base import clock
+
+DAY = 86400.0
+WAITING_FOR_VERIFICATION = "waiting for verification"
+
+
+@dataclass(frozen=True)
+class Ripeness:
+    """Whether removal is due, and if not, what it waits for."""
+
+    due: bool
+    why: str
+    unverified: bool = False
+    """Whether nothing but the verification is missing."""
+
+
+def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, Any] | None:
+    """What this rollout's own verification, after the latest switch, was recorded as; the last one.
+
+    An earlier rollout's verification is evidence of that day, not permission to delete on this one.
+    """
+    switches = [number for number, line in enumerate(lines) if line.get("event") == "switch"]
+    later = lines[switches[-1] :] if switches else lines
+    own = [
+        line
+        for line in later
+        if line.get("event") == "verified" and line.get("rollout_id") == rollout_id
+    ]
+    return own[-1] if own else None
+
+
+def judge(
+    lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: float, current: str
+) -> Ripeness:
+    """Judge the directories that one rollout set aside.
+
+    Args:
+        lines: the host's history, oldest first.
+        rollout_id: the rollout that set them aside.
+        days: how long the service must have lived without them.
+        now: wall clock, seconds since 1970.
+        current: the rollout that asks; only its own verification counts.
+
+    Returns:
+        Due only with positive evidence: a healthy switch since, the days gone by, and the host
+        verified in this very rollout.
+    """
+    own = next((n for n, line in enumerate(lines) if _is_switch(line, rollout_id)), None)
+    if own is None:
+        return Ripeness(False, f"the history has no switch {rollout_id}")
+    healthy = next((line for line in lines[own:] if line.get("outcome") == "switched"), None)
+    latest = max(n for n, line in enumerate(lines) if line.get("event") == "switch")
+    if healthy is None or lines[latest].get("outcome") != "switched":
+        return Ripeness(False, "waiting for a healthy switch")
+    ripe = clock.seconds(healthy["at"]) + days * DAY
+    if now < ripe:
+        return Ripeness(False, f"removal due {clock.text(ripe)[:10]}")
+    token = verification(lines, current)
+    if token is None or token.get("verified") is not True:
+        return Ripeness(False, WAITING_FOR_VERIFICATION, unverified=True)
+    return Ripeness(True, "removal is due")
+
+
+def _is_switch(line: dict[str, Any], rollout_id: str) -> bool:
+    return line.get("event") == "switch" and line.get("rollout_id") == rollout_id

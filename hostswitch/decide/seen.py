@@ -1,0 +1,124 @@
+"""What a host shows before a switch, and what follows from it at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostswitch.base.errors import Refusal
+from hostswitch.envfile.provider import PROVIDERS
+from hostswitch.plan import LegacyDirectory, Plan
+
+
+@dataclass(frozen=True)
+class InDatabase:
+    """What the database holds of a company."""
+
+    credentials: bool
+    keys: int
+    staged_import: str | None = None
+    active_import: str | None = None
+    imported_on: str | None = None
+    """The host whose files came in with that import."""
+
+
+NOTHING = InDatabase(credentials=False, keys=0)
+
+
+@dataclass(frozen=True)
+class LegacySeen:
+    """A declared legacy directory as it is: `companies` maps company ids to their key files."""
+
+    declared: LegacyDirectory
+    exists: bool
+    companies: Mapping[str, int] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
+    """When the last of a company's files was written, seconds since 1970."""
+    problems: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An app as PM2 starts it. What it exports may be secret: names are shown, values never."""
+
+    name: str
+    exported: Mapping[str, str] = field(repr=False)
+    unusual: tuple[str, ...]
+    """Settings of it that the new description has not: PM2's own, or how it starts (`ecosystem.moved`)."""
+    running: bool = True
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the host shows before a switch. `database` is None where it could not be asked."""
+
+    current: str | None
+    """Target of the symlink `current`, made absolute; None: there is none (in-place checkout)."""
+    running: bool
+    directory: str | None
+    """The service's working directory, symlinks resolved."""
+    environment: Mapping[str, str]
+    """Of the running process, only the names that are flags or settings of the plan."""
+    env_live: Mapping[str, str] | None
+    env_next: Mapping[str, str] | None
+    """The .env after the switch: the staged one, or the live one if it is as declared already.
+    None: it is not staged yet."""
+    env_same: bool
+    legacy: tuple[LegacySeen, ...]
+    database: Mapping[str, InDatabase] | None
+    described_otherwise: tuple[str, ...] = ()
+    """What PM2 runs otherwise than its ecosystem file says, in sentences."""
+    unused: bool = False
+    """No version of the service ever ran on this host."""
+    awaited: frozenset[str] = frozenset()
+    """Companies that the last switch left waiting for their first pairing."""
+    listed: tuple[Listed, ...] = ()
+    """The plan's apps as PM2 runs them, or would at boot."""
+    began: float | None = None
+    """When the process began, seconds since 1970."""
+    status: Any = None
+    """What the running version answers at the status endpoint."""
+    same_database: bool = False
+    """Its settings of the database are others than the plan's, and lead to the same one all the same."""
+
+
+def effective(plan: Plan, seen: Seen) -> dict[str, str]:
+    """The settings that the running process has: what PM2 exported wins over the file.
+
+    A provider flag that is neither true nor false counts as it is declared to be read.
+    """
+    values = {**(seen.env_live or {}), **seen.environment}
+    read = {name: plan.flags_as_read.get(name) for name in unclear(values)}
+    return values | {name: value for name, value in read.items() if value is not None}
+
+
+def unclear(values: Mapping[str, str]) -> list[str]:
+    """Provider flags that are unset, or neither true nor false: each version reads that its own way."""
+    return [name for name in PROVIDERS if values.get(name) not in ("true", "false")]
+
+
+def companies_of(values: Mapping[str, str]) -> list[str]:
+    """The companies that an .env makes the service run."""
+    return [one.strip() for one in values.get("COMPANIES", "").split(",") if one.strip()]
+
+
+def following(plan: Plan, seen: Seen) -> Mapping[str, str]:
+    """The .env after the switch; before it is staged, what staging will make of it.
+
+    Args:
+        plan: its flags.
+        seen: the host.
+    """
+    if seen.env_next is not None:
+        return seen.env_next
+    return {**(seen.env_live or {}), **plan.flags}
+
+
+def with_files(seen: Seen) -> set[str]:
+    """Companies whose files are in a live directory.
+
+    Args:
+        seen: the host.
+    """
+    return {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}

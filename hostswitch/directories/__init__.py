@@ -1,0 +1,1 @@
+"""Directories of session files: scanned, copied, set aside, kept."""

@@ -1,0 +1,247 @@
+"""Renames legacy directories out of the service's way, and back: undoable, on descriptors only."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from hostswitch.base.errors import StepFailedError
+from hostswitch.base.files import sync_directory
+from sessionstore.disk.opening import closing, exists, open_beneath, open_directory
+from sessionstore.errors import DirectoryProblem
+
+PLACE = ".set-aside"
+ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
+STRAY = ".stray"
+_FULL, _EMPTY = ".rollout-trial-full", ".rollout-trial-empty"
+
+
+@contextmanager
+def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[tuple[int, int]]:
+    """Descriptors of the application directory and of this rollout's set-aside place.
+
+    Args:
+        app_dir: the application directory, which the service's user owns.
+        rollout_id: names the place.
+        create: make the place (root's alone) where it is missing.
+
+    Raises:
+        StepFailedError: the place belongs to somebody else.
+        DirectoryProblem: a component is missing or a symlink.
+    """
+    app = open_directory(app_dir)
+    try:
+        if create:
+            outer = _make(app, PLACE)
+            os.close(_make(outer, rollout_id))
+            os.close(outer)
+        place = open_beneath(app, f"{PLACE}/{rollout_id}")
+        try:
+            yield app, place
+        finally:
+            os.close(place)
+    finally:
+        os.close(app)
+
+
+def place_problem(app_dir: str) -> str | None:
+    """Why the place of all can't be used, with the command that mends it; None if it can."""
+    path = os.path.join(app_dir, PLACE)
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return f"it is no directory. Move it away: ls -ld {shlex.quote(path)}"
+    return None if _is_ours(found) else _other_owner(path)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def _other_owner(path: str) -> str:
+    quoted = shlex.quote(path)
+    return (
+        f"it belongs to somebody else or is open to others. Mend it: chown -h root: {quoted} && "
+        f"chmod 700 {quoted}"
+    )
+
+
+def try_there_and_back(app: int, place: int, path: str) -> None:
+    """Try to set one directory aside and to bring it back, without moving it.
+
+    The kernel refuses to rename a directory onto one that is not empty, but only once it has found
+    nothing else to object to: that is the trial of the way there. An empty directory of our own
+    tries the way back.
+
+    Args:
+        app: descriptor of the application directory.
+        place: descriptor of the set-aside place.
+        path: the directory, relative to the application directory.
+
+    Raises:
+        OSError: the reason why one of them is not possible.
+    """
+    with _parent(app, path) as (parent, base):
+        if not exists(parent, base):
+            return
+        with _made(place, _FULL), _made(place, f"{_FULL}/one"), _made(place, _EMPTY):
+            try:
+                os.rename(base, _FULL, src_dir_fd=parent, dst_dir_fd=place)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            os.rename(_EMPTY, _EMPTY, src_dir_fd=place, dst_dir_fd=parent)
+            os.rename(_EMPTY, _EMPTY, src_dir_fd=parent, dst_dir_fd=place)
+
+
+@contextmanager
+def _made(place: int, name: str) -> Iterator[None]:
+    os.mkdir(name, 0o700, dir_fd=place)
+    try:
+        yield
+    finally:
+        os.rmdir(name, dir_fd=place)
+
+
+def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
+    """Remove what a trial left that was killed: directories of its own, only where they are empty.
+
+    Args:
+        app_dir: the application directory.
+        rollout_id: names the place.
+        paths: of the directories that were tried.
+    """
+    places = {f"{PLACE}/{rollout_id}", *(os.path.dirname(path) or "." for path in paths)}
+    with closing(open_directory(app_dir)) as app:
+        for place in places:
+            with suppress(DirectoryProblem), closing(open_beneath(app, place)) as its:
+                for name in (f"{_FULL}/one", _FULL, _EMPTY):
+                    with suppress(OSError):
+                        os.rmdir(name, dir_fd=its)
+
+
+def away(app: int, place: int, path: str, name: str) -> None:
+    """Set one directory aside; harmless if that was done already.
+
+    Args:
+        app: descriptor of the application directory.
+        place: descriptor of the set-aside place.
+        path: the directory, relative to the application directory.
+        name: its name in the place.
+
+    Raises:
+        StepFailedError: both exist: something made the directory again.
+    """
+    with _parent(app, path) as (parent, base):
+        if not exists(parent, base):
+            return
+        if exists(place, name):
+            message = f"{path} is there again although it was set aside; look who wrote it"
+            raise StepFailedError(message)
+        os.rename(base, name, src_dir_fd=parent, dst_dir_fd=place)
+        sync_directory(place)
+        sync_directory(parent)
+
+
+def back(app: int, place: int, path: str, name: str) -> bool:
+    """Bring one directory back; harmless if that was done already.
+
+    A directory that appeared at the old path meanwhile is kept in the place, under its name
+    with `.stray` and, for a second one, a number added: a stray start may have written a new
+    identity there.
+
+    Returns:
+        Whether there was such a stray.
+    """
+    with _parent(app, path) as (parent, base):
+        if not exists(place, name):
+            return False
+        stray = exists(parent, base)
+        if stray:
+            os.rename(base, _free(place, name + STRAY), src_dir_fd=parent, dst_dir_fd=place)
+        _bring(place, name, parent, base)
+        return stray
+
+
+def back_alone(app: int, place: int, path: str, name: str) -> None:
+    """Bring one directory back where nothing is in its place.
+
+    Raises:
+        FileExistsError: something is; nothing was moved.
+    """
+    with _parent(app, path) as (parent, base):
+        if exists(parent, base):
+            raise FileExistsError
+        _bring(place, name, parent, base)
+
+
+def drop_empty(app_dir: str, rollout_id: str) -> None:
+    """Remove a rollout's place, and the place of all, where they are empty."""
+    app = open_directory(app_dir)
+    try:
+        for path in (f"{PLACE}/{rollout_id}", PLACE):
+            try:
+                os.rmdir(path, dir_fd=app)
+            except FileNotFoundError:
+                continue  # Cut off here before: the place of all may be left.
+            except OSError:
+                return
+        sync_directory(app)
+    finally:
+        os.close(app)
+
+
+def kept(app_dir: str) -> dict[str, list[str]]:
+    """What is set aside: rollout id -> names, oldest rollout first."""
+    if not os.path.lexists(os.path.join(app_dir, PLACE)):
+        return {}
+    found = {}
+    with closing(open_directory(app_dir)) as app, closing(open_beneath(app, PLACE)) as place:
+        # Names go into messages and commands: what is not a rollout's is not ours.
+        for rollout in sorted(filter(ROLLOUT_ID.fullmatch, os.listdir(place))):
+            with closing(open_beneath(place, rollout)) as its:
+                found[rollout] = sorted({*os.listdir(its)} - {_FULL, _EMPTY})
+    return found
+
+
+def _free(place: int, name: str) -> str:
+    """A name that nothing in the place has yet."""
+    numbered = (f"{name}.{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if not exists(place, one))
+
+
+def _bring(place: int, name: str, parent: int, base: str) -> None:
+    os.rename(name, base, src_dir_fd=place, dst_dir_fd=parent)
+    sync_directory(parent)
+    sync_directory(place)
+
+
+@contextmanager
+def _parent(app: int, path: str) -> Iterator[tuple[int, str]]:
+    directory, _, base = path.rpartition("/")
+    parent = open_beneath(app, directory or ".")
+    try:
+        yield parent, base
+    finally:
+        os.close(parent)
+
+
+def _make(parent: int, name: str) -> int:
+    """Make a directory for root alone, and be sure that it is that."""
+    if not exists(parent, name):
+        os.mkdir(name, 0o700, dir_fd=parent)
+        sync_directory(parent)
+    descriptor = open_beneath(parent, name)
+    if not _is_ours(os.fstat(descriptor)):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        os.close(descriptor)
+        raise StepFailedError(f"{path}: {_other_owner(path)}")
+    return descriptor

@@ -1,0 +1,47 @@
+"""All directories that are set aside."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from hostswitch.decide.due import Ripeness, judge
+from hostswitch.directories import aside
+from hostswitch.host import Host
+from hostswitch.plan import LegacyDirectory, with_names
+from sessionstore.removal import remove
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One set-aside directory: which rollout put it there, under which name, declared as what."""
+
+    rollout_id: str
+    name: str
+    declared: LegacyDirectory | None
+    ripeness: Ripeness
+
+    @property
+    def shown(self) -> str:
+        """How it is called in sentences."""
+        return f"{aside.PLACE}/{self.rollout_id}/{self.name}"
+
+    def archive_paths(self, host: Host) -> tuple[str, str]:
+        """Where its archive and manifest are."""
+        base = os.path.join(host.plan.archive.directory, self.rollout_id, self.name)
+        return f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
+
+
+def kept(host: Host) -> list[Kept]:
+    """Everything that is set aside on this host."""
+    lines = host.history.lines()
+    declared = with_names(host.plan.legacy_directories)
+    found = []
+    for rollout_id, names in aside.kept(host.plan.app_dir).items():
+        ripeness = judge(
+            lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
+        )
+        for name in sorted({name.removesuffix(remove.HALF_REMOVED) for name in names}):
+            found.append(Kept(rollout_id, name, declared.get(name), ripeness))
+    return found

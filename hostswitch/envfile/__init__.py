@@ -1,0 +1,1 @@
+"""The service's .env: read, edited, staged, and what it chooses."""

@@ -1,0 +1,50 @@
+"""Files or PostgreSQL: what the flags of a service choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sessionstore.judgement.activity import DATABASE, FILES, UNKNOWN
+
+POSTGRES = "USE_REPOSITORY_PATTERN"
+
+
+OLDER_SWITCH = "USE_DATABASE_AUTH_STATE"
+
+
+PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
+
+
+def providers(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Which auth providers a set of environment values chooses (docs/facts.md section 1).
+
+    Args:
+        values: names and values of an .env file.
+
+    Returns:
+        The names of the provider flags that are true; exactly one may be.
+    """
+    return tuple(name for name in PROVIDERS if values.get(name, "").strip().lower() == "true")
+
+
+def of(file: Mapping[str, str] | None, process: Mapping[str, str] | None) -> str:
+    """What a service runs on, or would from its next start. Pure.
+
+    Args:
+        file: its .env; None: there is none.
+        process: the environment that it runs with, which shadows the file; None: no process of it
+            is seen.
+
+    Returns:
+        FILES if it is that now or then, DATABASE if it is that now and then, UNKNOWN otherwise.
+    """
+    if file is None:
+        return UNKNOWN
+    found = {_chosen(file), UNKNOWN if process is None else _chosen({**file, **process})}
+    return FILES if FILES in found else DATABASE if found == {DATABASE} else UNKNOWN
+
+
+def _chosen(values: Mapping[str, str]) -> str:
+    """Without any auth provider the old versions run on files (docs/facts.md section 1)."""
+    chosen = providers(values)
+    return FILES if not chosen else DATABASE if chosen == (POSTGRES,) else UNKNOWN

@@ -1,0 +1,185 @@
+"""``baileys-hostswitch env``: stage the next .env beside the live one.
+
+A switch moves it into place; where the live file is as declared already, none is staged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostswitch.base.errors import CHANGES, OK, HostError
+from hostswitch.base.files import read_regular, see
+from hostswitch.base.output import emit
+from hostswitch.envfile.edit import edited
+from hostswitch.envfile.values import differences, parse, repeated
+
+LARGEST_ENV_BYTES = 1 << 20
+_WOULD_STAGE = "would stage"
+
+
+@dataclass(frozen=True)
+class EnvPlan:
+    """What the next .env must hold; ``settings`` may hold secrets and is never printed."""
+
+    env_live: str
+    env_next: str
+    service_user: str
+    settings: dict[str, str]
+    secret_names: tuple[str, ...]
+    never_secret: tuple[str, ...]
+
+
+def read_plan(text: str) -> EnvPlan:
+    """The plan on standard input.
+
+    Raises:
+        HostError: it is no such plan.
+    """
+    try:
+        fields = json.loads(text)
+        return EnvPlan(
+            fields["env_live"],
+            fields["env_next"],
+            fields["service_user"],
+            {str(name): str(value) for name, value in fields["settings"].items()},
+            tuple(fields["secret_names"]),
+            tuple(fields["never_secret"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"the env plan on standard input is not understood: {error!r}") from None
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How staging went: ``outcome``, and ``changes`` as name, from and to, secrets masked."""
+
+    outcome: str
+    changes: list[dict[str, str | None]]
+
+
+def stage_env(plan: EnvPlan, check_only: bool) -> int:
+    """Stage the live file with the settings in it, if that changes it; say what changes.
+
+    Args:
+        plan: what is declared.
+        check_only: change nothing.
+
+    Returns:
+        With ``check_only`` 0 where nothing is to be staged and 2 where something is; else 0.
+    """
+    found = stage(plan, check_only)
+    emit("result", outcome=found.outcome, changes=found.changes)
+    return CHANGES if found.outcome == _WOULD_STAGE else OK
+
+
+def stage(plan: EnvPlan, check_only: bool) -> Staging:
+    """Stage the live file with the settings in it, if that changes it.
+
+    Args:
+        plan: what is declared.
+        check_only: change nothing.
+
+    Raises:
+        HostError: the live file is not what it should be.
+    """
+    live = read_env(plan.env_live)
+    _demand_once(plan, live)
+    wanted = edited(live, plan.settings)
+    if wanted == live:
+        _demand_private(plan)
+    plain = plan.settings.keys() - set(plan.secret_names)
+    found = differences(parse(live), parse(wanted), plain, plan.never_secret)
+    changes = [difference.as_json() for difference in found]
+    staged = _is_staged(plan, wanted) if wanted != live else not Path(plan.env_next).exists()
+    if not check_only and not staged:
+        _stage(plan, live, wanted)
+    outcome = "nothing to do" if staged else _WOULD_STAGE if check_only else "staged"
+    return Staging(outcome, changes)
+
+
+def _stage(plan: EnvPlan, live: bytes, wanted: bytes) -> None:
+    if wanted == live:
+        Path(plan.env_next).unlink()  # staged once, no longer declared
+        return
+    user = pwd.getpwnam(plan.service_user)
+    # A private name first: the file never exists half-written or readable by others.
+    descriptor, temporary = tempfile.mkstemp(prefix=".env.", dir=Path(plan.env_next).parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(wanted)
+            file.flush()
+            os.fchown(descriptor, user.pw_uid, user.pw_gid)
+            os.fsync(descriptor)
+        os.replace(temporary, plan.env_next)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _is_staged(plan: EnvPlan, wanted: bytes) -> bool:
+    try:
+        status = os.stat(plan.env_next, follow_symlinks=False)
+        owner = pwd.getpwnam(plan.service_user).pw_uid
+    except (FileNotFoundError, KeyError):
+        return False
+    as_declared = status.st_mode & 0o7777 == 0o600 and status.st_uid == owner
+    return as_declared and read_env(plan.env_next) == wanted
+
+
+def _demand_once(plan: EnvPlan, live: bytes) -> None:
+    """A declared name must not stand twice: whoever edits the first line changes nothing."""
+    twice = {name: lines for name, lines in repeated(live).items() if name in plan.settings}
+    if twice:
+        said = "; ".join(
+            f"{name} in lines {' and '.join(str(line) for line in lines)}"
+            for name, lines in twice.items()
+        )
+        raise HostError(
+            f"{plan.env_live} sets a name more than once, and only the last counts: {said}. "
+            f"Take the others out: nano +{min(min(lines) for lines in twice.values())} "
+            f"{shlex.quote(plan.env_live)}"
+        )
+
+
+def _demand_private(plan: EnvPlan) -> None:
+    """A file that is to stay as it is must be the service's and private; a new one always is."""
+    try:
+        status = os.stat(plan.env_live, follow_symlinks=False)
+        user = pwd.getpwnam(plan.service_user)
+    except (FileNotFoundError, KeyError):
+        return
+    if (status.st_uid, status.st_mode & 0o7777) != (user.pw_uid, 0o600):
+        raise HostError(
+            f"{plan.env_live} has owner {status.st_uid} and mode {status.st_mode & 0o7777:04o}, and "
+            f"must be {plan.service_user}'s alone. Mend it: chown -h {plan.service_user}: "
+            f"{shlex.quote(plan.env_live)} && chmod 600 {shlex.quote(plan.env_live)}"
+        )
+
+
+def read_env(path: str) -> bytes:
+    """A regular file's content, empty where there is none.
+
+    Args:
+        path: an .env file.
+
+    Raises:
+        HostError: it is a link, no regular file, no text, or too large to be an .env.
+    """
+    if os.path.islink(path):
+        # Not "copy it": root would copy what that user could not read, and give it to him.
+        raise HostError(
+            f"{path} is a symlink to {os.readlink(path)}; a switch would replace the link and leave "
+            f"its target behind. Have the service's user put the file itself there. See: {see(path)}"
+        )
+    content = read_regular(path, LARGEST_ENV_BYTES)
+    if content is None:
+        return b""
+    if b"\0" in content:
+        raise HostError(f"{path} holds NUL bytes, so it is no text. See: {see(path)}")
+    return content

@@ -1,0 +1,100 @@
+"""What an .env file says, as the service's dotenv reads it. Values are never logged from here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from hostswitch.envfile.dotenv import assignments, text_of
+
+
+def parse(content: bytes) -> dict[str, str]:
+    """Names and values of an .env file.
+
+    Args:
+        content: the file; bytes that are no UTF-8 become replacement characters.
+
+    Returns:
+        The values as the npm package `dotenv` reads them; a later line wins.
+    """
+    return {one.name: one.value for one in assignments(text_of(content))}
+
+
+def repeated(content: bytes) -> dict[str, list[int]]:
+    """Names that a file sets more than once, with the lines in which it does."""
+    lines: dict[str, list[int]] = {}
+    for one in assignments(text_of(content)):
+        lines.setdefault(one.name, []).append(one.line)
+    return {name: found for name, found in lines.items() if len(found) > 1}
+
+
+MASK = "***"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A name whose value differs between two .env files; values only where they are no secret."""
+
+    name: str
+    before: str | None
+    after: str | None
+    secret: bool
+
+    def __str__(self) -> str:
+        if self.secret:
+            return f"{self.name} (value not shown)"
+        return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
+
+    def as_json(self) -> dict[str, str | None]:
+        """Name, from and to; a secret's values are masked."""
+        if self.secret:
+            return {"name": self.name, "from": MASK, "to": MASK}
+        return {"name": self.name, "from": self.before, "to": self.after}
+
+
+def differences(
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    plain: Collection[str],
+    never_secret: Collection[str],
+) -> list[Difference]:
+    """What changes between two .env files.
+
+    Args:
+        before: values now.
+        after: values then.
+        plain: the declared settings that are no secrets; every other name is masked.
+        never_secret: those of them that can't have been one before either. A name may leave the
+            declared secrets with a new value: the old one, in use elsewhere perhaps, stays masked.
+
+    Returns:
+        One difference for each name, in order of name.
+    """
+    names = sorted(before.keys() | after.keys())
+    return [
+        Difference(
+            name,
+            before.get(name) if name in never_secret or name not in before else MASK,
+            after.get(name),
+            name not in plain,
+        )
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list[str]:
+    """Declared names that a process's own environment holds with another value.
+
+    dotenv does not override what PM2 exported, so such a process never sees the file's value
+    (docs/facts.md section 3).
+    """
+    return sorted(
+        name
+        for name, value in declared.items()
+        if name in environment and environment[name] != value
+    )
+
+
+def _shown(value: str | None) -> str:
+    return "not set" if value is None else value if value == MASK else repr(value)

@@ -1,0 +1,1 @@
+"""What a host shows, read-only, and what speaks against a switch."""

@@ -1,0 +1,177 @@
+"""What speaks against a switch, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from hostswitch.base import processes
+from hostswitch.base.errors import Refusal
+from hostswitch.base.files import walk
+from hostswitch.database import clock, evidence, patience
+from hostswitch.database.patience import Patience
+from hostswitch.decide.changes import Decision
+from hostswitch.directories.scan import scan_steadily
+from hostswitch.host import Host
+from hostswitch.look import other_pm2, staged, unmovable
+from hostswitch.look.observe import Observed
+from hostswitch.plan import LegacyDirectory
+from sessionstore.disk.holders import seen_in_directory
+from sessionstore.errors import StoreError
+from sessionstore.judgement.activity import STOPPED
+
+
+def refusals(
+    host: Host, observed: Observed, decision: Decision, *, is_staged: bool
+) -> list[Refusal]:
+    """Every reason not to switch that can be found without writing anything.
+
+    Args:
+        host: the host.
+        observed: what was seen.
+        decision: what is to be done.
+        is_staged: whether release, .env and database must be there already.
+    """
+    found = list(decision.refusals)
+    if is_staged or os.path.isdir(host.plan.release):
+        found += staged.release_refusals(host)
+        if decision.changes:
+            found += staged.beside_refusals(host, directory_before(host, observed))
+        if decision.changes and not found and not _runs_already(host, observed):
+            found += staged.syntax_refusals(host)
+        if decision.cut_over and not found:
+            found += staged.baileys_refusals(host, directory_before(host, observed))
+    if is_staged:
+        found += staged.env_refusals(host, observed.seen.env_next is None)
+        found += staged.ecosystem_refusals(host)
+        if observed.database_error is not None:
+            found.append(observed.database_error)
+    if decision.changes:
+        found += stranger_refusals(host, observed)
+        found += other_pm2.refusals(host.plan)
+        found += _holder_refusals(host, observed, decision)
+        found += unmovable.refusals(host, decision)
+        found += _elsewhere_refusals(host, observed)
+        found += clock.refusals(observed.clock_ahead)
+    if os.path.isdir(host.plan.app_dir):
+        found += staged.space_refusals(host, _live_bytes(host, decision))
+    if observed.seen.database is not None:
+        importing_from = set(decision.cut_over.values())
+        found += account(host, [d for d in decision.to_account if d.path not in importing_from])
+    return found
+
+
+def _runs_already(host: Host, observed: Observed) -> bool:
+    """Whether the running process was started from these very files, so that they parse."""
+    service, seen = observed.service, observed.seen
+    if service is None or not seen.running or seen.directory != host.plan.release:
+        return False
+    began = processes.started_at(service.pid)
+    return began is not None and staged.newest_script(host) < began
+
+
+def directory_before(host: Host, observed: Observed) -> str:
+    """The directory of the version before the switch."""
+    return observed.seen.directory or observed.seen.current or host.plan.app_dir
+
+
+def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]:
+    """Live directories whose companies the database has: every file must be accounted for."""
+    found = []
+    remedy = "Nothing was touched; look at the files: baileys-hostswitch store account --plan -"
+    for item in directories:
+        path = host.path(item.path)
+        try:
+            with (
+                Patience(patience.READY_SECONDS).connected(host.plan) as connection,
+                scan_steadily(path, item.path, item.layout) as scan,
+            ):
+                # That it still runs on these files is as it should be. Judged as it will be: the switch
+                # stops it, and makes sure that nobody holds them, before it touches anything.
+                reasons = evidence.unaccounted(connection, scan, host.plan, service=STOPPED)
+        except StoreError as error:
+            found.append(Refusal("accounting", error.what, error.where or path, error.remedy))
+        else:
+            found += [Refusal("accounting", reason, path, remedy) for reason in reasons]
+    return found
+
+
+def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
+    """Processes that PM2 does not run for us, and that run here or answer: a second socket, unseen."""
+    known = _ours(observed)
+    found = processes.node_outside(host.plan.app_dir, host.plan.pm2_home, known)
+    strangers = [
+        (pid, f"process {pid} runs here outside the declared PM2 apps", where)
+        for pid, where in sorted(found.items())
+    ]
+    pid = observed.seen.status.get("pid") if isinstance(observed.seen.status, dict) else None
+    if type(pid) is int and pid not in {*known, *found}:
+        what = f"process {pid} answers there, and is none of the declared PM2 apps"
+        strangers.append((pid, what, host.plan.gate.status_url))
+    return [
+        Refusal(
+            "process", what, where, f"Declare its PM2 app (sibling_apps), or end it: ps -fp {pid}"
+        )
+        for pid, what, where in strangers
+    ]
+
+
+def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list[Refusal]:
+    """Who holds session files beside the service would hold them after the stop as well."""
+    known, found = _ours(observed), []
+    for path in (host.path(item.path) for item in _live(decision)):
+        try:
+            holders = seen_in_directory(path).holders
+        except StoreError:
+            continue  # What is wrong with it is told already.
+        found += [
+            Refusal(
+                "process",
+                f"process {one.pid} ({one.command}) holds session files, and is none of the "
+                f"declared PM2 apps",
+                path,
+                f"Wait until it has ended, or end it: ps -fp {one.pid}",
+            )
+            for one in holders
+            if one.pid not in known
+        ]
+    return found
+
+
+def _ours(observed: Observed) -> set[int]:
+    """Pids of the declared apps and all that they started."""
+    return {one.pid for one in processes.tree({app.pid for app in observed.apps if app.pid > 0})}
+
+
+def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:
+    """What lies in app_dir is then not what it runs on: releases, .env and session files."""
+    directory, app_dir = observed.seen.directory, os.path.realpath(host.plan.app_dir)
+    if directory is None or f"{directory}/".startswith(f"{app_dir}/"):
+        return []
+    script = str(observed.service.started_as.get("pm_exec_path", "")) if observed.service else ""
+    remedy = "Set app_dir to the directory that it runs in"
+    if os.path.realpath(script).startswith(f"{app_dir}/"):
+        remedy = (
+            "Its script is in app_dir, but what it opens by a relative path, .env and session files too, is"
+            f" where it runs: have PM2 start it with cwd: {app_dir}, and see that it is well, first"
+        )
+    what = f"{host.plan.service_app} does not run in the application directory {app_dir}"
+    return [Refusal("process", what, directory, remedy)]
+
+
+def _live(decision: Decision) -> list[LegacyDirectory]:
+    return [item for item in decision.aside if item.kind == "live"]
+
+
+def _live_bytes(host: Host, decision: Decision) -> int:
+    """What copies of the live directories may take: a copy of a file with holes in it has none."""
+    places = [walk(host.path(item.path)) for item in _live(decision)]
+    return sum(_size(one) for found in places for _, entries in found for one in entries)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    return max(found.st_size, found.st_blocks * 512)

@@ -1,0 +1,99 @@
+"""What a switch would do, without doing it. Writes nothing and starts nothing on this host."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hostswitch.base.errors import CHANGES, OK, REFUSED, first_of
+from hostswitch.decide.changes import Change, Decision, decide
+from hostswitch.decide.recovery import Recovery
+from hostswitch.decide.recovery import decide as recover
+from hostswitch.decide.running import only_in_file
+from hostswitch.host import Host
+from hostswitch.look import checks
+from hostswitch.look.observe import Observed, look
+from hostswitch.record import journal
+
+
+def run(host: Host) -> tuple[int, dict[str, Any]]:
+    """Compare the plan with the host.
+
+    Args:
+        host: the host; its release need not be staged yet.
+
+    Returns:
+        Exit code (0 nothing to do, 2 changes, 3 refused) and the result's fields: `changes`
+        (kind, sentence), `refusals` (sentences; their parts are in `details`), `not_checked`
+        (sentences; all of it is checked again before the switch).
+    """
+    opened = journal.read(host.places.journal)
+    if opened:
+        return CHANGES, _first_end(host, recover(opened))
+    observed = look(host, staged=False)
+    decision = decide(host.plan, observed.seen)
+    not_staged = _not_staged(host, observed)
+    refusals = checks.refusals(host, observed, decision, is_staged=False)
+    if observed.database_error is not None and not (decision.changes or not_staged):
+        # Nothing that is still to come would mend it, and without the database nothing is proven.
+        refusals.append(observed.database_error)
+    refusals = first_of(refusals)
+    changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
+    code = REFUSED if refusals else CHANGES if changes else OK
+    outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
+    return code, {
+        "outcome": outcome,
+        "rollout_id": host.plan.rollout_id,
+        "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
+        "refusals": [str(refusal) for refusal in refusals],
+        "details": [refusal.as_json() for refusal in refusals],
+        "not_checked": [*observed.not_checked, *not_staged, *_before_env(host, decision, observed)],
+        "found": list(observed.found),
+    }
+
+
+def _before_env(host: Host, decision: Decision, observed: Observed) -> list[str]:
+    return only_in_file(host.plan, observed.seen) if decision.changes else []
+
+
+def _to_record(observed: Observed) -> list[Change]:
+    """First pairings since the last switch: once on record, lost credentials count as lost."""
+    what = "company {} has its first credentials: put that on record"
+    return [Change("pairing", what.format(company_id)) for company_id in sorted(observed.paired)]
+
+
+def _afterwards(host: Host, decision: Decision) -> list[Change]:
+    """What becomes of the directories that the switch would set aside."""
+    days = host.plan.remove_after_days
+    when = "after the verification" if not days else f"{days:g} days later"
+    return [
+        Change(kind, sentence)
+        for declared in decision.aside
+        for kind, sentence in (
+            ("archive", f"archive {declared.path}, encrypted"),
+            ("remove", f"remove {declared.path} {when}, proven again"),
+        )
+    ]
+
+
+def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:
+    """While a switch is open nothing else can be foreseen: what runs then is not known yet."""
+    sentence = f"end the switch that was cut off at row {recovery.row}: {recovery.action.value}"
+    return {
+        "outcome": "changes",
+        "rollout_id": host.plan.rollout_id,
+        "changes": [{"kind": "resume", "sentence": sentence}],
+        "refusals": [],
+        "details": [],
+        "not_checked": ["everything else, until that switch has ended"],
+        "found": [],
+    }
+
+
+def _not_staged(host: Host, observed: Observed) -> list[str]:
+    found = []
+    if not os.path.isdir(host.plan.release):
+        found.append("the release: node --check and its Baileys version (not staged yet)")
+    if observed.seen.env_next is None:
+        found.append("the next .env (not staged yet)")
+    return found

@@ -1,0 +1,117 @@
+"""Several read-only questions at once: each in a child of this process, which has imported all of it.
+
+A converged rollout asks six of them. One after the other, each as a program of its own, they are
+five starts of Python and five round trips; here the starts are one, and they wait side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from hostswitch.base.errors import ERROR, HostError
+
+READ_ONLY = frozenset(
+    {
+        "preflight --plan -",
+        "env --check --plan -",
+        "archive --check --plan -",
+        "remove --check --plan -",
+        "prune --check --plan -",
+        "store migrate plan --plan -",
+    }
+)
+"""The commands that may be asked: those that change nothing."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A read-only command of this program and what it reads on standard input."""
+
+    command: str
+    plan: Any
+
+
+def questions(text: str) -> list[Question]:
+    """Read the questions.
+
+    Args:
+        text: JSON, ``{"questions": [{"command": text of READ_ONLY, "plan": object}, …]}``.
+
+    Raises:
+        HostError: it is something else.
+    """
+    try:
+        found = [Question(one["command"], one["plan"]) for one in json.loads(text)["questions"]]
+    except (ValueError, KeyError, TypeError):
+        raise HostError(
+            'the survey must be {"questions": [{"command": …, "plan": …}, …]}'
+        ) from None
+    for question in found:
+        if question.command not in READ_ONLY:
+            raise HostError(
+                f"{question.command!r} is no question; there are: {', '.join(sorted(READ_ONLY))}"
+            )
+    return found
+
+
+def ask_all(asked: list[Question], answer: Callable[[list[str]], int]) -> Iterator[dict[str, Any]]:
+    """Ask all at once.
+
+    Args:
+        asked: the questions.
+        answer: runs one command of this program with its words, standard input and output being
+            the process's own, and returns the exit code.
+
+    Yields:
+        For each question in order: ``command``, ``exit`` (its code), ``answer`` (the last JSON
+        object that it printed, empty if there is none).
+    """
+    running = [(question, *_start(question, answer)) for question in asked]
+    for question, pid, output in running:
+        _, status = os.waitpid(pid, 0)
+        yield {
+            "command": question.command,
+            "exit": os.waitstatus_to_exitcode(status),
+            "answer": _last_object(output),
+        }
+
+
+def _start(question: Question, answer: Callable[[list[str]], int]) -> tuple[int, int]:
+    # In memory: the plan holds the database's password.
+    given, output = os.memfd_create("plan"), os.memfd_create("answer")
+    with open(given, "wb", closefd=False) as file:
+        file.write(json.dumps(question.plan).encode())
+    os.lseek(given, 0, os.SEEK_SET)
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(given, 0)
+        os.dup2(output, 1)
+        _answer_and_end(shlex.split(question.command), answer)
+    os.close(given)
+    return pid, output
+
+
+def _answer_and_end(words: list[str], answer: Callable[[list[str]], int]) -> NoReturn:
+    code = ERROR
+    try:
+        # The parent has read its own to the end.
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        code = answer(words)
+        sys.stdout.flush()
+    except BaseException as error:
+        sys.stderr.write(f"{shlex.join(words)}: {type(error).__name__}: {error}\n")
+    finally:
+        os._exit(code)
+
+
+def _last_object(output: int) -> dict[str, Any]:
+    os.lseek(output, 0, os.SEEK_SET)
+    with open(output, encoding="utf-8", errors="replace") as file:
+        lines = [line for line in file if line.startswith("{")]
+    return dict(json.loads(lines[-1])) if lines else {}

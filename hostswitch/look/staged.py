@@ -1,0 +1,192 @@
+"""Checks what was staged before the service is touched: release, .env, ecosystem file, space."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hostswitch.base.errors import Refusal
+from hostswitch.base.files import rights_of, walk
+from hostswitch.base.user import CommandFailedError
+from hostswitch.host import Host
+from hostswitch.pm2 import ecosystem
+from hostswitch.service.release import baileys_version
+
+# What dotenv's relatives and many a `config({ path })` read; not .env.bak, .env.example and the like.
+_READ_BESIDE = re.compile(
+    r"\.env\.((dev|development|local|prod|production|staging|test)(\.local)?|keys|vault)"
+)
+_STAGE = "Stage it again: rollout apply (role {})"
+_SYNTAX_SECONDS = 300
+"""For all of a release's scripts together: its user says how many there are."""
+
+
+def release_refusals(host: Host) -> list[Refusal]:
+    """What the staged release lacks: it must be there whole, and read the shared .env."""
+    plan = host.plan
+    remedy = _STAGE.format("release")
+    entry = os.path.join(plan.release, plan.entry)
+    if not os.path.isfile(entry):
+        return [Refusal("release", "the release is not there, or has no entry file", entry, remedy)]
+    found = []
+    if os.path.realpath(os.path.join(plan.release, ".env")) != os.path.realpath(plan.env_live):
+        what = "the release's .env does not lead to the live one"
+        found.append(Refusal("release", what, os.path.join(plan.release, ".env"), remedy))
+    return found
+
+
+def _scripts(host: Host) -> list[str]:
+    """The release's own scripts: the entry's directory and all below it."""
+    top = os.path.realpath(Path(host.plan.release, host.plan.entry).parent)
+    with rights_of(host.owner):
+        return sorted(
+            os.path.join(directory, one.name)
+            for directory, entries in walk(top)
+            for one in entries
+            if one.name.endswith(".js") and not one.is_dir(follow_symlinks=False)
+        )
+
+
+def newest_script(host: Host) -> float:
+    """When the release's scripts were last written or renamed, seconds since 1970."""
+    return max((os.lstat(path).st_ctime for path in _scripts(host)), default=float("inf"))
+
+
+def syntax_refusals(host: Host) -> list[Refusal]:
+    """`node --check` for the release's entry and everything beside and below it.
+
+    A start of Node.js for each file: only worth it where the release is to be started.
+    """
+    until = time.monotonic() + _SYNTAX_SECONDS
+    entry = os.path.join(host.plan.release, host.plan.entry)
+    scripts = _scripts(host)
+    for script in [entry, *(path for path in scripts if path != entry)]:
+        try:
+            host.account.run(["node", "--check", script], seconds=_left(until))
+        except CommandFailedError:
+            remedy = f"See it as {host.plan.service_user}: node --check {shlex.quote(script)}; then mend it"
+            what = f"node --check fails, or {len(scripts)} scripts take over {_SYNTAX_SECONDS} s"
+            return [Refusal("release", what, script, remedy)]
+    return []
+
+
+def _left(until: float) -> float:
+    return max(0.0, min(60.0, until - time.monotonic()))
+
+
+def baileys_refusals(host: Host, before: str) -> list[Refusal]:
+    """A cut-over must not change Baileys as well: each reader throws on the other's sender keys.
+
+    Args:
+        host: the host.
+        before: the directory of the version that runs.
+    """
+    old, new = (baileys_version(one, host.owner) for one in (before, host.plan.release))
+    if old is not None and old == new:
+        return []
+    what = f"Baileys is {old or 'not locked'} in the old release, {new or 'not locked'} in the new"
+    remedy = "Move to the database with the Baileys that runs now; change its version afterwards"
+    where = os.path.join(host.plan.release, "package-lock.json")
+    return [Refusal("baileys", what, where, remedy)]
+
+
+def env_refusals(host: Host, needed: bool) -> list[Refusal]:
+    """The staged .env must be a regular file that only its owner reads.
+
+    Args:
+        host: the host.
+        needed: whether the live one is not as declared, so that there must be a staged one.
+    """
+    path = host.plan.env_next
+    remedy = _STAGE.format("flags")
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return [Refusal("env", "no .env is staged", path, remedy)] if needed else []
+    if not os.path.isfile(path) or os.path.islink(path) or found.st_mode & 0o077:
+        return [Refusal("env", "the staged .env is no private file (0600)", path, remedy)]
+    return []
+
+
+def beside_refusals(host: Host, before: str) -> list[Refusal]:
+    """More files of settings that lie in the version before, and that no release brings.
+
+    Args:
+        host: the host.
+        before: the directory of the version that runs.
+    """
+    with rights_of(host.owner):
+        try:
+            names = [name for name in sorted(os.listdir(before)) if _READ_BESIDE.fullmatch(name)]
+        except OSError:
+            return []
+    remedy = (
+        "Where it reads that, put what it needs of it into service_settings or service_secrets (they come"
+        " into the .env, which it has to read instead); then move it away"
+    )
+    what = "more settings lie beside the .env, and the new release has no such file"
+    return [
+        Refusal("env", what, os.path.join(before, name), remedy)
+        for name in names
+        if not os.path.lexists(os.path.join(host.plan.release, name))
+    ]
+
+
+def ecosystem_refusals(host: Host) -> list[Refusal]:
+    """PM2's file must name every app, in fork mode with one instance: one socket a credential."""
+    path = host.plan.ecosystem
+    remedy = _STAGE.format("host")
+    try:
+        by_name = host.described
+    except ecosystem.EcosystemError as error:
+        return [Refusal("ecosystem", str(error), path, remedy)]
+    found = []
+    for name in host.plan.pm2_apps:
+        if name not in by_name:
+            found.append(Refusal("ecosystem", f"app {name} is not in it", path, remedy))
+        elif not _one_fork(by_name[name]):
+            what = f"app {name} is not in fork mode with one instance"
+            found.append(Refusal("ecosystem", what, path, remedy))
+    return found
+
+
+def _one_fork(app: Mapping[str, Any]) -> bool:
+    # PM2 switches to cluster mode by itself when `instances` is set without `exec_mode`.
+    instances = app.get("instances", 1)
+    mode = app.get("exec_mode", "fork" if "instances" not in app else "cluster")
+    return mode in ("fork", "fork_mode") and instances == 1
+
+
+def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
+    """The file systems of the application and of the state directory need room.
+
+    Args:
+        host: the host.
+        copy_bytes: what the copy of the live directories will take.
+    """
+    needed = host.plan.minimum_free_mb << 20
+    found = []
+    for path, extra in ((host.plan.app_dir, 0), (_existing(host.places.state), copy_bytes)):
+        free = free_bytes(path)
+        if free < needed + extra:
+            what = f"{free >> 20} MiB are free, {(needed + extra) >> 20} MiB are needed"
+            remedy = f"Make room: du -xh --max-depth=2 -- {shlex.quote(path)} | sort -h | tail"
+            found.append(Refusal("space", what, path, remedy))
+    return found
+
+
+def free_bytes(path: str) -> int:
+    """Bytes free for ordinary users on a path's file system."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def _existing(path: Path) -> str:
+    while not path.exists():
+        path = path.parent
+    return str(path)

@@ -1,0 +1,100 @@
+"""What this host shows about itself, without a plan and without touching PM2."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from hostswitch.base.files import owner_of
+from hostswitch.base.places import Places
+from hostswitch.decide.due import judge
+from hostswitch.decide.recovery import decide
+from hostswitch.decide.seen import companies_of
+from hostswitch.directories import aside
+from hostswitch.envfile import values
+from hostswitch.record import journal
+from hostswitch.record.history import EVENT, History
+from hostswitch.service import pointers
+from hostswitch.service.release import revision_of
+
+
+def show(
+    places: Places, app_dir: str, lines: int, remove_after_days: float | None
+) -> dict[str, Any]:
+    """The host's state as plain data.
+
+    Args:
+        places: where journal and history are.
+        app_dir: the application directory.
+        lines: how many lines of history.
+        remove_after_days: for how long directories stay set aside; None: not known here.
+
+    Returns:
+        `current`, `revision`, `companies` (those the live .env names), `open` (the open switch or
+        None), `set_aside` (with the date of the switch that did it, and when it will be removed),
+        `daily_check` (the last one's line, or None), `history` (without daily checks).
+    """
+    history = History(places.history).lines()
+    checks = [line for line in history if line.get("event") == EVENT]
+    others = [line for line in history if line.get("event") != EVENT]
+    target = pointers.current_target(app_dir)
+    directory = app_dir if target is None else os.path.normpath(os.path.join(app_dir, target))
+    return {
+        "current": target,
+        "revision": revision_of(directory, owner_of(app_dir)),
+        "companies": _companies(app_dir),
+        "open": _open(places),
+        "set_aside": _set_aside(app_dir, history, remove_after_days),
+        "daily_check": checks[-1] if checks else None,
+        "history": others[-lines:] if lines > 0 else [],
+    }
+
+
+def _open(places: Places) -> dict[str, Any] | None:
+    try:
+        entries = journal.read(places.journal)
+    except journal.JournalError as error:
+        return {"rollout_id": "not known", "row": "", "last": "", "next": str(error), "why": ""}
+    if not entries:
+        return None
+    recovery = decide(entries)
+    return {
+        "rollout_id": entries[0].data.get("rollout_id"),
+        "row": recovery.row,
+        "last": entries[-1].instant,
+        "next": recovery.action.value,
+        "why": recovery.why,
+    }
+
+
+def _companies(app_dir: str) -> list[str]:
+    """The companies that the service here is set to run."""
+    live = pointers.read(os.path.join(app_dir, ".env"))
+    return companies_of({} if live is None else values.parse(live))
+
+
+def _set_aside(
+    app_dir: str, history: list[dict[str, Any]], days: float | None
+) -> list[dict[str, Any]]:
+    dates = {
+        line.get("rollout_id"): line.get("at") for line in history if line.get("event") == "switch"
+    }
+    return [
+        {
+            "name": name,
+            "set_aside_by": rollout_id,
+            "since": dates.get(rollout_id),
+            "removal": _removal(history, rollout_id, days),
+        }
+        for rollout_id, names in aside.kept(app_dir).items()
+        for name in names
+    ]
+
+
+def _removal(history: list[dict[str, Any]], rollout_id: str, days: float | None) -> str | None:
+    """When a directory will be removed: only a rollout's own verification can make it due."""
+    if days is None:
+        return None
+    ripeness = judge(history, rollout_id, days, time.time(), current="")
+    return "removal due with the next rollout" if ripeness.unverified else ripeness.why

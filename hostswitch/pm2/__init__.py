@@ -1,0 +1,1 @@
+"""PM2: its daemon, its applications, their entries and its dump."""

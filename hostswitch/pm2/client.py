@@ -1,0 +1,211 @@
+"""PM2 as this program uses it (7.0.4). Its exit codes are not believed (docs/facts.md section 3)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hostswitch.base.files import read_regular
+from hostswitch.base.user import Account
+from hostswitch.pm2 import dump, rpc
+from hostswitch.pm2 import entry as pm2_entry
+from hostswitch.pm2.app import _STARTED_AS, NUMBERS, App
+from hostswitch.pm2.starter import Starter
+
+"""States in which PM2 runs an app or is about to."""
+
+
+_LARGEST_PID_FILE = 4096
+_ANSWER_SECONDS = 30
+_START_SECONDS = 60
+
+
+class Pm2:
+    """The PM2 of one user."""
+
+    def __init__(self, account: Account, home: str) -> None:
+        self._account = account
+        self._starter: Starter | None = None
+        self._primed_for: int | None = None
+        self.home = Path(home)
+
+    def daemon(self) -> int | None:
+        """The daemon's pid, found without starting one (every pm2 command would).
+
+        Raises:
+            UnsafeFileError: its pid file is no regular file: whether it runs is not known.
+        """
+        content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE, self._account.owner)
+        try:
+            pid = int(content or b"")
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if b"God Daemon" in title else None
+
+    def ensure_daemon(self) -> None:
+        """Start the daemon if it is not running.
+
+        By its boot unit where there is one: a daemon that this program starts itself lives in the
+        unit that runs this program, and systemd ends it together with that.
+        """
+        if self.daemon() is None and Path("/run/systemd/system").is_dir():
+            self._start_unit()
+        if self.daemon() is None:
+            self._run("ping")
+
+    def apps(self) -> list[App]:
+        """PM2's list; empty if no daemon runs (none is started).
+
+        Raises:
+            Pm2DaemonError: one runs and does not answer.
+        """
+        return [self._app(entry) for entry in self._listed()]
+
+    def kept(self, names: Sequence[str]) -> list[App]:
+        """Those of the apps that PM2 would start at boot, as it would."""
+        saved = dump.only(dump.surviving(self.home), names)
+        entries = [{"name": one["name"], "pm_id": 0, "pm2_env": one} for one in saved]
+        return [self._app(entry) for entry in entries if _is_entry(entry)]
+
+    def app(self, name: str) -> App | None:
+        """One app of the list."""
+        return next((app for app in self.apps() if app.name == name), None)
+
+    def delete(self, names: Sequence[str], seconds: float) -> None:
+        """Stop apps that PM2 lists, and forget how they were started.
+
+        The caller checks in /proc that their processes are gone.
+        """
+        for entry in self._listed():
+            if entry["name"] in names:
+                number = entry["pm_id"]
+                self._call("stopWatch", "deleteProcessId", number)
+                self._call("deleteProcessId", number, seconds=seconds)
+
+    def prime(self, ecosystem: str, names: Sequence[str]) -> None:
+        """Load what `start` needs, beside whatever is done meanwhile."""
+        if self._starter is None:
+            self._primed_for = self.daemon()
+            self._starter = Starter(self._account, self.home, ecosystem, names)
+
+    def start(self, ecosystem: str, names: Sequence[str]) -> None:
+        """Start apps as the ecosystem file says; whether they live is for the gate to find out."""
+        self.wait_primed(ecosystem, names)
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            starter.go(_START_SECONDS)
+
+    def wait_primed(self, ecosystem: str, names: Sequence[str]) -> None:
+        """Wait until `start` would start them at once.
+
+        A client of a daemon that died would wait for its answer in vain: another one is loaded.
+        """
+        waiting = self._starter
+        if waiting is not None and (not waiting.waits or self.daemon() != self._primed_for):
+            waiting.give_up()
+            self._starter = None
+            self.ensure_daemon()
+        self.prime(ecosystem, names)
+        if self._starter is not None:
+            self._starter.wait_ready()
+
+    def bring_back(self, apps: dump.Apps) -> None:
+        """Start apps of a dump that PM2 does not list, as `pm2 resurrect` does with all that are in it.
+
+        Whether they live is for the gate to find out.
+        """
+        listed = {app.name for app in self.apps()}
+        for app in apps:
+            if app.get("name") not in listed:
+                with contextlib.suppress(rpc.Pm2DaemonError):
+                    self._call("prepare", app, seconds=_START_SECONDS)
+
+    def save(self, names: Sequence[str], running: str | None = None) -> None:
+        """Have a boot bring back these apps as they run now, and none of them that does not.
+
+        Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon
+        died, none of them runs now. In one step and for its owner alone, which PM2's own is not. So
+        nothing has to be fallen back to, and PM2's backup, which may name another version, goes.
+
+        Args:
+            names: the apps.
+            running: one of them that must be there: a daemon that died a moment ago lists none.
+
+        Raises:
+            Pm2DaemonError: it is not; nothing was written.
+        """
+        listed = self.saved()
+        if running is not None and not dump.only(listed, [running]):
+            raise rpc.Pm2DaemonError(f"PM2 does not list {running} any more; see: pm2 ls")
+        apps = dump.merged(dump.surviving(self.home), listed, names)
+        dump.write(self.dump(), apps, self._account.owner)
+        self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
+
+    def saved(self) -> dump.Apps:
+        """What `pm2 save` would write now: the apps with all that starting them again needs."""
+        return [
+            dump.entry(one["pm2_env"]) for one in self._listed() if dump.is_kept(one["pm2_env"])
+        ]
+
+    def dump(self) -> Path:
+        """The dump file."""
+        return self.home / "dump.pm2"
+
+    def _start_unit(self) -> None:
+        unit = f"pm2-{self._account.user}.service"
+        root = Account.of("root", self._account.search_path)
+        known = root.run(["systemctl", "show", "--property=LoadState", "--value", unit])
+        if known.strip() == "loaded":
+            root.run(["systemctl", "start", unit])
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """The daemon's list, with all that it holds; secrets too."""
+        if self.daemon() is None:
+            return []
+        found = self._call("getMonitorData", {})
+        if not isinstance(found, list) or not all(map(_is_entry, found)):
+            raise rpc.Pm2DaemonError("PM2's daemon gave no list of apps; see: pm2 ls")
+        return found
+
+    def _app(self, entry: dict[str, Any]) -> App:
+        shown = entry["pm2_env"]
+        return App(
+            name=entry["name"],
+            pid=entry.get("pid", 0),
+            status=shown.get("status", "unknown"),
+            restarts=shown.get("restart_time", 0),
+            exec_mode=shown.get("exec_mode", ""),
+            out_log=shown.get("pm_out_log_path", ""),
+            error_log=shown.get("pm_err_log_path", ""),
+            started_as={name: shown[name] for name in _STARTED_AS if name in shown},
+            exported=pm2_entry.exported(shown),
+            unusual=pm2_entry.unusual(shown, self.home),
+        )
+
+    def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
+        return rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
+
+    def _run(self, *arguments: str, check: bool = True) -> None:
+        environment = {"PM2_HOME": str(self.home)}
+        self._account.run(["pm2", *arguments], environment=environment, check=check)
+
+
+_TEXTS = ("status", "exec_mode", "pm_cwd", "pm_exec_path", "pm_out_log_path", "pm_err_log_path")
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it is an app as PM2 lists it. The daemon is its user's own process: it may lie."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("pm2_env"), dict):
+        return False
+    shown = entry["pm2_env"]
+    numbers = (entry.get("pm_id"), entry.get("pid", 0), shown.get("restart_time", 0))
+    settings = (shown.get(name, 0) for name in NUMBERS)
+    texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
+    return (
+        all(isinstance(one, int) for one in numbers)
+        and all(isinstance(one, int | float) for one in settings)
+        and all(isinstance(one, str) and "\0" not in one for one in texts)
+    )

@@ -1,0 +1,173 @@
+"""Where each flag stands on this host: in the file, in the process, and as the service says. Read-only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hostswitch.base import clock, processes
+from hostswitch.base.errors import HostError
+from hostswitch.base.places import Places
+from hostswitch.base.user import Account
+from hostswitch.envfile.staging import read_env
+from hostswitch.envfile.values import parse, repeated
+from hostswitch.pm2.client import Pm2
+from hostswitch.service import pointers, started_with
+from hostswitch.service.release import revision_of
+from hostswitch.service.status import fetch
+
+EXPORTED, FILE, UNKNOWN = "exported", "file", "unknown"
+_MASK = "********"
+_OTHER = "******** (another)"
+
+
+@dataclass(frozen=True)
+class FlagPlan:
+    """What to look at; `declared` may hold secrets, whose values never leave the host."""
+
+    env_live: str
+    service_user: str
+    pm2_home: str
+    service_app: str
+    status_url: str
+    declared: Mapping[str, str]
+    names: tuple[str, ...]
+    secret_names: tuple[str, ...]
+
+
+def read_plan(text: str) -> FlagPlan:
+    """The plan on standard input.
+
+    Raises:
+        HostError: it is no such plan.
+    """
+    try:
+        fields = json.loads(text)
+        return FlagPlan(
+            fields["env_live"],
+            fields["service_user"],
+            fields["pm2_home"],
+            fields["service_app"],
+            fields["status_url"],
+            {str(name): str(value) for name, value in fields["declared"].items()},
+            tuple(fields["names"]),
+            tuple(fields["secret_names"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"the flags plan on standard input is not understood: {error!r}") from None
+
+
+def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
+    """What this host shows of the flags.
+
+    Returns:
+        `revision` (of the release that `current` leads to; None without one); `running`; `pid`;
+        `started` (ISO 8601 or None); `answers` (whether the status endpoint does); `problem` (what is
+        wrong with the file, or None); `flags`: name -> `file`, `process`, `source` (of the process's
+        value: exported, file, unknown), `service`, `repeated`. A secret shows whether it is the declared one.
+    """
+    try:
+        content, problem = read_env(plan.env_live), None
+        if not os.path.lexists(plan.env_live):
+            problem = f"{plan.env_live} is missing"
+    except HostError as error:
+        content, problem = b"", str(error)
+    account = _account(plan, places)
+    pid = _pid(plan, account)
+    status = fetch(plan.status_url)
+    said = status.get("flags") if isinstance(status, dict) else None
+    began = processes.started_at(pid) if pid else None
+    file, twice = parse(content), repeated(content)
+    seen = _process(plan, places, file, pid, began, account=account)
+    flags = {
+        name: {
+            "file": _masked(plan, name, file.get(name)),
+            "process": _masked(plan, name, seen[name][0]),
+            "source": seen[name][1],
+            "service": _masked(plan, name, said.get(name)) if isinstance(said, dict) else None,
+            "told": isinstance(said, dict) and name in said,
+            "repeated": name in twice,
+        }
+        for name in plan.names
+    }
+    return {
+        "revision": _revision(os.path.dirname(plan.env_live), account),
+        "running": pid is not None,
+        "pid": pid,
+        "started": clock.text(began) if began is not None else None,
+        "answers": isinstance(said, dict),
+        "problem": problem,
+        "flags": flags,
+    }
+
+
+def _revision(app_dir: str, account: Account | None) -> str | None:
+    target = pointers.current_target(app_dir)
+    if target is None or account is None:
+        return None
+    return revision_of(os.path.normpath(os.path.join(app_dir, target)), account.owner)
+
+
+def _account(plan: FlagPlan, places: Places) -> Account | None:
+    try:
+        return Account.of(plan.service_user, places.search_path)
+    except KeyError:
+        return None
+
+
+def _pid(plan: FlagPlan, account: Account | None) -> int | None:
+    if account is None:
+        return None
+    app = Pm2(account, plan.pm2_home).app(plan.service_app)
+    return app.pid if app is not None and app.running and app.pid > 0 else None
+
+
+def _process(
+    plan: FlagPlan,
+    places: Places,
+    file: Mapping[str, str],
+    pid: int | None,
+    began: float | None,
+    *,
+    account: Account | None,
+) -> dict[str, tuple[str | None, str]]:
+    """What each flag is in the process, and how that is known.
+
+    What PM2 exported wins (dotenv does not override it, docs/facts.md section 3). All else it read from
+    the file as that was when it started: the file of now, if nobody touched it since, or what the
+    last switch noted when it started this process.
+    """
+    if pid is None or began is None or account is None:
+        return dict.fromkeys(plan.names, (None, UNKNOWN))
+    exported = processes.environment(pid, account.owner)
+    read: Mapping[str, str] | None = file
+    if _changed(plan.env_live) > began:
+        read = started_with.flags_of(places, began)
+    found: dict[str, tuple[str | None, str]] = {}
+    for name in plan.names:
+        if name in exported:
+            found[name] = (exported[name], EXPORTED)
+        elif read is None or (read is not file and name in plan.secret_names):
+            found[name] = (None, UNKNOWN)
+        else:
+            found[name] = (read.get(name), FILE)
+    return found
+
+
+def _changed(path: str) -> float:
+    """When a file was last written, renamed or given away: no copy of an older time hides that."""
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0
+
+
+def _masked(plan: FlagPlan, name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if name not in plan.secret_names:
+        return str(value)
+    return _MASK if value == plan.declared.get(name) else _OTHER

@@ -1,0 +1,223 @@
+"""The two pointers to what runs, the symlink `current` and the file `.env`: swapped, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from hostswitch.base.errors import HostError, Refusal, RefusedError, StepFailedError
+from hostswitch.base.files import (
+    Owner,
+    read_regular,
+    replace_by_itself,
+    replace_file,
+    see,
+    sync_directory,
+)
+
+_LARGEST = 1 << 20
+_KEPT_LINK = ".current.previous"
+
+
+def current_target(app_dir: str) -> str | None:
+    """What `current` points to, as it is written; None if there is no such link.
+
+    Raises:
+        RefusedError: something else has that name.
+    """
+    link = os.path.join(app_dir, "current")
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        remedy = f"Move it away: {see(link)}"
+        raise RefusedError([Refusal("current", "is no link", link, remedy)]) from None
+
+
+def point_current(app_dir: str, target: str | None) -> None:
+    """Point `current` at a release in one step, or take it away.
+
+    Args:
+        app_dir: the application directory.
+        target: relative to it; None removes the link.
+    """
+    link = Path(app_dir, "current")
+    if target is None:
+        link.unlink(missing_ok=True)
+    else:
+        os.rename(_link_beside(link, ".current.new", target), link)
+    sync_directory(link.parent)
+
+
+def _link_beside(link: Path, name: str, target: str) -> Path:
+    # Root's, for a link's owner means nothing, and what a name means may change under a chown.
+    beside = link.with_name(name)
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    return beside
+
+
+def keep_current(app_dir: str) -> None:
+    """Try whether `current` can be pointed, at what it points to; keep a link for the way back."""
+    target = current_target(app_dir)
+    if target is not None:
+        _link_beside(Path(app_dir, "current"), _KEPT_LINK, target)
+        point_current(app_dir, target)
+
+
+def forget_current(app_dir: str) -> None:
+    """Remove the link that was kept."""
+    Path(app_dir, _KEPT_LINK).unlink(missing_ok=True)
+
+
+def restore_current(app_dir: str, before: str | None) -> None:
+    """Point `current` where it pointed before a switch, by the link that was kept.
+
+    Args:
+        app_dir: the application directory.
+        before: what it pointed to; None: it did not exist.
+    """
+    kept = Path(app_dir, _KEPT_LINK)
+    if current_target(app_dir) == before:
+        return
+    if before is not None and kept.is_symlink() and os.readlink(kept) == before:
+        os.rename(kept, Path(app_dir, "current"))
+        sync_directory(Path(app_dir))
+    else:
+        point_current(app_dir, before)
+
+
+def previous(env_live: str) -> Path:
+    """Where the .env before a switch is kept."""
+    return Path(env_live + ".previous")
+
+
+def read(path: str | Path) -> bytes | None:
+    """A settings file's bytes; None if it is missing.
+
+    Raises:
+        UnsafeFileError: it is no regular file, or far too large.
+    """
+    return read_regular(path, _LARGEST)
+
+
+def digest(content: bytes | None) -> str | None:
+    """SHA-256 of a file's bytes; None for a missing file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def keep_env(env_live: str, judged: str | None, following: str | None, owner: Owner) -> None:
+    """Keep the .env that is live beside it, if another one follows; while the service still runs.
+
+    That one can take its place is tried, with its own content.
+
+    Args:
+        env_live: the live file.
+        judged: SHA-256 of what row 0 judged; None: there was none.
+        following: SHA-256 of the staged one; None: the live one stays.
+        owner: uid and gid.
+
+    Raises:
+        StepFailedError: the live one is not what was judged.
+    """
+    live = read(env_live)
+    if digest(live) != judged:
+        raise changed_since(env_live)
+    if live is not None and following not in (None, judged):
+        replace_file(previous(env_live), live, 0o600, owner)
+        replace_by_itself(Path(env_live), live)
+
+
+def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
+    """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
+
+    Args:
+        env_live: the live file.
+        env_next: where the staged one lies.
+        judged: SHA-256 of what row 0 judged; None: nothing was staged, the live one is as declared.
+        owner: uid and gid.
+
+    Raises:
+        StepFailedError: what is staged is not what was judged.
+    """
+    staged = read(env_next)
+    if digest(staged) != judged:
+        raise changed_since(env_next)
+    if staged is None:
+        return
+    # The bytes that were compared: a rename would take whatever lies there by now.
+    replace_file(Path(env_live), staged, 0o600, owner)
+    Path(env_next).unlink(missing_ok=True)
+    sync_directory(Path(env_live).parent)
+
+
+def changed_since(path: str) -> StepFailedError:
+    """The error for a file that is not the one which row 0 judged."""
+    return StepFailedError(
+        f"{path} changed after it was judged. See who writes it, then roll out again"
+    )
+
+
+def restore_env(env_live: str, env_next: str, before: str | None) -> None:
+    """Bring back the .env of before a switch; harmless if it is there already.
+
+    By renames alone: a full disk prevents none. The one that was live meanwhile is staged again:
+    the next switch still wants it.
+
+    Args:
+        env_live: the live file.
+        env_next: where a staged one lies.
+        before: its SHA-256 before the switch; None: it did not exist.
+
+    Raises:
+        StepFailedError: neither the live nor the kept file is the one from before.
+    """
+    if _is(env_live, before):
+        return
+    kept = previous(env_live)
+    if before is not None and not _is(kept, before):
+        raise StepFailedError(
+            f"{kept} is not the .env from before the switch; write {env_live} by hand, then: "
+            f"baileys-hostswitch resume"
+        )
+    if os.path.lexists(env_live) and not os.path.lexists(env_next):
+        os.rename(env_live, env_next)
+    if before is not None:
+        os.rename(kept, env_live)
+    else:
+        Path(env_live).unlink(missing_ok=True)
+    sync_directory(Path(env_live).parent)
+
+
+def is_put(env_live: str, before: str | None, following: str | None) -> bool:
+    """Whether the .env is what a switch made it, and was not before.
+
+    Args:
+        env_live: the live file.
+        before: its SHA-256 before the switch; None: it did not exist.
+        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
+    """
+    return following not in (None, before) and _is(env_live, following)
+
+
+def is_back(env_live: str, before: str | None, following: str | None) -> bool:
+    """Whether the .env is no more what a switch made it: a put back has begun to bring it back.
+
+    Args:
+        env_live: the live file.
+        before: its SHA-256 before the switch; None: it did not exist.
+        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
+    """
+    changed = following not in (None, before)
+    # Missing: it was cut off between the two renames.
+    return changed and (_is(env_live, before) or not os.path.lexists(env_live))
+
+
+def _is(path: str | Path, wanted: str | None) -> bool:
+    """Whether a file has this digest; whatever is no file has none."""
+    try:
+        return digest(read(path)) == wanted
+    except HostError:
+        return False

@@ -1,0 +1,82 @@
+"""What the .env said when the last switch started the service: no secrets, only the plan's flags.
+
+A later edit of the file does not reach the process; with this note it can be told what did.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from hostswitch.base import clock
+from hostswitch.base.places import Places
+from hostswitch.envfile.values import parse
+from hostswitch.host import Host
+from hostswitch.service import pointers
+
+_WINDOW = 10.0
+"""Seconds after the note in which PM2 has started the process that it is about."""
+
+
+def note(host: Host) -> None:
+    """Note the live file's flags, right before the service is started."""
+    values = parse(pointers.read(host.plan.env_live) or b"")
+    flags = {name: values[name] for name in host.plan.flags if name in values}
+    line = {"at": time.time(), "boot": clock.boot_id(), "flags": flags}
+    # Not for another boot, so nothing waits for the disk: the service is down meanwhile. Nor for
+    # room: it starts without a note too.
+    temporary = host.places.started.with_suffix(".new")
+    try:
+        temporary.write_text(json.dumps(line))
+        temporary.replace(host.places.started)
+    except OSError:
+        _remove(temporary)
+        forget(host)
+
+
+def forget(host: Host) -> None:
+    """What runs from now on was not started by the switch that noted this."""
+    _remove(host.places.started)
+
+
+def _remove(note: Path) -> None:
+    # Where the disk takes nothing more, its time still tells that it is about another process.
+    with suppress(OSError):
+        note.unlink()
+
+
+def noted_or_planned(host: Host) -> Mapping[str, str]:
+    """The plan's flags as the last switch started the service with them.
+
+    A toggle is a switch as well, and the plan at hand may be older than it.
+
+    Args:
+        host: its plan names the flags.
+    """
+    planned = host.plan.flags
+    try:
+        noted = dict(json.loads(host.places.started.read_bytes())["flags"])
+    except (OSError, ValueError, KeyError, TypeError):
+        noted = {}
+    return {name: noted.get(name, value) for name, value in planned.items()}
+
+
+def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
+    """The flags that a process read from the file when it began.
+
+    Args:
+        places: where the note is.
+        began: the process's start, seconds since 1970.
+
+    Returns:
+        Names and values; None where the note is about another process, or missing.
+    """
+    try:
+        line = json.loads(places.started.read_bytes())
+        same = line["boot"] == clock.boot_id() and 0 <= began - line["at"] + 0.05 <= _WINDOW
+        return dict(line["flags"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,110 @@
+"""What the service runs on, session files or PostgreSQL, in the session store's words."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from hostswitch.base import processes
+from hostswitch.base.answer import incoming, understood
+from hostswitch.base.errors import HostError
+from hostswitch.envfile import values
+from hostswitch.envfile.provider import of
+from hostswitch.host import Host
+from hostswitch.service import pointers
+from sessionstore.errors import printable
+
+
+def now(host: Host) -> str:
+    """As :func:`of`, for a host as it is now; PM2 is not asked.
+
+    Args:
+        host: its .env, and the process that answers at its status endpoint.
+
+    Raises:
+        UnsafeFileError: the .env is no regular file, or far too large.
+    """
+    content = pointers.read(host.plan.env_live)
+    status = fetch(host.plan.gate.status_url)
+    pid = status.get("pid") if isinstance(status, dict) else None
+    return of(
+        None if content is None else values.parse(content),
+        processes.environment(pid, host.owner) if isinstance(pid, int) else None,
+    )
+
+
+_ANSWER_SECONDS = 5.0
+
+
+_LARGEST = 1 << 20
+
+
+_SHOWN = 100
+
+
+class NoStatusError(HostError):
+    """The status endpoint does not answer with a status."""
+
+
+def fetch(url: str) -> dict[str, Any] | None:
+    """What the status endpoint answers; None if that is no status."""
+    try:
+        return ask(url)
+    except NoStatusError:
+        return None
+
+
+def ask(url: str) -> dict[str, Any]:
+    """Ask the status endpoint.
+
+    Args:
+        url: on loopback; proxies are not used.
+
+    Returns:
+        Its JSON, an object.
+
+    Raises:
+        NoStatusError: why that could not be had.
+    """
+    try:
+        code, content = _get(urlsplit(url))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise NoStatusError(f"{url} does not answer ({_reason(error)})") from None
+    if code != http.client.OK:
+        raise NoStatusError(f"{url} answers with HTTP {code}")
+    try:
+        found = understood(content)
+    except ValueError as error:
+        raise NoStatusError(f"{url} does not answer with JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise NoStatusError(f"{url} answers with JSON that is no object")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return printable(text)[:_SHOWN] or type(error).__name__
+
+
+def _get(url: SplitResult) -> tuple[int, bytes]:
+    """One GET: its code and content, however the answer is spelled. Redirects are not followed."""
+    end = time.monotonic() + _ANSWER_SECONDS
+    where = (url.hostname or "", url.port or 80)
+    target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    request = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(where, timeout=_ANSWER_SECONDS) as connection:
+        connection.sendall(request.encode())
+        with _Response(connection, end) as response:
+            response.begin()
+            return response.status, response.read()
+
+
+class _Response(http.client.HTTPResponse):
+    """Python's own reading of an answer, with an end: its timeout holds for each piece only."""
+
+    def __init__(self, connection: socket.socket, end: float) -> None:
+        super().__init__(connection)
+        self.fp = incoming(connection, end, _LARGEST)

@@ -1,0 +1,194 @@
+"""Watches a started service until it is healthy, or clearly is not. The edge of `gate`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostswitch.base import clock, processes
+from hostswitch.decide import gate, lost_keys
+from hostswitch.decide.gate import Expectation
+from hostswitch.decide.lost_keys import Rate
+from hostswitch.envfile import values
+from hostswitch.host import Host
+from hostswitch.pm2.app import Process
+from hostswitch.service import logs
+from hostswitch.service.logs import Compared
+from hostswitch.service.status import NoStatusError, ask, fetch
+
+_EVERY = 0.05
+_SETTLING = 0.25
+_ASK_PM2 = 2.0
+_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Since:
+    """The moment of a start, and the sizes of the log files just before it."""
+
+    moment: clock.Moment
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate found. `answered` is the moment of the first good status answer."""
+
+    problems: tuple[str, ...]
+    answered: clock.Moment | None = None
+    companies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    not_checked: tuple[str, ...] = ()
+    compared: Compared | None = None
+    """The logs before and after the start."""
+    gated_again: bool = False
+    """Whether an earlier run had started it: the first good answer came at a time not known."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.problems
+
+
+class Watch:
+    """One gate over one start."""
+
+    def __init__(self, host: Host, expected: Expectation, since: Since, before: Rate) -> None:
+        """Prepare to watch.
+
+        Args:
+            host: the host.
+            expected: what a healthy service shows.
+            since: the start, and the logs as they were then; what follows is looked through.
+            before: how often the logs told of lost keys before the switch.
+        """
+        self._host = host
+        self._expected = expected
+        self._since = since
+        self._before = before
+        self._compared: Compared | None = None
+        self._url = host.plan.gate.status_url
+        self._restarts: int | None = None
+
+    def run(self) -> Verdict:
+        """Wait for the first good answer, then see whether it stays good.
+
+        Returns:
+            The verdict; it never raises for an unhealthy service.
+        """
+        status, problems = self._first_answer()
+        answered = clock.now()
+        if problems:
+            return Verdict(tuple(problems))
+        first = self._processes()
+        problems = self._process_problems(first, status) or self._settle(first)
+        shown = gate.companies_of(fetch(self._url))
+        companies = {name: shown[name] for name in self._expected.companies if name in shown}
+        not_checked = self._not_checked()
+        return Verdict(tuple(problems), answered, companies, not_checked, self._compared)
+
+    def _first_answer(self) -> tuple[Any, list[str]]:
+        end = time.monotonic() + self._host.plan.gate.limit_seconds
+        ask = time.monotonic() + _ASK_PM2
+        while True:
+            status, problems = self._status()
+            if not problems:
+                return status, []
+            hopeless: list[str] = []
+            if time.monotonic() > ask:
+                hopeless = self._hopeless()
+                ask = time.monotonic() + _ASK_PM2
+            if hopeless or time.monotonic() > end:
+                return None, problems + hopeless
+            time.sleep(_EVERY)
+
+    def _status(self) -> tuple[Any, list[str]]:
+        if not self._expected.status:
+            return fetch(self._url), []
+        try:
+            status = ask(self._url)
+        except NoStatusError as error:
+            return None, [str(error)]
+        return status, gate.problems(status, self._expected)
+
+    def _hopeless(self) -> list[str]:
+        """Why waiting longer is no use: PM2 gave up, or restarts the app over and over."""
+        app = self._host.pm2.app(self._host.plan.service_app)
+        if app is None:
+            return ["PM2 does not list it"]
+        # An old version comes back with the restarts of its whole life.
+        self._restarts = app.restarts if self._restarts is None else self._restarts
+        restarts = app.restarts - self._restarts
+        if app.status in ("errored", "stopped") or restarts >= _RESTARTS:
+            return [f"PM2 shows it as {app.status} after {app.restarts} restarts"]
+        return []
+
+    def _settle(self, first: Mapping[str, Process]) -> list[str]:
+        """See that every process stays as it is until the youngest has run for the settle time.
+
+        It counts from their own start, and at least half of it comes after the first good answer.
+        """
+        wanted = self._host.plan.gate.settle_seconds
+        ages = [processes.age(process.pid) or 0.0 for process in first.values()]
+        end = time.monotonic() + max(wanted - min(ages, default=0.0), wanted / 2)
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(_SETTLING, left))
+            _, problems = self._status()
+            if problems:
+                return [f"while settling: {problem}" for problem in problems]
+        now = self._processes()
+        problems = [
+            f"{name}: {problem}"
+            for name in self._host.plan.pm2_apps
+            if name in first
+            for problem in gate.process_problems(now.get(name), first[name])
+        ]
+        return problems + self._log_problems()
+
+    def _processes(self) -> dict[str, Process]:
+        wanted = self._host.plan.pm2_apps
+        return {app.name: app.process for app in self._host.pm2.apps() if app.name in wanted}
+
+    def _process_problems(self, found: Mapping[str, Process], status: Any) -> list[str]:
+        process = found.get(self._host.plan.service_app)
+        problems = gate.process_problems(process, None)
+        if process is None or problems:
+            return problems
+        directory = processes.working_directory(process.pid)
+        if self._expected.directory not in (None, directory):
+            problems.append(f"it runs in {directory}, not in {self._expected.directory}")
+        answering = status.get("pid") if isinstance(status, dict) else None
+        if answering not in (None, process.pid):
+            problems.append(f"pid {gate.quoted(answering)} answers, PM2 started {process.pid}")
+        shadowed = values.shadows(
+            processes.environment(process.pid, self._host.owner), self._expected.flags
+        )
+        problems += [f"its environment shadows {name} of the .env" for name in shadowed]
+        return problems
+
+    def _log_problems(self) -> list[str]:
+        apps = [app for app in self._host.pm2.apps() if app.name in self._host.plan.pm2_apps]
+        minutes = clock.elapsed(self._since.moment, clock.now())[0] / 60
+        paths = sorted({path for app in apps for path in app.logs})
+        found = logs.compare(paths, self._before, self._since.sizes, minutes, self._host.owner)
+        self._compared = found
+        if not found.risen:
+            return []
+        texts, where = ", ".join(lost_keys.TEXTS), " and ".join(paths)
+        return [f"more lines of {texts} in {where}: {found.after}, before: {found.before}"]
+
+    def _not_checked(self) -> tuple[str, ...]:
+        found = []
+        if not self._expected.connected:
+            found.append("connected to WhatsApp")
+        if not self._expected.status:
+            found.append("status endpoint")
+        if self._compared is not None:
+            found += [f"lines of lost keys: {why}" for why in self._compared.unread]
+        found += [
+            f"credentials of company {company_id}: none are expected"
+            for company_id, company in self._expected.companies.items()
+            if not company.credentials
+        ]
+        return tuple(found)

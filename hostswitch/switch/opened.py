@@ -1,0 +1,122 @@
+"""What a switch found before it began: written into the journal, so that it can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from hostswitch.database.patience import Patience
+from hostswitch.decide.lost_keys import Rate
+from hostswitch.host import Host
+from hostswitch.record import journal
+from hostswitch.record.journal import OPEN, Entry, Journal, JournalError, find
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state before a switch. Plain data, no secrets."""
+
+    rollout_id: str
+    operator: str
+    reason: str
+    revision_before: str | None
+    current_before: str | None
+    """What `current` pointed to, as written; None: no link."""
+    env_before: str | None
+    """SHA-256 of the live .env; None: no file."""
+    judged: Mapping[str, str | None]
+    """Path -> SHA-256 of the files that row 0 judged: the swap takes these and no others."""
+    directory_before: str | None
+    ran: bool
+    files_provider: bool
+    """Whether the version before keeps its keys in files: it may start only on whole ones."""
+    cut_over: Mapping[str, str]
+    """Company -> live directory."""
+    imports: Mapping[str, str]
+    """Company -> import id."""
+    aside: Sequence[Mapping[str, str]]
+    """`path`, `name` and `kind` of every directory to set aside."""
+    accounted: Sequence[str]
+    """Live directories whose files were accounted for against the database."""
+    keys_before: Mapping[str, int]
+    status_before: Mapping[str, Any] | None
+    """Companies of the status endpoint before: provider and credentials of each."""
+    apps: Sequence[str]
+    """The plan's apps that PM2 listed."""
+    logs: Sequence[str]
+    """Log files of the apps, as PM2 named them."""
+    lost_key_lines: Mapping[str, Any]
+    """`lines` and `minutes`: how often the logs told of lost keys before the switch."""
+    changes: Sequence[str]
+    flags: Sequence[Mapping[str, str | None]]
+    found: Sequence[str] = ()
+    """What is wrong in the database and no switch mends, in sentences."""
+    waiting: Sequence[str] = ()
+    """Companies that have no session anywhere and will wait for their first pairing."""
+    clock_ahead_seconds: float | None = None
+    """How far the host's clock was ahead of the database's."""
+
+    def rate(self) -> Rate:
+        """How often the logs told of lost keys before the switch."""
+        return Rate(**self.lost_key_lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for the journal."""
+        return asdict(self)
+
+
+def of(entries: Sequence[Entry]) -> Facts:
+    """The facts that an open journal begins with.
+
+    Raises:
+        JournalError: it begins with something else.
+    """
+    first = find(list(entries), OPEN, "done")
+    if first is None:
+        raise JournalError("the journal does not begin with what was found before the switch")
+    try:
+        return Facts(**first.data)
+    except TypeError:
+        raise JournalError(
+            "the journal was written by another version of the host program; finish it with that"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One open switch: host, what was found before it, and its journal."""
+
+    host: Host
+    facts: Facts
+    journal: Journal
+
+    @property
+    def database_seconds(self) -> float:
+        """How long the database may take for all that it is asked while the service is down.
+
+        What it needed for the same in row 0, three times, and what the gate gives a service.
+        """
+        ready = self.journal.last(journal.READY, "done")
+        rehearsed = ready.data.get("rehearsed_seconds", 0) if ready else 0
+        return self.host.plan.gate.limit_seconds + 3 * float(rehearsed)
+
+    @cached_property
+    def patience(self) -> Patience:
+        """The deadline for that, from the first question of this run on."""
+        return Patience(self.database_seconds)
+
+
+@contextmanager
+def step(switch: Switch, name: str, **data: Any) -> Iterator[dict[str, Any]]:
+    """Write a step's intent, and its done line with the data that the step puts into the dict."""
+    switch.journal.mark(name, "intent", **data)
+    done: dict[str, Any] = {}
+    yield done
+    switch.journal.mark(name, "done", **done)
+
+
+def _name(switch: Switch, path: str) -> str:
+    return next(item["name"] for item in switch.facts.aside if item["path"] == path)

@@ -1,0 +1,243 @@
+"""Finishes or puts back a switch that was cut off, as `recovery` decides; also at boot."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from hostswitch.base.drill import Drill
+from hostswitch.base.errors import PutBackError
+from hostswitch.base.output import emit, progress
+from hostswitch.base.places import Places
+from hostswitch.database import evidence
+from hostswitch.database.patience import Patience
+from hostswitch.decide.recovery import Action, Recovery, decide, settle
+from hostswitch.host import Host
+from hostswitch.plan import PlanError, load
+from hostswitch.pm2 import dump
+from hostswitch.record import journal
+from hostswitch.record.journal import Journal, JournalError, is_open
+from hostswitch.service import pointers
+from hostswitch.service.alarm import alarm
+from hostswitch.switch import close, put_back, start
+from hostswitch.switch import opened as facts
+from hostswitch.switch import run as switch
+from hostswitch.switch.failed import after_active, said, undo
+from hostswitch.switch.opened import Switch
+from hostswitch.switch.report import result_of
+
+BEFORE_PM2 = "before-pm2"
+AFTER_PM2 = "after-pm2"
+_BOOT_SECONDS = 60
+_ONLY_CLOSE = (Action.FORGET, Action.FINISH)
+
+
+def run(places: Places, boot: str | None = None) -> dict[str, Any]:
+    """Finish or put back the open switch. The caller holds the lock.
+
+    Args:
+        places: where journal and plan are.
+        boot: BEFORE_PM2 or AFTER_PM2 from the boot units; None: now, PM2 may be used.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        PutBackError: the old version runs again.
+        LeftStoppedError: nothing runs, or nothing healthy.
+        JournalError: journal or plan can't be used.
+    """
+    if not is_open(places):
+        close.sweep(places)
+        return {"outcome": "nothing to do"}
+    log = Journal(places.journal, Drill(places.drill))
+    recovery = decide(log.entries)
+    if recovery.action in _ONLY_CLOSE and not places.plan.exists():
+        return _close_without_plan(places, log)
+    opened = _open(places, log)
+    progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
+    emit("recovery", rollout_id=opened.facts.rollout_id, row=recovery.row, **_shown(recovery))
+    if boot == BEFORE_PM2:
+        return _before_pm2(opened, recovery)
+    return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))
+
+
+def _close_without_plan(places: Places, log: Journal) -> dict[str, Any]:
+    """Closing was cut off after the plan had gone: nothing that is left to do needs it."""
+    known = facts.of(log.entries)
+    line = _last_line(log)
+    close.finish_without_plan(places, known, log)
+    return {**result_of(line), "rollout_id": known.rollout_id}
+
+
+def _open(places: Places, log: Journal) -> Switch:
+    try:
+        plan = load(places.plan.read_text())
+    except (OSError, ValueError, PlanError) as error:
+        lost = "is missing" if isinstance(error, FileNotFoundError) else "is ruined"
+        raise JournalError(
+            f"{places.journal} is open, but {places.plan} {lost}, without which it can't be "
+            f"finished. Look at: baileys-hostswitch status"
+        ) from None
+    return Switch(Host(plan, places), facts.of(log.entries), log)
+
+
+def _shown(recovery: Recovery) -> dict[str, str]:
+    return {"action": recovery.action.value, "why": recovery.why}
+
+
+def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
+    """Let the database tell whether an activation was committed, and the pointers what goes forward.
+
+    Raises:
+        LeftStoppedError: it does not answer.
+        HostError: something else is where a pointer should be.
+    """
+    if recovery.action is not Action.ASK_DATABASE:
+        return _pointed(opened, recovery)
+    try:
+        with Patience(seconds).connected(opened.host.plan, wait=True) as connection:
+            states = evidence.import_states(connection, opened.facts.imports.values())
+    except Exception as error:
+        raise switch.undecided(opened, said(error)) from None
+    return _pointed(opened, settle(recovery, states))
+
+
+def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
+    """Forward only with the new version's pointers: else a put back began that no line tells of."""
+    plan, known = opened.host.plan, opened.facts
+    if recovery.action is Action.FORGET and _touched(opened):
+        why = "the journal lacks lines: by it the service was never stopped, and it was"
+        return replace(recovery, action=Action.PUT_BACK, why=why)
+    if recovery.action not in (Action.START_NEW, Action.GATE):
+        return recovery
+    target = pointers.current_target(plan.app_dir)
+    new = os.path.relpath(plan.release, plan.app_dir)
+    env = pointers.is_back(plan.env_live, known.env_before, known.judged[plan.env_next])
+    if not env and (target == new or target != known.current_before):
+        return recovery
+    why = "`current` or .env is the one from before: a put back had begun"
+    progress(why)
+    put_back.begin_to_put_back(opened.journal, why, after_active=bool(known.imports))
+    return replace(recovery, action=Action.PUT_BACK, why=why)
+
+
+def _touched(opened: Switch) -> bool:
+    """Whether more was done than row 0 does."""
+    host = opened.host
+    if not host.places.dump_before.exists():  # Row 0 keeps it last.
+        return False
+    return put_back.is_swapped(opened) or (
+        opened.facts.ran
+        and host.pm2.daemon() is not None
+        and host.pm2.app(host.plan.service_app) is None
+    )
+
+
+def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
+    if recovery.action in _ONLY_CLOSE:
+        return _close(opened)
+    opened.host.pm2.ensure_daemon()
+    if recovery.action is Action.PUT_BACK:
+        why = _cause(opened, recovery)
+        if _after_active(opened):
+            raise after_active(opened, why)
+        raise undo(opened, why, after_active=False)
+    if recovery.action is Action.START_NEW:
+        if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
+            switch.activate_again(opened, "an import is active")
+        return switch.go_live(opened, start.start_new)
+    return switch.go_live(opened, start.gate_again)
+
+
+def _close(opened: Switch) -> dict[str, Any]:
+    """Nothing is left to do but to remove the switch's traces."""
+    line = _last_line(opened.journal)
+    close.finish(opened.host, opened.facts, opened.journal)
+    return {**result_of(line), "rollout_id": opened.facts.rollout_id}
+
+
+def _last_line(log: Journal) -> dict[str, Any]:
+    """The record of a switch that had ended; of one that never stopped the service, that."""
+    closed = log.last(journal.CLOSED, "done")
+    return dict(closed.data["line"]) if closed else {"outcome": "forgotten"}
+
+
+def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
+    """At boot, before PM2's own unit: files, rows and dump only."""
+    try:
+        recovery = _settled(opened, recovery, _BOOT_SECONDS)
+    except Exception as error:
+        # Whatever it was, as below.
+        _keep_down(opened)
+        progress(said(error))
+        return {"outcome": "undecided", "rollout_id": opened.facts.rollout_id}
+    if recovery.action in _ONLY_CLOSE:
+        return _close(opened)
+    if recovery.action is Action.PUT_BACK:
+        return _put_back_before_pm2(opened, _cause(opened, recovery))
+    if opened.journal.last(journal.HEALTHY, "done") is None:
+        _keep_down(opened)
+    return {"outcome": "continues after PM2", "rollout_id": opened.facts.rollout_id}
+
+
+def _put_back_before_pm2(opened: Switch, why: str) -> dict[str, Any]:
+    try:
+        undone = put_back.put_back(
+            opened,
+            why,
+            after_active=_after_active(opened),
+            with_pm2=False,
+            boot_seconds=_BOOT_SECONDS,
+        )
+    except Exception as error:
+        # Whatever it was: PM2's own unit must not start the old version on this.
+        _keep_down(opened)
+        alarm(opened.host, said(error))
+        raise
+    return {"outcome": "put back, PM2 starts the old version", "pending": undone.pending}
+
+
+def _cause(opened: Switch, recovery: Recovery) -> str:
+    """Why the switch is put back, as the run knew that began to."""
+    begun = opened.journal.last(journal.UNDONE, "intent")
+    return str((begun and begun.data.get("why")) or f"the switch was cut off at row {recovery.row}")
+
+
+def _after_active(opened: Switch) -> bool:
+    begun = opened.journal.last(journal.UNDONE, "intent")
+    return begun is not None and bool(begun.data["after_active"])
+
+
+def _keep_down(opened: Switch) -> None:
+    """See that PM2's unit starts no version by itself."""
+    host = opened.host
+    try:
+        dump.keep_out(host.pm2.home, host.plan.pm2_apps, host.owner)
+    except OSError as error:
+        message = f"PM2 may start the service at this boot before its switch is ended: {error}"
+        alarm(host, message)
+
+
+def first(places: Places) -> dict[str, Any] | None:
+    """Before a new switch: finish an open one, and say so.
+
+    Returns:
+        How that ended; None if none was open.
+
+    Raises:
+        HostError: it could not be ended; a new one must not begin.
+    """
+    if not is_open(places):
+        close.sweep(places)
+        return None
+    try:
+        result = run(places)
+    except PutBackError as error:
+        progress(str(error))
+        if is_open(places):
+            raise
+        result = {"outcome": error.outcome, "why": str(error)}
+    emit("resumed", **result)
+    return result

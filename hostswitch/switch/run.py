@@ -1,0 +1,215 @@
+"""The switch: from what runs to what was staged, or back (docs/switch.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hostswitch.base.drill import Drill
+from hostswitch.base.errors import (
+    HostError,
+    LeftStoppedError,
+    RefusedError,
+    TornFilesError,
+)
+from hostswitch.base.files import replace_file
+from hostswitch.base.output import progress
+from hostswitch.database import evidence
+from hostswitch.database.patience import Patience
+from hostswitch.decide import pairing
+from hostswitch.decide.changes import decide
+from hostswitch.host import Host
+from hostswitch.look.checks import refusals
+from hostswitch.look.observe import look
+from hostswitch.record import journal
+from hostswitch.record.journal import Journal
+from hostswitch.service.alarm import alarm
+from hostswitch.service.watch import Verdict
+from hostswitch.switch import close, ready, steps
+from hostswitch.switch import start as starting
+from hostswitch.switch.failed import _unrecorded, after_active, said, undo
+from hostswitch.switch.opened import Facts, Switch
+from hostswitch.switch.report import result_of
+from hostswitch.switch.stop import demand_down, stop
+from sessionstore.errors import DatabaseUnreachable
+
+Result = dict[str, Any]
+
+
+def run(host: Host, plan_text: str) -> Result:
+    """Switch this host to what was staged. The caller holds the lock; no journal is open.
+
+    Args:
+        host: the host, with the plan.
+        plan_text: the plan as it came, kept while the journal is open.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        RefusedError: before the service was touched.
+        PutBackError: the old version runs again.
+        LeftStoppedError: nothing runs, or nothing healthy.
+    """
+    host.pm2.ensure_daemon()
+    host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
+    observed = look(host, staged=True)
+    if observed.paired:
+        host.history.add(pairing.PAIRED, companies=sorted(observed.paired))
+    decision = decide(host.plan, observed.seen)
+    if not decision.changes and not decision.refusals and observed.database_error is None:
+        return {"outcome": "nothing to do", "rollout_id": host.plan.rollout_id}
+    found = refusals(host, observed, decision, is_staged=True)
+    if found:
+        raise RefusedError(found)
+    switch = _open(host, plan_text, ready.facts(host, observed, decision))
+    try:
+        ready.prepare(switch, decision)
+    except HostError:
+        close.finish(host, switch.facts, switch.journal)
+        raise
+    return forward(switch)
+
+
+def _open(host: Host, plan_text: str, facts: Facts) -> Switch:
+    host.history.reserve()
+    owner = (os.geteuid(), os.getegid())
+    replace_file(host.places.plan, json.dumps(json.loads(plan_text)).encode(), 0o600, owner)
+    try:
+        log = Journal(host.places.journal, Drill(host.places.drill))
+        log.mark(journal.OPEN, "done", **facts.as_json())
+    except HostError:
+        close.sweep(host.places)
+        raise
+    return Switch(host, facts, log)
+
+
+def forward(switch: Switch) -> Result:
+    """From the stop on. What nobody thought of is put back too: the service must not stay down."""
+    try:
+        _before_active(switch)
+    except TornFilesError as error:
+        alarm(switch.host, str(error))
+        raise
+    except Exception as error:
+        if switch.journal.last(journal.STOPPED, "intent") is None:
+            close.finish(switch.host, switch.facts, switch.journal)
+            raise ready.as_refused(error) from None
+        raise undo(switch, said(error), after_active=False) from None
+    if switch.facts.imports:
+        _activate(switch)
+    return go_live(switch, starting.start_stopped)
+
+
+def _before_active(switch: Switch) -> None:
+    facts = switch.facts
+    progress("stop the service")
+    stop(switch)
+    progress("set legacy directories aside")
+    steps.set_aside(switch)
+    if facts.cut_over:
+        progress("import the session files and prove every one")
+        steps.import_files(switch)
+    steps.account_aside(switch)
+    progress("swap current and .env")
+    steps.swap_pointers(switch)
+    demand_down(switch)
+
+
+def _activate(switch: Switch) -> None:
+    """Activate; where that fails half way, the database says in which direction to go."""
+    try:
+        steps.activate(switch)
+    except DatabaseUnreachable as error:
+        raise undo(switch, said(error), after_active=False) from None
+    except Exception as error:
+        if not _is_active(switch, said(error)):
+            raise undo(switch, said(error), after_active=False) from None
+        activate_again(switch, said(error))
+
+
+def _is_active(switch: Switch, why: str) -> bool:
+    patience = Patience(switch.host.plan.gate.limit_seconds)
+    try:
+        with patience.connected(switch.host.plan, wait=True) as connection:
+            return "active" in evidence.import_states(connection, switch.facts.imports.values())
+    except Exception as error:
+        raise undecided(
+            switch, f"activating the import failed ({why}), and {said(error)}"
+        ) from None
+
+
+def activate_again(switch: Switch, why: str) -> None:
+    """Finish an activation of which a part is known to be committed.
+
+    Raises:
+        LeftStoppedError: the database does not let it.
+    """
+    try:
+        # Its own deadline: that of the first try may have ended it.
+        steps.activate(replace(switch))
+    except Exception as error:
+        raise undecided(switch, f"{why}; the rest was not activated: {said(error)}") from None
+
+
+def undecided(switch: Switch, why: str) -> LeftStoppedError:
+    """The error for a switch whose direction only the database knows; the alarm was raised."""
+    message = (
+        f"the service is left stopped: only the database knows whether the import was activated, "
+        f"and it does not say ({why}). When it does: baileys-hostswitch resume"
+    )
+    alarm(switch.host, message)
+    return LeftStoppedError(message)
+
+
+def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
+    """Start and gate; then close the switch as switched, put back or left stopped.
+
+    Args:
+        switch: the open switch, all pointers swapped.
+        first: the first attempt, a function of `starting`.
+
+    Returns:
+        The record.
+    """
+    progress("start the new version and gate it")
+    verdict = _attempt(switch, first)
+    if not verdict.healthy and switch.facts.imports:
+        progress(f"not healthy ({verdict.problems[0]}): one more try")
+        verdict = _attempt(switch, starting.start_new)
+    if verdict.healthy:
+        return result_of(_keep(switch, verdict))
+    why = "the new version did not become healthy: " + "; ".join(verdict.problems)
+    if not switch.facts.imports:
+        raise undo(switch, why, after_active=False)
+    raise after_active(switch, why)
+
+
+def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:
+    runs = "the new version became healthy, but"
+    try:
+        starting.keep(switch, verdict)
+    except (HostError, OSError) as error:
+        room = f". Make room: df -h {switch.host.pm2.home}" if isinstance(error, OSError) else ""
+        message = (
+            f"{runs} PM2 can't be told to start it at a boot: {error}{room}. Then: "
+            f"baileys-hostswitch resume"
+        )
+        alarm(switch.host, message)
+        raise HostError(message) from None
+    try:
+        return close.close(switch, "switched")
+    except (HostError, OSError) as error:
+        message = f"{runs} {_unrecorded(error)}"
+        alarm(switch.host, message)
+        raise HostError(message) from None
+
+
+def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:
+    try:
+        return start(switch)
+    except Exception as error:
+        return Verdict((said(error),))

@@ -1,0 +1,90 @@
+"""The last row: start the new version once, gate it, save what PM2 brings back at boot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hostswitch.decide.gate import Company, Expectation
+from hostswitch.envfile.provider import POSTGRES, providers
+from hostswitch.record import journal
+from hostswitch.record.journal import Entry
+from hostswitch.service import logs, started_with
+from hostswitch.service.watch import Since, Verdict, Watch
+from hostswitch.switch.opened import Switch
+from hostswitch.switch.stop import take_down
+
+
+def start_new(switch: Switch) -> Verdict:
+    """Start the new version, whatever runs now, and gate it."""
+    host = switch.host
+    host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
+    take_down(host)
+    host.pm2.ensure_daemon()
+    return start_stopped(switch)
+
+
+def start_stopped(switch: Switch) -> Verdict:
+    """Start the new version after this process has taken the old one down, and gate it."""
+    host = switch.host
+    sizes = logs.sizes(switch.facts.logs, host.pm2.home, host.owner)
+    # With an active import, whatever is written asks for this start.
+    mark = switch.journal.tell if switch.facts.imports else switch.journal.mark
+    intent = mark(journal.HEALTHY, "intent", logs=sizes)
+    started_with.note(host)
+    host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
+    mark(journal.HEALTHY, "start")
+    return _watch(switch, intent).run()
+
+
+def gate_again(switch: Switch) -> Verdict:
+    """Gate a new version that was started before this process; start it if it does not run."""
+    intent = switch.journal.last(journal.HEALTHY, "intent")
+    app = switch.host.pm2.app(switch.host.plan.service_app)
+    if intent is None or app is None or not app.running:
+        return start_new(switch)
+    return replace(_watch(switch, intent).run(), gated_again=True)
+
+
+def _watch(switch: Switch, intent: Entry) -> Watch:
+    since = Since(intent.moment, intent.data["logs"])
+    return Watch(switch.host, _expected(switch), since, switch.facts.rate())
+
+
+def keep(switch: Switch, verdict: Verdict) -> None:
+    """Make the healthy version the one that a boot brings back."""
+    answered = None
+    if verdict.answered is not None:
+        answered = vars(verdict.answered)
+    companies = {name: dict(shown) for name, shown in verdict.companies.items()}
+    switch.journal.tell(
+        journal.HEALTHY,
+        "gate",
+        answered=answered,
+        companies=companies,
+        gated_again=verdict.gated_again,
+        not_checked=list(verdict.not_checked),
+        lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
+    )
+    plan = switch.host.plan
+    switch.host.pm2.save(plan.pm2_apps, plan.service_app)
+    switch.journal.tell(journal.HEALTHY, "done")
+
+
+def _expected(switch: Switch) -> Expectation:
+    plan = switch.host.plan
+    return Expectation(
+        companies={company_id: _company(switch, company_id) for company_id in plan.companies},
+        connected=plan.gate.connected == "required",
+        directory=plan.release,
+        flags=plan.flags,
+    )
+
+
+def _company(switch: Switch, company_id: str) -> Company:
+    done = switch.journal.last(journal.IMPORTED, "done")
+    imported = done.data["keys"] if done is not None else {}
+    # Without an import keys may be consumed at any time: some must be there if some were.
+    at_least = imported.get(company_id, min(1, switch.facts.keys_before.get(company_id, 0)))
+    on_postgres = providers(switch.host.plan.flags) == (POSTGRES,)
+    paired = company_id not in switch.facts.waiting
+    return Company("postgres" if on_postgres else None, paired, at_least)

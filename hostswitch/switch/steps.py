@@ -1,0 +1,164 @@
+"""The rows of the switch (docs/switch.md), each between its intent and its done line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from hostswitch.base.errors import StepFailedError
+from hostswitch.database import evidence
+from hostswitch.directories import aside
+from hostswitch.record import journal
+from hostswitch.service import pointers
+from hostswitch.switch.opened import Switch, _name, step
+from hostswitch.switch.stop import _SHOWN
+from sessionstore.disk.opening import open_beneath
+from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
+from sessionstore.judgement.activity import STOPPED
+from sessionstore.scan.result import DirectoryScan
+from sessionstore.scan.scan import scan_directory
+
+
+def set_aside(switch: Switch) -> None:
+    """Rename every declared legacy directory that is there.
+
+    Raises:
+        StepFailedError: one of them is there twice.
+    """
+    facts = switch.facts
+    with step(switch, journal.SET_ASIDE):
+        if not facts.aside:
+            return
+        with aside.opened(switch.host.plan.app_dir, facts.rollout_id, create=True) as (app, place):
+            for number, item in enumerate(facts.aside):
+                aside.away(app, place, item["path"], item["name"])
+                if number == 0:
+                    switch.journal.mark(journal.SET_ASIDE, "rename", path=item["path"])
+
+
+def import_files(switch: Switch) -> dict[str, int]:
+    """Stage every company of the cut-over and prove it at this frozen instant.
+
+    Returns:
+        Company -> keys imported.
+
+    Raises:
+        StepFailedError: a file does not equal its row.
+    """
+    from sessionstore.importing import stage
+
+    host, facts = switch.host, switch.facts
+    keys: dict[str, int] = {}
+    equal = 0
+    with step(switch, journal.IMPORTED, imports=dict(facts.imports)) as done, ExitStack() as stack:
+        connection = stack.enter_context(switch.patience.connected(host.plan))
+        for company_id, path in facts.cut_over.items():
+            # Listed only: the import reads every file itself, and the proof reads it again.
+            with scan_aside(switch, path, contents=False) as scan:
+                record = stage.stage(
+                    connection,
+                    scan,
+                    company_id,
+                    facts.rollout_id,
+                    host.plan.host,
+                    import_id=facts.imports[company_id],
+                )
+            switch.journal.mark(journal.IMPORTED, "staged", company=company_id)
+            with scan_aside(switch, path) as scan:
+                proof = stage.prove(connection, record.import_id, scan)
+            if not proof.ok:
+                shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
+                raise StepFailedError(f"the import of company {company_id} is not proven: {shown}")
+            keys[company_id] = record.key_count
+            equal += proof.keys + proof.credentials_equal
+        done["keys"], done["equal"] = keys, equal
+    return keys
+
+
+@contextmanager
+def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
+    """Scan a directory that this switch set aside.
+
+    Args:
+        switch: the open switch.
+        path: of the directory before it was set aside.
+        contents: False only lists what is in it.
+
+    Raises:
+        DirectoryProblem: it is not there.
+    """
+    with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
+        descriptor = open_beneath(place, _name(switch, path))
+        try:
+            layout = switch.host.plan.layout_of(path)
+            with scan_directory(descriptor, label=path, contents=contents, layout=layout) as scan:
+                yield scan
+        finally:
+            os.close(descriptor)
+
+
+def account_aside(switch: Switch) -> None:
+    """Account again, at this frozen instant, for live files of companies the database has.
+
+    Raises:
+        StepFailedError: a file is not accounted for.
+    """
+    for path in switch.facts.accounted:
+        with (
+            switch.patience.connected(switch.host.plan) as connection,
+            scan_aside(switch, path) as scan,
+        ):
+            # Row 1 saw every process of it end.
+            reasons = evidence.unaccounted(connection, scan, switch.host.plan, service=STOPPED)
+        if reasons:
+            raise StepFailedError(f"{path} is not accounted for: {'; '.join(reasons[:_SHOWN])}")
+
+
+def swap_pointers(switch: Switch) -> None:
+    """Point `current` and `.env` at what was staged.
+
+    Raises:
+        StepFailedError: a file is not what row 0 judged.
+    """
+    host, plan = switch.host, switch.host.plan
+    _demand_judged(switch)
+    with step(switch, journal.SWAPPED):
+        pointers.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir))
+        switch.journal.mark(journal.SWAPPED, "current")
+        judged = switch.facts.judged[plan.env_next]
+        pointers.put_env(plan.env_live, plan.env_next, judged, host.owner)
+
+
+def _demand_judged(switch: Switch) -> None:
+    """Nothing is swapped yet, so that putting back finds the .env as somebody left it."""
+    plan, judged = switch.host.plan, switch.facts.judged
+    for path, digest in judged.items():
+        if pointers.digest(pointers.read(path)) != digest:
+            raise pointers.changed_since(path)
+    kept, live = pointers.previous(plan.env_live), judged[plan.env_live]
+    follows = live is not None and judged[plan.env_next] not in (None, live)
+    if follows and pointers.digest(pointers.read(kept)) != live:
+        raise pointers.changed_since(str(kept))
+
+
+def activate(switch: Switch) -> None:
+    """Commit the imports as active; from here on the database is the truth.
+
+    Raises:
+        DatabaseUnreachable: it broke off, and none is active.
+        StoreError: any other: whether one is active is for the database to tell.
+    """
+    from sessionstore.importing import stage
+
+    switch.journal.mark(journal.ACTIVE, "intent")
+    with switch.patience.connected(switch.host.plan) as connection:
+        for number, import_id in enumerate(switch.facts.imports.values()):
+            try:
+                stage.activate(connection, import_id)
+            except DatabaseUnreachable as error:
+                if number == 0:
+                    raise
+                raise OutcomeUnknown(error.what, error.where, error.remedy) from None
+    # Where it can't be written, the database tells.
+    switch.journal.tell(journal.ACTIVE, "done")

@@ -1,0 +1,171 @@
+"""Row 1: the service is down, and its files are whole."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from hostswitch.base import processes
+from hostswitch.base.errors import StepFailedError, TornFilesError
+from hostswitch.directories import copies
+from hostswitch.directories.scan import blocking
+from hostswitch.host import Host
+from hostswitch.record import journal
+from hostswitch.service import started_with
+from hostswitch.service.status import fetch
+from hostswitch.switch.opened import Switch, _name, step
+from sessionstore.disk.opening import open_directory
+from sessionstore.judgement.lineage import DESCENDS, SAME, compare
+from sessionstore.removal import remove
+from sessionstore.scan.result import DirectoryScan
+from sessionstore.scan.scan import scan_directory
+
+_PM2_SECONDS = 30
+
+
+_KILL_GRACE = 5
+
+
+_SHOWN = 5
+
+
+def stop(switch: Switch) -> None:
+    """Stop every app of the plan, and see that nobody holds the files and all are whole.
+
+    Raises:
+        StepFailedError: something still runs; the switch must be put back.
+        TornFilesError: the stop tore session files; nothing that reads files may start.
+    """
+    host = switch.host
+    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
+    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    with step(switch, journal.STOPPED):
+        # Deleted, not only stopped: PM2 starts a stopped app again at the tick of its cron_restart.
+        # What was kept in row 0 has all that bringing it back needs.
+        seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
+        host.pm2.delete(sorted({app.name for app in apps}), seconds)
+        switch.journal.mark(journal.STOPPED, "stop")
+        _demand_gone(host, running)
+        host.pm2.save(host.plan.pm2_apps)
+        for path in live_paths(switch):
+            _demand_unheld(host.path(path))
+            problems = problems_of(switch, path)
+            if problems and switch.facts.files_provider:
+                raise torn_files(switch, path, problems)
+            if problems:
+                raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:_SHOWN])}")
+
+
+def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
+    left = processes.wait_gone(running, host.plan.kill_timeout_ms / 1000 + _KILL_GRACE)
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        raise StepFailedError(
+            f"PM2 was told to stop the service, but these processes run on: {pids}"
+        )
+    if fetch(host.plan.gate.status_url) is not None:
+        raise StepFailedError(
+            f"the service was stopped, but {host.plan.gate.status_url} still answers: another copy "
+            f"of it runs outside PM2. Find it with: ss -ltnp"
+        )
+
+
+def demand_down(switch: Switch) -> None:
+    """See that nobody started a version meanwhile: it would use up the keys that were imported.
+
+    Raises:
+        StepFailedError: somebody did.
+    """
+    host = switch.host
+    apps = host.pm2.apps()
+    found = [f"PM2's {app.name}" for app in apps if app.name in host.plan.pm2_apps]
+    others = processes.node_outside(
+        host.plan.app_dir, host.plan.pm2_home, {app.pid for app in apps}
+    )
+    found += [f"process {pid} in {where}" for pid, where in sorted(others.items())]
+    if found:
+        raise StepFailedError(f"started while the service was to be down: {', '.join(found)}")
+
+
+def live_paths(switch: Switch) -> list[str]:
+    """The live directories of the switch, as its plan names them."""
+    return [item["path"] for item in switch.facts.aside if item["kind"] == "live"]
+
+
+def _demand_unheld(path: str) -> None:
+    descriptor = open_directory(path)
+    try:
+        holders = remove.held_open(descriptor)
+    finally:
+        os.close(descriptor)
+    if holders:
+        first = holders[0]
+        raise StepFailedError(
+            f"the service was stopped, but pid {first.pid} ({first.command}) holds {path}. "
+            f"End it, then run the rollout again"
+        )
+
+
+def problems_of(switch: Switch, path: str) -> list[str]:
+    """Why a live directory is not whole: a file does not parse, or its credentials are others.
+
+    The same as the copy's or descending from them they must be until a version was started on them.
+    """
+    copy, layout = _copy(switch, path), switch.host.plan.layout_of(path)
+    with scan_directory(switch.host.path(path), layout=layout) as scan:
+        problems = [f"{one.where}: {one.kind}" for one in blocking(scan)]
+        if problems or not copy.is_dir() or switch.journal.last(journal.UNDONE, "start"):
+            return problems
+        with scan_directory(str(copy), layout=layout) as before:
+            return _regressions(before, scan)
+
+
+def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
+    """The error for session files that a stop tore, with the way out."""
+    live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), _copy(switch, path)))
+    user = shlex.quote(switch.host.plan.service_user)
+    return TornFilesError(
+        f"{live} is not whole: {'; '.join(problems[:_SHOWN])}. The service is left stopped: started "
+        f"on these files it would lose keys or make a new identity. A copy from just before the "
+        f"stop lies in {copy}. Compare: diff -rq --no-dereference {copy} {live}. Take a file over, with "
+        f"that user's rights: runuser -u {user} -- tee {live}/FILE < {copy}/FILE > /dev/null. Then: "
+        "baileys-hostswitch resume"
+    )
+
+
+def _copy(switch: Switch, path: str) -> Path:
+    copies_of = switch.host.places.copies
+    return copies.directory(copies_of, switch.facts.rollout_id, _name(switch, path))
+
+
+def _regressions(before: DirectoryScan, now: DirectoryScan) -> list[str]:
+    found = []
+    for old in before.companies:
+        new = now.company(old.company_id) if old.company_id else None
+        if old.credentials is None:
+            continue
+        if new is None or new.credentials is None:
+            found.append(f"the credentials of company {old.company_id} are gone")
+            continue
+        verdict = compare(old.credentials, new.credentials)
+        if verdict.relation not in (SAME, DESCENDS):
+            found.append(f"the credentials of company {old.company_id}: {verdict.reason}")
+    return found
+
+
+def take_down(host: Host) -> None:
+    """Stop the plan's apps, forget how PM2 started them, and see that they are gone.
+
+    Deleting is what cures an environment that PM2 exported once and keeps (docs/facts.md section 3).
+
+    Raises:
+        StepFailedError: a process survived.
+    """
+    started_with.forget(host)
+    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
+    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
+    host.pm2.delete(sorted({app.name for app in apps}), seconds)
+    if processes.wait_gone(running, seconds):
+        raise StepFailedError("PM2 deleted the service, but its processes run on; end them by hand")

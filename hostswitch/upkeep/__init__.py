@@ -1,0 +1,1 @@
+"""After the switch: archives, removal, restore, the daily check, what is kept."""

@@ -1,0 +1,73 @@
+"""Archives of what is set aside."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hostswitch.base.output import progress
+from hostswitch.directories import aside
+from hostswitch.directories.kept import Kept, kept
+from hostswitch.host import Host
+from hostswitch.record.journal import demand_none_open
+from sessionstore.archive import create
+from sessionstore.disk.opening import open_beneath
+from sessionstore.errors import StoreError
+
+
+def to_archive(host: Host) -> dict[str, Any]:
+    """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
+    missing = [item for item in kept(host) if not os.path.exists(item.archive_paths(host)[0])]
+    return {
+        "outcome": "changes" if missing else "nothing to do",
+        "changes": [f"archive {item.shown}" for item in missing],
+    }
+
+
+def archive_all(host: Host) -> dict[str, Any]:
+    """Archive every set-aside directory that has no archive yet.
+
+    Returns:
+        The result's fields.
+
+    Raises:
+        HostError: a switch is open.
+        StoreError: an archive could not be written.
+    """
+    demand_none_open(host.places)
+    done = []
+    for item in kept(host):
+        target = os.path.dirname(item.archive_paths(host)[0])
+        os.makedirs(target, mode=0o700, exist_ok=True)
+        with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
+            report = _archived(host, place, item, target)
+        if report is not None:
+            done.append(report)
+    new = [one for one in done if not one["reused"]]
+    if new:
+        host.history.add("archived", rollout_id=host.plan.rollout_id, archives=new)
+    return {"outcome": "archived" if new else "nothing to do", "archives": done}
+
+
+def _archived(host: Host, place: int, item: Kept, target: str) -> dict[str, Any] | None:
+    try:
+        directory = open_beneath(place, item.name)
+    except StoreError:
+        return None  # Its removal was cut off half way; it was archived before that.
+    progress(f"archive {item.name}")
+    try:
+        report = create.create(directory, target, item.name, host.plan.archive.recipients)
+    finally:
+        os.close(directory)
+    return {
+        "name": item.name,
+        "set_aside_by": item.rollout_id,
+        "archive": report.archive,
+        "manifest": report.manifest,
+        "files": report.files,
+        "bytes": report.bytes,
+        "archive_bytes": report.archive_bytes,
+        "sha256": report.archive_sha256,
+        "manifest_sha256": report.manifest_sha256,
+        "reused": report.reused,
+    }

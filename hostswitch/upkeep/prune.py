@@ -1,0 +1,225 @@
+"""Which old releases may go, and taking them away.
+
+Only below `releases/`: an in-place checkout that was adopted lies elsewhere and is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hostswitch.base.errors import HostError
+from hostswitch.base.files import see, walk
+from hostswitch.base.user import CommandFailedError
+from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
+from hostswitch.host import Host
+from hostswitch.plan import is_hash
+from hostswitch.record.journal import demand_none_open
+from hostswitch.service import pointers
+from hostswitch.service.release import revision_of
+from hostswitch.upkeep import authorities
+from sessionstore.disk.opening import closing, open_beneath, open_directory
+from sessionstore.errors import StoreError
+from sessionstore.keys.names import CREDENTIALS, decode
+from sessionstore.removal.remove import held_open
+
+PRUNED = "pruned"
+_HALF_PRUNED = ".pruning-"
+_SECONDS = 300
+_MIRROR = ".repository.git"
+_INSTALLED = "node_modules"
+# Beside the commit's own files, what staging a release adds (roles/release/files).
+_STAGED = ("REVISION", ".env")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Releases to take away, and those that stay although they are old, with the reason."""
+
+    old: tuple[str, ...]
+    staying: tuple[str, ...] = ()
+
+
+def old_releases(
+    names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
+) -> list[str]:
+    """The releases that are neither in use nor among the last healthy ones. Pure.
+
+    Args:
+        names: all that are there, by commit.
+        lines: the host's history, oldest first.
+        protected: never to go: what runs, what is declared.
+        kept: how many healthy ones stay; one that never became healthy does not count.
+
+    Returns:
+        Their names, in order.
+    """
+    switches = [
+        line
+        for line in lines
+        if line.get("event") == "switch" and line.get("outcome") == "switched"
+    ]
+    newest_first = [line["revision"]["to"] for line in reversed(switches)]
+    healthy = [name for name in dict.fromkeys(newest_first) if name in names]
+    previous = {line["revision"]["from"] for line in switches[-1:]}
+    staying = {*protected, *previous, *healthy[:kept]}
+    return sorted(name for name in names if name not in staying)
+
+
+def choose(host: Host) -> Choice:
+    """Look at the releases of this host; changes nothing."""
+    places = _releases(host)
+    names = {name for name in _listed(places) if is_hash(name)}
+    target = pointers.current_target(host.plan.app_dir)
+    current = revision_of(os.path.normpath(host.path(target)), host.owner) if target else None
+    protected = {host.plan.revision, *([current] if current else [])}
+    old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
+    reasons = {name: _objection(host, places / name) for name in old}
+    return Choice(
+        tuple(name for name in old if not reasons[name]),
+        tuple(f"release {name[:12]} stays: {reasons[name]}" for name in old if reasons[name]),
+    )
+
+
+def to_prune(host: Host) -> dict[str, Any]:
+    """What `prune` would take away: `changes` and `due`, sentences. Writes nothing."""
+    found = choose(host)
+    changes = [f"remove the old release {name[:12]}" for name in found.old]
+    changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
+    changes += [f"remove {path}, which nothing names any more" for path in authorities.unused(host)]
+    return {
+        "outcome": "changes" if changes else "nothing to do",
+        "changes": changes,
+        "due": list(found.staying),
+    }
+
+
+def prune(host: Host) -> dict[str, Any]:
+    """Take old releases away, once this rollout has verified the host.
+
+    Returns:
+        The result's fields; `waiting` says what still waits for the verification.
+
+    Raises:
+        HostError: a switch is open, or a release could not be removed whole.
+    """
+    demand_none_open(host.places)
+    found = choose(host)
+    token = verification(host.history.lines(), host.plan.rollout_id)
+    unnamed = authorities.unused(host)
+    if (found.old or unnamed) and (token is None or token.get("verified") is not True):
+        waiting = [
+            {"name": str(name), "why": WAITING_FOR_VERIFICATION} for name in (*found.old, *unnamed)
+        ]
+        return {"outcome": WAITING_FOR_VERIFICATION, "pruned": [], "waiting": waiting}
+    pruned = [_delete(host, name) for name in _cut_off(host)]
+    pruned += [_take_away(host, name) for name in found.old]
+    for path in unnamed:
+        path.unlink()
+    if pruned or unnamed:
+        gone = {"releases": pruned, "authorities": [str(path) for path in unnamed]}
+        host.history.add(PRUNED, rollout_id=host.plan.rollout_id, **gone)
+    outcome = PRUNED if pruned or unnamed else "nothing to do"
+    return {"outcome": outcome, "pruned": pruned, "staying": list(found.staying), "waiting": []}
+
+
+def _releases(host: Host) -> Path:
+    return Path(host.plan.release).parent
+
+
+def _listed(places: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(places))
+    except FileNotFoundError:
+        return []
+
+
+def _cut_off(host: Host) -> list[str]:
+    """Releases that a run renamed but was killed before it had removed them, by commit."""
+    names = [name.removeprefix(_HALF_PRUNED) for name in _listed(_releases(host))
+             if name.startswith(_HALF_PRUNED)]  # fmt: skip
+    return [name for name in names if is_hash(name)]
+
+
+def _objection(host: Host, release: Path) -> str:
+    """Why an old release must not go: it is in use, or holds what is nowhere else."""
+    try:
+        _allocated(release)  # once it has another name, it must not turn out to be out of reach
+        files = dict(_files(release))
+    except HostError as error:
+        return str(error)
+    for path, name in files.items():
+        if name == CREDENTIALS or decode(name) is not None:
+            return f"session files lie in it ({path})"
+    env = release / ".env"
+    if env.exists() and not env.is_symlink():
+        return f"it has settings of its own ({env})"
+    return _own_file(host, release, files) or _held(release)
+
+
+def _files(release: Path) -> Iterator[tuple[str, str]]:
+    """Path and name of everything in a release that is no directory and was not installed by npm."""
+    for directory, entries in walk(release, [_INSTALLED]):
+        for one in entries:
+            if not one.is_dir(follow_symlinks=False) and one.name != _INSTALLED:
+                yield os.path.join(directory, one.name), one.name
+
+
+def _own_file(host: Host, release: Path, files: Iterable[str]) -> str:
+    """Services run with their release as working directory: what they write by relative paths
+    lies in it, and no second copy can be staged from the repository."""
+    mirror = os.path.join(host.plan.app_dir, _MIRROR)
+    listing = ["git", "-C", mirror, "ls-tree", "-r", "-z", "--name-only", release.name]
+    try:
+        known = {*_STAGED, *host.account.run(listing).split("\0")}
+    except CommandFailedError as error:
+        return f"nobody can tell which of its files are the commit's ({error})"
+    own = sorted(path for path in files if os.path.relpath(path, release) not in known)
+    return f"a file lies in it that its commit does not have ({own[0]})" if own else ""
+
+
+def _held(release: Path) -> str:
+    try:
+        with (
+            closing(open_directory(str(release.parent))) as parent,
+            closing(open_beneath(parent, release.name)) as opened,
+        ):
+            holders = held_open(opened)
+    except StoreError as error:
+        return error.what
+    return f"process {holders[0].pid} ({holders[0].command}) holds it" if holders else ""
+
+
+def _take_away(host: Host, name: str) -> dict[str, Any]:
+    """Rename first: a release that is half gone must not pass for a staged one."""
+    release = _releases(host) / name
+    host.account.run(["mv", "-T", str(release), str(release.with_name(_HALF_PRUNED + name))])
+    return _delete(host, name)
+
+
+def _delete(host: Host, name: str) -> dict[str, Any]:
+    """As the service's user, who owns it: root would follow what that user puts in the way.
+
+    Raises:
+        HostError: something in it is not the user's.
+    """
+    half = _releases(host) / (_HALF_PRUNED + name)
+    freed = _allocated(half)
+    host.account.run(["rm", "-rf", "--one-file-system", str(half)], seconds=_SECONDS)
+    if half.exists():
+        raise HostError(f"{half} could not be removed whole. See: {see(half)}")
+    return {"name": name, "freed": freed}
+
+
+def _allocated(directory: Path) -> int:
+    """Bytes that a tree takes on the disk; of files with a further name elsewhere, none."""
+    found = [
+        one.stat(follow_symlinks=False)
+        for _, entries in walk(directory)
+        for one in entries
+        if not one.is_dir(follow_symlinks=False)
+    ]
+    return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)

@@ -1,0 +1,176 @@
+"""Archives set-aside directories, and removes those that are due, after proving them again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from hostswitch.base.errors import Refusal, RefusedError
+from hostswitch.base.output import emit
+from hostswitch.database import backup, clock, evidence
+from hostswitch.database.connection import connect
+from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
+from hostswitch.directories import aside
+from hostswitch.directories.kept import Kept, kept
+from hostswitch.host import Host
+from hostswitch.record.history import REMOVED, REMOVING
+from hostswitch.record.journal import demand_none_open
+from hostswitch.service import status
+from hostswitch.upkeep.unfinished import _gone_unrecorded, _record_refusal, complete_record
+from sessionstore.archive import create
+from sessionstore.disk.walk import Tree
+from sessionstore.errors import StoreError
+from sessionstore.removal import remove
+
+# "not checked" is the controller's word for an environment without an age identity on it.
+ARCHIVE_ACCEPTED = ("passed", "not checked")
+
+
+def to_remove(host: Host) -> dict[str, Any]:
+    """What `remove` would delete or wait for: `changes` and `due`, sentences. Writes nothing.
+
+    What waits for nothing but its verification counts as a change: it goes in the same rollout.
+    """
+    found = kept(host)
+    changes = [
+        f"remove {item.shown}" for item in found if item.ripeness.due or item.ripeness.unverified
+    ]
+    changes += [f"record the removal of {one['name']}" for _, one in _gone_unrecorded(host)]
+    return {
+        "outcome": "changes" if changes else "nothing to do",
+        "changes": changes,
+        "due": [f"{item.shown}: {item.ripeness.why}" for item in found if not item.ripeness.due],
+    }
+
+
+def remove_due(host: Host) -> dict[str, Any]:
+    """Remove what is due; nothing at all if one of those directories is not proven.
+
+    Returns:
+        The result's fields; `waiting` says what is not due, and why.
+
+    Raises:
+        RefusedError: a directory that is due can't be accounted for, or has no archive.
+        HostError: a switch is open.
+    """
+    demand_none_open(host.places)
+    found = kept(host)
+    waiting = [
+        {
+            "name": item.name,
+            "set_aside_by": item.rollout_id,
+            "why": item.ripeness.why,
+            **dict(zip(("archive", "manifest"), item.archive_paths(host), strict=True)),
+        }
+        for item in found
+        if not item.ripeness.due
+    ]
+    due = [item for item in found if item.ripeness.due]
+    proven = [_proven(host, item) for item in due]
+    refusals = [refusal for one in proven for refusal in one if isinstance(refusal, Refusal)]
+    if refusals:
+        raise RefusedError(refusals)
+    if due:
+        backup.before(host, "removal")
+    removed = complete_record(host)
+    for item, (report,) in zip(due, proven, strict=True):
+        # Between two lines, so that a kill leaves no gap in the history.
+        host.history.add(REMOVING, rollout_id=host.plan.rollout_id, directories=[report])
+        try:
+            removed.append(_remove(host, item, dry_run=False))
+        except BaseException as error:
+            _record_refusal(host, item, report, error)
+            raise
+        host.history.add(REMOVED, rollout_id=host.plan.rollout_id, directories=removed[-1:])
+    for rollout_id in aside.kept(host.plan.app_dir):
+        aside.drop_empty(host.plan.app_dir, rollout_id)
+    return {
+        "outcome": "removed" if removed else _waiting(found),
+        "removed": removed,
+        "freed": sum(one["freed"] for one in removed if one["freed"] is not None),
+        "waiting": waiting,
+    }
+
+
+def _waiting(found: Sequence[Kept]) -> str:
+    if any(item.ripeness.unverified for item in found):
+        return WAITING_FOR_VERIFICATION
+    return "waiting" if found else "nothing to do"
+
+
+def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
+    """What would be removed, proven now; or every reason why it must not be."""
+    where = f"{host.plan.app_dir}/{aside.PLACE}/{item.rollout_id}/{item.name}"
+    if item.declared is None:
+        what = "a set-aside directory is not declared in legacy_directories"
+        remedy = "Declare it again with its kind, or move it away by hand after looking at it"
+        return [Refusal("remove", what, where, remedy)]
+    if not os.path.exists(item.archive_paths(host)[0]):
+        remedy = f"Make it: rollout apply {host.plan.environment}"
+        return [Refusal("remove", "it has no archive", where, remedy)]
+    checked = _archive_checked(host, item)
+    if checked not in ARCHIVE_ACCEPTED:
+        what = f"the controller's check of its archive says: {checked}"
+        remedy = f"Check it again: rollout apply {host.plan.environment}"
+        return [Refusal("remove", what, item.archive_paths(host)[0], remedy)]
+    try:
+        return [_remove(host, item, dry_run=True)]
+    except StoreError as error:
+        reasons: Sequence[str] = getattr(error, "reasons", None) or (error.what,)
+        remedy = error.remedy or "Nothing was removed; look at the file and its row"
+        return [Refusal("remove", reason, error.where or where, remedy) for reason in reasons]
+
+
+def _archive_checked(host: Host, item: Kept) -> str:
+    """What the controller found when it decrypted the archive in this rollout."""
+    token = verification(host.history.lines(), host.plan.rollout_id) or {}
+    return str(token.get("archives", {}).get(item.archive_paths(host)[0], "nothing yet"))
+
+
+def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
+    assert item.declared is not None
+    with (
+        create.held(*item.archive_paths(host)) as held,
+        connect(host.plan) as connection,
+        aside.opened(host.plan.app_dir, item.rollout_id) as (_, place),
+    ):
+        service = status.now(host)
+        proof = evidence.removal_proof(connection, held, item.declared, host.plan, service=service)
+
+        def objections(directory: int, tree: Tree) -> Sequence[str]:
+            clocks = clock.refusals(clock.measured(connection))
+            return [*_forged(host, held), *(f"{one.what}. {one.remedy}" for one in clocks),
+                    *proof.objections(directory, tree)]  # fmt: skip
+
+        report = remove.remove(
+            place,
+            item.name,
+            manifest=held.manifest,
+            objections=objections,
+            again=proof.again,
+            dry_run=dry_run,
+        )
+    if not dry_run:
+        emit("removed", name=item.name, files=report.files, freed=report.freed)
+    return {
+        "name": item.name,
+        "kind": item.declared.kind,
+        "set_aside_by": item.rollout_id,
+        "files": report.files,
+        "bytes": report.bytes,
+        "freed": report.freed,
+    }
+
+
+def _forged(host: Host, held: create.Held) -> list[str]:
+    """Whether the manifest is the one that this host wrote beside the archive: its history knows."""
+    known = {
+        one["archive"]: one.get("manifest_sha256", held.manifest.sha256)
+        for line in host.history.lines()
+        if line["event"] == "archived"
+        for one in line["archives"]
+    }
+    if known.get(held.path, held.manifest.sha256) == held.manifest.sha256:
+        return []
+    return [f"the manifest of {held.path} is not the one that was written with it"]

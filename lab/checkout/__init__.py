@@ -1,0 +1,1 @@
+"""What the lab puts into a checkout: its inventory, keys, certificates, locks."""

@@ -1,0 +1,1 @@
+"""Root file systems: made once, kept, copied."""

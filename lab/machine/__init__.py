@@ -1,0 +1,1 @@
+"""One booted host: its disk, network, cgroup, console."""

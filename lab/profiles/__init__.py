@@ -1,0 +1,1 @@
+"""States a host is put into before a test."""

@@ -1,0 +1,1 @@
+"""The bridge to the program on the host: its plan, its commands, its archive."""

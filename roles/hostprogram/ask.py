@@ -1,0 +1,199 @@
+"""What the host program answers when it is asked, read-only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra import host, state
+from pyinfra.api import operation
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.facts import FactBase
+from pyinfra.api.state import StateStage
+
+from roles.hostprogram.command import PROGRAM, streamed_command, streamed_stdin
+from roles.hostprogram.commit import COMMIT, NO_SUCH_REVISION, DeclaredCommit
+from roles.hostprogram.remembered import keep, known, remembered
+from roles.hostprogram.said import object_in
+from roles.shared.secret_lines import SecretLines
+
+# What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
+LAST_ANSWERS: dict[str, dict[str, Any]] = {}
+
+# What each host resolved its declared revision to in this process, which is one run.
+COMMITS: dict[str, str] = {}
+
+EXIT_MARK = "hostswitch-exit="
+
+
+class HostProgramAnswer(FactBase[dict[str, Any]]):
+    """The last JSON object that the streamed host program printed, with its exit code.
+
+    The command itself always ends in 0: a failing fact would mark the host as failed and still
+    return its default (docs/facts.md section 5, "Two phases"). So the exit code is part of the answer,
+    and an answer without one is no answer.
+    """
+
+    def command(self, arguments: str, installed: bool) -> StringCommand:
+        """The program with these arguments, installed or streamed; its input comes with the call."""
+        program = StringCommand(PROGRAM, arguments) if installed else streamed_command(arguments)
+        return StringCommand(program, f"; echo {EXIT_MARK}$?")
+
+    @staticmethod
+    def default() -> dict[str, Any]:
+        """No answer."""
+        return {"exit": None, "reason": "the host did not answer"}
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """The answer: the last JSON object's fields and ``exit``.
+
+        Args:
+            output: the lines on standard output.
+        """
+        answer: dict[str, Any] = {}
+        code: int | None = None
+        for line in output:
+            if line.startswith(EXIT_MARK):
+                code = int(line.removeprefix(EXIT_MARK))
+            elif line.startswith("{"):
+                answer = object_in(line)
+        return {**self.default(), **answer, "exit": code}
+
+
+class HostProgramAnswers(HostProgramAnswer):
+    """The answers to several questions, by the command asked; empty where the host gave none."""
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """Command → the answer's fields and ``exit``.
+
+        Args:
+            output: the lines on standard output.
+        """
+        answers = [object_in(line) for line in output if line.startswith("{")]
+        return {
+            one["command"]: {**one["answer"], "exit": one["exit"]}
+            for one in answers
+            if one["event"] == "answer"
+        }
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question for the host program: its command line, and the JSON object on its input."""
+
+    command: str
+    plan: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from other questions."""
+        return self.command, json.dumps(self.plan, sort_keys=True)
+
+
+@operation()
+def asked_ahead(questions: Sequence[Callable[[], Question]]) -> Iterator[StringCommand]:
+    """Ask the host program what the later steps will want to know, all at once.
+
+    Each answer holds until a step changes the host; after that the steps ask for themselves. So a
+    rollout that has nothing to change starts the program once.
+
+    Args:
+        questions: what makes each question when this step runs.
+    """
+    asked = [question() for question in questions]
+    together = [{"command": one.command, "plan": one.plan} for one in asked]
+    answers = _answer_of(HostProgramAnswers, "survey", {"questions": together})
+    for question in asked:
+        if question.command in answers:
+            keep(question.key, answers[question.command])
+    host.noop("asked")
+    yield from ()
+
+
+def ask(question: Question) -> dict[str, Any]:
+    """Ask the host program, unless it has answered already and nothing was changed since.
+
+    Args:
+        question: what; its plan may hold secrets.
+
+    Returns:
+        Its last JSON object, and ``exit``: its exit code, or None where nothing answered.
+    """
+    answer = (
+        _too_early(question)
+        or known(question.key)
+        or _answer_of(HostProgramAnswer, question.command, question.plan)
+    )
+    LAST_ANSWERS[question.command.split(" -", maxsplit=1)[0]] = answer
+    return answer
+
+
+def _too_early(question: Question) -> dict[str, Any] | None:
+    """Why a question can't be asked yet: on a bare host nothing can read the repository."""
+    if question.plan.get("revision") != "":
+        return None
+    return {"exit": None, "reason": "the declared revision can't be read on this host yet"}
+
+
+def _answer_of(
+    fact: type[HostProgramAnswer], arguments: str, payload: Mapping[str, Any]
+) -> dict[str, Any]:
+    # While a plan is made the program is streamed into memory, so that it need not be installed
+    # yet; when the rollout comes to it, the host role has installed it.
+    installed = state.current_stage == StateStage.Execute
+    stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
+    answer = dict(host.get_fact(fact, arguments=arguments, installed=installed, _stdin=stdin))
+    if fact is HostProgramAnswer and answer["exit"] is None:
+        # Even where there is no Python the shell says with what code that ended.
+        raise PyinfraError(f"{host.name}: it did not answer {arguments}")
+    return answer
+
+
+def declared_commit() -> dict[str, Any]:
+    """The declared revision: ``commit``, ``staged`` and ``reason``, why there is no commit.
+
+    A declared commit is never the host's to say. A tag or a branch is asked of the repository once: one
+    that moves in the middle must not have one commit staged and another switched to. What the rollout
+    resolved before (``resolved_commit``) stays what it rolls out: nothing else was proven. Where one other
+    host alone has said what it is (``claimed_commit``), this one must find the same.
+
+    Raises:
+        PyinfraError: the repository has no such revision, or it is another one on another host.
+    """
+    data = host.data
+    resolved = data.get("resolved_commit") or data.service_revision
+    wanted = {
+        "repository": data.service_repository,
+        "revision": COMMITS.get(host.name, resolved),
+        "releases": f"{data.app_dir}/releases",
+    }
+    answer = remembered(
+        ("commit", *wanted.values()),
+        lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
+    )
+    if COMMIT.fullmatch(wanted["revision"]):
+        told = NO_SUCH_REVISION if answer["reason"] == NO_SUCH_REVISION else ""
+        answer = {**answer, "commit": wanted["revision"], "reason": told}
+    _demand_known(answer, wanted, data.get("claimed_commit"))
+    if answer["commit"]:
+        COMMITS[host.name] = answer["commit"]
+        keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
+    return answer
+
+
+def _demand_known(answer: Mapping[str, Any], wanted: Mapping[str, str], claimed: str) -> None:
+    place = f"group_vars/{host.data.environment}/"
+    what = f"{host.name}: service_revision {wanted['revision']}"
+    if answer["reason"] == NO_SUCH_REVISION:
+        raise PyinfraError(
+            f"{what} is unknown: {wanted['repository']} has no such tag, branch or commit.\n"
+            f"  → set it in {place} (a commit with all its 40 digits)"
+        )
+    if claimed and answer["commit"] and answer["commit"] != claimed:
+        raise PyinfraError(
+            f"{what} is {answer['commit']} here, and {claimed} on another host: it moved meanwhile, or one"
+            f" of them is not to be trusted.\n  → declare the commit itself in {place}"
+        )

@@ -1,0 +1,124 @@
+"""The program on the host: where it is, how it is built here, and the words that run it.
+
+Without pyinfra, so that the command can use it as well (gevent stays out of its process).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+
+from roles.shared.secret_lines import SecretLines
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ZIPAPP = "/usr/local/lib/baileys-rollout/hostswitch.pyz"
+PROGRAM = "/usr/local/sbin/baileys-hostswitch"
+RESUME = "baileys-hostswitch-after-pm2.service"
+"""The unit that ends a switch that was cut off (role host); without an open one it does nothing."""
+
+# How the program itself ends a run; all else is a death, also 1: an error it did not foresee. Not told as
+# SuccessExitStatus: `systemd-run --wait` answers 0 for those, so that what was refused would count as done.
+_DECIDED = "|".join(f"exited-{code}" for code in (0, 2, 3, 4, 5, 6, 7, 8, 64))
+_PROPERTIES = (
+    f'ExecStopPost=/bin/sh -c "case $$EXIT_CODE-$$EXIT_STATUS in {_DECIDED}) ;; '
+    f'*) exec systemctl start --no-block {RESUME} ;; esac"',
+    # The host's memory is the service's. A child that is killed for it is an error, no end of the run.
+    "MemoryMax=50%",
+    "OOMPolicy=continue",
+    # Beyond every deadline within, a backup of a large database before the stop included.
+    "RuntimeMaxSec=4h",
+)
+
+_one_builds = threading.Lock()
+
+# Reads "<length>\n", that many base64 characters and a newline, and runs them from memory; what
+# follows on standard input is the program's own. Byte-wise, so that nothing of that is swallowed.
+# Nothing is left on the host (docs/facts.md section 6: a program can run from a memfd).
+LOADER = (
+    "import base64,os,sys\n"
+    "n=b''\n"
+    "while not n.endswith(b'\\n'): n+=os.read(0,1)\n"
+    "left=int(n)+1;parts=[]\n"
+    "while left:\n"
+    " part=os.read(0,min(left,65536));left-=len(part);parts.append(part)\n"
+    " if not part: sys.exit('the program was cut off on its way to the host')\n"
+    "fd=os.memfd_create('hostswitch',0)\n"
+    "with open(fd,'wb',closefd=False) as f: f.write(base64.b64decode(b''.join(parts)))\n"
+    "os.execv(sys.executable,['python3',f'/proc/self/fd/{fd}',*sys.argv[1:]])"
+)
+
+
+def zipapp() -> bytes:
+    """The host program as built from this checkout; the same bytes from the same sources.
+
+    Built once, whichever threads ask for it.
+    """
+    with _one_builds:
+        return _built()
+
+
+@cache
+def _built() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "hostswitch.pyz"
+        subprocess.run(
+            [sys.executable, "-m", "roles.hostprogram.zipapp", str(target)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        return target.read_bytes()
+
+
+def detached_words(arguments: str, rollout_id: str) -> str:
+    """The command that runs the installed program as a systemd unit of its own, and waits for it.
+
+    A controller or a network that dies takes the waiting ``systemd-run`` with it, not the unit. One
+    whose program dies is ended by RESUME.
+    Each run has a unit of its own: of two at once the second is told by the program's lock who holds
+    it; systemd would only say that the unit is there already.
+
+    Args:
+        arguments: the program's own.
+        rollout_id: names the unit.
+    """
+    unit = shlex.quote(f"baileys-hostswitch-{rollout_id}-{secrets.token_hex(2)}")
+    properties = " ".join(f"-p {shlex.quote(one)}" for one in _PROPERTIES)
+    return (
+        f"systemd-run --quiet --collect --wait --pipe --unit={unit}"
+        f" --description='baileys-rollout: switch' {properties} {PROGRAM} {arguments}"
+    )
+
+
+def streamed_command(arguments: str) -> StringCommand:
+    """The command that runs the program from memory; its standard input is ``streamed_stdin``."""
+    return StringCommand("python3", "-c", QuoteString(LOADER), arguments)
+
+
+def streamed_stdin(payload: Mapping[str, Any]) -> SecretLines:
+    """Standard input for ``streamed_command``: the program, then its plan."""
+    program = base64.b64encode(zipapp()).decode()
+    return SecretLines([str(len(program)), program, json.dumps(payload)])
+
+
+def installed_command(arguments: str, payload: Mapping[str, Any]) -> StringCommand:
+    """Run the installed program with a plan on standard input."""
+    return StringCommand(PROGRAM, arguments, _stdin=SecretLines([json.dumps(payload)]))
+
+
+def detached_command(arguments: str, payload: Mapping[str, Any]) -> StringCommand:
+    """Run the installed program as a systemd unit of its own, and wait for it."""
+    words = detached_words(arguments, payload["rollout_id"])
+    return StringCommand(words, _stdin=SecretLines([json.dumps(payload)]))

@@ -1,0 +1,1 @@
+"""`rollout apply` and `plan`: what differs, what is done, host after host, and the report."""

@@ -1,0 +1,1 @@
+"""The command `rollout` as it is typed, and how its answers are shown."""

@@ -1,0 +1,79 @@
+"""What ``--json`` prints: one object a command, in the shape that ``docs/commands.md`` promises.
+
+A field keeps its name and meaning within a ``format``; new ones may come beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rollout.apply.look import HostPlan
+from rollout.apply.report import Report
+from rollout.environment.environment import Environment
+from rollout.errors import MistakesError, OperatorError
+from rollout.verify.checks import VerificationResult
+
+FORMAT = 1
+
+
+def answer(command: str, **fields: Any) -> dict[str, Any]:
+    """What a command prints: its object begins alike everywhere.
+
+    Args:
+        command: as it is typed, without `rollout`.
+        fields: its own; `environment` first where it has one.
+    """
+    return {"format": FORMAT, "command": command, **fields}
+
+
+def _answer(command: str, environment: Environment) -> dict[str, Any]:
+    return answer(command, environment=environment.name)
+
+
+def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:
+    """What ``rollout plan --json`` prints."""
+    return _answer("plan", environment) | {"hosts": [asdict(plan) for plan in plans]}
+
+
+def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
+    """What ``rollout apply --json`` prints: the report that is kept, too."""
+    return _answer("apply", environment) | asdict(report)
+
+
+def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:
+    """What ``rollout verify --json`` prints."""
+    return _answer("verify", environment) | result.to_json()
+
+
+def status_answer(
+    environment: Environment, answers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What ``rollout status --json`` prints: each host program's own answer, or its error."""
+    hosts = [_ours({"host": host}, found) for host, found in answers.items()]
+    return _answer("status", environment) | {"hosts": hosts}
+
+
+def restore_answer(
+    environment: Environment, rollout_id: str, restoration: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What ``rollout sessions restore --json`` prints."""
+    begins = _answer("sessions restore", environment)
+    return _ours({**begins, "rollout_id": rollout_id}, restoration)
+
+
+def _ours(begins: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a host said behind what is ours: it speaks for no other host, and of no other format."""
+    return begins | dict(said) | begins
+
+
+def error_answer(error: OperatorError) -> dict[str, Any]:
+    """What any command prints with ``--json`` when it ends in an error of the operator's."""
+    mistakes = error.mistakes if isinstance(error, MistakesError) else ()
+    return {
+        "format": FORMAT,
+        "error": error.message.splitlines()[0],
+        "remedy": error.remedy,
+        "mistakes": [asdict(mistake) for mistake in mistakes],
+    }

@@ -1,0 +1,143 @@
+"""Flags as people read them: 80 columns, differences marked, secrets masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from rollout.console import table
+from rollout.flags.drift import FlagRow, HostFlags
+from rollout.flags.edit import Toggle
+from rollout.flags.history import Change
+from rollout.flags.toggle import ALREADY, DONE, UNTOUCHED, HostToggle, ToggleOutcome
+from rollout.flags.values import Column, differing
+from rollout.settings.catalogue import catalogue
+
+NOTHING = "-"
+ID_LENGTH = 21
+
+
+def render_columns(console: Console, columns: Sequence[Column]) -> None:
+    """The catalogue with every environment's values; `*` where they differ."""
+    readable = [column for column in columns if not column.failure]
+    names = dict.fromkeys(name for column in readable for name in column.values)
+    rows, differ = [], differing(readable)
+    for name in names or catalogue().flags:
+        values = [column.values.get(name, NOTHING) for column in readable]
+        mark = "*" if name in differ else ""
+        rows.append([mark, name, *values])
+    headings = ["", "flag", *(column.environment for column in readable)]
+    console.print(table("", rows, headings))
+    for column in columns:
+        if column.failure:
+            console.print(f"! {column.environment}: {column.failure}", markup=False)
+    console.print("\n* differs between environments; (value) is the catalogue's default")
+
+
+def render_catalogue(console: Console) -> None:
+    """What each flag is."""
+    for flag in catalogue().flags.values():
+        console.print(f"{flag.name}  {flag.type}, changes {flag.changes}, owner {flag.owner}")
+        console.print(f"  {flag.help}", markup=False)
+
+
+def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags]) -> None:
+    """Where each flag stands on each host."""
+    for host in hosts:
+        console.print(host.host, style="bold")
+        if host.failure:
+            console.print(f"  ! {host.failure}", markup=False)
+            continue
+        rows = [flag_row(row) for row in host.rows]
+        console.print(table("", rows, ["", "flag", "declared", "file", "process", "service"]))
+        for row in host.rows:
+            if row.drift:
+                console.print(f"  ! {row.name}: {row.drift}", markup=False)
+        for problem in host.problems:
+            console.print(f"  ! {problem}", markup=False)
+        for name, value in host.canary.items():
+            console.print(f"  canary: {name}={value} on {host.host} only", markup=False)
+    if any(host.canary for host in hosts):
+        console.print(f"Spread it: rollout flags set {environment} NAME=VALUE --reason …")
+        console.print(f"End it:    rollout flags undo {environment}")
+    if any(host.differs for host in hosts):
+        console.print(f"\nDrift. As declared again: rollout apply {environment}")
+
+
+def flag_row(row: FlagRow) -> list[str]:
+    """One line of the table, marked where something differs."""
+    values = (row.declared, row.file, row.process, row.service)
+    return ["!" if row.drift else "", row.name, *(short(value) for value in values)]
+
+
+def short(value: str | None) -> str:
+    """A value in a table: one line, not too long; empty text as two quotes."""
+    if value is None:
+        return NOTHING
+    text = value if value.isprintable() else repr(value)
+    return (text if len(text) <= 40 else f"{text[:37]}…") or "''"
+
+
+def render_toggle(console: Console, toggle: Toggle) -> None:
+    """What a toggle is about to do: the YAML's lines and the flags."""
+    for file in toggle.files:
+        console.print(f"{file.name}:", markup=False)
+        for line in file.diff():
+            console.print(f"  {line}", markup=False)
+    for change in toggle.changes():
+        before = "unset" if change["from"] is None else short(change["from"])
+        after = "not declared" if change["to"] is None else short(change["to"])
+        console.print(f"{change['name']} {before} → {after}", markup=False)
+    for note in toggle.notes:
+        console.print(f"note: {note}", markup=False)
+
+
+def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
+    """How a toggle went."""
+    if outcome.error:
+        console.print(f"\nFAILED: {outcome.error}", style="bold red", markup=False)
+    for host in outcome.hosts:
+        console.print(f"{host.host}: {host_text(host)}", markup=False)
+    if outcome.files_back:
+        console.print("The YAML was put back: the environment is declared as before.")
+    elif outcome.error and outcome.toggle.files:
+        console.print(
+            "The YAML keeps the new value. Go on: the same command again."
+            f" Back: rollout flags undo {outcome.environment}",
+            soft_wrap=True,
+        )
+    if outcome.toggle.scope == "host" and outcome.succeeded:
+        console.print("A canary: the other hosts are as before.")
+    console.print(f"rollout id {outcome.run.rollout_id}")
+
+
+def host_text(host: HostToggle) -> str:
+    """One host's part of a toggle in a line."""
+    if host.outcome == UNTOUCHED or host.outcome not in (DONE, ALREADY):
+        return host.outcome + (f" ({host.error})" if host.error.startswith("not put back") else "")
+    if host.outcome == ALREADY:
+        return f"as declared already, proven in {host.seconds:.1f} s"
+    without = "not measured" if host.without_service is None else f"{host.without_service:.2f} s"
+    return (
+        f"done, proven in the process after {host.seconds:.1f} s; of them without service {without}"
+    )
+
+
+def render_history(console: Console, changes: Sequence[Change], name: str) -> None:
+    """Changes of flags, the newest last."""
+    if not changes:
+        console.print("No flag was changed yet.")
+    for change in changes:
+        console.print(
+            f"{change.at[:19]}Z  {change.operator}  {change.how}"
+            f"  {', '.join(change.hosts)}{' (canary)' if change.scope == 'host' else ''}",
+            markup=False,
+        )
+        for flag, before, after in change.changes:
+            if name in ("", flag):
+                was = "unset" if before is None else short(before)
+                now = "not declared" if after is None else short(after)
+                console.print(f"  {flag} {was} → {now}", markup=False)
+        why = change.reason or "no reason given"
+        console.print(f"  {why}  [{change.rollout_id}]", markup=False)

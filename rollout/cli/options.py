@@ -1,0 +1,69 @@
+"""The arguments that the commands share, with what the shell offers for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rollout.environment.environment import environment_names
+from rollout.settings.folders import hosts_of
+from rollout.verify.verify import concerns
+
+
+def offered_environments(incomplete: str) -> list[str]:
+    """Environments that begin so."""
+    return [name for name in environment_names() if name.startswith(incomplete)]
+
+
+def offered_hosts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Hosts that begin so: of the environment that was typed, or of all before one was.
+
+    Read without Ansible, which would take half a second at every press of the tab key.
+    """
+    known = environment_names()
+    # An option that waits for its value ends the parsing: what was typed before it is left in `args`.
+    typed = [word for word in (ctx.params.get("environment"), *ctx.args) if word in known]
+    names = [name for one in typed[:1] or known for name in hosts_of(str(one))]
+    return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def offered_concerns(incomplete: str) -> list[str]:
+    """Concerns of the checks that begin so."""
+    return [name for name in concerns() if name.startswith(incomplete)]
+
+
+EnvironmentName = Annotated[
+    str,
+    typer.Argument(
+        help="Which environment: inventory/NAME.yml.",
+        show_default=False,
+        autocompletion=offered_environments,
+    ),
+]
+OnlyHost = Annotated[
+    str,
+    typer.Option(
+        "--host", help="This host only.", show_default=False, autocompletion=offered_hosts
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, for a program to read.")
+]
+Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
+Batch = Annotated[
+    int, typer.Option("--batch", min=1, help="Hosts at once, after the first service host.")
+]
+Only = Annotated[
+    str,
+    typer.Option(
+        help="Only one concern; `disk`: is the disk really clean?",
+        show_default=False,
+        autocompletion=offered_concerns,
+    ),
+]
+JunitFile = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write JUnit XML too, for a CI to show."),
+]

@@ -1,0 +1,274 @@
+"""Results as people read them: plain words, tables of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+
+from rollout.apply.look import HostPlan
+from rollout.apply.report import HostReport, Report
+from rollout.console import table
+from rollout.environment.environment import Environment
+from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, Check, VerificationResult
+
+
+def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:
+    """What a rollout would change."""
+    for plan in plans:
+        console.print(f"{plan.host}", style="bold")
+        for line in plan_lines(plan):
+            console.print(f"  {line}", markup=False)
+    if not any(plan.changes or plan.refusals or plan.failure for plan in plans):
+        console.print(f"{environment.name}: nothing to do.")
+    elif not any(plan.refusals or plan.failure for plan in plans):
+        console.print(f"\nNothing was changed. To do it: rollout apply {environment.name}")
+
+
+def plan_lines(plan: HostPlan) -> list[str]:
+    """One host's plan, a line each."""
+    if plan.failure:
+        return [f"! {plan.failure}"]
+    lines = [f"~ {change}" for change in plan.changes]
+    lines += [f"! refused: {refusal}" for refusal in plan.refusals]
+    lines += [f"? not checked yet: {text}" for text in plan.not_checked]
+    lines += [f"  {text}" for text in plan.notes]
+    lines = lines or ["nothing to do"]
+    return lines + [f"! FOUND: {text}" for text in plan.found]
+
+
+def render_report(console: Console, environment: Environment, report: Report) -> None:
+    """What a rollout did."""
+    verdict = "done" if report.succeeded else "FAILED"
+    console.print(
+        f"Rollout {report.rollout_id} of {environment.name}: {verdict} in {report.seconds:.1f} s",
+        style="bold",
+    )
+    for host in report.hosts:
+        render_host(console, host)
+    for line in stopping_lines(environment.name, report):
+        console.print(line, markup=False)
+
+
+def stopping_lines(environment: str, report: Report) -> list[str]:
+    """Where a rollout of several hosts stopped: who failed, who is done, who is untouched."""
+    failed = [host.host for host in report.hosts if host.failure]
+    if not failed or len(report.hosts) + len(report.untouched) == 1:
+        return []
+    done = [host.host for host in report.hosts if not host.failure]
+    return [
+        f"\nFailed: {', '.join(failed)}",
+        f"Done: {', '.join(done) or 'none'}",
+        f"Untouched: {', '.join(report.untouched) or 'none'}",
+        f"Mend that, then rollout apply {environment}; what is done stays as it is.",
+    ]
+
+
+def render_host(console: Console, host: HostReport) -> None:
+    """What a rollout did on one host."""
+    if host.failure:
+        console.print(f"\n{host.host}: FAILED", style="bold red")
+        console.print(host.failure, markup=False)
+        if switch_rows(host.switch):
+            console.print("The switch itself was done:")
+            console.print(table("", switch_rows(host.switch)))
+        return
+    if not host.changed:
+        checks = check_text(host.checks)
+        console.print(f"\n{host.host}: no changes ({checks}, {host.seconds:.1f} s)", style="bold")
+        for sentence in host.kept:
+            console.print(f"  still set aside: {sentence}", markup=False)
+        for sentence in host.found:
+            console.print(f"  FOUND: {sentence}", markup=False)
+        return
+    console.print(f"\n{host.host}", style="bold")
+    console.print(table("", report_rows(host)))
+    for sentence in host.found:
+        console.print(f"  FOUND: {sentence}", markup=False)
+    for reason in host.not_checked:
+        console.print(f"  not checked: {reason}", markup=False)
+
+
+def report_rows(host: HostReport) -> list[tuple[str, str]]:
+    """The figures of one host that was changed: (what, figure)."""
+    rows = [("steps that changed something", str(len(host.changed)))]
+    rows += switch_rows(host.switch)
+    rows += [
+        ("archived", f"{entry['name']}: {number(entry['files'])} files, {size(entry['bytes'])}")
+        for entry in host.archives
+    ]
+    rows += [
+        ("removed", f"{entry['name']} ({entry['kind']}): {number(entry['files'])} files")
+        for entry in host.removed
+    ]
+    rows += [
+        ("old release removed", f"{short(entry['name'])}: {size(entry['freed'])}")
+        for entry in host.pruned
+    ]
+    if host.removed:
+        freed = sum(entry["freed"] or 0 for entry in host.removed)
+        rows.append(("bytes freed on the disk", f"{size(freed)}"))
+    rows += [("still set aside", sentence) for sentence in host.kept]
+    rows.append(("checks", check_text(host.checks)))
+    rows.append(("wall time", f"{host.seconds:.1f} s"))
+    return rows
+
+
+def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a switch."""
+    if "companies" not in switch:
+        return []
+    rows = []
+    revision = switch.get("revision") or {}
+    rows.append(("revision", f"{short(revision.get('from'))} → {short(revision.get('to'))}"))
+    for flag in switch.get("flags", []):
+        rows.append(("setting", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
+    for company, counts in switch["companies"].items():
+        rows += company_rows(company, counts)
+    rows += [
+        (f"company {company}", "no session anywhere: it waits for its first pairing")
+        for company in switch.get("awaiting_pairing", [])
+    ]
+    equal = switch.get("dispositions", {}).get("equal")
+    if equal is not None:
+        rows.append(("files proven equal, one by one", number(equal)))
+    seconds = switch.get("seconds_without_service")
+    at_least = switch.get("at_least_seconds_without_service")
+    if at_least is not None:
+        shown = f"at least {at_least:.2f} s (the switch was cut off after the start)"
+    else:
+        shown = "not measured" if seconds is None else f"{seconds:.2f} s"
+    rows.append(("without service", shown))
+    ahead = switch.get("clock_ahead_seconds")
+    if ahead is not None:
+        # Without the 0.0, a clock that is a little behind would be shown as -0.0.
+        rows.append(("clock ahead of the database's", f"{round(ahead, 1) + 0.0:.1f} s"))
+    lines = switch.get("lost_key_lines")
+    if lines:
+        after, before = (
+            f"{rate['lines']} in {rate['minutes'] or '?'} min"
+            for rate in (lines["after"], lines["before"])
+        )
+        rows.append(("log lines of lost keys", f"{after} (before: {before})"))
+    return rows
+
+
+def company_rows(company: str, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys and credentials of one company, before and after."""
+    return [
+        (
+            f"company {company}: {what}",
+            f"{number(counts.get(f'{what}_before'))} → {number(counts.get(f'{what}_after'))}",
+        )
+        for what in ("keys", "credentials")
+    ]
+
+
+def render_verification(
+    console: Console, environment: Environment, result: VerificationResult
+) -> None:
+    """What the host checks found."""
+    for check in told_once(result.with_outcome(FAILED)):
+        console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
+        if check.says:
+            console.print(check.says, markup=False)
+        console.print(check.reason, markup=False)
+        if check.log:
+            console.print(f"End of the log on {check.host}:\n{check.log}", markup=False)
+    for check in result.with_outcome(FOUND):
+        console.print(f"FOUND {check.host}: {check.reason}", style="bold", markup=False)
+    for check in result.with_outcome(NOT_CHECKED):
+        console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
+    counts = {
+        PASSED: result.passed,
+        FAILED: result.failed,
+        NOT_CHECKED: result.not_checked,
+        FOUND: result.found,
+    }
+    console.print(f"{environment.name}: {check_text(counts)}, {result.seconds:.1f} s", style="bold")
+    if result.command_ms is not None:
+        cost = f"{number(result.commands)} remote commands, {result.command_ms:.1f} ms each"
+        console.print(f"{cost} beside their own work")
+
+
+def told_once(failed: Sequence[Check]) -> list[Check]:
+    """Failed checks; of those that one reason keeps from looking at a host at all, one stands for all."""
+    alike: dict[tuple[str, str], list[Check]] = {}
+    for check in failed:
+        alike.setdefault((check.host, check.reason), []).append(check)
+    return [
+        checks[0]
+        if len(checks) == 1
+        else replace(checks[0], check=f"{len(checks)} checks, with one reason", says="")
+        for checks in alike.values()
+    ]
+
+
+def render_status(
+    console: Console, environment: Environment, answers: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """What the hosts say of themselves."""
+    for host, answer in answers.items():
+        console.print(host, style="bold")
+        console.print(table("", status_rows(answer)))
+    if not answers:
+        console.print(f"{environment.name}: no service host among these")
+
+
+def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """One host's status, (what, state)."""
+    if "error" in answer:
+        return [("error", str(answer["error"]))]
+    rows = [("release", short(answer.get("revision")))]
+    interrupted = answer.get("open")
+    if interrupted:
+        rows.append(("interrupted switch", f"{interrupted['rollout_id']}: {interrupted['next']}"))
+    rows += [
+        (f"set aside {entry['name']}", f"since {entry['since']}; {entry['removal']}")
+        for entry in answer["set_aside"]
+    ]
+    rows.append(("daily check", daily_text(answer.get("daily_check"))))
+    rows += [
+        (str(line.get("at")), f"{line.get('event')}: {line.get('outcome', '')}".rstrip(": "))
+        for line in answer.get("history", [])
+    ]
+    return rows
+
+
+def daily_text(line: Mapping[str, Any] | None) -> str:
+    """When the host's own daily check last ran, and what it found."""
+    if line is None:
+        return "has not run yet"
+    problems = "".join(f"\n{problem}" for problem in line.get("problems", []))
+    return f"{line.get('outcome')} at {line.get('at')}{problems}"
+
+
+def check_text(checks: Mapping[str, int]) -> str:
+    """``41 checks passed, 2 not checked``."""
+    text = f"{checks[PASSED]} checks passed"
+    if checks[FAILED]:
+        text += f", {checks[FAILED]} failed"
+    if checks.get(FOUND):
+        text += f", {checks[FOUND]} found something"
+    return text + (f", {checks[NOT_CHECKED]} not checked" if checks[NOT_CHECKED] else "")
+
+
+def size(count: int) -> str:
+    """Bytes as people read them, powers of ten."""
+    if count < 1000:
+        return f"{count} bytes"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def number(count: Any) -> str:
+    """A count with thousands separated; what is unknown is said so."""
+    return f"{count:,}" if isinstance(count, int) else "none"
+
+
+def short(revision: Any) -> str:
+    """The first digits of a commit."""
+    return str(revision)[:12] if revision else "none"

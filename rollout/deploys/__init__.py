@@ -1,0 +1,1 @@
+"""deploy.py run by pyinfra, a process a host."""

@@ -1,0 +1,71 @@
+"""The same environment, handed to pyinfra: what ``inventory/*.py`` load."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rollout.deploys.pyinfra_ssh import install
+from rollout.environment.environment import SERVICE, Environment, Host, load
+from rollout.errors import OperatorError
+
+
+def hosts_and_groups(name: str) -> dict[str, Any]:
+    """pyinfra's view of an environment, for an inventory file's ``globals()``.
+
+    Args:
+        name: the environment's name.
+
+    Returns:
+        ``all``: the hosts with their data; and a list of host names for each group (docs/facts.md
+        section 5, "Layout and inventory": every module-level list of strings is a group).
+
+    Raises:
+        SystemExit: the environment has mistakes; they are printed as one list, nothing is contacted.
+    """
+    try:
+        return view(load(name))
+    except OperatorError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def view(environment: Environment) -> dict[str, Any]:
+    """``all`` and the groups of an environment.
+
+    Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
+    """
+    install()
+    groups = sorted({group for host in environment.hosts for group in host.groups})
+    members: dict[str, Any] = {
+        group: [host.name for host in environment.in_group(group)] for group in groups
+    }
+    asked = {"others_answered": len(environment.in_group(SERVICE)) < 2}
+    return {
+        "all": [
+            (host.name, {**host_data(environment, host), **asked}) for host in environment.hosts
+        ],
+        **members,
+    }
+
+
+def host_data(environment: Environment, host: Host) -> dict[str, Any]:
+    """A host's settings with its connection mapped to pyinfra's names.
+
+    A string ``"no"`` in ``_sudo`` would turn sudo on, and a variable called ``name`` would rename
+    every operation (docs/facts.md section 5), so Ansible's connection variables are not passed through.
+    """
+    own = {
+        key: value
+        for key, value in host.settings.items()
+        if not key.startswith(("ansible_", "vault_", "lab_"))
+    }
+    connection = {
+        "ssh_hostname": host.address,
+        "ssh_user": host.user,
+        "ssh_port": host.port,
+        "ssh_key": host.key_file,
+        "ssh_options": host.settings.get("ansible_ssh_common_args"),
+    }
+    given = {key: value for key, value in connection.items() if value is not None}
+    return {**own, **given, "environment": environment.name}

@@ -1,0 +1,199 @@
+"""Runs of ``deploy.py``, seen from the command: start the engine, follow its events host by host."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import IO, Any
+
+from rollout.checkout import ROOT
+from rollout.environment.environment import Environment, Host
+from rollout.environment.handover import handed_over
+from rollout.errors import OperatorError
+from rollout.hosts.program import RESULT, checked, last_object
+from rollout.processes.children import each, following
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class HostRun:
+    """What happened on a host.
+
+    Args:
+        host: its name.
+        succeeded: every step ended well.
+        changed: names of the steps that changed something, in order.
+        planned: names of the steps that would, in a dry run.
+        answers: what the host program answered in a dry run, by subcommand.
+        results: the last JSON object that each step of the host program printed, by step name.
+        step: the step that was begun last.
+        failure: the step that failed, with what it said.
+        commit: what the declared revision was resolved to; empty where it was not asked for.
+        log: pyinfra's own warnings and errors, in order.
+    """
+
+    host: str
+    succeeded: bool = False
+    changed: list[str] = field(default_factory=list)
+    planned: list[str] = field(default_factory=list)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    step: str = ""
+    failure: str = ""
+    commit: str = ""
+    log: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Deploy:
+    """One host's run of ``deploy.py``.
+
+    Args:
+        host: the host.
+        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
+        progress: called with the name of each step as it begins.
+    """
+
+    host: Host
+    overrides: Mapping[str, Any]
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        # Filled as it goes: who is interrupted has what was done until then.
+        self.seen = HostRun(self.host.name)
+
+
+def run_deploys(
+    environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
+) -> list[HostRun]:
+    """Run ``deploy.py`` on hosts and follow each to its end.
+
+    Args:
+        environment: the environment.
+        deploys: what to run on which of its hosts.
+        dry: only prepare, and say what would change.
+        at_once: on how many hosts at the same time, at most.
+
+    Returns:
+        What happened, in the order of the deploys; a failure is in it, not raised.
+
+    Raises:
+        KeyboardInterrupt: the operator interrupted; the engine is ended, and what the host program
+            had begun goes on by itself.
+    """
+    pipes = [os.pipe() for _ in deploys]
+    request = {
+        "environment": handed_over(replace(environment, hosts=tuple(one.host for one in deploys))),
+        "deploys": [
+            {"host": one.host.name, "overrides": dict(one.overrides), "events": writing}
+            for one, (_, writing) in zip(deploys, pipes, strict=True)
+        ],
+        "dry": dry,
+        "at_once": at_once,
+    }
+    with (
+        ExitStack() as streams,
+        tempfile.TemporaryFile("w+") as trouble,
+        started_engine(trouble, [writing for _, writing in pipes]) as child,
+        following(child),
+    ):
+        events = [streams.enter_context(os.fdopen(reading)) for reading, _ in pipes]
+        for _, writing in pipes:
+            os.close(writing)
+        assert child.stdin
+        with suppress(BrokenPipeError):  # it ended already: its last words say why
+            child.stdin.write(json.dumps(request))
+            child.stdin.close()
+        pairs = list(zip(deploys, events, strict=True))
+        each(pairs, lambda pair: follow(*pair), len(pairs))
+        child.wait()
+        trouble.seek(0)
+        last_words = trouble.read().strip()[-2000:]
+    runs = [one.seen for one in deploys]
+    for one in runs:
+        if not one.succeeded and not one.failure:
+            one.failure = "; ".join(one.log[-3:]) or last_words or "the engine ended without a word"
+    return runs
+
+
+def started_engine(trouble: IO[str], events: Sequence[int]) -> subprocess.Popen[str]:
+    """The engine, waiting for its request.
+
+    Args:
+        trouble: where its last words go.
+        events: the descriptors that it writes to.
+    """
+    # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
+    return subprocess.Popen(
+        [sys.executable, "-m", "rollout.deploys.engine"],
+        cwd=ROOT,
+        env={**os.environ, "PYINFRA_PROGRESS": "off"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=trouble,
+        text=True,
+        start_new_session=True,
+        pass_fds=events,
+    )
+
+
+def follow(deploy: Deploy, events: Iterable[str]) -> None:
+    """Take what happens on a host from its events.
+
+    Args:
+        deploy: what runs there; its ``seen`` is filled.
+        events: its lines; no other is waited for after the one that says how it ended.
+    """
+    outcome = deploy.seen
+    for line in events:
+        try:
+            event = json.loads(line)
+        except ValueError:  # the engine was ended in the middle of it
+            break
+        try:
+            take_event(outcome, event, deploy.progress)
+        except OperatorError as error:
+            outcome.failure = outcome.failure or str(error)
+        if event["event"] == "ended":
+            outcome.succeeded = event["succeeded"] and not outcome.failure
+            break
+
+
+def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -> None:
+    """Take one event of the engine into the outcome."""
+    kind = event["event"]
+    if kind == "operation":
+        outcome.step = event["name"]
+        progress(outcome.step)
+    elif kind == "operation ended":
+        take_operation(outcome, event)
+    elif kind == "planned" and event["changes"]:
+        outcome.planned.append(event["name"])
+    elif kind == "answers":
+        checked(outcome.host, event["answers"], {"*": RESULT})
+        outcome.answers = event["answers"]
+        outcome.commit = event["commit"]
+    elif kind == "failed":
+        outcome.failure = outcome.failure or event["text"]
+    elif kind == "log":
+        outcome.log.append(event["text"].strip())
+
+
+def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
+    """Take one ended operation: changed, failed, and the host program's result."""
+    name = event["name"]
+    if event["changed"] and not event["failed"]:
+        outcome.changed.append(name)
+    if answer := last_object(outcome.host, event["stdout"], RESULT):
+        outcome.results[name] = answer
+    if event["failed"]:
+        error = outcome.results.get(name, {}).get("error")
+        said = [error] if error else [line for line in event["stderr"] if line.strip()][-12:]
+        outcome.failure = f"{name}: " + "\n".join(said or outcome.log[-3:] or ["no reason given"])

@@ -1,0 +1,1 @@
+"""An environment: its inventory, settings and secrets, as Ansible reads them."""

@@ -1,0 +1,217 @@
+"""An environment: its hosts with their settings, loaded by ansible-core and validated.
+
+This is the only way in which the project reads an inventory: the command, pyinfra
+(``inventory/*.py``) and the host checks all get what stands here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rollout.checkout import ROOT
+from rollout.environment import ahead
+from rollout.errors import MistakesError, OperatorError, did_you_mean
+from rollout.secret import unmarked
+from rollout.settings.catalogue import catalogue
+from rollout.settings.mistakes import mistakes_in
+from rollout.settings.where import Places
+
+SERVICE = "service"
+DATABASE = "database"
+
+
+@dataclass(frozen=True, eq=False)
+class Host:
+    """One host of an environment.
+
+    Args:
+        name: its name in the inventory.
+        groups: the groups it is in, sorted.
+        settings: every declared variable, templated; secrets are ``Secret``.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def address(self) -> str:
+        """Where SSH connects to."""
+        return str(self.settings.get("ansible_host", self.name))
+
+    @property
+    def user(self) -> str:
+        """The login user."""
+        return str(self.settings.get("ansible_user", "root"))
+
+    @property
+    def port(self) -> int:
+        """The SSH port."""
+        return int(self.settings.get("ansible_port", 22))
+
+    @property
+    def key_file(self) -> str | None:
+        """The private key that logs in, or None for the agent's and the user's own keys."""
+        named = self.settings.get("ansible_ssh_private_key_file")
+        return str(Path(named).expanduser().resolve()) if named else None
+
+    @property
+    def known_hosts_file(self) -> str | None:
+        """The file that pins the host's key, or None for the user's own."""
+        for option in shlex.split(str(self.settings.get("ansible_ssh_common_args", ""))):
+            name, _, value = option.partition("=")
+            if name == "UserKnownHostsFile":
+                return str(Path(value).expanduser().resolve())
+        return None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment as declared and validated.
+
+    Args:
+        name: ``lab``, ``staging``, ``production`` …
+        hosts: its hosts in the inventory's order.
+    """
+
+    name: str
+    hosts: tuple[Host, ...]
+
+    def in_group(self, group: str) -> tuple[Host, ...]:
+        """The hosts of a group, in the inventory's order."""
+        return tuple(host for host in self.hosts if group in host.groups)
+
+    def host(self, name: str) -> Host:
+        """One host by name.
+
+        Raises:
+            OperatorError: the environment has no such host.
+        """
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in self.hosts)
+        raise OperatorError(
+            f"{self.name} has no host {name!r}; it has {known}."
+            + did_you_mean(name, [host.name for host in self.hosts]),
+            f"see inventory/{self.name}.yml",
+        )
+
+    def in_rollout_order(self) -> tuple[Host, ...]:
+        """Databases first, then the host that migrates the schema, then the other service hosts."""
+        schema_hosts = {host.settings.get("schema_host") for host in self.in_group(SERVICE)}
+        services = sorted(self.in_group(SERVICE), key=lambda host: host.name not in schema_hosts)
+        # A host may be in both groups; it comes once.
+        return tuple(dict.fromkeys((*self.in_group(DATABASE), *services)))
+
+
+def environment_names() -> list[str]:
+    """The environments that there are, by their inventory files."""
+    return sorted(path.stem for path in (ROOT / "inventory").glob("*.yml"))
+
+
+@cache
+def load(name: str) -> Environment:
+    """Load and validate one environment; no host is contacted.
+
+    Args:
+        name: the environment's name.
+
+    Returns:
+        The environment, every setting templated, decrypted and checked.
+
+    Raises:
+        OperatorError: there is no such environment, or Ansible can't read it.
+        MistakesError: it has mistakes; all of them are in the one error.
+    """
+    found = _read(name)
+    hosts = _declared(found)
+    entries = {entry["name"]: entry for entry in found["hosts"]}
+    places = Places(name, {host: entry["places"] for host, entry in entries.items()})
+    broken = {host: entry["broken"] for host, entry in entries.items()}
+    mistakes = mistakes_in(hosts, places, broken)
+    if mistakes:
+        raise MistakesError(name, mistakes)
+    return Environment(name, tuple(_with_every_flag(host) for host in hosts))
+
+
+def load_unchecked(name: str) -> Environment:
+    """One environment as it is declared, mistakes included: to show and judge parts of it.
+
+    Raises:
+        OperatorError: there is no such environment, or Ansible can't read it.
+    """
+    return Environment(name, _declared(_read(name)))
+
+
+def _declared(found: Mapping[str, Any]) -> tuple[Host, ...]:
+    return tuple(
+        Host(entry["name"], tuple(entry["groups"]), _overridden(unmarked(entry["variables"])))
+        for entry in found["hosts"]
+    )
+
+
+def _overridden(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings whose ``flags`` are those of the host: its own or its group's over the environment's."""
+    flags, overrides = settings.get("flags"), settings.get("flag_overrides")
+    if not isinstance(flags, Mapping) or not isinstance(overrides, Mapping):
+        return settings
+    return {**settings, "flags": {**flags, **overrides}}
+
+
+def _with_every_flag(host: Host) -> Host:
+    """A valid host, its flags as the ``.env`` spells them, defaults included."""
+    if SERVICE not in host.groups:
+        return host
+    flags = catalogue().completed(host.settings["flags"])
+    return replace(host, settings={**host.settings, "flags": flags})
+
+
+def _read(name: str) -> dict[str, Any]:
+    """What ansible-core makes of the environment, from a child process."""
+    if name not in environment_names():
+        known = ", ".join(environment_names())
+        raise OperatorError(
+            f"There is no environment {name!r}; there are {known}."
+            + did_you_mean(name, environment_names()),
+            f"write inventory/{name}.yml (README, “Your own server”)",
+        )
+    code, said, complaint = ahead.read(name)
+    if code == 0:
+        return dict(json.loads(said))
+    raise _not_read(name, complaint)
+
+
+def _not_read(name: str, complaint: str) -> OperatorError:
+    """What Ansible's complaint means for the operator."""
+    where = f"~/.config/baileys-rollout/{name}.vault-password"
+    where = os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE") or where
+    remedy = f"put the vault password into {where}"
+    if name.startswith("lab"):
+        remedy = "python -m lab up generates the lab's vault and its password"
+    # The words of inventory/vault-password-client.py, as Ansible hands them on.
+    missing = re.search(r"No vault password for '([^']*)'; looked in:([^\"]*)", complaint)
+    if missing:
+        looked = re.findall(r"/[^\s\\]+", missing[2])
+        return OperatorError(
+            f"{name}: there is no vault password for {missing[1]}: looked in {', '.join(looked)}.",
+            remedy,
+        )
+    if "Decryption failed" in complaint:
+        return OperatorError(
+            f"{name}: the vault password is wrong: it does not open what is encrypted.",
+            f"{remedy}; to try it: ansible-vault view group_vars/{name}/vault.yml",
+        )
+    reason = (complaint.strip().splitlines() or ["no reason given"])[-1]
+    return OperatorError(
+        f"{name}: the inventory can't be read: {reason}",
+        f"ansible-inventory -i inventory/{name}.yml --list",
+    )

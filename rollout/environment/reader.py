@@ -1,0 +1,278 @@
+"""Read one Ansible inventory with its group_vars and Vault, and print it as JSON.
+
+Run as a program (``python -m rollout.environment.reader ENVIRONMENT``), never imported by the command:
+ansible-core must not share a process with gevent, and in a child it takes 0.3 s (docs/facts.md section 5,
+"Layout and inventory"). Secrets cross the pipe marked, so that the parent wraps them at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rollout.checkout import ROOT
+from rollout.environment.origins import keep_the_last_key, place_of_error, places_of
+from rollout.secret import SECRET_MARK
+from rollout.settings.folders import variable_folders
+from rollout.settings.where import is_encrypted, settings_files
+
+VAULT_PREFIX = "vault_"
+PLACEHOLDER = "FILL IN"
+# Shorter vault values (a port, "true") would mark unrelated texts as secret.
+SHORTEST_EMBEDDED_SECRET = 8
+
+
+def plain(value: Any, secrets: frozenset[str]) -> Any:
+    """Ansible's tagged value as plain JSON data, secrets as ``{"__secret__": text}``.
+
+    Args:
+        value: a templated value of ansible-core 2.19 (its str, list and dict subclasses carry tags).
+        secrets: every text that came out of the vault.
+
+    Returns:
+        str, int, float, bool, None, list or dict.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, secrets) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    text = "".join(str(value))
+    return {SECRET_MARK: text} if is_secret(text, secrets) else text
+
+
+def is_secret(text: str, secrets: frozenset[str]) -> bool:
+    """Whether a text is a vault value, or was templated around one."""
+    return text in secrets or any(
+        len(secret) >= SHORTEST_EMBEDDED_SECRET and secret in text for secret in secrets
+    )
+
+
+def leaves(value: Any) -> Iterable[str]:
+    """Every text in a nested value."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, str) and value:
+        yield "".join(value)
+
+
+def vault_ids(environment: str) -> list[str]:
+    """Whose vault passwords are needed, as Ansible wants to be told.
+
+    Each folder of ``group_vars`` has its own, called as the folder; what is encrypted for all of
+    them, or beside them, has that of the environment's most special folder.
+    """
+    own = variable_folders(environment)[:-1]
+    locked = [path for path in settings_files(environment) if needs_password(path)]
+    names = [folder.name for folder in own if any(folder in path.parents for path in locked)]
+    if locked and not names:
+        names = [own[0].name]
+    return [f"{name}@{ROOT / 'inventory' / 'vault-password-client.py'}" for name in names]
+
+
+def needs_password(path: Path) -> bool:
+    """Whether a file is encrypted as a whole, or holds an inline ``!vault`` value."""
+    return is_encrypted(path) or b"!vault" in path.read_bytes()
+
+
+@cache
+def role_defaults() -> dict[str, Any]:
+    """The defaults of every role, by variable; they have the lowest precedence."""
+    defaults: dict[str, Any] = {}
+    for path in sorted((ROOT / "roles").glob("*/defaults.yml")):
+        for name, described in (yaml.safe_load(path.read_text()) or {}).items():
+            if "default" in described:
+                defaults[name] = described["default"]
+    return defaults
+
+
+def read(environment: str) -> dict[str, Any]:
+    """Load, template and decrypt one environment.
+
+    Args:
+        environment: its name: ``inventory/NAME.yml``.
+
+    Returns:
+        ``{"hosts": [{"name", "groups", "variables", "places", "broken"}]}``, hosts in the inventory's
+        order; ``places`` as ``places_of`` gives them, ``broken`` variable → why it does not template.
+    """
+    keep_the_last_key()
+    from ansible.cli import CLI
+    from ansible.inventory.manager import InventoryManager
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.vars.manager import VariableManager
+
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT))
+    # This also fills the context in which 2.19 looks for the secrets of inline `!vault` values.
+    secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids(environment), auto_prompt=False)
+    loader.set_vault_secrets(secrets)
+    read_each(loader, environment)
+    with warnings_are_errors(f"inventory/{environment}.yml"):
+        inventory = InventoryManager(
+            loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
+        )
+    variables = VariableManager(loader=loader, inventory=inventory)
+    hosts = inventory.get_hosts("all", order="inventory")
+    encrypted = {
+        str(path.relative_to(ROOT)) for path in settings_files(environment) if is_encrypted(path)
+    }
+    return {
+        "hosts": [
+            host_entry(loader, host, variables.get_vars(host=host), encrypted) for host in hosts
+        ]
+    }
+
+
+def read_each(loader: Any, environment: str) -> None:
+    """Read every file by itself, so that what is wrong with one names it; Ansible keeps what it read.
+
+    Raises:
+        AnsibleError: a file is no YAML, or holds something other than names with values.
+    """
+    from ansible.errors import AnsibleError
+
+    for path in settings_files(environment):
+        shown = path.relative_to(ROOT)
+        try:
+            found = loader.load_from_file(str(path), unsafe=True, trusted_as_template=True)
+        except AnsibleError as error:
+            raise error if place_of_error(error) else AnsibleError(f"{shown}: {error}") from None
+        if not isinstance(found, Mapping | type(None)):
+            raise AnsibleError(f"{shown}: there are no names with values in it")
+        for name in found or ():
+            if not isinstance(name, str):
+                raise AnsibleError(f"{shown}: the name {name} is no text; put it in quotes")
+
+
+@contextmanager
+def warnings_are_errors(place: str) -> Iterator[None]:
+    """Refuse what Ansible passes over with a warning: a group that it skips is hosts without a rollout.
+
+    Args:
+        place: what is read.
+    """
+    from ansible.errors import AnsibleError
+    from ansible.utils.display import Display
+
+    def refuse(msg: str, *_: Any, exception: BaseException | None = None) -> None:
+        raise AnsibleError(f"{place}: {exception or msg}")
+
+    display = Display()
+    display.warning = display.error_as_warning = refuse
+    try:
+        yield
+    finally:
+        del display.warning, display.error_as_warning
+
+
+def host_entry(
+    loader: Any, host: Any, raw: Mapping[str, Any], encrypted: Collection[str]
+) -> dict[str, Any]:
+    """One host as JSON data; every text of an encrypted file is secret."""
+    broken: dict[str, str] = {}
+    declared = {name: value for name, value in raw.items() if name not in MAGIC_VARIABLES}
+    places = places_of({host.name: host.name, **declared})
+    from_vault = {name for name in declared if places.get(name, "").rpartition(":")[0] in encrypted}
+    return {
+        "name": host.name,
+        "groups": sorted(group.name for group in host.get_groups() if group.name != "all"),
+        "variables": host_variables(loader, raw, from_vault, broken),
+        "places": places,
+        "broken": broken,
+    }
+
+
+def host_variables(
+    loader: Any, raw: Mapping[str, Any], from_vault: Collection[str], broken: dict[str, str]
+) -> dict[str, Any]:
+    """The templated variables of one host; what does not template goes into ``broken``."""
+    from ansible.errors import AnsibleError
+    from ansible.template import Templar, trust_as_template
+
+    defaults = {name: trusted(value, trust_as_template) for name, value in role_defaults().items()}
+    merged = {**defaults, **raw}
+    templar = Templar(loader=loader, variables=merged)
+    declared = set(merged) - set(MAGIC_VARIABLES)
+    templated: dict[str, Any] = {}
+    for name in sorted(declared):
+        try:
+            templated[name] = templar.template(merged[name])
+        except AnsibleError as error:
+            broken[name] = str(error).splitlines()[0]
+    in_vault = {name for name in templated if name.startswith(VAULT_PREFIX) or name in from_vault}
+    in_vault |= {name for name in declared if type(merged[name]).__name__ == "EncryptedString"}
+    found = {text for name in in_vault for text in leaves(templated.get(name))}
+    # An example's placeholder is no secret: it stands in plain settings too, and is to be reported.
+    secrets = frozenset(text for text in found if PLACEHOLDER not in text)
+    return {name: plain(value, secrets) for name, value in templated.items()}
+
+
+def trusted(value: Any, trust: Any) -> Any:
+    """A default as a template that ansible-core 2.19 is willing to evaluate."""
+    if isinstance(value, str):
+        return trust(value)
+    if isinstance(value, list):
+        return [trusted(item, trust) for item in value]
+    return value
+
+
+MAGIC_VARIABLES = (
+    "ansible_check_mode",
+    "ansible_config_file",
+    "ansible_diff_mode",
+    "ansible_facts",
+    "ansible_forks",
+    "ansible_inventory_sources",
+    "ansible_playbook_python",
+    "ansible_run_tags",
+    "ansible_skip_tags",
+    "ansible_verbosity",
+    "ansible_version",
+    "ansible_limit",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+    "environment",
+    "vars",
+)
+
+
+def main() -> int:
+    """Print the environment named in argv as one JSON object; 1 with the reason when it can't."""
+    try:
+        found = read(sys.argv[1])
+    except Exception as error:  # the parent shows one sentence, whatever Ansible raised
+        place = place_of_error(error)
+        text = f"{place}: {error}" if place else str(error)
+        print(" ".join(text.split()), file=sys.stderr)
+        return 1
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""`rollout flags`: the files of an environment, their history, and what a host has."""

@@ -1,0 +1,227 @@
+"""What a toggle changes in the YAML files, and what each host's flags are then. No host is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rollout.environment.environment import SERVICE, Environment, Host
+from rollout.errors import Mistake, MistakesError, OperatorError
+from rollout.flags import files as flags_files
+from rollout.flags.files import FLAGS, OVERRIDES, FileEdit, host_file, name_of
+from rollout.secret import Secret
+from rollout.settings.catalogue import FLAG_REMEDY, catalogue, flag_mistakes
+from rollout.settings.folders import flags_file
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """A toggle that may be carried out.
+
+    Args:
+        values: NAME → the new value as the ``.env`` spells it; None takes the declaration out.
+        scope: ``environment``, or ``host`` for a canary.
+        before: NAME → what was declared there before, None for nothing.
+        files: the YAML files that change; none if all is declared so already.
+        hosts: the hosts that it concerns, their flags as they are to be.
+        old_hosts: the same hosts with the flags that they had.
+        notes: what else an operator should know.
+    """
+
+    values: Mapping[str, str | None]
+    scope: str
+    before: Mapping[str, str | None]
+    files: tuple[FileEdit, ...]
+    hosts: tuple[Host, ...]
+    old_hosts: tuple[Host, ...]
+    notes: tuple[str, ...] = ()
+
+    def changes(self) -> list[dict[str, str | None]]:
+        """The toggle as a record holds it."""
+        return [
+            {"name": name, "from": self.before[name], "to": value}
+            for name, value in self.values.items()
+        ]
+
+
+def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE words as values for the ``.env``.
+
+    Args:
+        environment: its name, for the remedy.
+        words: as typed; everything behind the first = is the value.
+
+    Raises:
+        OperatorError: a name is unknown or twice, a value is of another type, or the flag changes
+            data, which only a cut-over may.
+    """
+    values: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise OperatorError(
+                f"{word!r} is no NAME=VALUE.", f"rollout flags set {environment} {name}=…"
+            )
+        flag = catalogue().flag(name)
+        demand_behaviour(environment, name)
+        if name in values:
+            raise OperatorError(f"flag {name} is given twice.", "give it once")
+        if problem := flag.problem(value):
+            raise OperatorError(f"flag {name} {problem}; no host was contacted.", "rollout flags")
+        values[name] = flag.spelled(value)
+    return values
+
+
+def demand_behaviour(environment: str, name: str) -> None:
+    """A flag that changes data is switched by a cut-over only.
+
+    Raises:
+        OperatorError: it does; the text has the commands that do it right.
+    """
+    if catalogue().flag(name).changes_data:
+        raise OperatorError(
+            f"flag {name} changes data: it says where the keys live, and only a cut-over, which"
+            " imports and proves every key first, may switch it. No host was contacted.",
+            f"edit {name_of(flags_file(environment))}, then: rollout plan {environment},"
+            f" rollout apply {environment}",
+        )
+
+
+def decided(environment: Environment, values: Mapping[str, str | None], host: str | None) -> Toggle:
+    """What a toggle does to the files and to the hosts.
+
+    Args:
+        environment: as it is declared now.
+        values: NAME → the spelled value, or None to take its declaration out.
+        host: the one host of a canary; None for the whole environment.
+
+    Raises:
+        OperatorError: a file can't be edited.
+        MistakesError: the result would break a rule.
+    """
+    old = services(environment, host)
+    if host is None:
+        return _everywhere(environment, values, old)
+    return _canary(environment, values, old)
+
+
+def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
+    """The service hosts that a toggle concerns, in rollout order.
+
+    Raises:
+        OperatorError: the named one is none.
+    """
+    if host is not None and SERVICE not in environment.host(host).groups:
+        raise OperatorError(
+            f"{host} does not run the service.", f"rollout flags show {environment.name}"
+        )
+    return tuple(
+        one
+        for one in environment.in_rollout_order()
+        if SERVICE in one.groups and host in (None, one.name)
+    )
+
+
+def _everywhere(
+    environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
+) -> Toggle:
+    path = flags_file(environment.name)
+    before = flags_files.declared(path, FLAGS)
+    if not before:
+        raise OperatorError(f"{name_of(path)} does not declare `flags`.", "declare the flags there")
+    files = [flags_files.edit(path, FLAGS, _different(before, values))]
+    notes = []
+    new = []
+    for one in old:
+        own = _own(one)
+        ended = [name for name, value in values.items() if name in own and own[name] == value]
+        kept = [name for name in values if name in own and name not in ended]
+        if ended:
+            files.append(flags_files.edit(host_file(one.name), OVERRIDES, dict.fromkeys(ended)))
+        notes += [
+            f"{one.name} keeps its own {name}={own[name]}: rollout flags set {environment.name}"
+            f" {name}=… --host {one.name}"
+            for name in kept
+        ]
+        new.append(_with(one, {n: v for n, v in values.items() if n not in kept}))
+    return _checked(
+        environment,
+        Toggle(
+            dict(values),
+            "environment",
+            {name: before.get(name) for name in values},
+            _changed(files),
+            tuple(new),
+            old,
+            tuple(notes),
+        ),
+    )
+
+
+def _canary(
+    environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
+) -> Toggle:
+    (one,) = old
+    path = host_file(one.name)
+    usual = catalogue().completed(flags_files.declared(flags_file(environment.name), FLAGS))
+    before = _own(one)
+    # Ansible replaces a group's mapping by the host's: what the group says is taken along.
+    along = {} if flags_files.declared(path, OVERRIDES) else before
+    if along and along.keys() != (one.settings.get("flag_overrides") or {}).keys():
+        raise OperatorError(
+            f"{one.name}'s group sets a flag from the vault in flag_overrides, which a file of the"
+            " host's own would hide.",
+            f"write {name_of(path)} by hand",
+        )
+    wanted = {name: None if value == usual.get(name) else value for name, value in values.items()}
+    edit = flags_files.edit(path, OVERRIDES, {**along, **_different(before, wanted)})
+    effective = {name: usual.get(name) if v is None else v for name, v in values.items()}
+    return _checked(
+        environment,
+        Toggle(
+            dict(values),
+            "host",
+            {name: before.get(name) for name in values},
+            _changed([edit]),
+            (_with(one, effective),),
+            old,
+        ),
+    )
+
+
+def _changed(files: Sequence[FileEdit]) -> tuple[FileEdit, ...]:
+    return tuple(one for one in files if one.before != one.after)
+
+
+def _checked(environment: Environment, toggle: Toggle) -> Toggle:
+    """A toggle whose result breaks no rule on any of its hosts."""
+    place = ", ".join(edit.name for edit in toggle.files) or environment.name
+    mistakes = dict.fromkeys(
+        Mistake(place, problem, FLAG_REMEDY)
+        for one in toggle.hosts
+        for problem in flag_mistakes(one.settings["flags"])
+    )
+    if mistakes:
+        raise MistakesError(environment.name, list(mistakes))
+    return toggle
+
+
+def _with(host: Host, values: Mapping[str, str | None]) -> Host:
+    """A host with other flags; what is declared no more has its default."""
+    flags = {**host.settings["flags"], **values}
+    declared = {name: value for name, value in flags.items() if value is not None}
+    return replace(host, settings={**host.settings, "flags": catalogue().completed(declared)})
+
+
+def _own(host: Host) -> dict[str, str]:
+    """What only this host or its group declares, spelled; without what is secret."""
+    overrides: Mapping[str, Any] = host.settings.get("flag_overrides") or {}
+    plain = {name: value for name, value in overrides.items() if not isinstance(value, Secret)}
+    return catalogue().spelled(plain)
+
+
+def _different(
+    before: Mapping[str, str], values: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    return {name: value for name, value in values.items() if before.get(name) != value}

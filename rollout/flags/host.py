@@ -1,0 +1,133 @@
+"""One host's flags over SSH: look, stage and switch, record. Flags only; nothing else is touched."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from roles.hostprogram.command import LOADER, PROGRAM, detached_words, zipapp
+from roles.hostprogram.plan import host_plan
+from rollout.environment.environment import Environment, Host
+from rollout.hosts.program import (
+    FLAGS,
+    FLAGS_LINE,
+    STATUS,
+    SWITCH_LINE,
+    TOGGLED,
+    _answer,
+    _looking,
+    checked,
+)
+from rollout.hosts.ssh import ACT_SECONDS, Connections
+from rollout.run import Run
+from rollout.secret import Secret
+from rollout.settings.catalogue import revealed
+
+LINES = {"flags": FLAGS_LINE, "switch": SWITCH_LINE}
+
+
+def plain_flags(host: Host) -> dict[str, str]:
+    """The host's flags that are no secrets, as the ``.env`` spells them."""
+    flags: Mapping[str, Any] = host.settings["flags"]
+    return {name: str(one) for name, one in flags.items() if not isinstance(one, Secret)}
+
+
+def look(connections: Connections, host: Host) -> dict[str, Any]:
+    """What the host shows of its flags; the program is streamed, so that none need be installed.
+
+    Raises:
+        OperatorError: the host can't be reached, or does not answer.
+    """
+    program = base64.b64encode(zipapp()).decode()
+    stdin = "\n".join([str(len(program)), program, json.dumps(_looking(host))])
+    command = f"python3 -c {shlex.quote(LOADER)} flags --plan -"
+    done = connections.run(host, command, stdin=stdin.encode(), sudo=True)
+    return _answer(host, done, FLAGS)
+
+
+def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
+    """Every line of the host's history, oldest first."""
+    words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
+    lines = list(_answer(host, connections.run(host, words, sudo=True), STATUS)["history"])
+    for line in lines:
+        checked(host.name, line, LINES.get(line.get("event"), {}))
+    return lines
+
+
+def stage(connections: Connections, host: Host) -> None:
+    """Have the next ``.env`` hold the host's flags, and no other change; it has no effect yet.
+
+    Raises:
+        HostRefusedError: the live file is not what it should be.
+    """
+    plan = json.dumps(_staging(host)).encode()
+    _answer(host, connections.run(host, [PROGRAM, "env", "--plan", "-"], stdin=plan, sudo=True))
+
+
+def toggle(
+    connections: Connections, environment: Environment, host: Host, run: Run, commit: str
+) -> dict[str, Any]:
+    """Stage the host's flags and let its switch take them up, on the release that runs.
+
+    Args:
+        connections: the SSH connections.
+        environment: the environment.
+        host: the host, its flags as they are to be.
+        run: who and why.
+        commit: the commit that runs there; it stays.
+
+    Returns:
+        The switch's own record; ``staged``: what changed in the ``.env`` as name, from and to, secrets
+        masked; ``seen``: what the host shows of its flags then.
+
+    Raises:
+        HostRefusedError: refused, put back, left stopped, or another run is at work.
+        OperatorError: the connection broke; the switch goes on by itself.
+    """
+    plan = {
+        "env": _staging(host),
+        "switch": _switching(environment, host, run, commit),
+        "flags": _looking(host),
+    }
+    command = detached_words("toggle --plan -", run.rollout_id)
+    stdin = json.dumps(plan).encode()
+    done = connections.run(host, command, stdin=stdin, sudo=True, timeout=ACT_SECONDS)
+    return _answer(host, done, TOGGLED)
+
+
+def _staging(host: Host) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch env``: this host's flags, and nothing else of its ``.env``."""
+    app_dir = host.settings["app_dir"]
+    flags: Mapping[str, Any] = host.settings["flags"]
+    return {
+        "env_live": f"{app_dir}/.env",
+        "env_next": f"{app_dir}/.env.next",
+        "service_user": host.settings["service_user"],
+        "settings": {name: str(revealed(one)) for name, one in flags.items()},
+        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+        "never_secret": list(plain_flags(host)),
+    }
+
+
+def _switching(environment: Environment, host: Host, run: Run, commit: str) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch switch`` for a toggle: flags only, on the same release."""
+    data = {
+        **host.settings,
+        **run.overrides(),
+        "environment": environment.name,
+        "legacy_directories": [],
+    }
+    return {**host_plan(data, host.name, commit), "flags": plain_flags(host)}
+
+
+def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:
+    """Write a proven toggle into the host's history.
+
+    Raises:
+        OperatorError: the host did not take it.
+    """
+    done = connections.run(host, [PROGRAM, "toggled"], stdin=json.dumps(line).encode(), sudo=True)
+    _answer(host, done)

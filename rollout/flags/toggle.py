@@ -1,0 +1,288 @@
+"""A toggle from the YAML to the proof in every process, or all of it back.
+
+Order: look at every host (nothing is changed if one can't be asked), write the YAML, then host after
+host: stage, switch, prove, record. What is not healthy is put back by the host's own switch; then the
+YAML and the hosts that were done go back too. A host that was cut off says nothing about the flag:
+what is done stays, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from roles.hostprogram.command import zipapp
+from rollout.console import Progress
+from rollout.environment.batches import AT_ONCE
+from rollout.environment.environment import Environment, Host
+from rollout.errors import OperatorError
+from rollout.flags import host as flags_host
+from rollout.flags.drift import judged
+from rollout.flags.edit import Toggle
+from rollout.hosts.program import HostRefusedError, look_installed
+from rollout.hosts.ssh import Connections
+from rollout.processes.children import each
+from rollout.run import Run
+
+DONE, ALREADY, PUT_BACK, FAILED, UNTOUCHED = (
+    "done",
+    "already so",
+    "put back",
+    "failed",
+    "untouched",
+)
+# Verdicts of a host's switch about what it was given; all others are about the way there.
+VERDICTS = ("refused", "put back", "put back, not healthy", "left stopped")
+
+
+@dataclass
+class HostToggle:
+    """How a toggle went on one host.
+
+    Args:
+        host: its name.
+        outcome: done, already so, put back, failed or untouched.
+        changes: what changed in its ``.env``: name, from, to.
+        seconds: from the beginning of the command to the proof in its process.
+        without_service: of them without the service, measured on the host; None where it was not
+            stopped, or nothing answered.
+        error: what failed; empty if nothing did.
+    """
+
+    host: str
+    outcome: str = UNTOUCHED
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None
+    without_service: float | None = None
+    error: str = ""
+
+
+@dataclass
+class ToggleOutcome:
+    """How a toggle went.
+
+    Args:
+        environment: its name.
+        run: who and why.
+        toggle: what was to be done.
+        hosts: each host, in order.
+        files_back: whether the YAML was put back.
+        error: what failed; empty if nothing did.
+    """
+
+    environment: str
+    run: Run
+    toggle: Toggle
+    hosts: list[HostToggle]
+    files_back: bool = False
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every host is as declared, and that was seen."""
+        return not self.error
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step of a toggle needs."""
+
+    connections: Connections
+    environment: Environment
+    run: Run
+    toggle: Toggle
+    undoes: str
+    began: float
+    commits: Mapping[str, str]
+
+
+def carry_out(
+    environment: Environment, toggle: Toggle, run: Run, undoes: str, shown: Progress
+) -> ToggleOutcome:
+    """Do a toggle.
+
+    Args:
+        environment: the environment.
+        toggle: what to do.
+        run: who and why.
+        undoes: the rollout id that it undoes; empty for none.
+        shown: where progress goes.
+
+    Returns:
+        How it went; what failed on a host is in it.
+
+    Raises:
+        OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
+    """
+    began = time.monotonic()
+    outcome = ToggleOutcome(
+        environment.name, run, toggle, [HostToggle(host.name) for host in toggle.hosts]
+    )
+    with Connections() as connections, ThreadPoolExecutor(1) as beside:
+        # What the hosts' programs are compared with is built while the connections are made.
+        beside.submit(zipapp)
+
+        def fit(host: Host) -> str:
+            shown.of(host.name).step("looking at its flags")
+            return fit_commit(connections, environment, host)
+
+        commits = each(toggle.hosts, fit, AT_ONCE)
+        names = [host.name for host in toggle.hosts]
+        work = Work(
+            connections,
+            environment,
+            run,
+            toggle,
+            undoes,
+            began,
+            dict(zip(names, commits, strict=True)),
+        )
+        for file in toggle.files:
+            file.write()
+        for host, result in zip(toggle.hosts, outcome.hosts, strict=True):
+            try:
+                toggle_host(work, host, result, shown)
+            except OperatorError as error:
+                result.outcome, result.error = FAILED, str(error)
+                outcome.error = str(error)
+                back_out(work, outcome, error, shown)
+                break
+    return outcome
+
+
+def fit_commit(connections: Connections, environment: Environment, host: Host) -> str:
+    """The commit that a host runs, if its flags can be toggled at all.
+
+    Raises:
+        OperatorError: they can't; the text says what mends it.
+    """
+    seen = look_installed(connections, environment, host)
+    if seen["problem"]:
+        raise OperatorError(f"{host.name}: {seen['problem']}; nothing was changed.")
+    if not seen["running"]:
+        raise OperatorError(
+            f"{host.name}: the service does not run, so no flag can be proven in it;"
+            " nothing was changed.",
+            f"rollout status {environment.name} --host {host.name}",
+        )
+    return str(seen["revision"])
+
+
+def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> None:
+    """Stage, switch, prove and record on one host.
+
+    Raises:
+        OperatorError: a step failed.
+    """
+    progress = shown.of(host.name)
+    progress.step("switching")
+    switched = flags_host.toggle(
+        work.connections, work.environment, host, work.run, work.commits[host.name]
+    )
+    result.changes = switched["staged"]
+    result.without_service = switched.get("seconds_without_service")
+    prove(work, host, switched["seen"])
+    result.seconds = round(time.monotonic() - work.began, 2)
+    already = switched["outcome"] == "nothing to do" and not work.toggle.files
+    result.outcome = ALREADY if already else DONE
+    if not already:
+        flags_host.record(work.connections, host, recorded(work))
+    progress.ended(f"{result.outcome} in {result.seconds} s")
+
+
+def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
+    """The file, the process and the service's own answer show the toggled values.
+
+    Args:
+        work: the toggle.
+        host: the host, its flags as they are to be.
+        seen: what it showed once its switch had ended.
+
+    Raises:
+        OperatorError: one of them shows another.
+    """
+    found = judged(host.name, host.settings["flags"], seen, {})
+    wrong = [
+        f"{row.name} {row.drift}"
+        for row in found.rows
+        if row.drift and row.name in work.toggle.values
+    ]
+    if wrong or found.problems:
+        raise OperatorError(
+            f"{host.name}: switched, but not proven: {'; '.join([*found.problems, *wrong])}",
+            f"rollout flags show {work.environment.name}",
+        )
+
+
+def recorded(work: Work) -> dict[str, Any]:
+    """The toggle as a line of the host's history."""
+    return {
+        **work.run.overrides(),
+        "scope": work.toggle.scope,
+        "undoes": work.undoes,
+        "changes": work.toggle.changes(),
+    }
+
+
+def recorded_back(work: Work) -> dict[str, Any]:
+    """The line by which a host that was done has its toggle taken back: it undoes its own run."""
+    swapped = [{**one, "from": one["to"], "to": one["from"]} for one in work.toggle.changes()]
+    return {**recorded(work), "undoes": work.run.rollout_id, "changes": swapped}
+
+
+def goes_back(error: OperatorError, some_done: bool) -> bool:
+    """Whether a failure on one host takes the whole toggle back.
+
+    Args:
+        error: what failed.
+        some_done: whether hosts before it have the new value already.
+
+    Returns:
+        True for a verdict about the new value, and where the host itself says that nothing was done
+        anywhere. A host that was cut off says neither: its switch may go on by itself.
+    """
+    if not isinstance(error, HostRefusedError):
+        return False
+    return error.outcome in VERDICTS or not some_done
+
+
+def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Progress) -> None:
+    """After a failure: all back where it is a verdict about the flag, or where nothing was begun.
+
+    What was cut off half-way stays as it is; the same command finishes it.
+    """
+    changed = [one for one in outcome.hosts if one.outcome == DONE]
+    failed = next(one for one in outcome.hosts if one.outcome == FAILED)
+    if not goes_back(error, bool(changed)):
+        return
+    if isinstance(error, HostRefusedError) and error.outcome.startswith("put back"):
+        failed.outcome = PUT_BACK
+    old = {host.name: host for host in work.toggle.old_hosts}
+    with suppress(OperatorError):  # what is staged there has no effect; the next run stages anew
+        flags_host.stage(work.connections, old[failed.host])
+    for one in reversed(changed):
+        shown.of(one.host).step("putting it back")
+        try:
+            flags_host.toggle(
+                work.connections,
+                work.environment,
+                old[one.host],
+                work.run,
+                work.commits[one.host],
+            )
+            one.outcome = PUT_BACK
+            flags_host.record(work.connections, old[one.host], recorded_back(work))
+        except OperatorError as second:
+            done = one.outcome == PUT_BACK
+            one.error = f"{'put back, but not recorded' if done else 'not put back'}: {second}"
+            one.outcome = FAILED
+    try:
+        for file in work.toggle.files:
+            file.put_back()
+        outcome.files_back = True
+    except OperatorError as second:
+        outcome.error += f"\n{second}"

@@ -1,0 +1,175 @@
+"""The flags of every environment as they are declared; no host is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rollout.checkout import ROOT
+from rollout.environment.environment import (
+    SERVICE,
+    Environment,
+    Host,
+    environment_names,
+    load_unchecked,
+)
+from rollout.errors import OperatorError
+from rollout.flags import yaml_text
+from rollout.flags.files import FLAGS, OVERRIDES
+from rollout.processes.children import each
+from rollout.secret import Secret
+from rollout.settings.catalogue import catalogue, displayed, flag_mistakes, revealed
+from rollout.settings.folders import flags_file
+
+AT_ONCE = 4
+UNDECLARED = (None, frozenset[Any]())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One environment's declared flags.
+
+    Args:
+        environment: its name.
+        values: NAME → value, `(value)` where it is the catalogue's default; hosts that differ named.
+        failure: why it can't be read; empty if it can.
+        effective: NAME → what hosts get, the most usual and the others; only to be compared.
+    """
+
+    environment: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+    effective: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What may be shown."""
+        return {"environment": self.environment, "values": self.values, "failure": self.failure}
+
+
+def differing(columns: Sequence[Column]) -> list[str]:
+    """The flags that environments declare differently: by what a host gets, not by how it is shown."""
+    names = dict.fromkeys(name for column in columns for name in column.effective)
+    return [
+        name
+        for name in names
+        if len({column.effective.get(name, UNDECLARED) for column in columns}) > 1
+    ]
+
+
+def columns(names: Sequence[str] = ()) -> list[Column]:
+    """The declared flags of environments, side by side.
+
+    Args:
+        names: which; all of them if empty.
+
+    Raises:
+        OperatorError: the catalogue has mistakes.
+    """
+    catalogue()
+    return each(list(names) or environment_names(), _column, AT_ONCE)
+
+
+def _column(name: str) -> Column:
+    try:
+        return column_of(load_unchecked(name))
+    except OperatorError as error:
+        return Column(name, failure=str(error))
+
+
+def column_of(environment: Environment) -> Column:
+    """The declared flags of one environment."""
+    hosts = environment.in_group(SERVICE)
+    named = dict.fromkeys(flag for host in hosts for flag in _flags(host))
+    values, effective = {}, {}
+    for flag in dict.fromkeys([*catalogue().flags, *named]):
+        by_value: dict[Any, list[Host]] = {}
+        for host in hosts:
+            by_value.setdefault(_effective(_flags(host), flag), []).append(host)
+        ranked = sorted(by_value, key=lambda value: -len(by_value[value]))
+        effective[flag] = (*ranked[:1], frozenset(ranked[1:]))
+        shown = {value: _shown(_flags(by_value[value][0]), flag) for value in ranked}
+        others = [
+            f" [{', '.join(host.name for host in by_value[value])}: {shown[value]}]"
+            for value in ranked[1:]
+        ]
+        values[flag] = "".join([*(shown[value] for value in ranked[:1]), *others])
+    return Column(environment.name, values, effective=effective)
+
+
+def _flags(host: Host) -> Mapping[str, Any]:
+    flags = host.settings.get("flags")
+    return flags if isinstance(flags, Mapping) else {}
+
+
+def _effective(flags: Mapping[str, Any], name: str) -> Secret | None:
+    """What a host gets, as the ``.env`` spells it; of what is wrong, its type too. Never to be shown."""
+    known = catalogue().flags.get(name)
+    given = revealed(flags[name]) if name in flags else known.default if known else None
+    if given is None:
+        return None
+    if known is None or known.problem(given):
+        return Secret(f"{type(given).__name__} {given!r}")
+    return Secret(known.spelled(given))
+
+
+def _shown(flags: Mapping[str, Any], name: str) -> str:
+    """A flag's value as the ``.env`` gets it; a wrong one as it stands."""
+    known = catalogue().flags.get(name)
+    if name not in flags:
+        default = known.default if known else None
+        return "unset" if default is None else f"({default})"
+    given = flags[name]
+    if known is None or known.problem(given):
+        return displayed(given)
+    return known.spelled(given)
+
+
+def mistakes(names: Sequence[str] = ()) -> list[str]:
+    """Every mistake in the flags of environments, each with its environment and place.
+
+    Args:
+        names: which; all of them if empty.
+
+    Raises:
+        OperatorError: the catalogue has mistakes.
+    """
+    catalogue()
+    found = each(list(names) or environment_names(), _mistakes_of, AT_ONCE)
+    return [one for some in found for one in some]
+
+
+def _mistakes_of(name: str) -> list[str]:
+    try:
+        hosts = load_unchecked(name).in_group(SERVICE)
+        in_files = [
+            entry
+            for path, variable in _files(name, hosts)
+            for entry in _entries(path, variable).items()
+        ]
+    except OperatorError as error:
+        return [str(error)]
+    places = dict(reversed(in_files))
+    found: dict[str, None] = {}
+    for host in hosts:
+        for mistake in flag_mistakes(_flags(host)):
+            words = mistake.split()
+            place = places.get(words[1] if words[0] == "flag" else "", name)
+            found[f"{place}: {mistake}"] = None
+    return list(found)
+
+
+def _files(environment: str, hosts: Sequence[Host]) -> list[tuple[Path, str]]:
+    """Where flags are declared: the host's own first, because it wins."""
+    own = [(ROOT / "host_vars" / host.name / "flags.yml", OVERRIDES) for host in hosts]
+    return [*own, (flags_file(environment), FLAGS)]
+
+
+def _entries(path: Path, variable: str) -> dict[str, str]:
+    """Flag → ``file:line``."""
+    if not path.exists():
+        return {}
+    file = str(path.relative_to(ROOT))
+    found = yaml_text.entries(path.read_text(), variable, file)
+    return {name: f"{file}:{entry.line}" for name, entry in found.items()}

@@ -1,0 +1,1 @@
+"""Hosts asked over ssh, and what the host program answers."""

@@ -1,0 +1,227 @@
+"""The host program's answers, in the shapes that the command relies on: judged where they come in.
+
+A shape is a type; a tuple of shapes, any of which will do; a list of one, which each item has; or a
+mapping by name, where ``name?`` may be missing, ``*`` is every value and names besides are nobody's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from roles.hostprogram.command import PROGRAM, ZIPAPP, zipapp
+from roles.hostprogram.said import UnreadableError, object_in
+from rollout.environment.environment import Environment, Host
+from rollout.errors import OperatorError
+from rollout.hosts.ssh import Connections
+from rollout.secret import Secret
+from rollout.settings.catalogue import catalogue, revealed
+
+ANYTHING = object
+TEXT = (str, type(None))
+COUNT = (int, type(None))
+NUMBER = (int, float, type(None))
+CHANGE = {"name": str, "from": TEXT, "to": TEXT}
+RATE = {"lines": int, "minutes": NUMBER}
+
+SWITCH = {
+    "companies?": {"*": {}},
+    "revision?": ({}, type(None)),
+    "flags?": [CHANGE],
+    "awaiting_pairing?": [str],
+    "dispositions?": {"equal?": COUNT},
+    "seconds_without_service?": NUMBER,
+    "at_least_seconds_without_service?": NUMBER,
+    "clock_ahead_seconds?": NUMBER,
+    "lost_key_lines?": ({"after": RATE, "before": RATE}, type(None)),
+}
+WAITING = {"why": str, "archive?": TEXT, "manifest?": TEXT}
+RESULT = {
+    **SWITCH,
+    "exit?": COUNT,
+    "outcome?": TEXT,
+    "error?": TEXT,
+    "reason?": TEXT,
+    "refusals?": [str],
+    "not_checked?": [str],
+    "found?": [str],
+    "due?": [str],
+    "changes?": [(str, {"sentence": str}, {"name": str})],
+    "waiting?": [WAITING],
+    "archives?": [{"name": str, "files": int, "bytes": int}],
+    "removed?": [{"name": str, "kind": str, "files": int, "freed": COUNT}],
+    "pruned?": [{"name": str, "freed": int}],
+    "resumed?": (SWITCH, type(None)),
+}
+"""Of every step of the host program, changed or only asked."""
+
+STATUS = {
+    "revision": TEXT,
+    "companies?": ([str], type(None)),
+    "open": ({"rollout_id": TEXT, "next": str}, type(None)),
+    "set_aside": [{"name": str, "since": TEXT, "removal": TEXT}],
+    "daily_check?": ({"outcome?": TEXT, "at?": TEXT, "problems?": [str]}, type(None)),
+    "history": [{"event?": TEXT, "at?": TEXT}],
+}
+FLAG = {"file": TEXT, "process": TEXT, "service": TEXT, "source": str, "told": bool}
+FLAGS = {
+    "revision": TEXT,
+    "running": bool,
+    "answers": bool,
+    "problem": TEXT,
+    "flags": {"*": {**FLAG, "repeated": bool}},
+}
+TOGGLED = {"outcome": str, "staged": [CHANGE], "seconds_without_service?": NUMBER, "seen": FLAGS}
+RESTORING = {"outcome": str, "refusals?": [str], "set_aside_by?": TEXT, "archive?": TEXT}
+ERROR = {"error": str, "outcome?": TEXT}
+# Lines of the history that tell of flags; there are others.
+FLAGS_LINE = {"rollout_id": str, "at": str, "undoes": str, "changes": [CHANGE]}
+SWITCH_LINE = {"rollout_id": str, "at": str, "flags?": ([CHANGE], type(None))}
+
+
+def misfit(value: Any, shape: Any, place: str = "the answer") -> str:
+    """What is not of a shape, in a few words; empty if all is."""
+    if isinstance(shape, type):
+        # True is an int to Python, and nobody's count.
+        fits = shape is object or type(value) is shape
+        return "" if fits else f"{place} is no {shape.__name__}"
+    if isinstance(shape, tuple):
+        found = [misfit(value, one, place) for one in shape]
+        return "" if "" in found else found[0]
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{place} is no list"
+        return _first(misfit(item, shape[0], f"{place}[{at}]") for at, item in enumerate(value))
+    if not isinstance(value, dict):
+        return f"{place} is no object"
+    return _first(_of_name(value, name, inner, place) for name, inner in shape.items())
+
+
+def _of_name(value: dict[str, Any], name: str, shape: Any, place: str) -> str:
+    if name == "*":
+        return _first(misfit(item, shape, f"{place}.{key[:40]}") for key, item in value.items())
+    plain = name.removesuffix("?")
+    if plain not in value:
+        return "" if plain != name else f"{place} has no {plain}"
+    return misfit(value[plain], shape, f"{place}.{plain}")
+
+
+def _first(found: Iterable[str]) -> str:
+    return next(filter(None, found), "")
+
+
+def checked(host: str, answer: Any, shape: Any) -> None:
+    """Demand that an answer has its shape.
+
+    Raises:
+        OperatorError: it has not.
+    """
+    if problem := misfit(answer, shape):
+        raise not_understood(host, problem)
+
+
+def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
+    """The last JSON object among lines; an empty one where there is none.
+
+    Raises:
+        OperatorError: it can't be read, or is neither of the shape nor an error that the program told.
+    """
+    found = [line for line in lines if line.startswith("{")]
+    if not found:
+        return {}
+    try:
+        answer = object_in(found[-1])
+    except UnreadableError as error:
+        raise not_understood(host, str(error)) from None
+    checked(host, answer, (shape, ERROR))
+    return answer
+
+
+def answer_of(
+    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any
+) -> tuple[dict[str, Any], str]:
+    """The host program's answer, and the last line that it complained with.
+
+    Raises:
+        OperatorError: as ``last_object``.
+    """
+    lines = done.stdout.decode(errors="replace").splitlines()
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return last_object(host.name, lines, shape), said[-1] if said else ""
+
+
+def not_understood(host: str, problem: str) -> OperatorError:
+    """What a host said makes no sense here."""
+    return OperatorError(
+        f"{host}: what it answered can't be understood: {problem}",
+        f"rollout apply brings the host program of this version; else look at {host} itself",
+    )
+
+
+class HostRefusedError(OperatorError):
+    """The host's program ended a step with a verdict: its ``outcome`` is refused, put back, locked …"""
+
+    def __init__(self, host: str, outcome: str, said: str) -> None:
+        self.host = host
+        self.outcome = outcome
+        super().__init__(f"{host}: {said}")
+
+
+def _looking(host: Host) -> dict[str, Any]:
+    """The plan of ``baileys-hostswitch flags``: every flag of the catalogue and every declared one."""
+    settings = host.settings
+    flags: Mapping[str, Any] = settings["flags"]
+    return {
+        "env_live": f"{settings['app_dir']}/.env",
+        "service_user": settings["service_user"],
+        "pm2_home": f"{settings['service_home']}/.pm2",
+        "service_app": settings["service_app"],
+        "status_url": f"http://127.0.0.1:{settings['service_port']}/status",
+        "declared": {name: str(revealed(one)) for name, one in flags.items()},
+        "names": list(dict.fromkeys([*catalogue().flags, *flags])),
+        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+    }
+
+
+def look_installed(
+    connections: Connections, environment: Environment, host: Host
+) -> dict[str, Any]:
+    """What the host shows of its flags, by an installed program of this very version.
+
+    Raises:
+        OperatorError: it can't be asked, has not been rolled out, or with another version of this
+            package.
+    """
+    remedy = f"rollout apply {environment.name} --host {host.name}"
+    both = f"sha256sum {ZIPAPP} && {PROGRAM} flags --plan -"
+    done = connections.run(host, both, stdin=json.dumps(_looking(host)).encode(), sudo=True)
+    digest = done.stdout.split()[0].decode() if done.stdout else ""
+    if not digest:
+        raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
+    if digest != hashlib.sha256(zipapp()).hexdigest():
+        raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
+    seen = _answer(host, done, FLAGS)
+    if not seen["revision"]:
+        raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
+    return seen
+
+
+def _answer(
+    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any = ANYTHING
+) -> dict[str, Any]:
+    """The last JSON object that the host program printed.
+
+    Raises:
+        HostRefusedError: it ended with an error, in its own words.
+        OperatorError: it said nothing that can be read.
+    """
+    answer, said = answer_of(host, done, shape)
+    if done.returncode == 0 and answer:
+        checked(host.name, answer, shape)
+        return answer
+    if "error" in answer:
+        raise HostRefusedError(host.name, str(answer.get("outcome", "error")), answer["error"])
+    raise OperatorError(f"{host.name}: {said or 'the host program said nothing'}")

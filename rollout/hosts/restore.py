@@ -1,0 +1,135 @@
+"""``rollout sessions restore``: one legacy directory back in its place, by the host's own program."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roles.hostprogram.command import PROGRAM
+from roles.hostprogram.plan import host_plan
+from rollout.environment.environment import SERVICE, Environment, Host
+from rollout.errors import OperatorError
+from rollout.hosts.program import RESTORING, answer_of, look_installed
+from rollout.hosts.ssh import ACT_SECONDS, Connections
+from rollout.run import Run
+
+RESTORED, CHANGES, REFUSED = "restored", "changes", "refused"
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What was done, would be done, or was refused.
+
+    Args:
+        host: the host's name.
+        directory: as ``legacy_directories`` has it.
+        outcome: ``restored``, ``changes`` (it was only asked) or ``refused``.
+        set_aside_by: the rollout that set it aside; empty where it was refused.
+        archive: path of the archive that it comes out of; None where it is still set aside.
+        refusals: why not, each with a remedy.
+    """
+
+    host: str
+    directory: str
+    outcome: str
+    set_aside_by: str = ""
+    archive: str | None = None
+    refusals: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be put back.
+
+    Args:
+        directory: as ``legacy_directories`` has it.
+        set_aside_by: the rollout that kept it; empty where only one did.
+        only_check: only say what would be done.
+    """
+
+    directory: str
+    set_aside_by: str
+    only_check: bool
+
+
+def restore(
+    environment: Environment, host: Host, wanted: Wanted, run: Run, connections: Connections
+) -> Restoration:
+    """Put a directory back, or say what that would do.
+
+    Args:
+        environment: the environment.
+        host: where.
+        wanted: what.
+        run: who and why; it goes into the host's history.
+        connections: the SSH connections.
+
+    Raises:
+        OperatorError: it is not declared, the host has no program of this version, only an archive
+            is left and the identity is not here, or the host reported an error.
+    """
+    _demand_declared(environment, host, wanted.directory)
+    commit = str(look_installed(connections, environment, host)["revision"])
+    data = {**host.settings, **run.overrides(), "environment": environment.name}
+    plan = json.dumps(host_plan(data, host.name, commit))
+    found = _asked(connections, host, wanted, plan, ["--check"])
+    if found.outcome == REFUSED or wanted.only_check:
+        return found
+    if found.archive is None:
+        return _asked(connections, host, wanted, plan, [])
+    identity = _identity_of(environment, host, found.archive)
+    return _asked(connections, host, wanted, f"{plan}\n{identity}", ["--identity", "-"])
+
+
+def _demand_declared(environment: Environment, host: Host, directory: str) -> None:
+    if SERVICE not in host.groups:
+        raise OperatorError(
+            f"{host.name} is no service host: nothing was ever set aside there.",
+            f"rollout status {environment.name}",
+        )
+    declared = [str(one["path"]) for one in host.settings["legacy_directories"]]
+    if directory not in declared:
+        raise OperatorError(
+            f"{directory} is not in legacy_directories of {host.name}; there are:"
+            f" {', '.join(declared) or 'none'}.",
+            f"declare it with its kind in group_vars/{environment.name}/",
+        )
+
+
+def _identity_of(environment: Environment, host: Host, archive: str) -> str:
+    """The text of the environment's age identity."""
+    named = str(host.settings.get("archive_identity_file") or "")
+    try:
+        return Path(named).expanduser().read_text() if named else _no_identity(host, archive)
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(
+            f"archive_identity_file {named} can't be read: {error}",
+            f"set it in group_vars/{environment.name}/",
+        ) from None
+
+
+def _no_identity(host: Host, archive: str) -> str:
+    raise OperatorError(
+        f"{host.name}: only {archive} is left, and archive_identity_file names no identity here.",
+        "run this where the identity is, with archive_identity_file set",
+    )
+
+
+def _asked(
+    connections: Connections, host: Host, wanted: Wanted, stdin: str, options: list[str]
+) -> Restoration:
+    words = [PROGRAM, "restore", wanted.directory, "--plan", "-", *options]
+    words += ["--set-aside-by", wanted.set_aside_by] if wanted.set_aside_by else []
+    done = connections.run(host, words, stdin=stdin.encode(), sudo=True, timeout=ACT_SECONDS)
+    answer, said = answer_of(host, done, RESTORING)
+    outcome = str(answer.get("outcome", ""))
+    if outcome == REFUSED:
+        return Restoration(
+            host.name, wanted.directory, REFUSED, refusals=answer.get("refusals", [])
+        )
+    if outcome not in (RESTORED, CHANGES):
+        reason = answer.get("error") or said or "the host program said nothing"
+        raise OperatorError(f"{host.name}: {reason}")
+    kept = (str(answer.get("set_aside_by")), answer.get("archive"))
+    return Restoration(host.name, wanted.directory, outcome, *kept)

@@ -1,0 +1,1 @@
+"""Child processes: side by side, bounded, ended with their parent."""

@@ -1,0 +1,187 @@
+"""What an environment's settings may be: every variable of every role, and what is none of any role.
+
+Pure: it judges what was loaded. Everything wrong comes as one list, each with file, line and remedy.
+The types are in ``settings_types``, rules between settings in ``settings_rules``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+
+from rollout.checkout import ROOT
+from rollout.errors import Mistake, nearest
+from rollout.settings.catalogue import FLAG_REMEDY, flag_mistakes
+from rollout.settings.rules import HostLike, across_hosts, between_settings
+from rollout.settings.types import problems
+from rollout.settings.where import (
+    Places,
+    files_without_effect,
+    plaintext_vaults,
+    variable_of,
+    wrongly_copied,
+)
+
+PLACEHOLDER = "FILL IN"
+# Roles of hosts that carry PostgreSQL; every other role belongs to service hosts.
+ROLES_OF_GROUP = {
+    "database": ("database", "schema"),
+    "service": ("host", "schema", "release", "flags", "service", "sessions"),
+}
+# RFC 5737 and RFC 2606: reserved for documentation. TEST-NET-2 is the lab's own.
+EXAMPLE_NETWORKS = ("192.0.2.", "203.0.113.")
+EXAMPLE_DOMAINS = (".example.net", ".example.com", ".example.org")
+FOREIGN_PREFIXES = ("ansible_", "vault_", "lab_")
+# What the project itself takes from Ansible's connection variables, typed as a role's variables are.
+CONNECTION: dict[str, dict[str, Any]] = {
+    "ansible_host": {"type": "host address", "help": "Address or name that SSH connects to."},
+    "ansible_user": {"type": "login name", "help": "The user that logs in, with sudo."},
+    "ansible_port": {
+        "type": "whole number",
+        "minimum": 1,
+        "maximum": 65535,
+        "help": "The port of the host's SSH server.",
+    },
+    "ansible_ssh_private_key_file": {
+        "type": "file here",
+        "help": "The private key that logs in.",
+    },
+    "ansible_ssh_common_args": {
+        "type": "ssh options",
+        "help": "Options for ssh, quoted as in a shell.",
+    },
+}
+
+
+@cache
+def variables_of_role(role: str) -> dict[str, dict[str, Any]]:
+    """The variables of a role as its ``defaults.yml`` describes them: name → type, default, help."""
+    return dict(yaml.safe_load((ROOT / "roles" / role / "defaults.yml").read_text()))
+
+
+@cache
+def known_variables() -> dict[str, dict[str, Any]]:
+    """The variables of all roles."""
+    roles = sorted(path.parent.name for path in (ROOT / "roles").glob("*/defaults.yml"))
+    return {name: spec for role in roles for name, spec in variables_of_role(role).items()}
+
+
+def mistakes_in(
+    hosts: Sequence[HostLike],
+    places: Places,
+    broken: Mapping[str, Mapping[str, str]] | None = None,
+) -> list[Mistake]:
+    """Every mistake in an environment's settings, without repetition.
+
+    Args:
+        hosts: its hosts with templated settings.
+        places: where each setting stands.
+        broken: host → variables that could not be templated, with the reason.
+
+    Returns:
+        What is wrong, where it stands and what mends it, in the order of hosts and roles.
+    """
+    found: dict[Mistake, None] = {}
+    for host in hosts:
+        unreadable = (broken or {}).get(host.name, {})
+        for name, reason in unreadable.items():
+            found[broken_mistake(places, host.name, name, reason)] = None
+        for setting, problem, remedy in host_mistakes(host):
+            if variable_of(setting) not in unreadable:
+                found[Mistake(places.of(host.name, setting), problem, remedy)] = None
+    environment = places.environment
+    for place, problem, remedy in (
+        *files_without_effect(environment),
+        *plaintext_vaults(environment),
+        *wrongly_copied(environment, {host.name: host.groups for host in hosts}),
+    ):
+        found[Mistake(place, problem, remedy)] = None
+    for name, setting, problem, remedy in across_hosts(hosts):
+        place = places.of(name, setting) if name else places.inventory
+        found[Mistake(place, problem, remedy)] = None
+    return list(found)
+
+
+def broken_mistake(places: Places, host: str, name: str, reason: str) -> Mistake:
+    """The mistake of a variable that can't be worked out."""
+    vault = f"put it into {places.folder}vault.yml (ansible-vault edit)"
+    remedy = vault if "vault_" in reason else "mend the expression, or what it refers to"
+    return Mistake(places.of(host, name), f"{name} can't be worked out: {reason}", remedy)
+
+
+def host_mistakes(host: HostLike) -> Iterator[tuple[str, str, str]]:
+    """(setting, what is wrong with it, remedy) for one host."""
+    roles = [role for group in host.groups for role in ROLES_OF_GROUP.get(group, ())]
+    if not roles:
+        yield host.name, f"{host.name} is in no group", "put it under `service` or `database`"
+    needed = {name for role in roles for name in variables_of_role(role)}
+    for name, spec in known_variables().items():
+        if name in host.settings:
+            yield from value_mistakes(name, spec, host.settings[name])
+        elif name in needed:
+            yield name, f"{name} is missing", spec["help"]
+    for name, spec in CONNECTION.items():
+        if name in host.settings:
+            yield from value_mistakes(name, spec, host.settings[name])
+    yield from example_addresses(host)
+    yield from unknown_variables(host)
+    if "service" in host.groups:
+        yield from declared_flags(host)
+        yield from between_settings(host.settings)
+
+
+def value_mistakes(
+    name: str, spec: Mapping[str, Any], value: Any
+) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with one variable's value."""
+    if PLACEHOLDER in str(value):
+        yield name, f"{name} still says “{PLACEHOLDER}”", spec["help"]
+        return
+    for place, problem in problems(value, spec):
+        yield f"{name}{place}", f"{name} {problem}", spec["help"]
+
+
+def unknown_variables(host: HostLike) -> Iterator[tuple[str, str, str]]:
+    """Variables that no role has: mistyped, or left over."""
+    known = known_variables()
+    for name in sorted(set(host.settings) - set(known) - set(CONNECTION)):
+        if name.startswith(FOREIGN_PREFIXES):
+            # 0.8: Ansible's older names, such as ansible_ssh_host, are no others to it.
+            if difflib.get_close_matches(name, CONNECTION, cutoff=0.8):
+                yield name, f"{name} is unknown", remedy_for(name, CONNECTION)
+        else:
+            yield name, f"{name} is not a variable of any role", remedy_for(name, known)
+
+
+def remedy_for(name: str, known: Iterable[str]) -> str:
+    """What mends an unknown name."""
+    close = nearest(name, known)
+    return f"did you mean {close}?" if close else "remove it"
+
+
+def declared_flags(host: HostLike) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the declared flags, by the catalogue."""
+    flags = host.settings.get("flags")
+    if not isinstance(flags, Mapping):
+        return
+    for problem in flag_mistakes(flags):
+        named = [name for name in flags if problem.startswith(f"flag {name} ")]
+        overridden = host.settings.get("flag_overrides") or {}
+        source = "flag_overrides" if named and named[0] in overridden else "flags"
+        yield (
+            ".".join([source, *named[:1]]),
+            problem,
+            FLAG_REMEDY,
+        )
+
+
+def example_addresses(host: HostLike) -> Iterator[tuple[str, str, str]]:
+    """Addresses of the examples, which nobody's server has; the lab's network is another one."""
+    for name in ("ansible_host", "database_host"):
+        value = str(host.settings.get(name, ""))
+        if value.startswith(EXAMPLE_NETWORKS) or value.endswith(EXAMPLE_DOMAINS):
+            yield name, f"{name} is still the example's {value}", "fill in your own"

@@ -1,0 +1,158 @@
+"""Where a setting stands: the file and line that a mistake is shown with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from rollout.checkout import ROOT
+from rollout.settings.folders import groups_of, hosts_of, variable_folders
+
+VARIABLE_FILES = ("", ".yml", ".yaml", ".json")
+
+
+class Places:
+    """Where the settings of an environment's hosts stand.
+
+    Args:
+        environment: its name.
+        found: host → ``name``, ``name.key`` or ``name[0]`` → ``file:line``, as Ansible told them.
+    """
+
+    def __init__(self, environment: str, found: Mapping[str, Mapping[str, str]]) -> None:
+        self.environment = environment
+        self._found = found
+
+    def of(self, host: str, setting: str) -> str:
+        """The place of a setting, or of the nearest thing around it that has one.
+
+        Args:
+            host: whose value it is.
+            setting: ``name``, or a place inside it such as ``name[2].path``.
+
+        Returns:
+            ``file:line``; for what is set nowhere, the folder where it should be.
+        """
+        known = self._found.get(host, {})
+        around = setting
+        while around:
+            if around in known:
+                return known[around]
+            around = re.sub(r"(\[\d+\]|\.[^.\[]*|^[^.\[]+)$", "", around)
+        return default_places().get(variable_of(setting), self.folder)
+
+    @property
+    def folder(self) -> str:
+        """Where the environment's own settings belong."""
+        return f"{variable_folders(self.environment)[0].relative_to(ROOT)}/"
+
+    @property
+    def inventory(self) -> str:
+        """The environment's list of hosts."""
+        return f"inventory/{self.environment}.yml"
+
+
+def variable_of(setting: str) -> str:
+    """The variable that a place inside it (``name[2].path``) belongs to."""
+    return re.split(r"[.\[]", setting, maxsplit=1)[0]
+
+
+@cache
+def default_places() -> dict[str, str]:
+    """The lines of the roles' ``defaults.yml`` in which a default stands, by variable."""
+    places = {}
+    for path in sorted((ROOT / "roles").glob("*/defaults.yml")):
+        name = ""
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if found := re.match(r"([a-z]\w*):", line):
+                name = found.group(1)
+            elif line.startswith("  default:"):
+                places[name] = f"{path.relative_to(ROOT)}:{number}"
+    return places
+
+
+def settings_files(environment: str) -> list[Path]:
+    """Every file from which Ansible takes variables of an environment, its inventory last."""
+    names = {
+        "group_vars": {"all", *groups_of(environment), environment},
+        "host_vars": set(hosts_of(environment)),
+    }
+    folders = [base / kind for base in (ROOT, ROOT / "inventory") for kind in names]
+    files = [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.suffix in VARIABLE_FILES
+        and {(first := path.relative_to(folder).parts[0]), Path(first).stem} & names[folder.name]
+    ]
+    return [*files, ROOT / "inventory" / f"{environment}.yml"]
+
+
+def files_without_effect(environment: str) -> Iterator[tuple[str, str, str]]:
+    """(place, problem, remedy) of files that Ansible passes over: it prefers a folder of that name."""
+    for path in settings_files(environment):
+        folder = path.with_suffix("")
+        if path.suffix and folder.is_dir():
+            shown, beside = path.relative_to(ROOT), folder.relative_to(ROOT)
+            yield (
+                f"{shown}:1",
+                f"Ansible does not read it: {beside}/ is there",
+                f"move it into {beside}/",
+            )
+
+
+def wrongly_copied(
+    environment: str, groups: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str, str]]:
+    """(place, problem, remedy) where a host does not read the settings that are meant for it.
+
+    A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
+    environment's settings: its database, too.
+
+    Args:
+        environment: its name.
+        groups: host → those that Ansible found it in.
+    """
+    outside = [host for host, own in groups.items() if environment not in own]
+    if outside:
+        yield (
+            f"inventory/{environment}.yml:1",
+            f"{', '.join(outside)} not in a group {environment}: the settings are another environment's",
+            f"name the group that holds every host as the file, {environment}",
+        )
+    others = [path.stem for path in (ROOT / "inventory").glob("*.yml") if path.stem != environment]
+    read = {"all", *(name for other in others for name in groups_of(other))}.union(*groups.values())
+    for base in (ROOT, ROOT / "inventory"):
+        for path in sorted((base / "group_vars").glob("[!.]*")):
+            name = path.stem if path.is_file() else path.name
+            if name not in read and (path.is_dir() or path.suffix in VARIABLE_FILES):
+                yield (
+                    str(path.relative_to(ROOT)) + ("/" if path.is_dir() else ":1"),
+                    f"no host reads it: none is in a group {name}",
+                    f"name the group in the inventory {name}, or remove it",
+                )
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether Ansible Vault encrypted a file as a whole."""
+    with path.open("rb") as file:
+        return file.read(14) == b"$ANSIBLE_VAULT"
+
+
+def plaintext_vaults(environment: str) -> Iterator[tuple[str, str, str]]:
+    """(place, problem, remedy) of files that define ``vault_`` variables and are not encrypted."""
+    for path in settings_files(environment):
+        if is_encrypted(path):
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if line.lstrip().startswith("vault_") and "!vault" not in line:
+                shown = path.relative_to(ROOT)
+                yield (
+                    f"{shown}:{number}",
+                    "a secret stands here in plain text",
+                    f"ansible-vault encrypt {shown}",
+                )
+                break

@@ -1,0 +1,1 @@
+"""The checks of tests/host run against hosts, and their results."""

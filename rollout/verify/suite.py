@@ -1,0 +1,155 @@
+"""The process that runs ``tests/host``: started, followed host by host, and its lines put together.
+
+It runs them as `pytest tests/host` would, and forks one process for each host
+(``tests/host/support/side_by_side.py``). Each reports one JSON object a line over a pipe of its host
+(``tests/host/support/reporting.py``), so that progress shows while they go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rollout.checkout import ROOT
+from rollout.environment.environment import Environment
+from rollout.environment.handover import handed_over
+from rollout.errors import OperatorError
+from rollout.processes.children import each, following
+from rollout.verify.checks import Check, VerificationResult
+
+# pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
+CAME_TO_ITS_END = (0, 1, 5)
+WORST_OUTPUT_LINES = 12
+
+
+def run_suite(
+    environment: Environment,
+    suite: Path,
+    selection: Sequence[str],
+    hosts: Mapping[str, Callable[[Check], None]],
+) -> list[VerificationResult]:
+    """Run a folder of checks in a process of its own, which forks one for each host.
+
+    Args:
+        environment: goes to the checks as it is, so that it is read and decrypted once.
+        suite: the folder.
+        selection: pytest options that say what to look at.
+        hosts: by the name of each host in the selection, what is told of each check as it ends.
+
+    Returns:
+        What was found on each host, in their order.
+
+    Raises:
+        OperatorError: pytest ended early.
+    """
+    began = time.monotonic()
+    pipes = [os.pipe() for _ in hosts]
+    reports = [writing for _, writing in pipes]
+    with in_memory(handed_over(environment)) as handed, tempfile.TemporaryFile() as output:
+        given = ["--environment-from", str(handed), "--report-to", ",".join(map(str, reports))]
+        child = subprocess.Popen(
+            pytest_command(suite, [*selection, *given]),
+            cwd=ROOT,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[handed, *reports],
+            start_new_session=True,
+        )
+        with following(child), ExitStack() as streams:
+            lines = [streams.enter_context(os.fdopen(reading)) for reading, _ in pipes]
+            for writing in reports:
+                os.close(writing)
+            told = list(zip(lines, hosts.values(), strict=True))
+            found = each(
+                told, lambda one: collect(environment.name, one[0], one[1], began), len(told)
+            )
+            code = child.wait()
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    results = [result for result in found if result is not None]
+    if len(results) < len(found) or code not in CAME_TO_ITS_END:
+        raise cut_short(environment.name, selection, said)
+    return results
+
+
+@contextmanager
+def in_memory(data: Mapping[str, Any]) -> Iterator[int]:
+    """A descriptor from which a child can read JSON with secrets, which are on no disk."""
+    descriptor = os.memfd_create("environment")
+    try:
+        os.write(descriptor, json.dumps(data).encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
+    """The command that runs a folder of checks.
+
+    The project's own pytest settings are left aside: they are for its tests, not for hosts. So are the
+    plugins that happen to be installed, of which the checks need one: importing the others takes longer
+    than many a check.
+    """
+    own = ["-p", "pytest11.testinfra", "-p", "no:cacheprovider", "-o", "addopts="]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(suite),
+        *own,
+        "--rootdir",
+        str(suite),
+        "--quiet",
+        *options,
+    ]
+
+
+def collect(
+    environment: str, lines: Iterable[str], told: Callable[[Check], None], began: float
+) -> VerificationResult | None:
+    """Put what was found on a host together from its lines.
+
+    Args:
+        environment: goes into the result.
+        lines: one JSON object each, as ``tests/host/support/reporting.py`` writes them.
+        told: called with each check.
+        began: when the run began (``time.monotonic()``), start of the checks' process included.
+
+    Returns:
+        The result; None if the lines stop before the end, or hold other than what was planned.
+    """
+    checks: list[Check] = []
+    planned = -1  # until it is told
+    for line in lines:
+        event = json.loads(line)
+        kind = event.pop("event")
+        if kind == "planned":
+            planned = event["count"]
+        elif kind == "check":
+            checks.append(Check(**event))
+            told(checks[-1])
+        elif kind == "end" and len(checks) == planned:
+            seconds = round(time.monotonic() - began, 3)
+            return VerificationResult(environment, tuple(checks), seconds, **event)
+    return None
+
+
+def cut_short(environment: str, selection: Sequence[str], said: str) -> OperatorError:
+    """The error for checks that did not come to their end, with what pytest said last."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    last = "\n  ".join(lines[-WORST_OUTPUT_LINES:]) or "pytest said nothing"
+    return OperatorError(
+        f"{environment}: the checks did not come to their end; nothing counts as passed.\n  {last}",
+        f"python -m pytest tests/host {' '.join(selection)}",
+    )

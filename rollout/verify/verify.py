@@ -1,0 +1,106 @@
+"""Is a host really as it was declared: runs ``tests/host`` and tells what each check found.
+
+Exit codes of ``rollout verify``: 0 nothing failed (what could not be checked is told, and counted
+apart); 1 something failed, something was found that no rollout mends, or the checks could not be
+run to their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from rollout.checkout import ROOT
+from rollout.console import HostProgress
+from rollout.environment.environment import Environment, Host, load
+from rollout.errors import OperatorError, did_you_mean
+from rollout.verify.checks import Check, VerificationResult, merged
+from rollout.verify.suite import run_suite
+
+SUITE = ROOT / "tests" / "host"
+
+
+def verify(
+    environment: str,
+    *,
+    only: str | None = None,
+    hosts: Sequence[str] = (),
+    shown: Callable[[str], HostProgress],
+) -> VerificationResult:
+    """Check an environment's hosts, several at once; nothing on them is changed.
+
+    Args:
+        environment: its name.
+        only: one concern, such as ``disk``; None for all.
+        hosts: names of the hosts to look at; empty for all.
+        shown: gives the progress of a host by its name.
+
+    Returns:
+        What was found, host by host.
+
+    Raises:
+        OperatorError: the environment has mistakes, there is no such concern, or the checks did not
+            come to their end.
+    """
+    if only is not None and only not in concerns():
+        raise OperatorError(
+            f"There are no checks of {only!r}; there are {', '.join(concerns())}."
+            + did_you_mean(only, concerns()),
+            f"rollout verify {environment} --only disk",
+        )
+    loaded = load(environment)
+    chosen = [loaded.host(name) for name in hosts] or list(loaded.hosts)
+    result = merged(environment, verify_hosts(loaded, chosen, only=only, shown=shown))
+    if not result.checks:
+        names = ", ".join(host.name for host in chosen)
+        raise OperatorError(
+            f"{environment}: there is no check of {only!r} for {names}; nothing counts as passed.",
+            f"rollout verify {environment}",
+        )
+    return result
+
+
+def verify_hosts(
+    environment: Environment,
+    hosts: Sequence[Host],
+    *,
+    only: str | None = None,
+    shown: Callable[[str], HostProgress],
+) -> list[VerificationResult]:
+    """Check hosts, several at once; nothing on them is changed.
+
+    Args:
+        environment: whose they are.
+        hosts: which.
+        only: one concern that there is; None for all.
+        shown: gives the progress of a host by its name.
+
+    Returns:
+        What was found on each, in their order.
+
+    Raises:
+        OperatorError: the checks did not come to their end on one of them.
+    """
+    names = [host.name for host in hosts]
+    selection = ["--environment", environment.name, "--hosts", ",".join(names)]
+    selection += ["--only", only] if only else []
+    for name in names:
+        shown(name).step("verifying")
+    found = run_suite(
+        environment,
+        SUITE,
+        selection,
+        {name: partial(_show, shown(name)) for name in names},
+    )
+    for name in names:
+        shown(name).ended()
+    return found
+
+
+def _show(progress: HostProgress, check: Check) -> None:
+    progress.detail(f"verifying: {check.check}")
+
+
+def concerns() -> list[str]:
+    """What can be checked by itself: the files of checks."""
+    return sorted(path.stem.removeprefix("test_") for path in SUITE.glob("test_*.py"))

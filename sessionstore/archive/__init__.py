@@ -1,0 +1,1 @@
+"""Encrypted archives of directories: made, checked, unpacked."""

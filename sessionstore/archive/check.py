@@ -1,0 +1,213 @@
+"""Opening an archive for real: decrypt, decompress, compare every member."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tarfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import IO, Any, Protocol
+
+from sessionstore.archive.encryption import Decryption
+from sessionstore.archive.manifest import Entry, Manifest, read_manifest
+from sessionstore.disk.opening import closing, open_regular
+from sessionstore.disk.walk import CHUNK
+from sessionstore.disk.xattrs import Attributes, from_pax
+from sessionstore.errors import ArchiveProblem
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """An archive that was opened and is what its manifest says.
+
+    Attributes:
+        files: compared.
+        directories: compared.
+        bytes: of the files.
+        seconds: how long it took.
+    """
+
+    files: int
+    directories: int
+    bytes: int
+    seconds: float
+
+
+def check(
+    archive: str, manifest: str, identity_file: str, *, stdin: IO[bytes] | None = None
+) -> CheckReport:
+    """Decrypt an archive and compare everything in it with its manifest.
+
+    Args:
+        archive: path, or "-" for standard input.
+        manifest: path.
+        identity_file: path of a file with an age identity.
+        stdin: what "-" reads; by default the process's own.
+
+    Returns:
+        What was compared.
+
+    Raises:
+        ArchiveProblem: it can't be opened, or differs; the first difference is named.
+    """
+    started = time.monotonic()
+    expected = read_manifest(manifest)
+    read_archive(archive, expected, identity_file, stdin=stdin)
+    return CheckReport(
+        expected.files, expected.directories, expected.bytes, time.monotonic() - started
+    )
+
+
+class Sink(Protocol):
+    """Takes what is in an archive, member by member; each was found in the manifest before."""
+
+    def directory(self, path: str, attributes: Attributes) -> None:
+        """Take a directory.
+
+        Args:
+            path: below the archived one; "." for itself.
+            attributes: its extended attributes.
+        """
+
+    def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
+        """Take a file.
+
+        Args:
+            path: below the archived directory.
+            attributes: its extended attributes.
+            chunks: its content; all of them must be taken.
+        """
+
+
+def read_archive(
+    archive: str,
+    expected: Manifest,
+    identity_file: str,
+    *,
+    sink: Sink | None = None,
+    stdin: IO[bytes] | None = None,
+) -> None:
+    """Decrypt an archive, compare everything in it with its manifest, and pass it on.
+
+    Args:
+        archive: path, or "-" for standard input.
+        expected: its manifest.
+        identity_file: path of a file with an age identity.
+        sink: what takes the members; it is told of a difference only by this function's error.
+        stdin: what "-" reads; by default the process's own.
+
+    Raises:
+        ArchiveProblem: it can't be opened, or differs; the first difference is named.
+    """
+    if not os.path.isfile(identity_file):
+        remedy = "Name the file that age-keygen wrote; a pipe will not do."
+        raise ArchiveProblem("no such identity file", identity_file, remedy)
+    if archive == "-":
+        if stdin is None and sys.stdin is None:
+            raise ArchiveProblem("standard input is closed", "-")
+        _compare(stdin or sys.stdin.buffer, identity_file, expected, sink)
+        return
+    try:
+        fd = open_regular(archive)
+    except OSError as error:
+        raise ArchiveProblem.because("cannot open the archive", error, archive) from None
+    with closing(fd):
+        _compare(fd, identity_file, expected, sink)
+
+
+class _Hashing:
+    """Passes a stream on and hashes it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _compare(
+    source: int | IO[bytes], identity_file: str, expected: Manifest, sink: Sink | None
+) -> None:
+    with Decryption(source, identity_file) as decryption:
+        stream = _Hashing(decryption.output)
+        trouble: ArchiveProblem | None = None
+        try:
+            _compare_members(stream, expected, sink)
+            while stream.read(CHUNK):
+                pass
+        except tarfile.TarError as error:
+            trouble = ArchiveProblem(f"not a whole tar stream: {error}")
+        if trouble:
+            # What age or zstd say of it is the better explanation.
+            while stream.read(CHUNK):
+                pass
+            decryption.finish()
+            raise trouble
+        decryption.finish()
+    if stream.digest.hexdigest() != expected.plain_sha256:
+        raise ArchiveProblem("the plain stream is not what the manifest says")
+
+
+def _compare_members(stream: _Hashing, expected: Manifest, sink: Sink | None) -> None:
+    waiting = dict(expected.entries)
+    members: Any = stream
+    with tarfile.open(fileobj=members, mode="r|", errors="surrogateescape") as tar:
+        for member in tar:
+            path = (
+                "."
+                if member.name == expected.name
+                else member.name.removeprefix(f"{expected.name}/")
+            )
+            entry = waiting.pop(path, None)
+            if entry is None:
+                raise ArchiveProblem("a member of the archive is not in the manifest", path)
+            found = _entry(tar, member, path, sink)
+            if entry != found:
+                what = _difference(entry, found)
+                raise ArchiveProblem(f"a member of the archive is {what}", path)
+    if waiting:
+        raise ArchiveProblem("the archive lacks a file of the manifest", next(iter(waiting)))
+
+
+def _difference(expected: Entry, found: Entry) -> str:
+    pairs = zip(Entry._fields, expected, found, strict=True)
+    return "not as recorded: " + ", ".join(name for name, one, other in pairs if one != other)
+
+
+def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, sink: Sink | None) -> Entry:
+    if not (member.isreg() or member.isdir()):
+        raise ArchiveProblem("a member of the archive is neither file nor directory", path)
+    digest = hashlib.sha256()
+
+    def content() -> Iterator[bytes]:
+        file = tar.extractfile(member)
+        while file and (chunk := file.read(CHUNK)):
+            digest.update(chunk)
+            yield chunk
+
+    if member.isdir():
+        if sink:
+            sink.directory(path, from_pax(member.pax_headers))
+    elif sink:
+        sink.file(path, from_pax(member.pax_headers), content())
+    else:
+        for _ in content():
+            pass
+    mtime = Decimal(member.pax_headers.get("mtime", str(member.mtime)))
+    return Entry(
+        path,
+        member.isdir(),
+        member.mode,
+        member.uid,
+        member.gid,
+        int(mtime * 1_000_000_000),
+        member.size,
+        digest.hexdigest() if member.isreg() else "",
+    )

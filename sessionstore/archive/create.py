@@ -1,0 +1,385 @@
+"""Archiving a directory: one encrypted tar file and a manifest that it is checked against.
+
+Every file is hashed twice, once for the manifest and once while it goes into the stream;
+the file on disk is hashed again after it was flushed. Nothing is read by path: only
+through the directory's descriptor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from sessionstore.archive import tar
+from sessionstore.archive.check import CheckReport, check
+from sessionstore.archive.encryption import Encryption
+from sessionstore.archive.manifest import ALTERED, Entry, Manifest, dump, entry_of, read_manifest
+from sessionstore.archive.sealed import (
+    exclusive,
+    forget,
+    hash_on_disk,
+    partial_of,
+    publish,
+    refuse_arguments,
+    seal,
+    write_file,
+)
+from sessionstore.disk import xattrs
+from sessionstore.disk.mounts import in_memory
+from sessionstore.disk.opening import closing, open_beneath, open_directory, open_regular
+from sessionstore.disk.walk import Beneath, Tree, chunks, walk
+from sessionstore.disk.xattrs import Attributes
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, StoreError, cause_of, printable
+from sessionstore.garbage import without_collector
+
+__all__ = [
+    "ArchiveReport",
+    "CheckReport",
+    "Manifest",
+    "check",
+    "create",
+    "held",
+    "read_manifest",
+    "verify_on_disk",
+]
+
+
+@dataclass(frozen=True)
+class ArchiveReport:
+    """One archive that was made, or found to be there already.
+
+    Attributes:
+        archive: path of the encrypted file.
+        manifest: path of its manifest.
+        files: files in it.
+        directories: directories in it.
+        bytes: of the files.
+        archive_bytes: of the encrypted file.
+        archive_sha256: of the encrypted file as it lies on the disk.
+        plain_sha256: of the tar stream in it.
+        manifest_sha256: of the manifest's lines; "" where nobody can tell that it is as written.
+        reused: whether it was there already.
+        seconds: how long it took.
+    """
+
+    archive: str
+    manifest: str
+    files: int
+    directories: int
+    bytes: int
+    archive_bytes: int
+    archive_sha256: str
+    plain_sha256: str
+    manifest_sha256: str
+    reused: bool
+    seconds: float
+
+
+@without_collector()
+def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]) -> ArchiveReport:
+    """Archive everything below a directory.
+
+    Args:
+        directory_fd: the directory.
+        out_dir: an existing directory for ``NAME.tar.zst.age`` and ``NAME.manifest.jsonl``.
+        name: of the archive, and of the top directory in it.
+        recipients: age recipients; whoever has one of their identities can open it.
+
+    Returns:
+        What was made. An archive of this name that is whole and equals the directory is
+        kept and reported as reused.
+
+    Raises:
+        ArchiveProblem: it could not be made, or another one of this name is there.
+        LockHeld: another process is writing archives there.
+    """
+    started = time.monotonic()
+    refuse_arguments(name, recipients)
+    tree = walk(directory_fd)
+    if tree.objections:
+        raise ArchiveProblem(
+            f"the directory can't be archived: {'; '.join(tree.objections[:5])}",
+            name,
+            "Mend that (as root: sudo), or move what does not belong there, then run again.",
+        )
+    archive, manifest = (f"{out_dir}/{name}{end}" for end in (".tar.zst.age", ".manifest.jsonl"))
+    try:
+        with exclusive(out_dir) as out_fd:
+            _refuse_inside(tree, out_fd, out_dir)
+            made = _existing(out_fd, archive, manifest, tree, recipients)
+            reused = made is not None
+            if made is None:
+                made = _make(directory_fd, out_fd, name, tree, recipients)
+    except OSError as error:
+        raise ArchiveProblem.because("cannot write the archive", error, archive) from None
+    return ArchiveReport(
+        archive,
+        manifest,
+        made.files,
+        made.directories,
+        made.bytes,
+        made.archive_bytes,
+        made.archive_sha256,
+        made.plain_sha256,
+        made.sha256,
+        reused,
+        time.monotonic() - started,
+    )
+
+
+def _refuse_inside(tree: Tree, out_fd: int, out_dir: str) -> None:
+    """An archive in the directory that it is of would be removed together with it."""
+    out = os.fstat(out_fd)
+    if any(
+        (node.status.st_dev, node.status.st_ino) == (out.st_dev, out.st_ino) for node in tree.nodes
+    ):
+        raise ArchiveProblem(
+            "the archive would lie in the directory that it is of",
+            out_dir,
+            "Name another directory: --out",
+        )
+
+
+def _existing(
+    out_fd: int, archive: str, manifest: str, tree: Tree, recipients: Sequence[str]
+) -> Manifest | None:
+    """Use an archive that is there; clear away what an interrupted run left."""
+    name = os.path.basename(archive)
+    if name not in os.listdir(out_fd):
+        for left in map(partial_of, (name, os.path.basename(manifest))):
+            forget(out_fd, left)
+        return None
+    found = verify_on_disk(archive, manifest)
+    unknown = sorted(set(recipients) - set(found.recipients))
+    if unknown:
+        # Kept, it would be an archive that the new recipient's identity can't open.
+        raise ArchiveProblem(
+            f"there is an archive of this name already, which is not encrypted to {unknown[0]}",
+            archive,
+            "Move it away, then run again.",
+        )
+    different = _difference(found.entries, _entries(tree))
+    if different is not None:
+        raise ArchiveProblem(
+            f"there is an archive of this name already, in which {printable(different)} differs",
+            archive,
+            "Move it away, then run again.",
+        )
+    return found
+
+
+def _difference(archived: Mapping[str, Entry], there: Mapping[str, Entry]) -> str | None:
+    """The first path that is not as it was archived.
+
+    A directory's own time does not count: it moves when something comes and goes again.
+    """
+    if archived == there:
+        return None
+    return next(
+        (
+            path
+            for path in sorted(archived.keys() | there.keys())
+            if _timeless(archived.get(path)) != _timeless(there.get(path))
+        ),
+        None,
+    )
+
+
+def _timeless(entry: Entry | None) -> Entry | None:
+    return entry._replace(mtime_ns=0) if entry and entry.directory else entry
+
+
+def _entries(tree: Tree) -> dict[str, Entry]:
+    return {node.path: entry_of(node) for node in tree.nodes}
+
+
+def _make(
+    directory_fd: int, out_fd: int, name: str, tree: Tree, recipients: Sequence[str]
+) -> Manifest:
+    archive, listing = f"{name}.tar.zst.age", f"{name}.manifest.jsonl"
+    entries = _entries(tree)
+    plain: list[str] = []
+    try:
+        on_disk, size_on_disk = seal(
+            out_fd,
+            archive,
+            recipients,
+            lambda encryption: plain.append(_stream(directory_fd, entries, name, encryption)),
+        )
+        manifest = Manifest(
+            name,
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            entries,
+            sum(entry.size for entry in entries.values()),
+            plain[0],
+            on_disk,
+            size_on_disk,
+            tuple(recipients),
+        )
+        # The manifest first: an archive under its final name always has one.
+        content = dump(manifest)
+        write_file(out_fd, listing, content)
+        publish(out_fd, archive)
+    except BaseException:
+        forget(out_fd, partial_of(archive))
+        raise
+    last = content[content.rindex(b"\n", 0, -1) :]
+    return replace(manifest, sha256=json.loads(last)["manifest_sha256"])
+
+
+def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption: Encryption) -> str:
+    """Write the tar stream; gives its digest."""
+    digest = hashlib.sha256()
+
+    def write(data: bytes) -> None:
+        digest.update(data)
+        encryption.write(data)
+
+    with Beneath(directory_fd) as beneath:
+        for entry in entries.values():
+            with closing(_opened(directory_fd, beneath, entry)) as fd:
+                write(tar.header(entry, name, _attributes(fd, entry)))
+                if not entry.directory:
+                    for chunk in _checked(fd, entry):
+                        write(chunk)
+                    write(tar.padding(entry.size))
+    write(tar.END)
+    return digest.hexdigest()
+
+
+def _opened(directory_fd: int, beneath: Beneath, entry: Entry) -> int:
+    try:
+        if entry.directory:
+            return open_beneath(directory_fd, entry.path)
+        return beneath.open_file(entry.path)
+    except (OSError, DirectoryProblem) as error:
+        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
+
+
+def _attributes(fd: int, entry: Entry) -> Attributes:
+    try:
+        return xattrs.read(fd)
+    except OSError as error:
+        what = "cannot read its extended attributes"
+        raise ArchiveProblem.because(what, error, entry.path) from None
+
+
+def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
+    """Read a file; it must be what the manifest says to the last byte."""
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        for chunk in chunks(fd):
+            size += len(chunk)
+            if size > entry.size:
+                break
+            digest.update(chunk)
+            yield chunk
+    except OSError as error:
+        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
+    if size != entry.size or digest.hexdigest() != entry.sha256:
+        raise ArchiveProblem(
+            "a file changed while it was archived", entry.path, "Look who writes there; run again."
+        )
+
+
+def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
+    """Hash an archive again and compare it with its manifest.
+
+    Args:
+        archive_path: of the encrypted file.
+        manifest_path: of its manifest.
+
+    Returns:
+        The manifest. That the archive can be opened is only shown by :func:`check`.
+
+    Raises:
+        ArchiveProblem: the file is missing, damaged, or not the manifest's.
+    """
+    manifest = read_manifest(manifest_path)
+    try:
+        with _directory_of(archive_path) as fd:
+            found = hash_on_disk(os.path.basename(archive_path), fd)
+    except (OSError, StoreError) as error:
+        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
+    if found != (manifest.archive_sha256, manifest.archive_bytes):
+        raise ArchiveProblem(
+            "the archive is not what its manifest says",
+            archive_path,
+            "It is damaged, or this is another one's manifest: do not rely on it; make a new one"
+            " while the directory is there.",
+        )
+    return manifest
+
+
+@dataclass(frozen=True)
+class Held:
+    """An archive that was verified, and is held open for as long as something is removed for it.
+
+    Attributes:
+        manifest: of it.
+        path: of the encrypted file.
+        fd: of the very file that was verified.
+    """
+
+    manifest: Manifest
+    path: str
+    fd: int
+
+    def objections(self) -> tuple[str, ...]:
+        """Say why it would not be there afterwards; asked again before each step that can't be undone."""
+        mine = os.fstat(self.fd)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError as error:
+            return (f"its archive is gone from {self.path}: {cause_of(error)}",)
+        if (there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns) != (
+            mine.st_dev, mine.st_ino, self.manifest.archive_bytes, mine.st_mtime_ns,
+        ):  # fmt: skip
+            return (f"its archive {self.path} is not the file any more that was verified",)
+        if in_memory(self.fd):
+            where = "lies in memory, and goes with a power cut: archive to a disk"
+            return (f"its archive {self.path} {where}",)
+        return ()
+
+
+@contextmanager
+def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
+    """Verify an archive as :func:`verify_on_disk` does, and hold it open.
+
+    Args:
+        archive_path: of the encrypted file.
+        manifest_path: of its manifest.
+
+    Yields:
+        What holds it.
+
+    Raises:
+        ArchiveProblem: as :func:`verify_on_disk`; or its manifest is not the one that was written.
+    """
+    try:
+        with _directory_of(archive_path) as directory:
+            fd = open_regular(os.path.basename(archive_path), directory)
+    except (OSError, StoreError) as error:
+        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
+    with closing(fd):
+        manifest = verify_on_disk(archive_path, manifest_path)
+        if not manifest.sha256:
+            raise ArchiveProblem(
+                ALTERED,
+                manifest_path,
+                "Move the archive and its manifest away, and archive the directory anew.",
+            )
+        yield Held(manifest, archive_path, fd)
+
+
+@contextmanager
+def _directory_of(path: str) -> Iterator[int]:
+    with closing(open_directory(os.path.dirname(path) or ".")) as fd:
+        yield fd

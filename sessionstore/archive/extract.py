@@ -1,0 +1,248 @@
+"""Getting a directory back out of its archive, exactly: names, modes, owners, times, contents.
+
+It is built in a directory of this program alone, compared as a whole with the manifest as it lies on the
+disk, and only then gets its place: whatever ends this program, there is either nothing or all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sessionstore.archive.check import read_archive
+from sessionstore.archive.manifest import Entry, Manifest, entry_of, read_manifest
+from sessionstore.disk.opening import closing, open_beneath, open_directory
+from sessionstore.disk.walk import Beneath, walk
+from sessionstore.disk.xattrs import Attributes, put
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: The ending of the directory in which another one is built before it gets its place.
+HALF_EXTRACTED = ".extracting"
+_CONTENTS = "contents"
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """One directory that is as it was when it was archived.
+
+    Attributes:
+        directory: its path.
+        files: in it.
+        directories: in it, itself included.
+        bytes: of the files.
+        seconds: how long it took.
+    """
+
+    directory: str
+    files: int
+    directories: int
+    bytes: int
+    seconds: float
+
+
+def extract(archive: str, manifest: str, identity_file: str, target: str) -> ExtractionReport:
+    """Extract an archive to a directory that is not there yet.
+
+    Args:
+        archive: path of the encrypted file, or "-" for standard input.
+        manifest: path of its manifest.
+        identity_file: path of a file with an age identity.
+        target: path of the new directory; its parent must be there.
+
+    Returns:
+        What was extracted, and compared with the manifest as it lies on the disk.
+
+    Raises:
+        Refused: the target is there already, or the owners can't be put back.
+        ArchiveProblem: the archive can't be opened, or is not what its manifest says; nothing
+            is left under the target's name.
+        LockHeld: another run is extracting to it.
+        DirectoryProblem: the target's parent is not there, or is a symlink.
+    """
+    parent, name = os.path.split(os.path.abspath(target))
+    with closing(open_directory(parent)) as parent_fd:
+        return extract_into(parent_fd, name, archive, manifest, identity_file)
+
+
+def extract_into(
+    parent_fd: int, name: str, archive: str, manifest: str, identity_file: str
+) -> ExtractionReport:
+    """Do as :func:`extract` for a place that is given by descriptor.
+
+    Args:
+        parent_fd: the directory that is to hold it; others may write there meanwhile.
+        name: the new directory's bare name.
+        archive: path of the encrypted file, or "-" for standard input.
+        manifest: path of its manifest.
+        identity_file: path of a file with an age identity.
+
+    Returns:
+        What was extracted.
+
+    Raises:
+        StoreError: as :func:`extract`.
+    """
+    started = time.monotonic()
+    expected = read_manifest(manifest)
+    _refuse(parent_fd, name, expected)
+    try:
+        with _workplace(parent_fd, name + HALF_EXTRACTED) as place:
+            os.mkdir(_CONTENTS, 0o700, dir_fd=place)
+            with closing(open_beneath(place, _CONTENTS)) as fd:
+                with _Writer(fd) as writer:
+                    read_archive(archive, expected, identity_file, sink=writer)
+                _finish(fd, expected, writer.attributes)
+                _compare(fd, expected)
+            os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
+            os.fsync(parent_fd)
+    except OSError as error:
+        raise ArchiveProblem.because(
+            "cannot extract the archive, and nothing was left of it", error, name
+        ) from None
+    return ExtractionReport(
+        os.path.join(os.readlink(f"/proc/self/fd/{parent_fd}"), name),
+        expected.files,
+        expected.directories,
+        expected.bytes,
+        time.monotonic() - started,
+    )
+
+
+@contextmanager
+def _workplace(parent_fd: int, name: str) -> Iterator[int]:
+    """A directory that only this program can look into, gone afterwards.
+
+    What is built in it can't be swapped for something else, although others may write in the
+    directory that holds it.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent_fd)
+    with closing(_own(parent_fd, name)) as fd:
+        _clear(fd)  # left by a run that was killed
+        try:
+            yield fd
+        finally:
+            _clear(fd)
+            with contextlib.suppress(OSError):  # somebody moved it: it is empty, wherever it is
+                os.rmdir(name, dir_fd=parent_fd)
+
+
+def _own(parent_fd: int, name: str) -> int:
+    """Open the workplace; what somebody else made under its name is not looked into."""
+    foreign = Refused(
+        "it is there, and no run of this program left it", name, "Move it away, then run again."
+    )
+    try:
+        fd = open_beneath(parent_fd, name)
+    except DirectoryProblem:
+        raise foreign from None
+    status = os.fstat(fd)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != 0o700:
+        os.close(fd)
+        raise foreign
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        remedy = "Wait for it to end, then run again."
+        raise LockHeld("another run is extracting it", name, remedy) from None
+    return fd
+
+
+def _clear(fd: int) -> None:
+    if _CONTENTS in os.listdir(fd):
+        # A path through the descriptor: rmtree takes one itself only from Python 3.11 on.
+        shutil.rmtree(f"/proc/self/fd/{fd}/{_CONTENTS}")
+
+
+def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:
+    if name in os.listdir(parent_fd):
+        raise Refused("it is there already; an archive is never extracted over anything", name)
+    others = {(entry.uid, entry.gid) for entry in expected.entries.values()}
+    if os.geteuid() != 0 and others - {(os.geteuid(), os.getegid())}:
+        raise Refused(
+            "the files belong to another user, and only root can give them back",
+            name,
+            "Run it as root: sudo",
+        )
+
+
+class _Writer:
+    """Writes an archive's members below a directory. Use in ``with``."""
+
+    def __init__(self, root_fd: int) -> None:
+        self._beneath = Beneath(root_fd)
+        self.attributes: dict[str, Attributes] = {}
+
+    def directory(self, path: str, attributes: Attributes) -> None:
+        self._note(path, attributes)
+        if path != ".":
+            parent, name = self._beneath.parent_of(path)
+            os.mkdir(name, 0o700, dir_fd=parent)
+
+    def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
+        self._note(path, attributes)
+        parent, name = self._beneath.parent_of(path)
+        with open(os.open(name, _NEW, 0o600, dir_fd=parent), "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+    def _note(self, path: str, attributes: Attributes) -> None:
+        # Few files have any.
+        if attributes:
+            self.attributes[path] = attributes
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._beneath.close()
+
+
+def _finish(root_fd: int, expected: Manifest, attributes: Mapping[str, Attributes]) -> None:
+    """Owners, attributes, modes and times, what lies deepest first: each change moves its parent's time."""
+    with Beneath(root_fd) as beneath:
+        for entry in reversed(list(expected.entries.values())):
+            if entry.directory:
+                with closing(open_beneath(root_fd, entry.path)) as fd:
+                    _dress(fd, entry, attributes.get(entry.path, ()))
+            else:
+                with closing(beneath.open_file(entry.path)) as fd:
+                    _dress(fd, entry, attributes.get(entry.path, ()))
+
+
+def _dress(fd: int, entry: Entry, attributes: Attributes) -> None:
+    os.fchown(fd, entry.uid, entry.gid)
+    try:
+        # After the owner, which takes capabilities away; before the mode, whose group bits are an ACL's mask.
+        put(fd, attributes)
+    except OSError as error:
+        names = ", ".join(name for name, _ in attributes) or "inherited ones"
+        raise ArchiveProblem(
+            f"its extended attributes can't be put back ({names}): {error.strerror}",
+            entry.path,
+            "Extract it as root, to a file system of the same kind. Nothing was left there.",
+        ) from None
+    os.fchmod(fd, entry.mode)
+    os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+    os.fsync(fd)
+
+
+def _compare(root_fd: int, expected: Manifest) -> None:
+    tree = walk(root_fd)
+    found = {node.path: entry_of(node) for node in tree.nodes}
+    if tree.objections or found != expected.entries:
+        wrong = [path for path, entry in expected.entries.items() if found.get(path) != entry]
+        raise ArchiveProblem(
+            "what was extracted is not what the manifest says",
+            wrong[0] if wrong else "; ".join(tree.objections[:1]),
+            "Look at the file system it was extracted to; nothing was left there.",
+        )

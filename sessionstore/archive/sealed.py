@@ -1,0 +1,165 @@
+"""Encrypted files on the disk: whole under their name, or not there at all.
+
+Written under a partial name, flushed, hashed again as they lie on the disk, renamed. One
+process at a time works in a directory of them: a second one would clear away what the first is
+writing, because half a file looks the same whether its writer lives or was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sessionstore.archive.encryption import Encryption
+from sessionstore.disk.opening import closing, open_directory, open_regular
+from sessionstore.disk.walk import chunks
+from sessionstore.errors import ArchiveProblem, LockHeld, without_identities
+
+_recipient = re.compile(r"(?:age1[0-9a-z]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)").fullmatch
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
+    """Refuse what could not become a file of this kind.
+
+    Args:
+        name: of the file, without its endings.
+        recipients: age recipients.
+
+    Raises:
+        ArchiveProblem: with what is wrong.
+    """
+    if not name or "/" in name or name in (".", "..") or "\0" in name:
+        remedy = "Give a bare name, such as baileys_sessions: --name"
+        raise ArchiveProblem("not the name of an archive", name, remedy)
+    wrong = [one for one in recipients if not _recipient(one)]
+    if wrong or not recipients:
+        told = f"not an age recipient: {without_identities(wrong[0])}" if wrong else ""
+        raise ArchiveProblem(
+            told or "no age recipient is given",
+            remedy="Set archive recipients to public keys (age1...), made with age-keygen.",
+        )
+
+
+@contextmanager
+def exclusive(path: str) -> Iterator[int]:
+    """Open a directory of encrypted files for this process alone.
+
+    Args:
+        path: of the directory.
+
+    Yields:
+        Its descriptor; the lock ends with it, also when the process is killed.
+
+    Raises:
+        LockHeld: another process is at work there.
+        DirectoryProblem: it is not there, or is a symlink.
+    """
+    with closing(open_directory(path)) as fd:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            remedy = f"Wait for it to end, then run again: fuser -v {path}"
+            raise LockHeld("another run is writing archives", path, remedy) from None
+        yield fd
+
+
+def partial_of(name: str) -> str:
+    """The name that a file has until it is whole."""
+    return f".{name}.partial"
+
+
+def seal(
+    out_fd: int, name: str, recipients: Sequence[str], feed: Callable[[Encryption], object]
+) -> tuple[str, int]:
+    """Write an encrypted file under its partial name; the caller renames it with :func:`publish`.
+
+    Args:
+        out_fd: the directory.
+        name: that it is to have in the end.
+        recipients: age recipients.
+        feed: writes the plain bytes.
+
+    Returns:
+        SHA-256 and size of the file as it lies on the disk.
+
+    Raises:
+        ArchiveProblem: it could not be written, or what lies there is not what was written.
+    """
+    partial = partial_of(name)
+    with closing(os.open(partial, _NEW, 0o600, dir_fd=out_fd)) as fd:
+        with Encryption(fd, recipients) as encryption:
+            feed(encryption)
+            written = encryption.finish()
+        os.fsync(fd)
+    on_disk = hash_on_disk(partial, out_fd)
+    if on_disk != written:
+        raise ArchiveProblem("the archive on the disk is not what was written", name)
+    return on_disk
+
+
+def publish(out_fd: int, name: str) -> None:
+    """Give a sealed file its name, durably.
+
+    Args:
+        out_fd: the directory.
+        name: of the file.
+    """
+    os.rename(partial_of(name), name, src_dir_fd=out_fd, dst_dir_fd=out_fd)
+    os.fsync(out_fd)
+
+
+def write_file(out_fd: int, name: str, content: bytes) -> None:
+    """Write a plain file whole or not at all; readable by its owner only.
+
+    Args:
+        out_fd: the directory.
+        name: of the file; replaced if it is there.
+        content: all of it.
+    """
+    forget(out_fd, partial_of(name))
+    with open(os.open(partial_of(name), _NEW, 0o600, dir_fd=out_fd), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(partial_of(name), name, src_dir_fd=out_fd, dst_dir_fd=out_fd)
+
+
+def forget(out_fd: int, name: str) -> None:
+    """Delete a file that may not be there.
+
+    Args:
+        out_fd: the directory.
+        name: of the file.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=out_fd)
+
+
+def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
+    """Hash a file as it lies on the disk.
+
+    Args:
+        name: of the file.
+        directory_fd: the directory that holds it.
+
+    Returns:
+        SHA-256 and size in bytes.
+
+    Raises:
+        OSError: it can't be read, or is no regular file.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with closing(open_regular(name, directory_fd)) as fd:
+        # Drop the cached pages, so that what is hashed comes from the disk.
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        for chunk in chunks(fd):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size

@@ -1,0 +1,242 @@
+"""Backups of the tables that this project changes: ``pg_dump``, encrypted like the archives.
+
+The digests in the manifest are taken in the very snapshot that is dumped, so that a restored
+copy can be compared with what was there, not with what is there now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from sessionstore.archive.encryption import Encryption
+from sessionstore.archive.sealed import (
+    exclusive,
+    forget,
+    partial_of,
+    publish,
+    refuse_arguments,
+    seal,
+    write_file,
+)
+from sessionstore.backup import programs as pg_programs
+from sessionstore.backup.manifest import (
+    BackupManifest,
+    digest_of,
+    read_manifest,
+    text_of,
+    verify_on_disk,
+)
+from sessionstore.database.connection import Connection, transaction
+from sessionstore.disk.walk import CHUNK
+from sessionstore.errors import ArchiveProblem, BackupProblem
+
+SILENT_SECONDS = 600.0
+ENDINGS = (".dump.zst.age", ".backup.json")
+TABLES = (
+    "whatsapp_auth",
+    "whatsapp_keys",
+    "whatsapp_imports",
+    "whatsapp_import_files",
+    "whatsapp_stats",
+    "rollout_migrations",
+)
+
+# pg_dump of single tables leaves out what their triggers call.
+_FUNCTIONS = """
+SELECT DISTINCT pg_get_functiondef(tgfoid) FROM pg_trigger
+ WHERE tgrelid = ANY (%s::text[]::regclass[]) AND NOT tgisinternal ORDER BY 1
+"""
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """One backup that was made, or found to be there already.
+
+    Attributes:
+        backup: path of the encrypted dump; "" when there was nothing to back up.
+        manifest: path of its manifest.
+        tables: how many.
+        rows: of all tables.
+        bytes: of the file on disk.
+        reused: whether it was there already.
+        seconds: how long it took.
+    """
+
+    backup: str
+    manifest: str
+    tables: int
+    rows: int
+    bytes: int
+    reused: bool
+    seconds: float
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words."""
+        if not self.backup:
+            return "nothing to back up"
+        return "reused" if self.reused else "backed up"
+
+
+def take(
+    conn: Connection,
+    settings: Mapping[str, object],
+    out_dir: str,
+    name: str,
+    recipients: Sequence[str],
+    *,
+    programs: str | None = None,
+) -> BackupReport:
+    """Back up those of TABLES that are there.
+
+    Args:
+        conn: a connection to the database, in no transaction.
+        settings: its connection settings, for pg_dump.
+        out_dir: an existing directory for ``NAME.dump.zst.age`` and ``NAME.backup.json``.
+        name: of the backup; one that is there and whole is kept.
+        recipients: age recipients.
+        programs: directory of PostgreSQL's client programs; found when not given.
+
+    Returns:
+        What was made.
+
+    Raises:
+        BackupProblem: pg_dump is missing, too old, or failed.
+        ArchiveProblem: the file could not be written.
+        LockHeld: another process is writing there.
+    """
+    started = time.monotonic()
+    refuse_arguments(name, recipients)
+    server = conn.info.server_version // 10000
+    program = pg_programs.find("pg_dump", server, programs)
+    backup, manifest = (f"{out_dir}/{name}{ending}" for ending in ENDINGS)
+    try:
+        with exclusive(out_dir) as out_fd:
+            there = os.path.basename(backup) in os.listdir(out_fd)
+            if there:
+                made: BackupManifest | None = verify_on_disk(backup, manifest)
+            else:
+                files = _Files(out_fd, name, tuple(recipients))
+                made = _make(conn, settings, program, files)
+    except OSError as error:
+        raise ArchiveProblem.because("cannot write the backup", error, backup) from None
+    if made is None:
+        return BackupReport("", "", 0, 0, 0, False, time.monotonic() - started)
+    rows = sum(table.rows for table in made.tables)
+    seconds = time.monotonic() - started
+    size = made.backup_bytes
+    return BackupReport(backup, manifest, len(made.tables), rows, size, there, seconds)
+
+
+def is_of_now(conn: Connection, manifest: str) -> bool:
+    """Tell whether a backup holds what the tables hold.
+
+    Args:
+        conn: an open connection, in no transaction.
+        manifest: path of the backup's manifest.
+
+    Returns:
+        False also where a table was added or dropped since.
+    """
+    with transaction(conn, "comparing with the backup", isolation="REPEATABLE READ"):
+        now = tuple(digest_of(conn, table) for table in _tables(conn))
+    return now == read_manifest(manifest).tables
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where a backup goes, and to whom it is encrypted."""
+
+    out_fd: int
+    name: str
+    recipients: tuple[str, ...]
+
+
+def _make(
+    conn: Connection, settings: Mapping[str, object], program: str, files: _Files
+) -> BackupManifest | None:
+    out_fd = files.out_fd
+    dump, listing = (files.name + ending for ending in ENDINGS)
+    for left in map(partial_of, (dump, listing)):
+        forget(out_fd, left)
+    plain = hashlib.sha256()
+    with transaction(conn, "backing up", isolation="REPEATABLE READ"):
+        # pg_dump may take longer than a server lets a transaction sleep.
+        conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        tables = _tables(conn)
+        if not tables:
+            return None
+        snapshot = conn.execute("SELECT pg_export_snapshot()").fetchone()
+        assert snapshot is not None
+        command = [program, "--format=custom", "--compress=0", f"--snapshot={snapshot[0]}"]
+        command += [f"--table={table}" for table in tables]
+        try:
+            digest, size = seal(
+                out_fd, dump, files.recipients, lambda into: _dump(command, settings, into, plain)
+            )
+            digests = tuple(digest_of(conn, table) for table in tables)
+            functions = tuple(str(row[0]) for row in conn.execute(_FUNCTIONS, [tables]).fetchall())
+        except BaseException:
+            # A server that says nothing would not answer the end of the transaction either.
+            conn.close()
+            forget(out_fd, partial_of(dump))
+            raise
+    manifest = BackupManifest(
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        conn.info.server_version // 10000,
+        pg_programs.major_of(program),
+        digests,
+        functions,
+        plain.hexdigest(),
+        digest,
+        size,
+    )
+    # The manifest first: a backup under its final name always has one.
+    write_file(out_fd, listing, text_of(manifest))
+    publish(out_fd, dump)
+    return manifest
+
+
+def _tables(conn: Connection) -> list[str]:
+    """Those of TABLES that are there, quoted and with their schema."""
+    rows = conn.execute(
+        "SELECT format('%%I.%%I', nspname, relname) FROM pg_class"
+        " JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE pg_class.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) name) ORDER BY 1",
+        [list(TABLES)],
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _heard(pipe: int) -> bytes:
+    """The next of what pg_dump says; a server that says nothing has no end of its own."""
+    if not select.select([pipe], [], [], SILENT_SECONDS)[0]:
+        what = f"pg_dump said nothing for {SILENT_SECONDS:.0f} s and was ended"
+        remedy = "See what it waits for: SELECT * FROM pg_stat_activity; then run again."
+        raise BackupProblem(what, "", remedy)
+    return os.read(pipe, CHUNK)
+
+
+def _dump(
+    command: Sequence[str],
+    settings: Mapping[str, object],
+    into: Encryption,
+    plain: hashlib._Hash,
+) -> None:
+    with pg_programs.running(command, settings, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        complaints = pg_programs.Complaints(process.stderr)
+        while chunk := _heard(process.stdout.fileno()):
+            plain.update(chunk)
+            into.write(chunk)
+        code = process.wait()
+        if code != 0:
+            said = complaints.first() or f"it ended with {code}"
+            raise BackupProblem(f"pg_dump failed: {said}", command[0])

@@ -1,0 +1,190 @@
+"""The manifest of a backup: what its tables held, told so that a copy can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg import sql
+
+from sessionstore.archive.manifest import ALTERED
+from sessionstore.archive.sealed import hash_on_disk
+from sessionstore.database.connection import Connection, explained
+from sessionstore.disk.opening import closing, open_directory, open_regular
+from sessionstore.errors import BackupProblem
+
+FORMAT = "baileys-rollout backup 1"
+
+# What a row looks like as text must not depend on a session's habits.
+_SAME_TEXT = (
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres';"
+    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'"
+)
+_DIGEST = """
+SELECT count(*), encode(sha256(coalesce(string_agg(digest, ''::bytea ORDER BY digest), '')), 'hex')
+  FROM (SELECT sha256(convert_to(every::text, 'UTF8')) AS digest FROM {} AS every) AS rows
+"""
+
+
+# A manifest lies beside the archives for months, and the daily check reads all of them.
+_KINDS = {
+    "created_at": str,
+    "server": int,
+    "program": int,
+    "plain_sha256": str,
+    "backup_sha256": str,
+    "backup_bytes": int,
+}
+_TABLE_KINDS = {"name": str, "rows": int, "sha256": str}
+
+
+@dataclass(frozen=True)
+class TableDigest:
+    """One table in a backup.
+
+    Attributes:
+        name: with its schema.
+        rows: how many.
+        sha256: over the digests of all rows, in their order.
+    """
+
+    name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BackupManifest:
+    """What a backup holds.
+
+    Attributes:
+        created_at: ISO 8601, UTC.
+        server: major version of the server it was made of.
+        program: major version of pg_dump.
+        tables: what was dumped.
+        functions: SQL of the functions that the tables' triggers call.
+        plain_sha256: of the dump before it was compressed and encrypted.
+        backup_sha256: of the file on disk.
+        backup_bytes: its size.
+        manifest_sha256: of all the rest, where it stands there; "" where it does not or does not fit.
+    """
+
+    created_at: str
+    server: int
+    program: int
+    tables: tuple[TableDigest, ...]
+    functions: tuple[str, ...]
+    plain_sha256: str
+    backup_sha256: str
+    backup_bytes: int
+    manifest_sha256: str = ""
+
+
+def digest_of(conn: Connection, table: str) -> TableDigest:
+    """Count and hash the rows of a table.
+
+    Args:
+        conn: a connection, in a transaction.
+        table: quoted and with its schema.
+
+    Returns:
+        The same for the same rows, whatever their order.
+
+    Raises:
+        DatabaseProblem: the table can't be read.
+    """
+    with explained("hashing the rows", table):
+        conn.execute(_SAME_TEXT.encode("ascii"))
+        row = conn.execute(sql.SQL(_DIGEST).format(sql.SQL(table))).fetchone()
+    assert row is not None
+    return TableDigest(table, int(str(row[0])), str(row[1]))
+
+
+def text_of(manifest: BackupManifest) -> bytes:
+    """Write a manifest.
+
+    Args:
+        manifest: what to write.
+
+    Returns:
+        JSON, as :func:`read_manifest` reads it.
+    """
+    told = {"format": FORMAT, **asdict(manifest)}
+    told["manifest_sha256"] = _seal(told)
+    return json.dumps(told, indent=1).encode() + b"\n"
+
+
+def _seal(told: dict[str, Any]) -> str:
+    rest = {name: value for name, value in told.items() if name != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def read_manifest(path: str) -> BackupManifest:
+    """Read a backup's manifest.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        What it says.
+
+    Raises:
+        BackupProblem: it is missing, cut off, or no manifest of a backup.
+    """
+    try:
+        with open(open_regular(path), encoding="utf-8") as file:
+            return _parse(json.load(file))
+    except OSError as error:
+        raise BackupProblem.because("cannot read the manifest", error, path) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BackupProblem("not the manifest of a backup, or cut off", path) from None
+
+
+def _parse(data: dict[str, Any]) -> BackupManifest:
+    sealed, own = _seal(data), data.pop("manifest_sha256", "")
+    if data.pop("format") != FORMAT or type(own) is not str:
+        raise ValueError("not a manifest of a known format")
+    listed, functions = data.pop("tables"), data.pop("functions")
+    tables = tuple(TableDigest(**table) for table in listed)
+    kinds = [_kinds(data), *map(_kinds, listed), type(listed), type(functions)]
+    if kinds != [_KINDS, *[_TABLE_KINDS] * len(tables), list, list]:
+        raise TypeError("a value is not of its kind")
+    if {*map(type, functions)} - {str}:
+        raise TypeError("a function is no text")
+    fits = sealed if own == sealed else ""
+    return BackupManifest(tables=tables, functions=tuple(functions), manifest_sha256=fits, **data)
+
+
+def _kinds(values: dict[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in values.items()}
+
+
+def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
+    """Hash a backup again and compare it with its manifest.
+
+    Args:
+        backup: path of the encrypted dump.
+        manifest: path of its manifest.
+
+    Returns:
+        The manifest. That it restores is only shown by ``backup_check.check``.
+
+    Raises:
+        BackupProblem: the file is missing, damaged, or not the manifest's; or that was altered.
+    """
+    expected = read_manifest(manifest)
+    if not expected.manifest_sha256:
+        remedy = "Move the backup and its manifest away, and make a new one."
+        raise BackupProblem(ALTERED, manifest, remedy)
+    try:
+        with closing(open_directory(os.path.dirname(backup) or ".")) as fd:
+            found = hash_on_disk(os.path.basename(backup), fd)
+    except OSError as error:
+        raise BackupProblem.because("cannot read the backup", error, backup) from None
+    if found != (expected.backup_sha256, expected.backup_bytes):
+        remedy = "It is damaged, or this is another one's manifest: if damaged, make a new one."
+        raise BackupProblem("the backup is not what its manifest says", backup, remedy)
+    return expected

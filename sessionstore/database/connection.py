@@ -1,0 +1,259 @@
+"""Connecting to the database: transactions, locks, and its errors in sentences."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+
+from sessionstore.database.settings import SETTINGS
+from sessionstore.errors import (
+    DatabaseProblem,
+    DatabaseUnreachable,
+    LockHeld,
+    OutcomeUnknown,
+    Refused,
+)
+
+CONNECT_SECONDS = 10
+#: Where the tables are looked for, and nowhere else, whatever a role's or a user's defaults say.
+SCHEMA = "public"
+# Keepalives, so that a server that vanished is noticed within a minute, not in two hours.
+_ALWAYS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "baileys-rollout",
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "client_encoding": "UTF8",
+}
+# Over what the role, the database or the server set: names are those of one schema (a temporary
+# table comes last, else it would come first), times have one spelling.
+PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZone = 'UTC'"
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def connect(settings: Mapping[str, object]) -> Connection:
+    """Connect.
+
+    Args:
+        settings: any of ``SETTINGS``; libpq's meaning.
+
+    Returns:
+        A connection in autocommit mode; transactions are opened where they are needed.
+
+    Raises:
+        DatabaseUnreachable: with libpq's reason, never with the password.
+    """
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise DatabaseUnreachable(f"unknown connection settings: {', '.join(unknown)}")
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    _forget_variables()
+    end = time.monotonic() + CONNECT_SECONDS
+    try:
+        with _authority_there(given):
+            conn: Connection = psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+        # libpq's limit ends with the login: a pooler lets in, and may have no server to ask.
+        with hung_up(conn, CONNECT_SECONDS):
+            conn.execute(PINNED.encode("ascii"))
+        return conn
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if time.monotonic() > end:
+            reason = f"no answer within {CONNECT_SECONDS} s"
+        # Shorter ones stand in every sentence; libpq shows none anyway.
+        if len(given.get("password", "")) > 3:
+            reason = reason.replace(given["password"], "***")
+        raise DatabaseUnreachable(
+            f"cannot connect to the database: {reason}",
+            place,
+            "Check address, password and certificate authority, and that the server runs.",
+        ) from None
+
+
+@contextmanager
+def hung_up(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Shut a connection's socket after some seconds: whatever waits for it ends, in any thread."""
+    with socket.socket(fileno=os.dup(conn.fileno())) as line:
+        timer = threading.Timer(seconds, _shut, [line])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _shut(line: socket.socket) -> None:
+    with suppress(OSError):  # Gone already, it needs no end.
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _forget_variables() -> None:
+    """Let nothing but the settings say where a connection leads, and how it behaves.
+
+    PGHOSTADDR leads past the host that is named, PGOPTIONS past its schema; libpq reads some
+    twenty of them, so none is left.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+
+
+@contextmanager
+def _authority_there(given: dict[str, str]) -> Iterator[None]:
+    """Keep an authority that is to be staged yet in memory: it can be tried without writing anything."""
+    text = given.pop("authority", None)
+    if text is None or os.path.exists(given.get("sslrootcert", "")):
+        yield
+        return
+    with open(os.memfd_create("authority"), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        given["sslrootcert"] = f"/proc/self/fd/{file.fileno()}"
+        yield
+
+
+@contextmanager
+def explained(doing: str, where: str = "") -> Iterator[None]:
+    """Turn the driver's errors into sentences.
+
+    Args:
+        doing: what was being done, such as "importing".
+        where: what it concerned.
+
+    Raises:
+        DatabaseUnreachable: the connection broke.
+        DatabaseProblem: the server refused a statement.
+        LockHeld: a lock was not to be had in time.
+    """
+    try:
+        yield
+    except pg.LockNotAvailable:
+        raise LockHeld(
+            f"{doing}: another session holds a lock on the tables",
+            where,
+            "See pg_stat_activity for who; then run again.",
+        ) from None
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
+            raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
+        raise DatabaseUnreachable(
+            f"{doing}: the connection to the database broke: {message_of(error)}",
+            where,
+            "Nothing was committed by this step; run again when the database answers.",
+        ) from None
+    except psycopg.Error as error:
+        remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), "")
+        raise DatabaseProblem(f"{doing}: {message_of(error)}", where, remedy) from None
+
+
+_OTHER_TYPES = "Its columns have other types than this program knows: migrate plan names them."
+_REMEDIES: Mapping[type[psycopg.Error], str] = {
+    pg.DatatypeMismatch: _OTHER_TYPES,
+    pg.UndefinedFunction: _OTHER_TYPES,
+    pg.UndefinedTable: "Is it the right database? If so, bring its schema up: migrate deploy",
+    pg.UndefinedColumn: "Bring the schema up to date: migrate deploy",
+    pg.InsufficientPrivilege: "Use the role that the tables belong to, or let it grant the right.",
+}
+
+
+def message_of(error: psycopg.Error) -> str:
+    """Give the server's main message.
+
+    Args:
+        error: any error of the driver.
+
+    Returns:
+        One line, without DETAIL and CONTEXT: those quote values.
+    """
+    primary = error.diag.message_primary
+    return " ".join((primary or str(error).split("\n")[0]).split())
+
+
+@contextmanager
+def transaction(
+    conn: Connection, doing: str, where: str = "", *, isolation: str = "READ COMMITTED"
+) -> Iterator[None]:
+    """Run a block in one transaction that is durable once this returns.
+
+    Args:
+        conn: a connection that is in no transaction.
+        doing: what is being done, for messages.
+        where: what it concerns.
+        isolation: the isolation level.
+
+    Raises:
+        Refused: the connection is already in a transaction: what the caller believes to be
+            committed would not be.
+        OutcomeUnknown: the connection broke during COMMIT.
+        DatabaseUnreachable: it broke before.
+        DatabaseProblem: the server refused a statement.
+        LockHeld: a table's lock was not to be had in time.
+    """
+    if conn.info.transaction_status != TransactionStatus.IDLE:
+        raise Refused("the connection is already in a transaction, or broken", where)
+    committing = False
+    try:
+        with explained(doing, where), conn.transaction():
+            conn.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}".encode("ascii"))
+            # A managed server may run with it off; a commit that a crash forgets is none.
+            conn.execute("SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '10s'")
+            yield
+            committing = True
+    except DatabaseUnreachable as error:
+        if not committing:
+            raise
+        raise OutcomeUnknown(
+            f"{error.what}, while COMMIT was under way",
+            where,
+            "The next run looks into the database and goes on from there.",
+        ) from None
+
+
+def lock_company(conn: Connection, company_id: str) -> None:
+    """Keep every other run of this program away from a company until the transaction ends.
+
+    Args:
+        conn: a connection in a transaction.
+        company_id: the bare id.
+
+    Raises:
+        LockHeld: another run is at work on it.
+    """
+    row = conn.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('baileys-rollout/' || %s, 0))",
+        [company_id],
+    ).fetchone()
+    if row != (True,):
+        raise LockHeld(
+            "another run is at work on this company",
+            company_id,
+            "Wait for it to end, then run again.",
+        )
+
+
+def clock(conn: Connection) -> float:
+    """Read the database's clock.
+
+    Args:
+        conn: an open connection.
+
+    Returns:
+        Seconds since 1970; within a transaction the time of its beginning.
+    """
+    with explained("reading the clock"):
+        row = conn.execute("SELECT extract(epoch FROM now())::float8").fetchone()
+    assert row is not None
+    return float(str(row[0]))

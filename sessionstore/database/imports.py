@@ -1,0 +1,226 @@
+"""The record of an import: what it says, and moving it from one state to the next."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sessionstore.database.connection import Connection, explained, lock_company, transaction
+from sessionstore.errors import Refused
+from sessionstore.keys.names import CREDENTIALS
+from sessionstore.scan.table import CREDS, KEY, FileEntry
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+STAGED = "staged"
+ACTIVE = "active"
+WITHDRAWN = "withdrawn"
+REHEARSED = "rehearsed"
+
+# 500 files a message, as in rows.py. A recorded name decodes by the grammar, so it holds no
+# separator and nothing that COPY escapes.
+_FILES = r"""
+COPY (
+    SELECT string_agg(concat_ws(E'\x1f', file_name, file_sha256, value_sha256), E'\x1e')
+      FROM (SELECT *, (row_number() OVER ()) / 500 AS block
+              FROM whatsapp_import_files WHERE import_id = %s) AS numbered
+     GROUP BY block
+) TO STDOUT
+"""
+
+_RECORD: LiteralString = """
+SELECT import_id::text, company_id, state, rollout_id, host, source, creds_sha256, key_count,
+       created_at
+  FROM whatsapp_imports WHERE """
+
+_NAMESPACE = uuid.UUID("4f1d6c3a-6f5b-5b53-9d0a-6a8a6c1f8a11")
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One import of one company.
+
+    Attributes:
+        import_id: a UUID.
+        company_id: the bare id.
+        state: STAGED, ACTIVE or WITHDRAWN; REHEARSED for one that was rolled back.
+        rollout_id: the rollout it belongs to.
+        host: the host whose files were imported.
+        source: the directory they lay in.
+        creds_sha256: digest of the credentials' canonical value.
+        key_count: keys without the credentials.
+        created_at: when it was staged.
+        by_type: keys for each key type.
+    """
+
+    import_id: str
+    company_id: str
+    state: str
+    rollout_id: str
+    host: str
+    source: str
+    creds_sha256: str
+    key_count: int
+    created_at: datetime
+    by_type: dict[str, int]
+
+
+def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
+    """Name an import before it is made, so that a journal can hold its id first.
+
+    Args:
+        rollout_id: the rollout.
+        host: the host whose files are imported.
+        company_id: the bare id.
+
+    Returns:
+        A UUID that is always the same for the same arguments.
+    """
+    return str(uuid.uuid5(_NAMESPACE, f"{rollout_id}\n{host}\n{company_id}"))
+
+
+def find(conn: Connection, import_id: str) -> ImportRecord | None:
+    """Read the record of an import.
+
+    Args:
+        conn: an open connection.
+        import_id: a UUID.
+
+    Returns:
+        The record, or None.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
+    """
+    return _one(conn, "import_id", import_id)
+
+
+def find_for_company(conn: Connection, company_id: str) -> ImportRecord | None:
+    """Read the record of the import by which a company came into the database.
+
+    Args:
+        conn: an open connection.
+        company_id: the bare id.
+
+    Returns:
+        The staged or active record, or None; there is never more than one.
+    """
+    return _one(conn, "company_id", company_id)
+
+
+_BY: dict[str, LiteralString] = {
+    "import_id": "import_id = %s",
+    "company_id": "company_id = %s AND state <> 'withdrawn'",
+}
+
+
+def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
+    with explained("reading the import record", value):
+        row = conn.execute(_RECORD + _BY[by], [value]).fetchone()
+        if row is None:
+            return None
+        counts = conn.execute(
+            "SELECT key_type, count(*) FROM whatsapp_import_files"
+            " WHERE import_id = %s AND key_type IS NOT NULL GROUP BY key_type ORDER BY key_type",
+            [row[0]],
+        ).fetchall()
+    by_type = {str(key_type): int(str(count)) for key_type, count in counts}
+    return ImportRecord(*row, by_type)  # type: ignore[arg-type, call-arg]
+
+
+def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:
+    """Tell which bytes were imported from some files.
+
+    Args:
+        conn: an open connection.
+        import_id: a UUID.
+        file_names: bare names.
+
+    Returns:
+        Their SHA-256, for those that the record has.
+    """
+    with explained("reading the import record", import_id):
+        rows = conn.execute(
+            "SELECT file_name, file_sha256 FROM whatsapp_import_files"
+            " WHERE import_id = %s AND file_name = ANY(%s)",
+            [import_id, list(file_names)],
+        ).fetchall()
+    return {str(name): str(sha256) for name, sha256 in rows}
+
+
+def require(conn: Connection, import_id: str) -> ImportRecord:
+    """Read a record that must be there.
+
+    Args:
+        conn: an open connection.
+        import_id: a UUID.
+
+    Returns:
+        The record.
+
+    Raises:
+        Refused: there is none.
+    """
+    record = find(conn, import_id)
+    if record is None:
+        raise Refused("the database has no record of this import", import_id)
+    return record
+
+
+def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
+    """Read what an import recorded of each file.
+
+    Args:
+        conn: an open connection.
+        import_id: a UUID.
+
+    Yields:
+        Each file, creds.json included, in no order: name, kind, the digests of its bytes and of
+        its value; size and time are not on record.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
+    """
+    with explained("reading the import record", import_id):
+        for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):
+            kind = CREDS if name == CREDENTIALS else KEY
+            yield FileEntry(name, kind, 0, 0, file_sha256, value_sha256)
+
+
+def _copied(conn: Connection, statement: LiteralString, parameter: object) -> Iterator[list[str]]:
+    with conn.cursor() as cursor, cursor.copy(statement, [parameter]) as blocks:
+        for block in blocks:
+            for record in bytes(block).decode("utf-8").rstrip("\n").split("\x1e"):
+                yield record.split("\x1f")
+
+
+def activate(conn: Connection, import_id: str) -> ImportRecord:
+    """Declare a staged import to be what the service runs on.
+
+    Args:
+        conn: an open connection, in no transaction.
+        import_id: a UUID.
+
+    Returns:
+        The record, active; durable when this returns. One that is active already is
+        returned as it is.
+
+    Raises:
+        Refused: it was withdrawn, or does not exist.
+    """
+    with transaction(conn, "activating the import", import_id):
+        record = require(conn, import_id)
+        lock_company(conn, record.company_id)
+        conn.execute(
+            "UPDATE whatsapp_imports SET state = 'active', activated_at = now()"
+            " WHERE import_id = %s AND state = 'staged'",
+            [import_id],
+        )
+        record = require(conn, import_id)
+        if record.state != ACTIVE:
+            raise Refused(f"the import is {record.state}, it can't become active", import_id)
+    return record

@@ -1,0 +1,133 @@
+"""Whether what a connection shows is where the service's keys are, and where they stay.
+
+Asked by everything that concludes "safe", on the very connection it concludes from: that a row is
+equal to a file says nothing where a crash empties its table, a job deletes what has expired, or
+another table of the same name is the one that the service writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from psycopg import sql
+
+from sessionstore.database import deleters
+from sessionstore.database.connection import PINNED, SCHEMA, Connection, explained
+from sessionstore.database.standing_sql import (
+    CLUSTER,
+    COMMENTS,
+    ELSEWHERE,
+    EXPIRING,
+    FACTS,
+    HERE,
+    MAY_ASK,
+    NOTIFY,
+    OTHER_SPELLING,
+    SEEN_BY_ROLE,
+    STORED_ELSEWHERE,
+    TOUCH,
+)
+from sessionstore.keys.names import spellings
+
+_TABLES = ["whatsapp_auth", "whatsapp_keys", "whatsapp_imports", "whatsapp_import_files"]
+_READ_BY_SERVICE = _TABLES[:2]
+#: Seconds that a writer's transaction may be open: Baileys' own take a fraction of one.
+LONGEST_OPEN = 60.0
+
+
+def of_database(conn: Connection) -> tuple[str, ...]:
+    """Say why what this database shows counts for nothing, whatever it shows.
+
+    Args:
+        conn: a connection of the service's role, in a transaction.
+
+    Returns:
+        Each reason as a sentence, with the operator's way on; none where it is what it has to be.
+
+    Raises:
+        DatabaseProblem: the catalogue can't be read.
+    """
+    with explained("looking at the database's standing"):
+        triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
+        given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
+        found = conn.execute(FACTS, {**given, "open": LONGEST_OPEN}).fetchall()
+        told = [f"{fact}. {way_on}" for fact, way_on in found if fact is not None]
+        jobs = deleters.deleting_jobs(conn) if len(told) < len(found) else ()
+        return (*told, *jobs, *_by_role(conn))
+
+
+def _by_role(conn: Connection) -> list[str]:
+    """Tables that the service meets under these names: its role is this one."""
+    conn.execute("SELECT set_config('search_path', reset_val, true) FROM pg_settings"
+                 " WHERE name = 'search_path'")  # fmt: skip
+    met = conn.execute(SEEN_BY_ROLE, [_READ_BY_SERVICE]).fetchall()
+    conn.execute(PINNED.encode("ascii"))
+    return [
+        f"the role's own search_path finds {name} in schema {schema}, and {SCHEMA} is what is looked"
+        f" at here. If the service reads that one: ALTER TABLE {schema}.{name} SET SCHEMA {SCHEMA};"
+        f" if not: ALTER ROLE … SET search_path = {SCHEMA}"
+        for name, schema in met
+        if schema != SCHEMA
+    ]
+
+
+def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, ...]:
+    """Say why the rows of companies do not stay, or are not those that the service uses.
+
+    Args:
+        conn: as for :func:`of_database`.
+        company_ids: bare ids.
+
+    Returns:
+        Each reason as a sentence, with the operator's way on.
+
+    Raises:
+        DatabaseProblem: the tables can't be read.
+    """
+    bare, other = list(company_ids), [spellings(one)[1] for one in company_ids]
+    ids = [*bare, *other]
+    with explained("looking at the database's standing", ", ".join(company_ids)):
+        given = {"ids": ids, "bare": bare, "other": other, "here": where(conn), "schema": SCHEMA}
+        asked = (EXPIRING, STORED_ELSEWHERE, OTHER_SPELLING)
+        told = [row for statement in asked for row in conn.execute(statement, given)]
+        return (*(str(sentence) for (sentence,) in told), *_elsewhere(conn, ids))
+
+
+def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
+    """Other tables with rows of the companies: the service may be on those."""
+    found = []
+    for schema, name, readable, holds in conn.execute(ELSEWHERE, [_READ_BY_SERVICE]).fetchall():
+        table = sql.Identifier(str(schema), str(name))
+        rows = sql.SQL(
+            "SELECT company_id::text FROM {} WHERE company_id::text = ANY(%s) AND {} IS NOT NULL LIMIT 1"
+        ).format(table, sql.Identifier(str(holds)))
+        company = conn.execute(rows, [ids]).fetchone() if readable else ("?",)
+        if company is not None:
+            held = f"has rows of company {company[0]}" if readable else "can't be read"
+            found.append(
+                f"the table {schema}.{name} is of the same layout and {held}: the service may be on"
+                " that one. Look which it writes; a copy that nobody needs: DROP TABLE"
+                f" {table.as_string(conn)}"
+            )
+    return found
+
+
+def where(conn: Connection) -> str:
+    """Name the place of the rows, as no copy of it is named.
+
+    Args:
+        conn: an open connection.
+
+    Returns:
+        Cluster, timeline (another one where a copy of the cluster was promoted), database and tables,
+        by their numbers. A server that keeps the first two to itself gives none of them.
+
+    Raises:
+        DatabaseProblem: the catalogue can't be read.
+    """
+    with explained("looking where the tables are"):
+        may_ask = conn.execute(MAY_ASK).fetchone() == (True,)
+        cluster = conn.execute(CLUSTER).fetchone() if may_ask else None
+        row = conn.execute(HERE, [cluster[0] if cluster else "?"]).fetchone()
+    assert row is not None
+    return str(row[0])

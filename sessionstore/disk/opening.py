@@ -1,0 +1,163 @@
+"""Opening directories and files so that no link leads anywhere else."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sessionstore.errors import DirectoryProblem
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a FIFO that was swapped in must not hang the program.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+#: Bytes that the files of one directory may have together: holes and further names take no room on the
+#: disk, and hours to read. A million keys have 4 GiB.
+LARGEST_DIRECTORY = 8 << 30
+TOO_MUCH = (
+    f"its files have more than {LARGEST_DIRECTORY >> 30} GiB together, and no sessions have. "
+    "See which: du -ah --apparent-size --count-links"
+)
+
+
+def open_directory(path: str) -> int:
+    """Open a directory by path.
+
+    Args:
+        path: its last component must be a directory itself, not a symlink to one, also where
+            slashes come after it.
+
+    Returns:
+        A descriptor that the caller closes.
+
+    Raises:
+        DirectoryProblem: it does not exist, is a link, or may not be read.
+    """
+    # The kernel follows a link that a slash comes after, whatever O_NOFOLLOW says; shells put
+    # one there when they complete a name.
+    itself = path.rstrip("/") or path[:1]
+    try:
+        return os.open(itself, _DIRECTORY)
+    except OSError as error:
+        problem = _cannot_open(itself, error)
+        problem.remedy = problem.remedy or _REMEDIES.get(error.errno or 0, "")
+        raise problem from error
+
+
+def open_beneath(parent_fd: int, relative: str) -> int:
+    """Open a directory below another, following no link on the way.
+
+    Args:
+        parent_fd: descriptor of the directory to start from.
+        relative: path below it; "." opens the directory itself again.
+
+    Returns:
+        A descriptor that the caller closes.
+
+    Raises:
+        DirectoryProblem: the path is absolute, has "..", or a component is not a directory.
+    """
+    parts = [part for part in relative.split("/") if part != "."]
+    if relative.startswith("/") or ".." in parts or "" in parts:
+        raise DirectoryProblem("not a path below its directory", relative)
+    current = os.open(".", _DIRECTORY, dir_fd=parent_fd)
+    for part in parts:
+        try:
+            following = os.open(part, _DIRECTORY, dir_fd=current)
+        except OSError as error:
+            raise _cannot_open(relative, error) from error
+        finally:
+            os.close(current)
+        current = following
+    return current
+
+
+def exists(parent_fd: int, name: str) -> bool:
+    """Tell whether a name is in a directory, whatever it is; symlinks are not followed.
+
+    Args:
+        parent_fd: the directory.
+        name: the bare name.
+
+    Returns:
+        Whether it is there.
+    """
+    try:
+        os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def open_regular(path: str, directory_fd: int | None = None) -> int:
+    """Open a file for reading, whatever lies there by now.
+
+    Args:
+        path: of the file; not a symlink.
+        directory_fd: the directory that it is below; None takes the path as it is.
+
+    Returns:
+        A descriptor that the caller closes.
+
+    Raises:
+        OSError: it can't be opened, or is a pipe or a device: reading that may take for ever.
+    """
+    fd = os.open(path, _FILE, dir_fd=directory_fd)
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, f"a {kind_of_mode(mode)}, not a regular file", path)
+    return fd
+
+
+@contextmanager
+def closing(fd: int) -> Iterator[int]:
+    """Close a descriptor when a block ends.
+
+    Args:
+        fd: an open descriptor.
+
+    Yields:
+        The same.
+    """
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
+    if os.path.islink(path):
+        return DirectoryProblem("is a symlink, not a directory", path, "Name the real directory.")
+    return DirectoryProblem.because("cannot open the directory", error, path)
+
+
+_REMEDIES = {
+    errno.ENOENT: "Name one that is there.",
+    errno.ENOTDIR: "Name a directory.",
+}
+
+
+def kind_of_mode(mode: int) -> str:
+    """Name the type of a file system object.
+
+    Args:
+        mode: ``st_mode``.
+
+    Returns:
+        A word such as "symlink" or "socket".
+    """
+    for test, word in (
+        (stat.S_ISREG, "regular file"),
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISLNK, "symlink"),
+        (stat.S_ISFIFO, "FIFO"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISBLK, "block device"),
+        (stat.S_ISCHR, "character device"),
+    ):
+        if test(mode):
+            return word
+    return "unknown object"

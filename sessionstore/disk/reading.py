@@ -1,0 +1,93 @@
+"""A whole file, read from a descriptor: regular, of a bounded size, unchanged meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from sessionstore.disk.opening import _FILE, kind_of_mode
+from sessionstore.disk.state import same_file_state
+from sessionstore.errors import cause_of
+
+
+class FileContent(NamedTuple):
+    """One file as read: its bytes and the status they belong to."""
+
+    raw: bytes
+    status: os.stat_result
+
+
+class Unreadable(Exception):
+    """A file that could not be read as one consistent whole.
+
+    Attributes:
+        kind: "unreadable", "not a regular file", "changed while read", "too large" or "holes".
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+def has_holes(status: os.stat_result) -> bool:
+    """Tell whether a copy of a file would take more on the disk than the file does.
+
+    Args:
+        status: of the file.
+
+    Returns:
+        Whether it has holes, or a file system that compresses it.
+    """
+    return status.st_blocks * 512 < status.st_size
+
+
+def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
+    """Read a file below an open directory, and make sure that it held still.
+
+    Args:
+        directory_fd: the directory that holds it.
+        name: a single name, no path.
+        limit: the largest size in bytes that is read at all.
+
+    Returns:
+        The content with the file's status.
+
+    Raises:
+        Unreadable: with the kind of trouble.
+    """
+    try:
+        fd = os.open(name, _FILE, dir_fd=directory_fd)
+    except OSError as error:
+        raise Unreadable("unreadable", cause_of(error)) from error
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise Unreadable("not a regular file", kind_of_mode(before.st_mode))
+        if before.st_size > limit:
+            kind = "holes" if has_holes(before) else "too large"
+            raise Unreadable(kind, f"{before.st_size} bytes")
+        # One byte more than the size shows growth. A large fixed buffer ended in ENOMEM
+        # after 100,000 files (docs/facts.md section 2).
+        raw = _read(fd, before.st_size + 1)
+        after = os.fstat(fd)
+    except OSError as error:
+        raise Unreadable("unreadable", cause_of(error)) from error
+    finally:
+        os.close(fd)
+    if len(raw) != before.st_size or not same_file_state(before, after):
+        raise Unreadable("changed while read", "somebody is writing to it")
+    return FileContent(raw, after)
+
+
+def _read(fd: int, size: int) -> bytes:
+    first = os.read(fd, size)
+    if len(first) in (0, size - 1):
+        return first
+    parts = [first]
+    missing = size - len(first)
+    while missing > 0 and (part := os.read(fd, missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)

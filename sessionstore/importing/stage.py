@@ -1,0 +1,290 @@
+"""Importing session files into a company that the database does not have.
+
+Insert-only, in one transaction: a ratchet that goes back loses messages (docs/facts.md section
+2, "What a mover must respect"). Each file is recorded with the digest of its bytes and of
+its value, so that everything later (proof, withdrawal, removal) has something to hold on to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+from sessionstore.database import standing
+from sessionstore.database.connection import Connection, lock_company, transaction
+from sessionstore.database.imports import (
+    REHEARSED,
+    STAGED,
+    WITHDRAWN,
+    ImportRecord,
+    activate,
+    find,
+    find_for_company,
+    import_id_for,
+    require,
+)
+from sessionstore.disk.opening import closing
+from sessionstore.errors import Refused, printable
+from sessionstore.garbage import without_collector
+from sessionstore.importing.preconditions import (
+    fit_company,
+    refuse_paired_elsewhere,
+    refuse_unless_absent,
+    refuse_unless_standing,
+)
+from sessionstore.importing.proof import Mismatch, Proof, prove, unchanged, withdraw
+from sessionstore.keys.credentials import Identity, credentials_of
+from sessionstore.keys.names import CREDENTIALS, decode
+from sessionstore.keys.values import ValueProblem
+from sessionstore.scan.result import CompanyScan, DirectoryScan
+from sessionstore.scan.scan import scan_directory
+from sessionstore.scan.session_file import BadFile, Reading, read_session_file
+from sessionstore.scan.table import CREDS, in_reading_order
+
+__all__ = [
+    "ImportRecord",
+    "Mismatch",
+    "Proof",
+    "activate",
+    "find",
+    "find_for_company",
+    "import_id_for",
+    "prove",
+    "rehearse",
+    "require",
+    "stage",
+    "unchanged",
+    "withdraw",
+]
+
+#: Keys that are read, sent and recorded at a time: this bounds the memory.
+BATCH = 2000
+#: A batch also ends here, whatever the size of the values.
+BATCH_BYTES = 4 * 1024 * 1024
+
+_KEYS = "COPY whatsapp_keys (company_id, key_type, key_id, value) FROM STDIN"
+_FILES = (
+    "COPY whatsapp_import_files"
+    " (import_id, file_name, key_type, key_id, file_sha256, value_sha256) FROM STDIN"
+)
+
+
+#: Lines for whatsapp_keys, and those for whatsapp_import_files.
+_Batch = tuple[list[str], list[str]]
+
+
+class _RolledBack(Exception):
+    """Leaves the transaction of a rehearsal."""
+
+
+def stage(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None = None,
+) -> ImportRecord:
+    """Import a company's files, recorded as staged.
+
+    Args:
+        conn: an open connection, in no transaction.
+        scan: of the directory; nothing in it may block.
+        company_id: the bare id; the database must have nothing of it, in either spelling.
+        rollout_id: goes into the record.
+        host: goes into the record.
+        import_id: a UUID; by default the one of :func:`import_id_for`.
+
+    Returns:
+        The record.
+
+    Raises:
+        Refused: the files or the database are not fit for it; nothing was written.
+        LockHeld: another run is at work on the company.
+        OutcomeUnknown: the connection broke during COMMIT; :func:`find` tells.
+    """
+    with transaction(conn, "importing", company_id):
+        return _import(conn, scan, company_id, rollout_id, host, import_id=import_id)
+
+
+def rehearse(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None = None,
+) -> ImportRecord:
+    """Do everything that :func:`stage` does, then roll it back.
+
+    Args:
+        conn: as for :func:`stage`, like all others.
+        scan: of the directory.
+        company_id: the bare id.
+        rollout_id: goes into the record.
+        host: goes into the record.
+        import_id: a UUID.
+
+    Returns:
+        The record that would have been made, its state REHEARSED.
+
+    Raises:
+        Refused: as :func:`stage`.
+        LockHeld: as :func:`stage`.
+    """
+    records: list[ImportRecord] = []
+    try:
+        with transaction(conn, "rehearsing the import", company_id):
+            records.append(_import(conn, scan, company_id, rollout_id, host, import_id=import_id))
+            raise _RolledBack
+    except _RolledBack:
+        return replace(records[0], state=REHEARSED)
+
+
+@without_collector()
+def _import(
+    conn: Connection,
+    scan: DirectoryScan,
+    company_id: str,
+    rollout_id: str,
+    host: str,
+    *,
+    import_id: str | None,
+) -> ImportRecord:
+    import_id = import_id or import_id_for(rollout_id, host, company_id)
+    company = fit_company(scan, company_id)
+    lock_company(conn, company_id)
+    refuse_unless_absent(conn, company_id)
+    refuse_unless_standing(conn, company_id)
+    _forget_withdrawn(conn, import_id)
+    with closing(scan.open_company(company)) as fd:
+        creds, identity = _read_credentials(fd, scan, company)
+        refuse_paired_elsewhere(conn, company_id, identity)
+        source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
+        whose = [import_id, company_id, STAGED, rollout_id, host, source]
+        conn.execute(
+            "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
+            " source, creds_sha256, identity_sha256, key_count, stored_in)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [*whose, creds.value_sha256, identity.digest, company.keys, standing.where(conn)],
+        )
+        conn.execute(
+            "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
+            [company_id, creds.canonical],
+        )
+        _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
+        _import_keys(conn, _batches(fd, scan, company, import_id))
+        with os.scandir(fd) as entries:
+            held_still = company.counts.are_of(entry.name for entry in entries)
+        if not held_still:
+            raise Refused(
+                "files came or went during the import", source, "Look who writes there; run again."
+            )
+    return require(conn, import_id)
+
+
+def _import_keys(conn: Connection, batches: Iterator[_Batch]) -> None:
+    """Read the files of a batch while the server takes in the one before it."""
+    with ThreadPoolExecutor(max_workers=1) as sender:
+        under_way: Future[None] | None = None
+        for rows, records in batches:
+            if under_way:
+                under_way.result()
+            under_way = sender.submit(_send, conn, rows, records)
+        if under_way:
+            under_way.result()
+
+
+def _batches(
+    fd: int, scan: DirectoryScan, company: CompanyScan, import_id: str
+) -> Iterator[_Batch]:
+    """Make the lines of both tables, in COPY's text format."""
+    rows: list[str] = []
+    records: list[str] = []
+    size = 0
+    for name, scanned in _names(fd, scan, company):
+        key = decode(name)
+        if key is None:
+            continue
+        key_type, key_id = key
+        reading = _read(fd, name, scanned, scan, company)
+        # Of all that canonical JSON holds only the backslash needs care.
+        value = reading.canonical.replace("\\", "\\\\")
+        rows.append(f"{company.company_id}\t{key_type}\t{key_id}\t{value}\n")
+        records.append(f"{import_id}\t{name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
+        size += len(value)
+        if len(rows) == BATCH or size >= BATCH_BYTES:
+            yield rows, records
+            rows, records, size = [], [], 0
+    if rows:
+        yield rows, records
+
+
+def _send(conn: Connection, rows: list[str], records: list[str]) -> None:
+    _copy(conn, _KEYS, rows)
+    _copy(conn, _FILES, records)
+
+
+def _digests(reading: Reading) -> str:
+    return f"{reading.sha256}\t{reading.value_sha256}"
+
+
+def _copy(conn: Connection, statement: str, lines: Iterable[str]) -> None:
+    with conn.cursor() as cursor, cursor.copy(statement.encode("ascii")) as copy:
+        copy.write("".join(lines).encode("ascii"))
+
+
+def _names(fd: int, scan: DirectoryScan, company: CompanyScan) -> Iterator[tuple[str, str | None]]:
+    """Each file's name, with the digest of its bytes where the scan read them."""
+    if scan.contents:
+        return ((entry.name, entry.sha256) for entry in company.files)
+    # Listed again and not kept: an import of any size takes the same memory.
+    return ((name, None) for name in in_reading_order(fd))
+
+
+def _read(
+    fd: int, name: str, scanned: str | None, scan: DirectoryScan, company: CompanyScan
+) -> Reading:
+    try:
+        reading = read_session_file(fd, name)
+    except BadFile as trouble:
+        _refuse_all(scan, company)
+        raise Refused(f"a file can't be imported: {trouble}", name) from None
+    if scanned is not None and scanned != reading.sha256:
+        raise Refused(
+            "a file changed since it was scanned", name, "Look who writes there; run again."
+        )
+    return reading
+
+
+def _refuse_all(scan: DirectoryScan, company: CompanyScan) -> None:
+    """A listing read no key: now that one is bad, all are read, so that each bad one is named."""
+    assert company.company_id
+    with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+        fit_company(read, company.company_id)
+
+
+def _read_credentials(
+    fd: int, scan: DirectoryScan, company: CompanyScan
+) -> tuple[Reading, Identity]:
+    entry = company.files.first_of(CREDS)
+    reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None, scan, company)
+    try:
+        return reading, credentials_of(reading.value).identity
+    except ValueProblem as trouble:
+        raise Refused(f"the credentials are no good: {trouble}", CREDENTIALS) from None
+
+
+def _forget_withdrawn(conn: Connection, import_id: str) -> None:
+    """Let a withdrawn import be tried again under its own id."""
+    gone = [import_id, WITHDRAWN]
+    conn.execute(
+        "DELETE FROM whatsapp_import_files WHERE import_id ="
+        " (SELECT import_id FROM whatsapp_imports WHERE import_id = %s AND state = %s)",
+        gone,
+    )
+    conn.execute("DELETE FROM whatsapp_imports WHERE import_id = %s AND state = %s", gone)

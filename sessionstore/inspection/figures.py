@@ -1,0 +1,241 @@
+"""How large each company is, how it grew, and what expires. Reads; recording is its own call."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sessionstore.database.connection import Connection, explained, transaction
+from sessionstore.errors import DatabaseProblem
+from sessionstore.inspection.growth import Growth, Sample, judge
+
+#: How the row of whatsapp_auth is called among the key types.
+CREDENTIALS_TYPE = "credentials"
+# Growth is told from a quarter of a year: what was usual before may be long over.
+_LOOK_BACK_DAYS = 92
+_KEEP_DAYS = 400
+
+_FIGURES = """
+SELECT company_id, key_type, count(*), sum(pg_column_size(value) + octet_length(company_id)
+       + octet_length(key_type) + octet_length(key_id)), min(updated_at)::timestamptz,
+       count(expires_at), count(*) FILTER (WHERE expires_at < now())
+  FROM whatsapp_keys GROUP BY company_id, key_type
+UNION ALL
+SELECT company_id, 'credentials', 1, pg_column_size(creds) + octet_length(company_id),
+       updated_at::timestamptz, 0, 0
+  FROM whatsapp_auth
+ORDER BY 1, 2
+"""
+# Baileys deletes a pre-key when a peer has used it: what is there is unused. Uploaded are
+# those below firstUnuploadedPreKeyId.
+_PRE_KEYS = """
+SELECT k.company_id, count(*), count(*) FILTER (WHERE CASE
+           WHEN k.key_id ~ '^[0-9]{1,8}$'
+            AND jsonb_typeof(a.creds -> 'firstUnuploadedPreKeyId') = 'number'
+           THEN k.key_id::numeric < (a.creds ->> 'firstUnuploadedPreKeyId')::numeric END)
+  FROM whatsapp_keys k LEFT JOIN whatsapp_auth a USING (company_id)
+ WHERE k.key_type = 'pre-key' GROUP BY k.company_id
+"""
+_HISTORY = """
+SELECT company_id, key_type, taken_on, row_count, byte_count FROM whatsapp_stats
+ WHERE taken_on > (now() AT TIME ZONE 'UTC')::date - %s ORDER BY taken_on
+"""
+
+
+@dataclass(frozen=True)
+class TypeFigures:
+    """One key type of a company, or its credentials.
+
+    Attributes:
+        key_type: as in the database, or CREDENTIALS_TYPE.
+        rows: how many there are now.
+        bytes: of values as stored, and of names.
+        grown_rows: more than in the last snapshot of an earlier day; None without one.
+        grown_bytes: more than then; None without one.
+        oldest_update: when the row that rested longest was last written; None without rows.
+        with_expiry: rows with ``expires_at``.
+        expired: rows whose ``expires_at`` has passed.
+    """
+
+    key_type: str
+    rows: int
+    bytes: int
+    grown_rows: int | None
+    grown_bytes: int | None
+    oldest_update: datetime | None
+    with_expiry: int
+    expired: int
+
+
+@dataclass(frozen=True)
+class CompanyFigures:
+    """One company.
+
+    Attributes:
+        company_id: as it stands in the database.
+        types: by key type.
+        growth: of all types together, judged.
+        unused_pre_keys: pre-keys that no peer has used.
+        uploaded_pre_keys: those of them that the server has been given.
+    """
+
+    company_id: str
+    types: tuple[TypeFigures, ...]
+    growth: Growth
+    unused_pre_keys: int
+    uploaded_pre_keys: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of all types."""
+        return sum(one.rows for one in self.types)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all types."""
+        return sum(one.bytes for one in self.types)
+
+    @property
+    def oldest_update(self) -> datetime | None:
+        """When the row that rested longest was last written."""
+        return min((one.oldest_update for one in self.types if one.oldest_update), default=None)
+
+    @property
+    def with_expiry(self) -> int:
+        """Rows with ``expires_at``."""
+        return sum(one.with_expiry for one in self.types)
+
+    @property
+    def expired(self) -> int:
+        """Rows whose ``expires_at`` has passed."""
+        return sum(one.expired for one in self.types)
+
+
+_Snapshot = Mapping[str, tuple[int, int]]
+
+
+def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
+    """Measure every company and judge its growth.
+
+    Args:
+        conn: an open connection.
+
+    Returns:
+        One a company, also for one that the last snapshot has and the tables have no more.
+
+    Raises:
+        DatabaseProblem: the tables are missing or may not be read.
+    """
+    with explained("measuring the companies"):
+        today, history = _history(conn)
+        found: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+        for company_id, *figures in conn.execute(_FIGURES).fetchall():
+            found[str(company_id)].append(tuple(figures))
+        pre_keys = {
+            str(company_id): (int(str(unused)), int(str(uploaded)))
+            for company_id, unused, uploaded in conn.execute(_PRE_KEYS).fetchall()
+        }
+    for company_id, days in history.items():
+        if any(rows for rows, _ in days[max(days)].values()):
+            found.setdefault(company_id, [])
+    return tuple(
+        _company(company_id, found[company_id], history.get(company_id, {}), today, pre_keys)
+        for company_id in sorted(found)
+    )
+
+
+def record(conn: Connection, companies: Sequence[CompanyFigures]) -> bool:
+    """Keep today's figures; the first of a day stay. What is older than a year goes.
+
+    Args:
+        conn: an open connection, in no transaction.
+        companies: what :func:`measure` found.
+
+    Returns:
+        Whether anything was recorded.
+
+    Raises:
+        DatabaseProblem: the table is missing or may not be written.
+    """
+    added = 0
+    try:
+        with transaction(conn, "recording the figures"):
+            for company in companies:
+                for one in company.types:
+                    added += conn.execute(
+                        "INSERT INTO whatsapp_stats VALUES"
+                        " (%s, (now() AT TIME ZONE 'UTC')::date, %s, %s, %s)"
+                        " ON CONFLICT DO NOTHING",
+                        [company.company_id, one.key_type, one.rows, one.bytes],
+                    ).rowcount
+            conn.execute(
+                "DELETE FROM whatsapp_stats WHERE taken_on < (now() AT TIME ZONE 'UTC')::date - %s",
+                [_KEEP_DAYS],
+            )
+    except DatabaseProblem as problem:
+        remedy = "Bring the schema up to date: migrate deploy, as the owner of the tables."
+        raise DatabaseProblem(problem.what, "whatsapp_stats", remedy) from None
+    return added > 0
+
+
+def _history(conn: Connection) -> tuple[date, dict[str, dict[date, dict[str, tuple[int, int]]]]]:
+    """Today, and company → day → key type → (rows, bytes); empty before the table is there."""
+    found: dict[str, dict[date, dict[str, tuple[int, int]]]] = defaultdict(dict)
+    row = conn.execute(
+        "SELECT (now() AT TIME ZONE 'UTC')::date, to_regclass('whatsapp_stats') IS NOT NULL"
+    ).fetchone()
+    assert row is not None and isinstance(row[0], date)
+    if row[1]:
+        for company_id, key_type, day, rows, size in conn.execute(
+            _HISTORY, [_LOOK_BACK_DAYS]
+        ).fetchall():
+            assert isinstance(day, date)
+            of_day = found[str(company_id)].setdefault(day, {})
+            of_day[str(key_type)] = (int(str(rows)), int(str(size)))
+    return row[0], found
+
+
+def _company(
+    company_id: str,
+    figures: Sequence[tuple[object, ...]],
+    days: Mapping[date, _Snapshot],
+    today: date,
+    pre_keys: Mapping[str, tuple[int, int]],
+) -> CompanyFigures:
+    earlier = [day for day in days if day < today]
+    last = days[max(earlier)] if earlier else None
+    types = [_type(one, last) for one in figures]
+    seen = {one.key_type for one in types}
+    types.extend(
+        TypeFigures(key_type, 0, 0, -rows, -size, None, 0, 0)
+        for key_type, (rows, size) in sorted((last or {}).items())
+        if key_type not in seen and rows
+    )
+    now = Sample(today, sum(one.rows for one in types), sum(one.bytes for one in types))
+    unused, uploaded = pre_keys.get(company_id, (0, 0))
+    growth = judge([_sample(day, days[day]) for day in sorted(days)], now)
+    return CompanyFigures(company_id, tuple(types), growth, unused, uploaded)
+
+
+def _sample(day: date, snapshot: _Snapshot) -> Sample:
+    rows, sizes = zip(*snapshot.values(), strict=True)
+    return Sample(day, sum(rows), sum(sizes))
+
+
+def _type(figures: tuple[object, ...], last: _Snapshot | None) -> TypeFigures:
+    key_type, rows, size, oldest, with_expiry, expired = figures
+    count, weight = int(str(rows)), int(str(size))
+    before = None if last is None else last.get(str(key_type), (0, 0))
+    assert oldest is None or isinstance(oldest, datetime)
+    return TypeFigures(
+        str(key_type),
+        count,
+        weight,
+        None if before is None else count - before[0],
+        None if before is None else weight - before[1],
+        oldest,
+        int(str(with_expiry)),
+        int(str(expired)),
+    )

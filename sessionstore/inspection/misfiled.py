@@ -1,0 +1,185 @@
+"""Rows that an importer filed under a name that the service never asks for.
+
+An importer that splits file names at the first dash stores ``pre-key-1.json`` as ('pre',
+'key-1'); one that leaves ids as they stand in the name stores a sender key with ``--`` for
+``::``. Each "verifies" by comparing counts, and passes with most keys unreachable. Putting the
+name together again and decoding it by the grammar gives the key back (docs/facts.md section 2).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sessionstore.keys.names import KEY_TYPES, Key, decode, encode, spellings
+
+if TYPE_CHECKING:
+    from sessionstore.database.connection import Connection
+
+FIRST_DASH = "split at the first dash"
+OTHER_DASH = "split at another dash"
+FILE_FORM = "the id as it stands in the file name"
+
+# Everything that could be misfiled, and little else: the grammar judges what comes back. It spares
+# reading every row of a large table. Only `/` and `:` are written differently in a file name.
+_SUSPECTS = """
+SELECT company_id, key_type, key_id FROM whatsapp_keys
+ WHERE (%(all)s OR company_id = ANY(%(companies)s))
+   AND (NOT key_type = ANY(%(types)s)
+        OR key_id LIKE '%%.json'
+        OR key_type = 'sender-key' AND position('::' IN key_id) = 0
+        OR key_type = 'app-state-sync-key' AND position('__' IN key_id) > 0
+        OR key_type IN ('sender-key-memory', 'tctoken') AND key_id ~ '-[0-9]{1,3}@')
+ ORDER BY company_id, key_type, key_id
+"""
+
+
+class MisfiledRow(NamedTuple):
+    """A row under a wrong name.
+
+    Attributes:
+        row: type and id as they stand in the row.
+        right: what they should be.
+        cause: FIRST_DASH, OTHER_DASH or FILE_FORM.
+    """
+
+    row: Key
+    right: Key
+    cause: str
+
+
+@dataclass(frozen=True)
+class CompanyRows:
+    """What is wrong with the names of a company's rows.
+
+    Attributes:
+        company_id: as it stands in the rows.
+        misfiled: rows that should be named otherwise.
+        unknown: rows whose type the grammar does not have; a fork of Baileys may have written
+            them, so they are named and left alone.
+    """
+
+    company_id: str
+    misfiled: tuple[MisfiledRow, ...]
+    unknown: tuple[Key, ...]
+
+    def sentence(self) -> str | None:
+        """What is misfiled, with counts and what mends it; None where nothing is."""
+        if not self.misfiled:
+            return None
+        types = Counter(one.right.key_type for one in self.misfiled).most_common()
+        counts = ", ".join(f"{number} {key_type}" for key_type, number in types)
+        causes = " or ".join(self.by_cause)
+        return (
+            f"company {self.company_id}: {len(self.misfiled)} keys are in the database under names "
+            f"that Baileys never asks for ({causes}): {counts}. Nothing repairs them by itself; "
+            "baileys-hostswitch store misfiled shows each and writes the correction"
+        )
+
+    @property
+    def by_cause(self) -> dict[str, int]:
+        """Misfiled rows for each cause."""
+        return dict(Counter(one.cause for one in self.misfiled))
+
+
+def right_name(row: Key) -> Key | None:
+    """Tell what a row's type and id should be.
+
+    Args:
+        row: as they stand in the row.
+
+    Returns:
+        The same where they are right; another key where they are misfiled; None where the
+        grammar does not know them.
+    """
+    found = decode(encode(row))
+    if found is None and row.key_id.endswith(".json"):
+        found = decode(encode(Key(row.key_type, row.key_id[: -len(".json")])))
+    return found
+
+
+def judge(row: Key) -> MisfiledRow | None:
+    """Judge one row's name.
+
+    Args:
+        row: as it stands in the database.
+
+    Returns:
+        What it should be and how it came about; None where it is right or unknown.
+    """
+    right = right_name(row)
+    if right is None or right == row:
+        return None
+    return MisfiledRow(row, right, _cause(row, right))
+
+
+def _cause(row: Key, right: Key) -> str:
+    if row.key_type == right.key_type:
+        return FILE_FORM
+    first = encode(right).partition("-")[0]
+    return FIRST_DASH if row.key_type == first else OTHER_DASH
+
+
+def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
+    """Find the rows that are not named as the service asks for them. Changes nothing.
+
+    Args:
+        conn: an open connection; only whatsapp_keys is read, so it works on the service's own
+            tables too, before any migration.
+        company_ids: bare ids, looked for in both spellings; None looks at every company.
+
+    Returns:
+        One entry for each company that has any, sorted by id.
+
+    Raises:
+        DatabaseProblem: the table is missing or may not be read.
+    """
+    # Late, because preflight imports this without libpq.
+    from sessionstore.database.connection import explained
+
+    wanted = [name for one in company_ids or () for name in spellings(one)]
+    with explained("looking for misfiled rows", "whatsapp_keys"):
+        rows = conn.execute(
+            _SUSPECTS,
+            {"all": company_ids is None, "companies": wanted, "types": list(KEY_TYPES)},
+        ).fetchall()
+    suspects: dict[str, list[Key]] = {}
+    for company_id, key_type, key_id in rows:
+        suspects.setdefault(str(company_id), []).append(Key(str(key_type), str(key_id)))
+    found = (_company(company_id, keys) for company_id, keys in suspects.items())
+    return [one for one in found if one.misfiled or one.unknown]
+
+
+def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
+    """Tell which companies have no key in the database, so that nothing can be said of them.
+
+    Args:
+        conn: an open connection.
+        company_ids: bare ids, looked for in both spellings.
+
+    Returns:
+        Those of them that have none.
+
+    Raises:
+        DatabaseProblem: the table is missing or may not be read.
+    """
+    from sessionstore.database.connection import explained
+
+    ask = "SELECT EXISTS (SELECT FROM whatsapp_keys WHERE company_id = ANY(%s))"
+    with explained("looking for a company", "whatsapp_keys"):
+        return [
+            one
+            for one in company_ids
+            if conn.execute(ask, [list(spellings(one))]).fetchone() != (True,)
+        ]
+
+
+def _company(company_id: str, suspects: Collection[Key]) -> CompanyRows:
+    judged = [judge(row) for row in suspects]
+    return CompanyRows(
+        company_id,
+        tuple(one for one in judged if one is not None),
+        tuple(row for row in suspects if right_name(row) is None),
+    )

@@ -1,0 +1,104 @@
+"""What the service does with a directory while that is decided about, and what it forbids. Pure.
+
+What it runs on is declared, or seen by whoever knows its process manager; who holds files is what
+:mod:`sessionstore.disk.holders` saw. Both are evidence of one moment: whoever deletes looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sessionstore.disk.holders import Holder
+
+FILES, DATABASE, STOPPED, UNKNOWN = "files", "database", "stopped", "unknown"
+#: What may be declared of it.
+DECLARABLE = (FILES, DATABASE, STOPPED)
+
+_RUNS: Mapping[str, str] = {
+    FILES: "it runs on files, as was declared",
+    DATABASE: "it runs on the database, as was declared",
+    STOPPED: "it is stopped, as was declared",
+    UNKNOWN: 'what it runs on was not declared ("service" in the plan)',
+}
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What is known of the service, and of whoever else is at work in a directory.
+
+    Attributes:
+        service: FILES or DATABASE, as what it runs on or would from its next start; STOPPED; or
+            UNKNOWN.
+        holders: processes that hold the directory or something in it.
+        unseen: how many processes, at least, can't be looked into: they may hold something too.
+    """
+
+    service: str = UNKNOWN
+    holders: tuple[Holder, ...] = ()
+    unseen: int = 0
+
+
+#: Of a caller that can't tell, or for whom it says nothing.
+NOT_KNOWN = Activity()
+
+
+class Obstacle(NamedTuple):
+    """Something that forbids a removal for as long as it lasts.
+
+    Attributes:
+        reason: what it is, in words.
+        ended_by: what would end it, in words that follow "what would change it".
+    """
+
+    reason: str
+    ended_by: str
+
+
+def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
+    """Say what of all that goes on forbids removing a directory, or a file in it.
+
+    Args:
+        activity: what is known.
+        live: whether it is of the kind that the service may run on; what goes on at a backup
+            matters only if a process holds it.
+
+    Returns:
+        Every obstacle; that it is not known what the service runs on is one.
+    """
+    found = [
+        Obstacle(f"{named} holds it: {how}", f"{named} ending, or letting go of it")
+        for named, how in ((_named(one), one.how) for one in activity.holders)
+    ]
+    if live and activity.service == UNKNOWN:
+        reason = 'what the service runs on is not known ("service" in the plan): it may be on these'
+        found.append(Obstacle(reason, 'saying so: "service": "database", or "stopped"'))
+    if live and activity.service == FILES:
+        reason = "the service runs on files, or would from its next start: it may be on these"
+        found.append(Obstacle(reason, "the service moving to the database first"))
+    return tuple(found)
+
+
+def evidence(activity: Activity) -> tuple[str, ...]:
+    """Say what is known, where what the service runs on can only have been declared.
+
+    Args:
+        activity: what is known; its holders were looked for.
+
+    Returns:
+        Sentences, without any one process: those are named as obstacles.
+    """
+    count = len(activity.holders)
+    held = f"held by {count:,} process{'es' if count > 1 else ''}"
+    found = [_RUNS[activity.service], held if count else "no process is seen to hold it"]
+    if activity.unseen:
+        found.append(
+            f"at least {activity.unseen:,} more can't be looked into from here; a removal makes sure that"
+            " none of them holds it"
+        )
+    return tuple(found)
+
+
+def _named(holder: Holder) -> str:
+    return f"process {holder.pid or '?'} ({holder.command})"

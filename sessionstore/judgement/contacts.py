@@ -1,0 +1,179 @@
+"""Contacts: under which address Baileys keeps their session, and which identity it knows.
+
+As ``resolveLIDSignalAddress`` and ``jidToSignalProtocolAddress`` of Baileys 7 do: once a phone
+number has a LID, its sessions and identities are looked for under the LID. Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sessionstore.judgement.facts import Company
+from sessionstore.judgement.sessions import opened_by_contact
+from sessionstore.keys.names import Key
+from sessionstore.keys.ratchets import octets
+from sessionstore.keys.values import Value
+
+# Domain numbers in an address: none is a phone number, 128 a hosted one, 1 and 129 their LIDs
+# (docs/facts.md section 2).
+_LID_DOMAIN = {"": "1", "128": "129"}
+
+
+def lid_address(address: str, lid_of: Callable[[str], str | None]) -> str | None:
+    """Give the address that a contact's session has once its LID is known.
+
+    Args:
+        address: ``user.device``, as the id of a session.
+        lid_of: gives the LID user that the database maps a phone-number user to.
+
+    Returns:
+        The LID's address; None where it is one already, or no LID is known.
+    """
+    user, _, device = address.rpartition(".")
+    number, _, domain = user.partition("_")
+    lid = lid_of(number) if domain in _LID_DOMAIN else None
+    return f"{lid}_{_LID_DOMAIN[domain]}.{device}" if lid else None
+
+
+def place_of(address: str, lid_of: Callable[[str], str | None]) -> str:
+    """Give the address under which Baileys looks for a contact by now."""
+    return lid_address(address, lid_of) or address
+
+
+def identity_of(
+    address: str, company: Company, value_of: Callable[[Key], Value | None]
+) -> bytes | None:
+    """Give the identity that is known of a contact.
+
+    Args:
+        address: ``user.device``.
+        company: what is known of the company.
+        value_of: of the database or of the files, as :class:`Company` has them.
+
+    Returns:
+        The public key; None where there is none.
+    """
+    for place in (lid_address(address, company.lid_of), address):
+        value = value_of(Key("identity-key", place)) if place else None
+        if isinstance(value, bytes):
+            return value
+    return None
+
+
+def changed_identity(address: str, company: Company) -> bytes | None:
+    """Give the identity that a contact has by now, where that is not the files' one.
+
+    Only a message of the contact itself changes the row (``saveIdentity``).
+
+    Args:
+        address: ``user.device``.
+        company: what is known of the company.
+
+    Returns:
+        The public key; None where the identity did not change, or nothing tells.
+    """
+    now = identity_of(address, company, company.value_of)
+    before = identity_of(address, company, company.file_of)
+    return now if now is not None and before is not None and now != before else None
+
+
+def removed_device(address: str, company: Company) -> bool:
+    """Tell whether a contact removed a device: its list had it, and no list has it any more.
+
+    Args:
+        address: ``user.device``.
+        company: what is known of the company.
+
+    Returns:
+        False also for the first device, which is the account itself, and without a list.
+    """
+    user, _, device = address.rpartition(".")
+    number = user.partition("_")[0]
+    other = company.lid_of(number) or company.value_of(Key("lid-mapping", f"{number}_reverse"))
+    places = [Key("device-list", one) for one in (number, other) if isinstance(one, str)]
+    before = [company.file_of(place) for place in places]
+    now = [found for found in map(company.value_of, places) if found is not None]
+    return (
+        device != "0"
+        and any(isinstance(one, list) and device in one for one in before)
+        and bool(now)
+        and all(isinstance(one, list) and is_device_list(one) and device not in one for one in now)
+    )
+
+
+def is_device_list(value: Value) -> bool:
+    """Tell whether a value is what Baileys stores of a contact's devices: never none of them."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, str) and one.isdecimal() for one in value)
+    )
+
+
+def remote_identities(session: Value) -> set[bytes]:
+    """Give the identities of the contact that a session record was made with.
+
+    Args:
+        session: the parsed record.
+
+    Returns:
+        Public keys; empty for a form that is not known here.
+    """
+    found = (octets(index.get("remoteIdentityKey")) for index in _indexes(session))
+    return {key for key in found if key is not None}
+
+
+def opened_with(session: Value, identity: bytes) -> tuple[Value, float] | None:
+    """Find a contact's open session where it is with an identity.
+
+    Args:
+        session: the parsed record.
+        identity: a public key.
+
+    Returns:
+        Its base key, and when it began, seconds since 1970 by the service's clock; None where the
+        open session is with another.
+    """
+    for index in _indexes(session):
+        created = index.get("created")
+        is_open = index.get("closed") == -1
+        if is_open and type(created) is int and octets(index.get("remoteIdentityKey")) == identity:
+            return index.get("baseKey"), created / 1000
+    return None
+
+
+def _indexes(session: Value) -> Iterator[dict[str, Value]]:
+    sessions = session.get("_sessions") if isinstance(session, dict) else None
+    for entry in sessions.values() if isinstance(sessions, dict) else ():
+        index = entry.get("indexInfo") if isinstance(entry, dict) else None
+        if isinstance(index, dict):
+            yield index
+
+
+@dataclass
+class BegunSince:
+    """What rows that equal no file show of contacts who began a session."""
+
+    pre_keys: list[str] = field(default_factory=list)
+    opened: dict[str, set[str]] = field(default_factory=dict)
+    identities: set[str] = field(default_factory=set)
+
+    def note(self, key: Key, read: Callable[[], Value | None]) -> None:
+        """Keep what a row shows; its value is read only where it matters."""
+        if key.key_type == "pre-key":
+            self.pre_keys.append(key.key_id)
+        elif key.key_type == "session":
+            self.opened[key.key_id] = opened_by_contact(read())
+        elif key.key_type == "identity-key":
+            # Made or changed only by a message that begins a session, which may be gone again.
+            self.identities.add(key.key_id)
+
+    def sessions(self, known: set[str], lid_of: Callable[[str], str | None]) -> int:
+        """Count the sessions that contacts began, besides those known: for each address once."""
+        found = {place_of(address, lid_of): set[str]() for address in self.identities}
+        least = dict.fromkeys(found, 1)
+        for address, bases in self.opened.items():
+            found.setdefault(place_of(address, lid_of), set()).update(bases - known)
+            known |= bases
+        return sum(max(len(bases), least.get(place, 0)) for place, bases in found.items())

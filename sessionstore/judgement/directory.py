@@ -1,0 +1,174 @@
+"""Deciding whether a whole directory may be removed, once a verified archive holds it.
+
+Pure: from what accounting for its files gave, what the service does meanwhile, and what the
+operator declared and acknowledged, to a decision with every reason (docs/session-data.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sessionstore.judgement.activity import Activity, obstacles
+from sessionstore.judgement.file import ARCHIVED, EQUAL, OUTCOMES, UNEXPLAINED, Disposition
+from sessionstore.judgement.lineage import ANOTHER, DESCENDS, FILE_AHEAD, SAME, Verdict
+
+LIVE, BACKUP, TEST = "live", "backup", "test"
+KINDS = (LIVE, BACKUP, TEST)
+_NO_CREDENTIALS = "without usable credentials nobody can tell whose keys these are"
+
+
+@dataclass(frozen=True)
+class CompanyFacts:
+    """What accounting for one company's directory gave.
+
+    Attributes:
+        directory: path below the scanned directory.
+        company_id: the company in the database it belongs to, or the name it goes by.
+        verdict: lineage; None where there are no usable credentials.
+        known: whether the database has the company.
+        files: how many files there are.
+        unregistered: credentials that never became a pairing, and none but pre-keys beside them.
+        dispositions: of every file that is not simply equal.
+        equal: how many are.
+    """
+
+    directory: str
+    company_id: str | None
+    verdict: Verdict | None
+    known: bool
+    files: int
+    unregistered: bool
+    dispositions: Sequence[Disposition]
+    equal: int
+
+
+@dataclass(frozen=True)
+class DirectoryDecision:
+    """Whether a directory may be removed, once a verified archive holds it.
+
+    Attributes:
+        kind: LIVE, BACKUP or TEST.
+        removable: the decision.
+        reasons: why not; or, when it is, what was acknowledged.
+        needs_acknowledge: whether an entry in ``acknowledge`` would change the decision.
+        counts: files for each outcome.
+        beyond: files of a backup or test directory that the archive alone will hold.
+    """
+
+    kind: str
+    removable: bool
+    reasons: tuple[str, ...]
+    needs_acknowledge: bool
+    counts: dict[str, int]
+    beyond: tuple[str, ...]
+
+
+def decide(
+    kind: str,
+    companies: Sequence[CompanyFacts],
+    others: Sequence[Disposition],
+    blocking: Sequence[str],
+    acknowledge: Mapping[str, object] | None,
+    *,
+    activity: Activity,
+) -> DirectoryDecision:
+    """Decide about a directory.
+
+    Args:
+        kind: as declared: LIVE, BACKUP or TEST.
+        companies: the facts for each company directory found in it.
+        others: dispositions of files outside those.
+        blocking: what forbids a removal whatever the kind, in words.
+        acknowledge: ``{"reason": …, "identities": bool, "companies": […]}`` or None.
+        activity: what the service does, and who holds something there.
+
+    Returns:
+        The decision with every reason, not only the first.
+    """
+    if kind not in KINDS:
+        return DirectoryDecision(kind, False, (f"unknown kind {kind!r}",), False, {}, ())
+    accepted = _Acknowledged(acknowledge)
+    reasons = [*blocking, *(one.reason for one in obstacles(activity, live=kind == LIVE))]
+    for company in companies:
+        reasons.extend(_objections(kind, company, accepted))
+    every = [*others, *(one for company in companies for one in company.dispositions)]
+    if kind == LIVE:
+        reasons.extend(f"{d.file}: {d.reason}" for d in every if d.outcome == UNEXPLAINED)
+    counts = Counter(one.outcome for one in every)
+    counts[EQUAL] += sum(company.equal for company in companies)
+    beyond = tuple(one.file for one in every if one.outcome in (ARCHIVED, UNEXPLAINED))
+    return DirectoryDecision(
+        kind,
+        not reasons,
+        tuple(reasons) if reasons else accepted.words,
+        accepted.would_help,
+        {outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]},
+        beyond if kind != LIVE else (),
+    )
+
+
+class _Acknowledged:
+    """What the operator declared; without a reason it counts for nothing."""
+
+    def __init__(self, declared: Mapping[str, object] | None) -> None:
+        given = declared or {}
+        reason = given.get("reason")
+        self._reason = reason.strip() if isinstance(reason, str) else ""
+        companies = given.get("companies")
+        self._companies = (
+            [str(one) for one in companies] if isinstance(companies, (list, tuple)) else []
+        )
+        self._identities = given.get("identities") is True
+        self.would_help = False
+        self._used: list[str] = []
+
+    def accepts(self, what: str, *, company_id: str | None) -> bool:
+        """Tell whether another identity, or an unknown company, was acknowledged."""
+        by_name = company_id is not None and company_id in self._companies
+        if self._reason and (self._identities or by_name):
+            self._used.append(f"acknowledged ({self._reason}): {what}")
+            return True
+        self.would_help = True
+        return False
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What was accepted, for the record."""
+        return tuple(self._used)
+
+
+def _objections(kind: str, company: CompanyFacts, accepted: _Acknowledged) -> list[str]:
+    if not company.files or (company.unregistered and kind != LIVE):
+        return []
+    where = company.directory
+    if kind == LIVE:
+        return _live_objections(company, where)
+    verdict = company.verdict
+    if verdict is not None and verdict.relation == FILE_AHEAD:
+        return [f"{where}: it is ahead of the database: {verdict.reason}"]
+    what = ""
+    if not company.known:
+        what = _unknown(company)
+    elif verdict is None:
+        what = f"{where}: {_NO_CREDENTIALS}"
+    elif verdict.relation == ANOTHER:
+        what = f"{where}: {verdict.reason}"
+    if not what or accepted.accepts(what, company_id=company.company_id):
+        return []
+    return [f"{what}; acknowledge it with a reason, or keep the directory"]
+
+
+def _unknown(company: CompanyFacts) -> str:
+    return f"{company.directory}: the database does not know company {company.company_id or '?'}"
+
+
+def _live_objections(company: CompanyFacts, where: str) -> list[str]:
+    if not company.known:
+        return [_unknown(company)]
+    if company.verdict is None:
+        return [f"{where}: {_NO_CREDENTIALS}"]
+    if company.verdict.relation not in (SAME, DESCENDS):
+        return [f"{where}: {company.verdict.reason}"]
+    return []

@@ -1,0 +1,1 @@
+"""What a key is called and holds: names of files and rows, values, credentials. Pure."""

@@ -1,0 +1,157 @@
+"""What credentials say about their pairing: who it is, how far it has come, when it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sessionstore.keys.ratchets import octets
+from sessionstore.keys.values import Value, ValueProblem, canonical
+
+_BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
+
+
+# 2020-01-01: no session file is older than the library.
+_FIRST_BAILEYS = 1_577_836_800.0
+
+
+# 2100-01-01.
+_NO_SUCH_TIME = 4_102_444_800
+
+
+# Field 2, a number. Measured with proto.ADVDeviceIdentity of 7.0.0-rc14.
+_TIMESTAMP = 2 << 3
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a pairing this one and no other.
+
+    Attributes:
+        account: ``me.id``, the account's own JID.
+        fingerprint: digests of registrationId, signedIdentityKey, noiseKey and
+            advSecretKey; digests because three of them are secret.
+    """
+
+    account: str
+    fingerprint: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over both, for a record: it tells this pairing from others and nothing else."""
+        return hashlib.sha256(
+            "\n".join((self.account, *self.fingerprint)).encode("utf-8", "surrogatepass")
+        ).hexdigest()
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Counters that Baileys only ever raises; one that is missing counts as 0."""
+
+    next_pre_key: int
+    first_unuploaded_pre_key: int
+    account_sync: int
+    signed_pre_key: int = 0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth.
+
+    Attributes:
+        identity: what the pairing was born with.
+        clocks: how far it has come.
+        signed_pre_key: digest of the signed pre-key's pair; its number is among the clocks.
+    """
+
+    identity: Identity
+    clocks: Clocks
+    signed_pre_key: str = ""
+
+
+def credentials_of(value: Value) -> Credentials:
+    """Read identity and clocks from parsed credentials.
+
+    Args:
+        value: the parsed ``creds.json`` or ``whatsapp_auth.creds``.
+
+    Returns:
+        Its identity and clocks.
+
+    Raises:
+        ValueProblem: it is not an object or lacks ``me.id``: Baileys would take it for a
+            new, unregistered identity.
+    """
+    if not isinstance(value, dict):
+        raise ValueProblem("not credentials", "not a JSON object")
+    me = value.get("me")
+    account = me.get("id") if isinstance(me, dict) else None
+    if not isinstance(account, str) or not account:
+        raise ValueProblem("not registered", "the credentials lack me.id")
+    lacking = [name for name in _BORN_WITH if value.get(name) in (None, "", {})]
+    if lacking:
+        raise ValueProblem("not credentials", f"lacks {', '.join(lacking)}")
+    fingerprint = tuple(_digest(value[name]) for name in _BORN_WITH)
+    signed = value.get("signedPreKey")
+    if not isinstance(signed, dict):
+        signed = {}
+    clocks = Clocks(
+        _clock(value, "nextPreKeyId"),
+        _clock(value, "firstUnuploadedPreKeyId"),
+        _clock(value, "accountSyncCounter"),
+        _clock(signed, "keyId", "signedPreKey.keyId"),
+    )
+    return Credentials(Identity(account, fingerprint), clocks, _digest(signed.get("keyPair")))
+
+
+def paired_at(value: Value) -> float:
+    """Tell before which moment no file of a pairing can have been written.
+
+    Args:
+        value: the parsed credentials.
+
+    Returns:
+        When the phone signed the pairing (``account.details``), seconds since 1970; where that can't
+        be read, when Baileys was first published.
+    """
+    account = value.get("account") if isinstance(value, dict) else None
+    details = octets(account.get("details")) if isinstance(account, dict) else None
+    return max(_FIRST_BAILEYS, _signed_at(details or b""))
+
+
+def _signed_at(details: bytes) -> float:
+    """The timestamp of an ADVDeviceIdentity: protobuf, where every field that matters is a number.
+
+    Anything else in it, or a time to come, and it is none.
+    """
+    found, place = 0, 0
+    while place < len(details):
+        tag, place = _varint(details, place)
+        if tag & 7:
+            return 0.0
+        number, place = _varint(details, place)
+        found = number if tag == _TIMESTAMP else found
+    return float(found) if found < _NO_SUCH_TIME else 0.0
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(message):
+        value |= (message[place] & 127) << shift
+        shift, place = shift + 7, place + 1
+        if message[place - 1] < 128:
+            break
+    return value, place
+
+
+def _digest(value: Value) -> str:
+    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+def _clock(place: dict[str, Value], name: str, shown: str = "") -> int:
+    value = place.get(name, 0)
+    if value is None:
+        return 0
+    if type(value) is not int or value < 0:
+        raise ValueProblem("not credentials", f"{shown or name} is not a counter")
+    return value

@@ -1,0 +1,1 @@
+"""The schema by deploy, verify and revert scripts."""

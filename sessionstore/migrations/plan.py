@@ -1,0 +1,220 @@
+"""Migrations as files, and what is to be done with them. Pure but for reading the files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sessionstore.errors import MigrationProblem
+from sessionstore.migrations.scripts import objection
+
+KINDS = ("deploy", "verify", "revert")
+
+_name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step of the schema: three scripts of the same name.
+
+    Attributes:
+        name: such as ``0001_whatsapp_auth``.
+        deploy: SQL that makes the change.
+        verify: SQL that raises an error unless the change is there.
+        revert: SQL that undoes it.
+        sha256: of the deploy script.
+        chain: SHA-256 over this and every earlier deploy script, in order.
+    """
+
+    name: str
+    deploy: str
+    verify: str
+    revert: str
+    sha256: str
+    chain: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of rollout_migrations: a migration that the database has."""
+
+    name: str
+    sha256: str
+    chain: str
+    adopted: bool
+
+
+def load(directory: str) -> tuple[Migration, ...]:
+    """Read a directory of migrations.
+
+    Args:
+        directory: holds ``deploy/``, ``verify/`` and ``revert/``.
+
+    Returns:
+        All migrations in order.
+
+    Raises:
+        MigrationProblem: a file is missing, misnamed, out of sequence, not UTF-8, or holds
+            what it must not; there is none.
+    """
+    scripts = {
+        kind: {
+            name: _read(Path(directory, kind, f"{name}.sql"))
+            for name in _names(Path(directory, kind))
+        }
+        for kind in KINDS
+    }
+    return arrange(scripts, directory)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise MigrationProblem(
+            f"the script is not UTF-8, from byte {error.start} on", str(path), "Save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise MigrationProblem(f"cannot read the script: {error.strerror}", str(path)) from None
+
+
+def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
+    """Take migrations from a plan, so that they need not be files on the host.
+
+    Args:
+        entries: one a migration: ``name``, ``deploy``, ``verify`` and ``revert``, SQL each; an
+            empty script counts as missing.
+
+    Returns:
+        All migrations in order.
+
+    Raises:
+        MigrationProblem: as for :func:`load`.
+    """
+    where = "the plan's migrations"
+    names = [str(entry.get("name")) for entry in entries]
+    for name in names:
+        if not _name(name):
+            raise MigrationProblem("not named like 0001_what_it_does", name)
+        if names.count(name) > 1:
+            raise MigrationProblem(f"{name} is there twice", where)
+    return arrange(
+        {kind: {entry["name"]: entry.get(kind, "") for entry in entries} for kind in KINDS}, where
+    )
+
+
+def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migration, ...]:
+    """Put scripts in order and chain their hashes.
+
+    Args:
+        scripts: kind to name to SQL.
+        where: where they came from, for messages.
+
+    Raises:
+        MigrationProblem: a script is missing, out of sequence, or holds what it must not;
+            there is none.
+    """
+    every = sorted(set().union(*scripts.values()))
+    if not every:
+        raise MigrationProblem("no migration is there", where, "Name the directory that has them.")
+    migrations: list[Migration] = []
+    for number, name in enumerate(every, start=1):
+        lacking = [kind for kind in KINDS if not scripts[kind].get(name)]
+        if lacking:
+            what = f"{name} lacks its {' and '.join(lacking)} script, or it is empty"
+            raise MigrationProblem(what, where, "Restore the file.")
+        if int(name[:4]) != number:
+            raise MigrationProblem(f"{name} should have the number {number:04}", where)
+        deploy, verify, revert = (scripts[kind][name] for kind in KINDS)
+        for kind in KINDS:
+            wrong = objection(scripts[kind][name])
+            if wrong:
+                raise MigrationProblem(wrong.what, f"{kind}/{name}.sql", wrong.remedy)
+        sha256 = hashlib.sha256(deploy.encode("utf-8")).hexdigest()
+        before = migrations[-1].chain if migrations else ""
+        chain = hashlib.sha256(f"{before}\n{name}\n{sha256}".encode()).hexdigest()
+        migrations.append(Migration(name, deploy, verify, revert, sha256, chain))
+    return tuple(migrations)
+
+
+def _names(directory: Path) -> set[str]:
+    if not directory.is_dir():
+        raise MigrationProblem("not a directory of migrations", str(directory))
+    found = set()
+    for path in directory.iterdir():
+        if path.suffix != ".sql" or not _name(path.stem):
+            raise MigrationProblem("not named like 0001_what_it_does.sql", str(path))
+        found.add(path.stem)
+    return found
+
+
+def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:
+    """Compare files with what the database has.
+
+    Args:
+        migrations: all files, in order.
+        records: all rows, in order.
+
+    Returns:
+        The migrations that the database lacks.
+
+    Raises:
+        MigrationProblem: an applied file is missing or was edited, or an earlier one was
+            never applied.
+    """
+    by_name = {migration.name: migration for migration in migrations}
+    for position, record in enumerate(records):
+        migration = by_name.get(record.name)
+        if migration is None:
+            raise MigrationProblem(
+                f"the database has {record.name}, but its files are missing",
+                remedy="Use the revision of this project that made it, or a later one.",
+            )
+        if migrations[position].name != record.name:
+            raise MigrationProblem(
+                f"{migrations[position].name} comes before {record.name} but was never applied",
+                remedy="Give new migrations a number after all applied ones.",
+            )
+        if migration.sha256 != record.sha256:
+            raise MigrationProblem(
+                f"deploy/{record.name}.sql was edited after it was applied",
+                remedy="Restore the file; put the change into a new migration.",
+            )
+        if migration.chain != record.chain:
+            raise MigrationProblem(
+                f"the history before {record.name} is not the one that was applied"
+            )
+    return tuple(migrations[len(records) :])
+
+
+def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
+    """Find what must be reverted to get back to a target.
+
+    Args:
+        records: all rows, in order.
+        target: the last migration to keep, or "nothing" to revert all.
+
+    Returns:
+        The records to revert, newest first.
+
+    Raises:
+        MigrationProblem: no such target, or one in the way was adopted.
+    """
+    names = [record.name for record in records]
+    if target != "nothing" and target not in names:
+        known = ", ".join([*names, "nothing"])
+        raise MigrationProblem(
+            f"no applied migration is called {target}", remedy=f"One of: {known}."
+        )
+    keep = 0 if target == "nothing" else names.index(target) + 1
+    undone = tuple(reversed(records[keep:]))
+    for record in undone:
+        if record.adopted:
+            raise MigrationProblem(
+                f"{record.name} was adopted: the table is not this project's to drop",
+                remedy="Choose a later target.",
+            )
+    return undone

@@ -1,0 +1,265 @@
+"""Running migrations: deploy, verify and record in one transaction each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sessionstore.database.connection import Connection, explained
+from sessionstore.errors import MigrationProblem
+from sessionstore.migrations.lock import demand_lock, locked
+from sessionstore.migrations.plan import Migration, Record, load, pending, to_revert
+from sessionstore.migrations.session import Session
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS rollout_migrations (
+    position   integer     PRIMARY KEY,
+    name       text        NOT NULL UNIQUE,
+    sha256     text        NOT NULL,
+    chain      text        NOT NULL,
+    adopted    boolean     NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    applied_by text        NOT NULL DEFAULT session_user
+)
+"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was done, or would be, with one migration.
+
+    Attributes:
+        name: of the migration.
+        action: "deploy", "adopt", "revert", "verified", "applied" or "adopted".
+        detail: more in words; may be empty.
+        seconds: how long it took; 0 where nothing ran.
+    """
+
+    name: str
+    action: str
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class Runner:
+    """Runs a directory of migrations against one database.
+
+    Args:
+        conn: a direct connection (no transaction pooler) of the owning role, autocommit.
+        source: a directory that holds ``deploy/``, ``verify/`` and ``revert/``, or what
+            ``migration_plan.from_plan`` made.
+        lock_wait: seconds to wait for another runner.
+        lock_timeout: seconds a statement waits for a table's lock.
+        statement_timeout: seconds a statement may take.
+
+    Raises:
+        MigrationProblem: the files are not in order.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        source: str | tuple[Migration, ...],
+        *,
+        lock_wait: float = 30,
+        lock_timeout: float = 5,
+        statement_timeout: float = 60,
+    ) -> None:
+        self._conn = conn
+        self._migrations = load(source) if isinstance(source, str) else source
+        self._by_name = {migration.name: migration for migration in self._migrations}
+        self._lock_wait = lock_wait
+        self._session = Session(conn, lock_timeout, statement_timeout)
+
+    def status(self) -> tuple[Step, ...]:
+        """Tell what the database has and lacks; reads only.
+
+        Returns:
+            One step a migration: "applied", "adopted" or "deploy" for a pending one.
+
+        Raises:
+            MigrationProblem: files and database do not fit together.
+        """
+        records = self._records()
+        waiting = pending(self._migrations, records)
+        done = [Step(r.name, "adopted" if r.adopted else "applied") for r in records]
+        return (*done, *(Step(migration.name, "deploy") for migration in waiting))
+
+    def plan(self) -> tuple[Step, ...]:
+        """Tell what :meth:`deploy` would do; reads only.
+
+        Returns:
+            One step for each pending migration: "adopt" where its verify script passes on
+            what is there already, else "deploy" with what verify said.
+
+        Raises:
+            MigrationProblem: files and database do not fit together.
+        """
+        steps = []
+        for migration in pending(self._migrations, self._records()):
+            with self._session.transaction(migration.name, commit=False):
+                missing = self._session.verify_fails(migration)
+            steps.append(Step(migration.name, "deploy" if missing else "adopt", missing or ""))
+        return tuple(steps)
+
+    def deploy(self, *, dry_run: bool = False) -> tuple[Step, ...]:
+        """Apply every pending migration, each with verify and record in one transaction.
+
+        Args:
+            dry_run: do it all in one transaction and roll that back.
+
+        Returns:
+            One step for each that was applied or adopted.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+            MigrationProblem: one failed; that one left the schema as it was.
+        """
+        with locked(self._conn, self._lock_wait):
+            if dry_run:
+                steps: list[Step] = []
+                with self._session.transaction("dry run", commit=False):
+                    for migration in self._pending():
+                        steps.append(self._apply(migration))
+                return tuple(steps)
+            return tuple(self._apply_alone(migration) for migration in self._pending())
+
+    def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
+        """Record pending migrations whose verify script passes already; run nothing else.
+
+        Args:
+            dry_run: do it in a transaction that is rolled back.
+
+        Returns:
+            One step for each that was adopted; stops at the first that is not there.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+        """
+        steps: list[Step] = []
+        with (
+            locked(self._conn, self._lock_wait),
+            self._session.transaction("adopt", commit=not dry_run),
+        ):
+            demand_lock(self._conn)
+            for migration in self._pending():
+                if self._session.verify_fails(migration):
+                    break
+                self._record(migration, adopted=True)
+                steps.append(Step(migration.name, "adopt"))
+        return tuple(steps)
+
+    def verify(self) -> tuple[Step, ...]:
+        """Run the verify script of every migration that the database has.
+
+        Returns:
+            One step each: "verified", or "deploy" for one that the database lacks.
+
+        Raises:
+            MigrationProblem: with what the scripts said, all in one message.
+        """
+        records = self._records()
+        waiting = pending(self._migrations, records)
+        failures = []
+        for record in records:
+            with self._session.transaction(record.name, commit=False):
+                failure = self._session.verify_fails(self._by_name[record.name])
+            if failure:
+                failures.append(f"{record.name}: {failure}")
+        if failures:
+            raise MigrationProblem("; ".join(failures))
+        verified = (Step(record.name, "verified") for record in records)
+        return (*verified, *(Step(migration.name, "deploy") for migration in waiting))
+
+    def to_revert(self, to: str) -> tuple[str, ...]:
+        """Say which migrations a revert would undo, newest first; changes nothing.
+
+        Args:
+            to: the last migration to keep, or "nothing".
+
+        Returns:
+            Their names.
+
+        Raises:
+            MigrationProblem: there is no such target, or one of them can't be undone.
+        """
+        records = self._records()
+        pending(self._migrations, records)
+        return tuple(record.name for record in to_revert(records, to))
+
+    def revert(self, *, to: str, dry_run: bool = False) -> tuple[Step, ...]:
+        """Undo migrations, newest first.
+
+        Args:
+            to: the last migration to keep, or "nothing".
+            dry_run: do it in transactions that are rolled back.
+
+        Returns:
+            One step for each reverted migration.
+
+        Raises:
+            LockHeld: another runner did not finish in time.
+            MigrationProblem: a revert script refused, for example because of data.
+        """
+        with (
+            locked(self._conn, self._lock_wait),
+            self._session.transaction("revert", commit=not dry_run),
+        ):
+            demand_lock(self._conn)
+            records = self._records()
+            pending(self._migrations, records)
+            steps = []
+            for record in to_revert(records, to):
+                started = time.monotonic()
+                migration = self._by_name[record.name]
+                self._session.run(record.name, "revert", migration.revert)
+                if self._session.verify_fails(migration) is None:
+                    raise MigrationProblem(
+                        "the revert script left the change in place: verify still passes",
+                        record.name,
+                        "Nothing was reverted; mend the script.",
+                    )
+                self._conn.execute("DELETE FROM rollout_migrations WHERE name = %s", [record.name])
+                steps.append(Step(record.name, "revert", "", time.monotonic() - started))
+            return tuple(steps)
+
+    def _pending(self) -> tuple[Migration, ...]:
+        return pending(self._migrations, self._records())
+
+    def _records(self) -> Sequence[Record]:
+        with explained("reading rollout_migrations"):
+            known = self._conn.execute("SELECT to_regclass('rollout_migrations')").fetchone()
+            if known == (None,):
+                return []
+            rows = self._conn.execute(
+                "SELECT name, sha256, chain, adopted FROM rollout_migrations ORDER BY position"
+            ).fetchall()
+        return [Record(str(n), str(s), str(c), bool(a)) for n, s, c, a in rows]
+
+    def _apply_alone(self, migration: Migration) -> Step:
+        with self._session.transaction(migration.name):
+            demand_lock(self._conn)
+            return self._apply(migration)
+
+    def _apply(self, migration: Migration) -> Step:
+        started = time.monotonic()
+        missing = self._session.verify_fails(migration)
+        if missing is None:
+            self._record(migration, adopted=True)
+            return Step(migration.name, "adopt", "", time.monotonic() - started)
+        self._session.run(migration.name, "deploy", migration.deploy, hint=missing)
+        failure = self._session.verify_fails(migration)
+        if failure is not None:
+            raise MigrationProblem(f"after deploy, {failure}", migration.name)
+        self._record(migration, adopted=False)
+        return Step(migration.name, "deploy", "", time.monotonic() - started)
+
+    def _record(self, migration: Migration, *, adopted: bool) -> None:
+        # Here and nowhere earlier, so that a first migration that fails leaves nothing at all.
+        self._conn.execute(_TABLE)
+        self._conn.execute(
+            "INSERT INTO rollout_migrations (position, name, sha256, chain, adopted)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            [int(migration.name[:4]), migration.name, migration.sha256, migration.chain, adopted],
+        )

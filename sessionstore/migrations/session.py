@@ -1,0 +1,181 @@
+"""One script of a migration at a time, on a connection, within limits, in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+
+from sessionstore.database.connection import Connection, explained, message_of
+from sessionstore.errors import (
+    DatabaseUnreachable,
+    MigrationProblem,
+    MigrationTimeout,
+    OutcomeUnknown,
+)
+from sessionstore.migrations.plan import Migration
+
+_NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
+
+
+class _Surroundings(NamedTuple):
+    """In which transaction a statement runs, and which schema and role it meets."""
+
+    transaction: object
+    names: object
+
+
+class _RolledBack(Exception):
+    """Leaves a transaction on purpose without committing it."""
+
+
+class Session:
+    """Runs scripts of migrations on a connection.
+
+    Args:
+        conn: a direct connection of the owning role, autocommit.
+        lock_timeout: seconds a statement waits for a table's lock.
+        statement_timeout: seconds a statement may take.
+    """
+
+    def __init__(self, conn: Connection, lock_timeout: float, statement_timeout: float) -> None:
+        self._conn = conn
+        self._lock_timeout = lock_timeout
+        self._statement_timeout = statement_timeout
+
+    def verify_fails(self, migration: Migration) -> str | None:
+        """Run a verify script without letting it change anything.
+
+        Args:
+            migration: whose.
+
+        Returns:
+            What it said; None when it passes.
+
+        Raises:
+            MigrationTimeout: it took too long, which says nothing about the schema.
+        """
+        failure: str | None = None
+        try:
+            with self._conn.transaction():
+                self._conn.execute("SET LOCAL transaction_read_only = on")
+                self.run(migration.name, "verify", migration.verify)
+                raise _RolledBack
+        except _RolledBack:
+            pass
+        except MigrationTimeout:
+            raise
+        except MigrationProblem as problem:
+            failure = problem.what
+        return failure
+
+    def run(self, name: str, kind: str, script: str, hint: str = "") -> None:
+        """Run one script.
+
+        Args:
+            name: of its migration.
+            kind: deploy, verify or revert.
+            script: SQL.
+            hint: what verify said before, for the message where it fails.
+
+        Raises:
+            MigrationTimeout: it waited or ran too long.
+            MigrationProblem: it failed, ended its transaction, or left the session another one.
+        """
+        before = self._surroundings()
+        try:
+            self._conn.execute(script.encode("utf-8"))
+        except pg.LockNotAvailable:
+            raise MigrationTimeout(
+                f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
+                name,
+                "See pg_locks and pg_stat_activity for who holds it; then run again.",
+            ) from None
+        except pg.QueryCanceled as error:
+            raise MigrationTimeout(
+                f"{kind}: {message_of(error)} (limit {self._statement_timeout:g} s)",
+                name,
+                "Run it in a quiet hour, or raise statement_timeout in the plan's limits.",
+            ) from None
+        except psycopg.OperationalError:
+            raise
+        except pg.ActiveSqlTransaction as error:
+            raise MigrationProblem(
+                f"{kind} failed: {message_of(error)}",
+                name,
+                "Each migration is one transaction. Leave CONCURRENTLY out; or run the statement by"
+                " hand, as the owner, and let the migration's verify script find what it made.",
+            ) from None
+        except psycopg.Error as error:
+            there = f"; what is there now does not fit: {hint}" if hint else ""
+            raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
+        after = self._surroundings()
+        if after.transaction != before.transaction:
+            # A COMMIT inside a script ends the transaction silently (docs/facts.md section 4).
+            raise MigrationProblem(
+                f"the {kind} script ended its transaction",
+                name,
+                "Look what it left in the schema; take the COMMIT or ROLLBACK out of it.",
+            )
+        if kind != "verify" and after != before:
+            # What is run next, and the record of this migration, would be another schema's.
+            raise MigrationProblem(
+                f"the {kind} script left another search_path or role behind",
+                name,
+                "Write the schema before each name, or set both back at the script's end.",
+            )
+
+    def _surroundings(self) -> _Surroundings:
+        if self._conn.info.transaction_status != TransactionStatus.INTRANS:
+            return _Surroundings(None, None)
+        row = self._conn.execute(
+            "SELECT now(), pg_backend_pid(), current_setting('search_path'), current_user"
+        ).fetchone()
+        assert row is not None
+        return _Surroundings(row[:2], row[2:])
+
+    def _limits(self) -> dict[str, float]:
+        limits = {"lock_timeout": self._lock_timeout, "statement_timeout": self._statement_timeout}
+        if self._conn.info.server_version >= _NOTICES_DEAD_CLIENTS:
+            # Else a killed runner's script would run on, its lock held, until it is done.
+            limits["client_connection_check_interval"] = 1
+        return limits
+
+    @contextmanager
+    def transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
+        """Run a block in one transaction, within the limits.
+
+        Args:
+            where: what it concerns, for messages.
+            commit: False rolls it back at its end.
+
+        Raises:
+            OutcomeUnknown: the connection broke during COMMIT.
+            DatabaseUnreachable: it broke before.
+            DatabaseProblem: the server refused a statement.
+        """
+        committing = False
+        try:
+            with explained("migrating", where), self._conn.transaction():
+                for name, seconds in self._limits().items():
+                    self._conn.execute(
+                        "SELECT set_config(%s, %s, true)", [name, f"{int(seconds * 1000)}ms"]
+                    )
+                yield
+                if not commit:
+                    raise _RolledBack
+                committing = True
+        except _RolledBack:
+            pass
+        except DatabaseUnreachable as error:
+            if not committing:
+                raise
+            raise OutcomeUnknown(
+                f"{error.what}, while COMMIT was under way",
+                where,
+                "See: migrate status; then run again, it goes on from what is there.",
+            ) from None

@@ -1,0 +1,1 @@
+"""A directory accounted for, proven again, and deleted."""

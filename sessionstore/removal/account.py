@@ -1,0 +1,156 @@
+"""Accounting for every file of a directory against the database as it is now.
+
+Reads the database in one snapshot and the files through descriptors; decides nothing by
+itself: the rules are in :mod:`sessionstore.judgement.file` and :mod:`sessionstore.judgement.directory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sessionstore.database import standing
+from sessionstore.database.companies import read_credentials
+from sessionstore.database.connection import Connection, transaction
+from sessionstore.database.encoded_twice import why_encoded_twice
+from sessionstore.database.imports import ACTIVE, find_for_company
+from sessionstore.errors import Refused
+from sessionstore.garbage import without_collector
+from sessionstore.importing.proof import not_active
+from sessionstore.importing.whose import Census, KnownCompanies, census, readable
+from sessionstore.judgement.activity import NOT_KNOWN, Activity
+from sessionstore.judgement.directory import LIVE, CompanyFacts, DirectoryDecision, decide
+from sessionstore.judgement.file import UNEXPLAINED, Disposition
+from sessionstore.judgement.lineage import compare
+from sessionstore.removal.comparison import Comparison, path_of, without_row
+from sessionstore.scan.result import CompanyScan, DirectoryScan, Problem
+
+#: What forbids removing a directory of any kind: it could not even be archived whole.
+NEVER_REMOVABLE = (
+    "not a regular file",
+    "unreadable",
+    "changed while read",
+    "another file system",
+    "too deep",
+)
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """The outcome for one directory.
+
+    Attributes:
+        decision: whether it may be removed, and why not.
+        dispositions: of every file that does not simply equal its row.
+        companies: the facts for each company directory.
+        rows: of a live directory's companies, in the very snapshot that all this was read from.
+    """
+
+    decision: DirectoryDecision
+    dispositions: tuple[Disposition, ...]
+    companies: tuple[CompanyFacts, ...]
+    rows: Census
+
+
+@without_collector()
+def account(
+    conn: Connection,
+    scan: DirectoryScan,
+    kind: str,
+    *,
+    company_ids: Collection[str] = (),
+    activity: Activity = NOT_KNOWN,
+    acknowledge: Mapping[str, object] | None = None,
+) -> Accounting:
+    """Account for every file of a directory.
+
+    Args:
+        conn: an open connection, in no transaction.
+        scan: of the directory, contents read.
+        kind: as declared: live, backup or test.
+        company_ids: the companies of the host; the only one of them is taken for files
+            that lie in the directory itself and belong to no other by identity.
+        activity: what the service does, and who holds something there, as far as it is known.
+        acknowledge: as declared, or None.
+
+    Returns:
+        The decision with everything that led to it.
+
+    Raises:
+        Refused: the scan did not read contents.
+        DatabaseProblem: the tables can't be read.
+    """
+    if not scan.contents:
+        raise Refused("accounting needs a scan that read the files", scan.label)
+    with transaction(conn, "accounting for files", scan.label, isolation="REPEATABLE READ"):
+        known = KnownCompanies(conn, company_ids)
+        doubts: list[str] = []
+        companies = tuple(_company(known, scan, one, kind, doubts) for one in scan.companies)
+        ids = [one.company_id for one in companies if kind == LIVE and one.company_id]
+        doubts += standing.of_database(conn) + standing.of_companies(conn, ids)
+        rows = census(conn, ids)
+    others = [without_row(entry, entry.name, kind) for entry in scan.others]
+    every = (*others, *(one for facts in companies for one in facts.dispositions))
+    named = {one.file for one in every if one.outcome == UNEXPLAINED}
+    blocking = [*_blocking(scan, kind, named), *doubts]
+    decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
+    return Accounting(decision, every, companies, rows)
+
+
+def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
+    problems = [*scan.problems, *(one for company in scan.companies for one in company.problems)]
+    return [
+        f"{problem.where}: {problem.kind} ({problem.detail})"
+        for problem in problems
+        if _forbids(problem, kind) and problem.where not in named
+    ]
+
+
+def _forbids(problem: Problem, kind: str) -> bool:
+    return problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
+
+
+def _company(
+    known: KnownCompanies,
+    scan: DirectoryScan,
+    company: CompanyScan,
+    kind: str,
+    doubts: list[str],
+) -> CompanyFacts:
+    company_id = known.company_for(company)
+    row = read_credentials(known.conn, company_id) if company_id else None
+    database = readable(row.text) if row else None
+    verdict = compare(company.credentials, database) if company.credentials else None
+    # Torn credentials leave a fresh identity beside the old, valuable keys: that is no empty shell.
+    unregistered = set(company.counts.by_type) <= {"pre-key"} and any(
+        problem.kind == "not registered" for problem in company.problems
+    )
+    if company_id is None or row is None or verdict is None:
+        reason = "the database does not have this company"
+        if row is not None:
+            reason = "without usable credentials beside it nobody can tell whose key this is"
+        dispositions = [
+            without_row(entry, path_of(company, entry), kind, reason) for entry in company.files
+        ]
+        equal = 0
+    else:
+        record = find_for_company(known.conn, company_id)
+        if record is not None and record.state != ACTIVE:
+            doubts.append(f"{company.directory}: {not_active(record)}")
+        comparison = Comparison(known.conn, company_id, scan, company, kind, record)
+        comparison.read_database()
+        context = comparison.context(verdict, database, row)
+        dispositions = comparison.judge(context, row)
+        equal = len(company.files) - len(dispositions)
+    if company_id and row and any(one.outcome == UNEXPLAINED for one in dispositions):
+        doubts.extend(filter(None, [why_encoded_twice(known.conn, company_id)]))
+    return CompanyFacts(
+        company.directory,
+        company_id,
+        verdict,
+        row is not None,
+        len(company.files),
+        unregistered,
+        sorted(dispositions, key=lambda one: one.file),
+        equal,
+    )

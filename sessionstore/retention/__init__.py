@@ -1,0 +1,1 @@
+"""What is kept of archives and backups, in which state, and what may go."""

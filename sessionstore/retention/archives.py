@@ -1,0 +1,238 @@
+"""The archives in a directory: what each holds, how old it is, whether it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Protocol
+
+from sessionstore.archive.create import verify_on_disk
+from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
+from sessionstore.archive.sealed import write_file
+from sessionstore.disk.opening import closing, open_directory
+from sessionstore.errors import ArchiveProblem
+from sessionstore.keys.names import CREDENTIALS, company_of, decode
+from sessionstore.scan.leftovers import is_artefact, litter, original_of
+
+SEALED, LISTING, PRUNED = ".tar.zst.age", ".manifest.jsonl", ".pruned.json"
+
+WHOLE = "whole"
+UNCHECKED = "there"
+DAMAGED = "damaged"
+MISSING = "missing"
+GONE = "pruned"
+#: Every state of an archive, with what it means.
+STATES: dict[str, str] = {
+    WHOLE: "hashed now, and it is what its manifest says",
+    UNCHECKED: "there, of the right size; not hashed",
+    DAMAGED: "not what its manifest says, or the manifest was altered or can't be read",
+    MISSING: "the manifest is there, the archive is not, and nothing says that it was pruned",
+    GONE: "pruned; the manifest and the reason are kept",
+}
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """One archive.
+
+    Attributes:
+        archive: path of the encrypted file.
+        manifest: path of its manifest.
+        name: of the archived directory; "" where the manifest can't be read.
+        state: one of :data:`STATES`.
+        detail: more, where the state is DAMAGED or GONE.
+        created: seconds since 1970, by the clock of the host that made it; None if unknown.
+        files: in it.
+        bytes: of the files.
+        archive_bytes: of the encrypted file, as the manifest says.
+        companies: bare ids of the companies that have session files in it.
+        credentials: for each creds.json in it, the company and the SHA-256 of the file: the pairing.
+        nameless: whether it holds files that are, or may hold, keys of nobody knows which company.
+    """
+
+    archive: str
+    manifest: str
+    name: str
+    state: str
+    detail: str
+    created: float | None
+    files: int
+    bytes: int
+    archive_bytes: int
+    companies: tuple[str, ...]
+    credentials: tuple[tuple[str, str], ...]
+    nameless: bool
+
+
+def look(directory: str, *, hashed: bool) -> list[Shelved]:
+    """List the archives in a directory and in those below it.
+
+    Args:
+        directory: where archives are kept; links in it are not followed.
+        hashed: whether each is hashed as it lies on the disk, which reads all of it.
+
+    Returns:
+        One entry for each manifest of an archive, the oldest first.
+
+    Raises:
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
+    found = [_shelved(path, hashed=hashed) for path in manifests(directory, LISTING)]
+    return sorted(found, key=age_order)
+
+
+def manifests(directory: str, ending: str) -> list[str]:
+    """Paths of the manifests in a directory of archives and in those below it.
+
+    Args:
+        directory: where they are; links in it are not followed.
+        ending: of the manifests' names.
+
+    Raises:
+        DirectoryProblem: the directory is not there, or is a symlink.
+    """
+    with closing(open_directory(directory)):
+        pass
+    return [
+        os.path.join(place, name)
+        for place, _, names in os.walk(directory)
+        for name in names
+        if name.endswith(ending) and not name.startswith(".")
+    ]
+
+
+class Dated(Protocol):
+    """What an archive and a backup have in common."""
+
+    @property
+    def created(self) -> float | None:
+        """Seconds since 1970; None if unknown."""
+
+    @property
+    def manifest(self) -> str:
+        """Path of the manifest."""
+
+
+def age_order(one: Dated) -> tuple[float, str]:
+    """Sorts the oldest first; what nobody can tell the age of comes before all."""
+    return one.created or 0.0, one.manifest
+
+
+def _shelved(manifest_path: str, *, hashed: bool) -> Shelved:
+    archive = manifest_path.removesuffix(LISTING) + SEALED
+    try:
+        manifest = read_manifest(manifest_path)
+    except ArchiveProblem as error:
+        return Shelved(
+            archive, manifest_path, "", DAMAGED, error.what, None, 0, 0, 0, (), (), nameless=True
+        )
+    state, detail = _state(archive, manifest_path, manifest, hashed=hashed)
+    companies, credentials, nameless = _companies(manifest)
+    return Shelved(
+        archive,
+        manifest_path,
+        manifest.name,
+        state,
+        detail,
+        seconds_of(manifest.created_at),
+        manifest.files,
+        manifest.bytes,
+        manifest.archive_bytes,
+        companies,
+        credentials,
+        nameless,
+    )
+
+
+def _state(
+    archive: str, manifest_path: str, manifest: Manifest, *, hashed: bool
+) -> tuple[str, str]:
+    try:
+        size = os.lstat(archive).st_size
+    except FileNotFoundError:
+        return absent(archive.removesuffix(SEALED))
+    except OSError as error:
+        return DAMAGED, error.strerror or ""
+    if size != manifest.archive_bytes:
+        return DAMAGED, f"{size:,} bytes, not {manifest.archive_bytes:,}"
+    if not manifest.sha256:
+        return DAMAGED, ALTERED
+    try:
+        if hashed:
+            verify_on_disk(archive, manifest_path)
+    except ArchiveProblem as error:
+        return DAMAGED, error.what
+    return (WHOLE if hashed else UNCHECKED), ""
+
+
+def absent(base: str) -> tuple[str, str]:
+    """State and detail of an archive or a backup whose manifest is there, and it is not.
+
+    Args:
+        base: its path without the ending.
+    """
+    try:
+        with open(base + PRUNED, encoding="utf-8") as file:
+            return GONE, str(json.load(file)["why"])
+    except FileNotFoundError:
+        return MISSING, ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return MISSING, "the note about its pruning can't be read"
+
+
+def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], bool]:
+    found, paired, nameless = set(), set(), False
+    for path, entry in manifest.entries.items():
+        parent, _, name = path.rpartition("/")
+        company = company_of(os.path.basename(parent) if parent else manifest.name)
+        if entry.directory or _holds_nothing(name):
+            continue
+        # What is packed, or has another name, may be a pairing's last copy; beside its credentials an
+        # artefact is what writers leave.
+        known = name == CREDENTIALS or decode(name) is not None or is_artefact(name)
+        if company is None or not known:
+            nameless = True
+            continue
+        found.add(company)
+        if name == CREDENTIALS:
+            paired.add((company, entry.sha256))
+    return tuple(sorted(found)), tuple(sorted(paired)), nameless
+
+
+def _holds_nothing(name: str) -> bool:
+    return litter(name) is not None and original_of(name) is None
+
+
+def seconds_of(text: str) -> float | None:
+    """A manifest's time as seconds since 1970; None where it is no time with a zone."""
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return at.timestamp() if at.tzinfo else None
+
+
+def discard(path: str, why: str) -> None:
+    """Delete an archive or a backup; its manifest stays, with a note that says why.
+
+    Args:
+        path: of the encrypted file, ``NAME.KIND.zst.age``.
+        why: the reason.
+
+    Raises:
+        ArchiveProblem: it can't be deleted.
+    """
+    directory, name = os.path.split(path)
+    base = name.rsplit(".", 3)[0]
+    at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    note = json.dumps({"pruned_at": at, "why": why}).encode("ascii") + b"\n"
+    try:
+        with closing(open_directory(directory)) as fd:
+            # The note first: an archive that is gone without one counts as missing.
+            write_file(fd, base + PRUNED, note)
+            os.unlink(name, dir_fd=fd)
+            os.fsync(fd)
+    except OSError as error:
+        raise ArchiveProblem.because("cannot delete it", error, path) from None

@@ -1,0 +1,163 @@
+"""Which archives and backups may go. Pure: from what is there to an answer for each, with its reason.
+
+An archive may be the last copy of what it holds, so time alone deletes none: each pairing whose
+session files are in it must have been imported into the database, which still has it, or be in a later
+archive that is whole. A pairing is told by its creds.json: the company may have been paired anew before
+the import or after it, and then the archive holds what nothing else does.
+
+A backup of the database is an older state of rows that have gone on since: nobody restores it while a
+later one is whole. So the latest whole one of each kind stays, and what is damaged is left to a person.
+A later one of tables that had lost companies by then, or all keys, is none to go back to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sessionstore.database.pairings import Pairing, held
+from sessionstore.retention.archives import GONE, WHOLE, Shelved, age_order
+
+if TYPE_CHECKING:
+    # Imported for real it would bring the database's driver, which archives do without.
+    from sessionstore.retention.backups import ShelvedBackup
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What becomes of one archive or backup.
+
+    Attributes:
+        archive: path of the encrypted file.
+        prune: whether it may be deleted.
+        why: the reason, in words.
+    """
+
+    archive: str
+    prune: bool
+    why: str
+
+
+def judge(
+    shelf: Sequence[Shelved],
+    keep_days: float,
+    now: float,
+    imported: Mapping[Pairing, str | None],
+    in_use: Collection[str] = (),
+) -> list[Answer]:
+    """Judge every archive on a shelf.
+
+    Args:
+        shelf: the archives, each hashed.
+        keep_days: how long an archive is kept at least.
+        now: seconds since 1970; where two clocks are at hand, the earlier.
+        imported: as :func:`sessionstore.database.pairings.imported` gives them.
+        in_use: paths of archives that something still relies on, such as those of directories
+            that are set aside.
+
+    Returns:
+        One answer for each, in the same order.
+    """
+    answers, in_database = [], held(imported)
+    for one in shelf:
+        kept = (
+            _not_whole(one.state)
+            or _relied_on(one, in_use)
+            or _too_young(one.created, keep_days, now)
+            or _last_copy(one, shelf, imported)
+        )
+        past = f"past its {keep_days:g} days; {_elsewhere(one, in_database)}"
+        answers.append(Answer(one.archive, not kept, kept or past))
+    return answers
+
+
+def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float) -> list[Answer]:
+    """Judge every backup of the database.
+
+    Args:
+        backups: each hashed.
+        keep_days: how long a backup is kept at least.
+        now: seconds since 1970; where two clocks are at hand, the earlier.
+
+    Returns:
+        One answer for each, in the same order.
+    """
+    answers = []
+    for one in backups:
+        kept = (
+            _not_whole(one.state)
+            or _too_young(one.created, keep_days, now)
+            or _latest_of_its_kind(one, backups)
+        )
+        past = f"past its {keep_days:g} days; a later {one.name} is whole"
+        answers.append(Answer(one.backup, not kept, kept or past))
+    return answers
+
+
+def _latest_of_its_kind(one: ShelvedBackup, backups: Sequence[ShelvedBackup]) -> str | None:
+    later = any(
+        other.state == WHOLE
+        and other.name == one.name
+        and age_order(other) > age_order(one)
+        and other.companies >= one.companies
+        and (other.keys > 0 or one.keys == 0)
+        for other in backups
+    )
+    return None if later else f"the latest whole {one.name} with {one.companies} companies"
+
+
+def _not_whole(state: str) -> str | None:
+    if state == GONE:
+        return "pruned already"
+    return None if state == WHOLE else f"{state}: look at it first"
+
+
+def _relied_on(one: Shelved, in_use: Collection[str]) -> str | None:
+    if one.archive in in_use:
+        return "its directory is still there, and its removal relies on the archive"
+    return None
+
+
+def _too_young(created: float | None, keep_days: float, now: float) -> str | None:
+    if created is None:
+        return "nobody can tell how old it is"
+    left = keep_days - (now - created) / DAY
+    return f"to be kept for {math.ceil(left):,} more days" if left > 0 else None
+
+
+def _last_copy(
+    one: Shelved, shelf: Sequence[Shelved], imported: Mapping[Pairing, str | None]
+) -> str | None:
+    if one.nameless:
+        return "nobody can tell whose session files it holds: some are no keys in a company's directory"
+    unpaired = set(one.companies) - {company for company, _ in one.credentials}
+    if unpaired:
+        return (
+            f"no creds.json in it tells which pairing of company {min(unpaired)} its files are of"
+        )
+    for pairing in one.credentials:
+        unknown = f"its creds.json of company {pairing[0]} was not imported into the database"
+        why_not = imported.get(pairing, unknown)
+        if why_not and not any(_later(other, one, pairing) for other in shelf):
+            return f"{why_not}, and no later archive has it"
+    return None
+
+
+def _later(other: Shelved, one: Shelved, pairing: Pairing) -> bool:
+    return (
+        other.state == WHOLE and pairing in other.credentials and age_order(other) > age_order(one)
+    )
+
+
+def _elsewhere(one: Shelved, in_database: Collection[Pairing]) -> str:
+    if not one.companies:
+        return "no session files are in it"
+    parts = [
+        f"company {pairing[0]} is in {'the database' if pairing in in_database else 'a later archive'}"
+        for pairing in one.credentials
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""What a directory of session files holds, listed and judged by form."""

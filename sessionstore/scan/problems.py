@@ -1,0 +1,236 @@
+"""What a scan meets that is not as it should be, as problems in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+
+from sessionstore.disk.opening import kind_of_mode
+from sessionstore.disk.reading import Unreadable
+from sessionstore.errors import cause_of
+from sessionstore.keys.credentials import credentials_of
+from sessionstore.keys.names import CREDENTIALS, CREDENTIALS_CACHE, decode
+from sessionstore.keys.values import ValueProblem
+from sessionstore.scan.layout import Layout
+from sessionstore.scan.leftovers import litter
+from sessionstore.scan.result import PROBLEMS, Problem
+from sessionstore.scan.session_file import BadFile, read_session_file
+from sessionstore.scan.table import ARTEFACT, KEY, ONLY_COPY, UNKNOWN
+
+
+def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem]:
+    """Report what a file's name alone tells.
+
+    Args:
+        name: the bare name.
+        kind: what it stands for.
+        path: of its directory, below the scanned one.
+        layout: what was declared.
+
+    Yields:
+        Problems.
+    """
+    where = below(path, name)
+    if litter(name) or layout.leaves_out(name):
+        yield of_litter(name, where, layout, blocks=kind == UNKNOWN)
+    elif kind == UNKNOWN:
+        yield Problem("unknown file", where, PROBLEMS["unknown file"], True)
+    if name == CREDENTIALS_CACHE:
+        yield Problem("credentials cache", where, PROBLEMS["credentials cache"], False)
+
+
+def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem:
+    """Report what a copy by another system left.
+
+    Args:
+        name: the bare name of a file or directory.
+        where: its path below the scanned directory.
+        layout: what was declared.
+        blocks: whether it does unless it was declared.
+
+    Returns:
+        The problem.
+    """
+    if layout.leaves_out(name):
+        return Problem("litter", where, "left out, as declared", False)
+    way_on = f'; left out by "litter": ["{name}"]' if blocks else ""
+    return Problem("litter", where, f"{litter(name)}{way_on}", blocks)
+
+
+def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
+    """Report a copy of a key whose own file is missing or torn.
+
+    Args:
+        fd: the directory.
+        name: of the copy.
+        original: the key's own file name.
+        path: of the directory, below the scanned one.
+
+    Returns:
+        The problem, with which of the two is whole and what the library would read.
+    """
+    try:
+        reading = read_session_file(fd, name)
+        if original == CREDENTIALS:
+            credentials_of(reading.value)
+    except (BadFile, ValueProblem) as trouble:
+        detail = f"{original} is missing or torn, and this copy is not whole ({trouble.kind})"
+        return Problem("only copy", below(path, name), detail, True)
+    # Releases to come rename X.json to X.json.bak before they rename X.json.tmp to X.json.
+    reads = (
+        "the newest Baileys reads it instead, all others" if name.endswith(".bak") else "Baileys"
+    )
+    detail = f"{original} is missing or torn, this copy is whole; {reads} read the key as missing"
+    return Problem("only copy", below(path, name), detail, True)
+
+
+def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Problem]:
+    """Report a value that Baileys can't use as such a key.
+
+    Args:
+        kind: what the name stands for; only a KEY is looked at.
+        name: the bare name.
+        canonical: the canonical form of what its file holds: parsing it would cost as much again.
+        path: of its directory, below the scanned one.
+
+    Yields:
+        A problem, which does not block: what is there is copied as it is.
+    """
+    form = canonical[0]
+    if kind != KEY or (form in "[{" and len(canonical) > 2):
+        return
+    key_type, key_id = decode(name) or ("", "")
+    if key_type == "lid-mapping":
+        usable = form == '"' and canonical != '""'
+    else:
+        may_be_empty = key_type in ("device-list", "sender-key-memory") or key_id == "__index"
+        usable = may_be_empty and form in "[{"
+    if not usable:
+        what = {"{": "{}", "[": "[]", '"': "a text", "n": "null"}.get(form, "a number or boolean")
+        detail = f"{what} is no {key_type} that Baileys can use"
+        yield Problem("no key", below(path, name), detail, False)
+
+
+def unlistable(path: str, error: OSError) -> Problem:
+    """Report a directory that can't be listed, or not to its end.
+
+    Args:
+        path: below the scanned directory; "" for itself.
+        error: what the kernel said.
+
+    Returns:
+        The problem.
+    """
+    return Problem("unreadable", path or ".", cause_of(error), True)
+
+
+def kind_of(entry: os.DirEntry[str]) -> str:
+    """Name what is neither a regular file nor a directory.
+
+    Args:
+        entry: of the directory that holds it.
+
+    Returns:
+        A word such as "symlink" or "socket".
+    """
+    try:
+        return kind_of_mode(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return "gone again"
+
+
+_TORN = ("empty", "truncated", "trailing garbage", "not JSON", "not UTF-8")
+_TORN_CREDENTIALS = (
+    "creds.json is not whole: copy a whole one over it (cp -p creds.json.bak creds.json, or from a"
+    " backup of the same day), or pair the company anew; start nothing before that"
+)
+_TORN_KEY = (
+    "A key's file that is empty or torn is lost already, Baileys reads it as missing: put a copy of"
+    " the same day in its place; without one move it away, and the contact sends again"
+)
+_BY_KIND = {
+    "only copy": "Copy a whole copy over its original (cp -p X.json.bak X.json); move one away that"
+    " is not whole, or whose key was deleted on purpose",
+    "unknown file": 'Find out what wrote it; move it away, or leave it out: "litter": [NAME]',
+    "litter": 'Leave it out: "litter": [NAME]',
+    "unexpected place": 'Say whose files they are: "companies": {"DIRECTORY": "ID"}',
+    "pairing twice": "Find out under which id the service runs, and move the other's files away",
+    "company twice": "Find out which of them the service uses, and move the other away",
+}
+
+
+def remedy_of(problems: Collection[Problem]) -> str:
+    """Say what mends the problems of a directory.
+
+    Args:
+        problems: those that block.
+
+    Returns:
+        Sentences, one for each kind that has one.
+    """
+    found = []
+    torn = [one for one in problems if one.kind in _TORN]
+    if any(os.path.basename(one.where) == CREDENTIALS for one in torn):
+        found.append(_TORN_CREDENTIALS)
+    if any(os.path.basename(one.where) != CREDENTIALS for one in torn):
+        found.append(_TORN_KEY)
+    kinds = {one.kind for one in problems}
+    found += [remedy for kind, remedy in _BY_KIND.items() if kind in kinds]
+    return (
+        ". ".join(found or ["Mend them, or move what does not belong there, then run again"]) + "."
+    )
+
+
+def of_trouble(
+    trouble: BadFile | ValueProblem | Unreadable | OSError, where: str, kind: str
+) -> Problem:
+    """Report a file that could not be read or understood.
+
+    Args:
+        trouble: what was raised.
+        where: path below the scanned directory.
+        kind: what the file's name stands for.
+
+    Returns:
+        The problem.
+    """
+    if isinstance(trouble, (BadFile, ValueProblem, Unreadable)):
+        # An artefact is never read by Baileys, so what it holds can't block an import.
+        blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
+            "not a regular file",
+            "unreadable",
+            "holes",
+        )
+        return Problem(trouble.kind, where, trouble.detail, blocks)
+    return Problem("unreadable", where, cause_of(trouble), True)
+
+
+def is_utf8(name: str) -> bool:
+    """Tell whether a name is valid UTF-8.
+
+    Args:
+        name: as ``os.fsdecode`` gives it.
+
+    Returns:
+        Whether it is.
+    """
+    if name.isascii():
+        return True
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def below(path: str, name: str) -> str:
+    """Give the path of something in a directory.
+
+    Args:
+        path: of the directory, below the scanned one; "" for that itself.
+        name: the bare name.
+
+    Returns:
+        Its path below the scanned directory.
+    """
+    return f"{path}/{name}" if path else name

@@ -1,0 +1,241 @@
+"""What a scan of a directory of session files found: plain data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import NamedTuple
+
+from sessionstore.disk.opening import open_beneath
+from sessionstore.errors import DirectoryProblem
+from sessionstore.keys.credentials import Credentials
+from sessionstore.scan.layout import AS_NAMED, Layout
+from sessionstore.scan.table import KEY, Counts, FileEntry, FileTable
+
+DEEPEST_DIRECTORY = 8
+
+#: Every kind of problem a scan reports, with what it means.
+PROBLEMS: dict[str, str] = {
+    "unknown file": "the name is no key that Baileys writes; it is not guessed what it is",
+    "unknown directory": "a directory where none belongs",
+    "unexpected place": "session files where no company's directory belongs",
+    "company twice": "two directories hold files of the same company",
+    "pairing twice": "two companies have the same credentials: two sockets would fight",
+    "too deep": f"more than {DEEPEST_DIRECTORY} levels down; not looked into",
+    "another file system": "a mount point inside the tree; not looked into",
+    "not a regular file": "a symlink, FIFO, socket or device; never followed or opened",
+    "hard link": "the file has further names elsewhere",
+    "name not UTF-8": "no program of this service writes such names",
+    "unreadable": "it can't be opened or read",
+    "changed while read": "somebody is writing to it",
+    "too large": "no key is that big",
+    "holes": "far larger than what it takes on the disk: a copy of it might fill that",
+    "litter": "left by a copy from another system; it can be declared as litter",
+    "only copy": "a copy of a key whose own file is missing or torn: it may be all there is of it",
+    "no key": "a value that Baileys can't use as such a key; it is kept as it is",
+    "credentials cache": "it may hold a copy of the credentials; no key, never imported",
+    "no credentials": "keys without a creds.json",
+    "empty": "a file without content: a write was cut off",
+    "truncated": "the JSON ends too early: a write was cut off",
+    "trailing garbage": "something follows the JSON value",
+    "not JSON": "Baileys would read it as missing",
+    "not UTF-8": "Baileys would read other characters than those written",
+    "byte order mark": "Baileys would read it as missing",
+    "duplicate key": "one JSON object holds a name twice; one of them would be lost",
+    "nested too deep": "no key is nested like that",
+    "number too long": "a number beyond what can be kept",
+    "number too precise": "a number that Node.js would round",
+    "not storable": "jsonb can't hold it",
+    "not registered": "creds.json lacks me.id: Baileys would take it for a new identity",
+    "not credentials": "creds.json lacks what credentials must have",
+}
+
+
+class Problem(NamedTuple):
+    """Something that is not as it should be.
+
+    Attributes:
+        kind: a key of :data:`PROBLEMS`.
+        where: path below the scanned directory.
+        detail: more, without any part of a file's content.
+        blocks: whether nothing may be imported while it lasts.
+    """
+
+    kind: str
+    where: str
+    detail: str
+    blocks: bool
+
+
+@dataclass(frozen=True)
+class CompanyScan:
+    """One directory of session files of one company.
+
+    Attributes:
+        company_id: the bare id; None where neither the directory's name nor the caller
+            tells it.
+        directory: path below the scanned directory; "." for a flat one.
+        device: of the directory.
+        inode: of the directory.
+        counts: of every regular file in it.
+        files: each of them; none where contents were not read.
+        credentials: identity and clocks; None where creds.json is missing, bad or unread.
+        problems: all that concerns this directory.
+    """
+
+    company_id: str | None
+    directory: str
+    device: int
+    inode: int
+    counts: Counts
+    files: FileTable
+    credentials: Credentials | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def keys(self) -> int:
+        """How many key files there are."""
+        return self.counts.by_kind[KEY]
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """The problems that forbid an import."""
+        return tuple(problem for problem in self.problems if problem.blocks)
+
+
+@dataclass(frozen=True)
+class DirectoryScan:
+    """A whole directory tree of session files. Close it, or use it in ``with``.
+
+    Attributes:
+        fd: descriptor of the scanned directory; it stays valid when that is renamed.
+        label: how to call the directory in messages.
+        device: of the directory.
+        inode: of the directory.
+        contents: whether files were read, or only listed, and of each company the credentials read.
+        companies: every directory in it that holds session files.
+        others: regular files outside those.
+        problems: what concerns no single company.
+        bytes: sum of the sizes of all files.
+        allocated: what files and directories take on the disk, in bytes.
+        layout: what was declared of it.
+    """
+
+    fd: int
+    label: str
+    device: int
+    inode: int
+    contents: bool
+    companies: tuple[CompanyScan, ...]
+    others: tuple[FileEntry, ...]
+    problems: tuple[Problem, ...]
+    bytes: int
+    allocated: int
+    layout: Layout = AS_NAMED
+    _open: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+
+    @property
+    def file_count(self) -> int:
+        """How many regular files there are in all."""
+        return len(self.others) + sum(company.counts.total for company in self.companies)
+
+    @property
+    def company_ids(self) -> tuple[str, ...]:
+        """The bare ids of the companies that are known by name."""
+        return tuple(found.company_id for found in self.companies if found.company_id)
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """The problems outside any company that forbid an import."""
+        return tuple(problem for problem in self.problems if problem.blocks)
+
+    def company(self, company_id: str) -> CompanyScan | None:
+        """Find a company.
+
+        Args:
+            company_id: the bare id.
+
+        Returns:
+            Its scan, or None; None also when it was found twice.
+        """
+        found = [one for one in self.companies if one.company_id == company_id]
+        return found[0] if len(found) == 1 else None
+
+    def open_company(self, company: CompanyScan) -> int:
+        """Open a company's directory again.
+
+        Args:
+            company: one of :attr:`companies`.
+
+        Returns:
+            A descriptor that the caller closes.
+
+        Raises:
+            DirectoryProblem: it is not the directory that was scanned.
+        """
+        fd = open_beneath(self.fd, company.directory)
+        status = os.fstat(fd)
+        if (status.st_dev, status.st_ino) != (company.device, company.inode):
+            os.close(fd)
+            raise DirectoryProblem(
+                "the directory was replaced since it was scanned",
+                f"{self.label}/{company.directory}",
+                "Look who does that, then run again.",
+            )
+        return fd
+
+    def close(self) -> None:
+        """Give the descriptor back; harmless when done twice."""
+        if self._open.pop() if self._open else False:
+            os.close(self.fd)
+
+    def __enter__(self) -> DirectoryScan:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
+    """Mark companies, and pairings, that were found in more than one directory.
+
+    Args:
+        companies: all that were found.
+
+    Returns:
+        The same, those found twice with a problem that blocks them and names the other places.
+    """
+
+    def checked(company: CompanyScan) -> CompanyScan:
+        others = [one for one in companies if one is not company]
+        named = [one for one in others if company.company_id and _is_same_company(company, one)]
+        paired = [one for one in others if one not in named and _is_same_pairing(company, one)]
+        found = [
+            Problem(kind, company.directory, f"also in {_places(doubles)}", True)
+            for kind, doubles in (("company twice", named), ("pairing twice", paired))
+            if doubles
+        ]
+        return replace(company, problems=(*company.problems, *found)) if found else company
+
+    return tuple(checked(company) for company in companies)
+
+
+def _is_same_company(one: CompanyScan, other: CompanyScan) -> bool:
+    return one.company_id == other.company_id
+
+
+def _is_same_pairing(one: CompanyScan, other: CompanyScan) -> bool:
+    if one.credentials is None or other.credentials is None:
+        return False
+    return one.credentials.identity == other.credentials.identity
+
+
+def _places(companies: Sequence[CompanyScan]) -> str:
+    return ", ".join(one.directory for one in companies)

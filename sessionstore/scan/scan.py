@@ -1,0 +1,316 @@
+"""Scanning a directory tree for session files, through descriptors only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sessionstore.disk.mounts import mount_id, mounts_beneath
+from sessionstore.disk.opening import LARGEST_DIRECTORY, TOO_MUCH, open_beneath, open_directory
+from sessionstore.disk.state import Status
+from sessionstore.errors import DirectoryProblem, cause_of
+from sessionstore.garbage import without_collector
+from sessionstore.keys.credentials import Credentials, credentials_of
+from sessionstore.keys.names import CREDENTIALS, decode
+from sessionstore.keys.values import LARGEST_FILE, ValueProblem
+from sessionstore.scan.layout import AS_NAMED, Layout
+from sessionstore.scan.leftovers import is_artefact, original_of
+from sessionstore.scan.places import Place
+from sessionstore.scan.problems import (
+    below,
+    is_utf8,
+    kind_of,
+    of_name,
+    of_only_copy,
+    of_trouble,
+    of_value,
+    unlistable,
+)
+from sessionstore.scan.result import (
+    DEEPEST_DIRECTORY,
+    CompanyScan,
+    DirectoryScan,
+    Problem,
+    refuse_doubles,
+)
+from sessionstore.scan.session_file import BadFile, hash_file, read_session_file
+from sessionstore.scan.table import (
+    ARTEFACT,
+    CREDS,
+    KEY,
+    ONLY_COPY,
+    UNKNOWN,
+    Counts,
+    FileEntry,
+    FileTable,
+    in_reading_order,
+    regular_files,
+)
+
+
+@without_collector()
+def scan_directory(
+    directory: int | str,
+    *,
+    label: str = "",
+    contents: bool = True,
+    layout: Layout = AS_NAMED,
+) -> DirectoryScan:
+    """List, and normally read, everything in a directory of session files.
+
+    Args:
+        directory: a path, or a descriptor of an open directory.
+        label: how to call it in messages; needed only with a descriptor.
+        contents: False lists names only: no file but the credentials is looked at.
+        layout: whose files lie where, and what is litter, as declared; by default the names of
+            directories tell (``company_<id>``), that of the directory itself too.
+
+    Returns:
+        All that was found. Trouble with single files is in its problems, never raised.
+
+    Raises:
+        DirectoryProblem: the directory itself can't be opened, is a symlink, or holds too much.
+    """
+    if isinstance(directory, str):
+        label = label or directory
+        fd = open_directory(directory)
+    else:
+        fd = open_beneath(directory, ".")
+    try:
+        own_name = os.path.basename(label.rstrip("/"))
+        walk = _Walk(contents, layout, own_name, mount_id(fd))
+        walk.directory(fd, "", 0)
+        walk.note_mounts(fd)
+        return walk.result(fd, label)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+@dataclass
+class _Walk:
+    contents: bool
+    layout: Layout
+    own_name: str
+    mount: int
+    companies: list[CompanyScan] = field(default_factory=list)
+    others: list[FileEntry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    bytes: int = 0
+    allocated: int = 0
+    read: int = 0
+
+    def directory(self, fd: int, path: str, depth: int, *, inside: bool = False) -> None:
+        status = os.fstat(fd)
+        self.allocated += status.st_blocks * 512
+        found: list[Problem] = []
+        sessions, directories = self._survey(fd, path, found)
+        place = Place(path, depth, inside=inside, sessions=sessions)
+        company_id = place.company(self.layout, self.own_name)
+        found.extend(place.problems(self.layout, company_id))
+        if sessions or (path and company_id):
+            self._company(fd, path, company_id, found)
+        else:
+            self.problems.extend(found)
+            self._other_files(fd, path)
+        for child in directories:
+            self._descend(fd, below(path, child), child, depth + 1, sessions)
+
+    def _survey(self, fd: int, path: str, found: list[Problem]) -> tuple[bool, list[str]]:
+        """Tell whether a directory holds session files, and which directories."""
+        sessions = False
+        directories: list[str] = []
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if not is_utf8(name):
+                        found.append(Problem("name not UTF-8", below(path, name), "", True))
+                    if entry.is_file(follow_symlinks=False):
+                        sessions = sessions or name == CREDENTIALS or decode(name) is not None
+                    elif entry.is_dir(follow_symlinks=False):
+                        directories.append(name)
+                    else:
+                        where, kind = below(path, name), kind_of(entry)
+                        found.append(Problem("not a regular file", where, kind, True))
+        except OSError as error:
+            found.append(unlistable(path, error))
+        return sessions, sorted(directories)
+
+    def _names(self, fd: int, path: str, found: list[Problem]) -> Iterator[str]:
+        try:
+            if self.contents:
+                yield from in_reading_order(fd)
+            else:
+                yield from (entry.name for entry in regular_files(fd))
+        except OSError as error:
+            if unlistable(path, error) not in found:
+                found.append(unlistable(path, error))
+
+    def _descend(self, fd: int, path: str, name: str, depth: int, inside: bool) -> None:
+        if depth > DEEPEST_DIRECTORY:
+            self._problem("too deep", path, "not looked into")
+            return
+        try:
+            child = open_beneath(fd, name)
+        except DirectoryProblem as trouble:
+            self._problem("unreadable", path, cause_of(trouble))
+            return
+        try:
+            if mount_id(child) != self.mount:
+                self._problem("another file system", path, "not looked into")
+                return
+            self.directory(child, path, depth, inside=inside)
+        finally:
+            os.close(child)
+
+    def _company(self, fd: int, path: str, company_id: str | None, found: list[Problem]) -> None:
+        counts, files = Counts(), FileTable()
+        credentials: Credentials | None = None
+        artefacts: list[str] = []
+        for name in self._names(fd, path, found):
+            key = decode(name)
+            kind = KEY if key else self._kind_of_name(name)
+            if kind == ARTEFACT:
+                artefacts.append(name)
+                continue
+            counts.add(name, kind, key)
+            if key is None:
+                found.extend(of_name(name, kind, path, self.layout))
+            if self.contents or kind == CREDS:
+                entry, creds = self._file(fd, name, kind, path, found)
+                credentials = creds or credentials
+                if self.contents:
+                    files.append(entry)
+        # Last: by then it is known which of the files that they are copies of are torn.
+        torn = {problem.where for problem in found if problem.blocks}
+        for name in artefacts:
+            kind = self._artefact(fd, name, path, torn, found)
+            counts.add(name, kind, None)
+            if self.contents:
+                files.append(self._file(fd, name, kind, path, found)[0])
+        if counts.total and not counts.by_kind[CREDS]:
+            found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
+        status = os.fstat(fd)
+        self.companies.append(
+            CompanyScan(
+                company_id,
+                path or ".",
+                status.st_dev,
+                status.st_ino,
+                counts,
+                files,
+                credentials,
+                tuple(sorted(found, key=_place)),
+            )
+        )
+
+    def _kind_of_name(self, name: str) -> str:
+        if name == CREDENTIALS:
+            return CREDS
+        return ARTEFACT if is_artefact(name) or self.layout.leaves_out(name) else UNKNOWN
+
+    def _artefact(self, fd: int, name: str, path: str, torn: set[str], found: list[Problem]) -> str:
+        """Tell whether an artefact may be all there is of a key; note what is to be said of it."""
+        original = original_of(name)
+        if original and (below(path, original) in torn or not _is_file(fd, original)):
+            found.append(of_only_copy(fd, name, original, path))
+            return ONLY_COPY
+        found.extend(of_name(name, ARTEFACT, path, self.layout))
+        return ARTEFACT
+
+    def _file(
+        self, fd: int, name: str, kind: str, path: str, found: list[Problem]
+    ) -> tuple[FileEntry, Credentials | None]:
+        status: Status
+        sha256 = value_sha256 = credentials = None
+        try:
+            if kind in (KEY, CREDS):
+                reading = read_session_file(fd, name)
+                status, sha256, value_sha256 = (
+                    reading.status,
+                    reading.sha256,
+                    reading.value_sha256,
+                )
+                credentials = credentials_of(reading.value) if kind == CREDS else None
+                found.extend(of_value(kind, name, reading.canonical, path))
+            else:
+                sha256, status = hash_file(fd, name)
+        except (BadFile, ValueProblem, OSError) as trouble:
+            found.append(of_trouble(trouble, below(path, name), kind))
+            sha256 = getattr(trouble, "sha256", None) or sha256
+            status = getattr(trouble, "status", None) or _status(fd, name)
+        self.bytes += status.st_size
+        self.allocated += status.st_blocks * 512
+        self.read += min(status.st_size, LARGEST_FILE)
+        if self.read > LARGEST_DIRECTORY:
+            raise DirectoryProblem(TOO_MUCH, path)
+        if status.st_nlink > 1:
+            detail = f"{status.st_nlink} names"
+            found.append(Problem("hard link", below(path, name), detail, False))
+        return (
+            FileEntry(name, kind, status.st_size, status.st_mtime_ns, sha256, value_sha256),
+            credentials,
+        )
+
+    def _other_files(self, fd: int, path: str) -> None:
+        for name in self._names(fd, path, self.problems):
+            kind = self._kind_of_name(name)
+            if kind == ARTEFACT:
+                kind = self._artefact(fd, name, path, set(), self.problems)
+            else:
+                self.problems.extend(of_name(name, kind, path, self.layout))
+            entry = FileEntry(name, kind, 0, 0)
+            if self.contents:
+                entry, _ = self._file(fd, name, kind, path, self.problems)
+            self.others.append(entry._replace(name=below(path, name)))
+
+    def _problem(self, kind: str, where: str, detail: str) -> None:
+        self.problems.append(Problem(kind, where, detail, True))
+
+    def note_mounts(self, fd: int) -> None:
+        """A mounted directory was seen when it was met; a mounted file looks like any other."""
+        known = {problem.where for problem in self.problems}
+        for path in mounts_beneath(fd):
+            if path not in known:
+                self._problem("another file system", path, "a file that is a mount point")
+
+    def result(self, fd: int, label: str) -> DirectoryScan:
+        status = os.fstat(fd)
+        return DirectoryScan(
+            fd,
+            label,
+            status.st_dev,
+            status.st_ino,
+            self.contents,
+            refuse_doubles(self.companies),
+            tuple(sorted(self.others, key=_name_of)),
+            tuple(sorted(self.problems, key=_place)),
+            self.bytes,
+            self.allocated,
+            self.layout,
+        )
+
+
+def _is_file(fd: int, name: str) -> bool:
+    return stat.S_ISREG(_status(fd, name).st_mode)
+
+
+_NOTHING = os.stat_result((0,) * 10 + (0.0,) * 3 + (0,) * 6)
+
+
+def _status(fd: int, name: str) -> os.stat_result:
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return _NOTHING
+
+
+def _place(problem: Problem) -> tuple[str, str]:
+    return problem.where, problem.kind
+
+
+def _name_of(entry: FileEntry) -> str:
+    return entry.name

@@ -1,0 +1,301 @@
+"""The files of one directory, in little memory: a company may have a million of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple, overload
+
+from sessionstore.keys.names import Key, decode
+
+KEY = "key"
+CREDS = "creds"
+ARTEFACT = "artefact"
+UNKNOWN = "unknown"
+#: An artefact that may be all there is of a key: the file that it is a copy of is missing or torn.
+ONLY_COPY = "only copy"
+
+#: Names that are held at a time to put them into order: about 100 bytes each.
+WINDOW = 500_000
+
+_KINDS = (KEY, CREDS, ARTEFACT, UNKNOWN, ONLY_COPY)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_DIGEST = 32
+_NO_DIGEST = bytes(_DIGEST)
+# What os.fsencode and os.fsdecode use, without their checks: half of a table's time.
+_NAMING = sys.getfilesystemencoding()
+
+
+class FileEntry(NamedTuple):
+    """One regular file.
+
+    Attributes:
+        name: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For
+            files outside a company's directory the path below the scanned directory.
+        kind: KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY.
+        size: in bytes.
+        mtime_ns: last change.
+        sha256: of the bytes; None where the contents were not read.
+        value_sha256: of the canonical value; None where there is none that can be kept.
+    """
+
+    name: str
+    kind: str
+    size: int
+    mtime_ns: int
+    sha256: str | None = None
+    value_sha256: str | None = None
+
+    @property
+    def key(self) -> Key | None:
+        """What the name stands for; None for anything but a KEY."""
+        return decode(self.name) if self.kind == KEY else None
+
+
+@dataclass
+class Counts:
+    """How many files a directory holds, and of which sorts.
+
+    Attributes:
+        by_kind: files of each kind.
+        by_type: key files of each key type.
+        names: a sum that tells this set of names from any other: holding the names of a million
+            files to compare them would take more memory than all the rest.
+    """
+
+    by_kind: Counter[str] = field(default_factory=Counter)
+    by_type: Counter[str] = field(default_factory=Counter)
+    names: int = 0
+
+    def add(self, name: str, kind: str, key: Key | None) -> None:
+        """Count a file in.
+
+        Args:
+            name: the bare name.
+            kind: one of this module's.
+            key: what the name stands for.
+        """
+        self.by_kind[kind] += 1
+        if key is not None:
+            self.by_type[key.key_type] += 1
+        self.names += hash(name)
+
+    @property
+    def total(self) -> int:
+        """Files of all kinds."""
+        return sum(self.by_kind.values())
+
+    def are_of(self, names: Iterable[str]) -> bool:
+        """Tell whether the files that were counted have these names and no others.
+
+        Args:
+            names: bare names, each once, in any order.
+
+        Returns:
+            Whether they do.
+        """
+        count = total = 0
+        for name in names:
+            count += 1
+            total += hash(name)
+        return (count, total) == (self.total, self.names)
+
+
+class PackedNames(Sequence[str]):
+    """File names one after the other in one buffer: half the memory of a list of texts."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("Q", [0])
+
+    def append(self, name: str) -> None:
+        """Add a name.
+
+        Args:
+            name: as ``os.scandir`` gives it.
+        """
+        self._bytes += name.encode(_NAMING, "surrogateescape")
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        start, end = self._ends[index], self._ends[index + 1]
+        return self._bytes[start:end].decode(_NAMING, "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        start = 0
+        for end in islice(self._ends, 1, None):
+            yield self._bytes[start:end].decode(_NAMING, "surrogateescape")
+            start = end
+
+
+def regular_files(directory_fd: int) -> Iterator[os.DirEntry[str]]:
+    """List the regular files of a directory, in no order.
+
+    Args:
+        directory_fd: the directory.
+
+    Yields:
+        Their entries.
+
+    Raises:
+        OSError: the directory can't be listed, or not to its end.
+    """
+    with os.scandir(directory_fd) as entries:
+        yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def in_reading_order(directory_fd: int) -> Iterator[str]:
+    """List the regular files of a directory in an order in which they are read fast.
+
+    On ext4 files that were not read lately are read several times faster in the order of their
+    inodes. They are put into that order :data:`WINDOW` at a time, so that no size of directory
+    takes more memory than that.
+
+    Args:
+        directory_fd: the directory.
+
+    Yields:
+        Bare names.
+
+    Raises:
+        OSError: as :func:`regular_files`.
+    """
+    files = regular_files(directory_fd)
+    while True:
+        names = PackedNames()
+        order = []
+        for entry in islice(files, WINDOW):
+            # Inode and place in one number: a pair for each would take four times the memory.
+            order.append(entry.inode() * WINDOW + len(names))
+            names.append(entry.name)
+        if not order:
+            return
+        order.sort()
+        for one in order:
+            yield names[one % WINDOW]
+
+
+class FileTable(Sequence[FileEntry]):
+    """What is known of each of a directory's files, in some 140 bytes a file."""
+
+    def __init__(self) -> None:
+        self._names = PackedNames()
+        self._kinds = bytearray()
+        self._sizes = array("Q")
+        self._times = array("q")
+        self._digests = bytearray()
+
+    def append(self, entry: FileEntry) -> None:
+        """Add what is known of the next file.
+
+        Args:
+            entry: of the file.
+        """
+        self._names.append(entry.name)
+        self._digests += _packed(entry.sha256) + _packed(entry.value_sha256)
+        self._kinds.append(_CODES[entry.kind])
+        self._sizes.append(entry.size)
+        self._times.append(entry.mtime_ns)
+
+    def first_of(self, kind: str) -> FileEntry | None:
+        """Find a file of a kind.
+
+        Args:
+            kind: one of this module's.
+
+        Returns:
+            The first, or None.
+        """
+        index = self._kinds.find(_CODES[kind])
+        return None if index < 0 else self[index]
+
+    def names(self) -> Iterator[str]:
+        """The names alone, in order: much faster than whole entries.
+
+        Yields:
+            The name of each entry.
+        """
+        return iter(self._names)
+
+    def digests(self, index: int) -> tuple[str | None, str | None]:
+        """An entry's digests without the rest of it.
+
+        Args:
+            index: place of the entry, from 0.
+
+        Returns:
+            That of its bytes and that of its value, or None for either.
+        """
+        start = 2 * _DIGEST * index
+        middle, end = start + _DIGEST, start + 2 * _DIGEST
+        return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
+
+    def has_digests(self, index: int, sha256: str | None, value_sha256: str | None) -> bool:
+        """Tell whether an entry has two digests: twice as fast as comparing those it gives.
+
+        Args:
+            index: place of the entry, from 0.
+            sha256: of its bytes, or None.
+            value_sha256: of its value, or None.
+
+        Returns:
+            Whether both are the entry's.
+        """
+        start = 2 * _DIGEST * index
+        found = self._digests[start : start + 2 * _DIGEST]
+        return found == _packed(sha256) + _packed(value_sha256)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @overload
+    def __getitem__(self, index: int) -> FileEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FileEntry]: ...
+    def __getitem__(self, index: int | slice) -> FileEntry | list[FileEntry]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        kind = _KINDS[self._kinds[index]]
+        what = (self._names[index], kind, self._sizes[index], self._times[index])
+        return FileEntry(*what, *self.digests(index))
+
+    def __iter__(self) -> Iterator[FileEntry]:
+        kinds = map(_KINDS.__getitem__, self._kinds)
+        digests = self._all_digests()
+        # Taken from twice a row: the digest of the bytes, then that of the value.
+        rows = zip(self._names, kinds, self._sizes, self._times, digests, digests, strict=True)
+        return map(FileEntry._make, rows)
+
+    def _all_digests(self) -> Iterator[str | None]:
+        every = range(0, len(self._digests), _DIGEST)
+        return (_unpacked(self._digests[start : start + _DIGEST]) for start in every)
+
+
+def _packed(digest: str | None) -> bytes:
+    return _NO_DIGEST if digest is None else bytes.fromhex(digest)
+
+
+def _unpacked(packed: bytearray) -> str | None:
+    return packed.hex() if packed != _NO_DIGEST else None

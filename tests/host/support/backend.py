@@ -1,0 +1,77 @@
+"""testinfra over the project's root shell: no shell reads a command, no content is read by its files."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import testinfra.host
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.modules.file import GNUFile
+
+from rollout.hosts.root_shell import RootShell
+
+SECONDS = 60
+# What runs as another user is that user's to delay: each of a few dozen questions at most so long.
+THEIR_SECONDS = 20
+ROOT = "root"
+
+
+class _File(GNUFile):  # type: ignore[misc]
+    """testinfra's file: its place, owner and mode. Its content is for `Target.content` to read."""
+
+    content = contains = md5sum = sha256sum = None
+
+    @classmethod
+    def get_module_class(cls, host: Any) -> type[_File]:
+        """This one, whatever system the host has."""
+        return cls
+
+
+class Backend(BaseBackend):  # type: ignore[misc]
+    """testinfra's backend over the project's root shell: its texts become words, and no shell's."""
+
+    NAME = "root shell"
+
+    def __init__(self, shell: RootShell, address: str) -> None:
+        super().__init__(address)
+        self._shell = shell
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        """Run a command as root; a host that went away is told as everywhere else.
+
+        Args:
+            command: words with ``%s`` among them, as testinfra writes them; no shell reads it.
+            args: what stands in their places, each as it is.
+            user: as whom, in a session of its own, instead of root.
+        """
+        text = self.get_command(command, *args)
+        user = kwargs.get("user", ROOT)
+        seconds = SECONDS if user == ROOT else THEIR_SECONDS
+        done = self._shell.run(shlex.split(text), timeout=seconds, user=user)
+        return self.result(done.returncode, self.encode(text), done.stdout, done.stderr)
+
+    def decode(self, data: bytes) -> str:
+        """What a command said; names of files in it need be no text."""
+        return data.decode("utf-8", "backslashreplace")
+
+
+class Testinfra(testinfra.host.Host):  # type: ignore[misc]
+    """testinfra's host, whose failures say in one line what a command answered."""
+
+    @property
+    def file(self) -> Any:
+        """Files by their marks alone."""
+        return _File.get_module(self)
+
+    def run_expect(self, expected: list[int], command: str, *args: str, **kwargs: Any) -> Any:
+        """Run a command whose exit code must be one of those expected."""
+        found = self.run(command, *args, **kwargs)
+        said = " ".join((found.stderr or found.stdout).split())[-300:] or "it said nothing"
+        shown = command % args if args else command
+        assert found.rc in expected, f"`{shown[:160]}` ended with {found.rc}: {said}"
+        return found
+
+    def check_output(self, command: str, *args: str, **kwargs: Any) -> str:
+        """The output of a command that must succeed."""
+        return str(self.run_expect([0], command, *args, **kwargs).stdout).rstrip("\r\n")

@@ -1,0 +1,150 @@
+"""The outcome of each check: passed, failed or not checked; with the host's own log when it failed.
+
+Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/verify/suite.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from typing import Any, NoReturn, TextIO
+
+import pytest
+
+from rollout.console import harmless
+from rollout.errors import OperatorError
+
+from .masking import mask
+from .suite import Suite
+
+NOT_CHECKED = "not checked"
+FOUND = "found"
+# Characters of a reason or a log; what others wrote has no end of its own.
+LONGEST = 1 << 16
+
+
+def not_checked(reason: str) -> NoReturn:
+    """End a check that can't be made here: it is counted apart, never as passed.
+
+    Args:
+        reason: why it can't be known, one plain sentence.
+    """
+    pytest.skip(f"{NOT_CHECKED}: {reason}")
+
+
+def found(what: str) -> NoReturn:
+    """End a check that found what no rollout makes, worsens or mends: told, and never as passed.
+
+    Args:
+        what: what is there, in figures, and what mends it.
+    """
+    pytest.skip(f"{FOUND}: {what}")
+
+
+class Reporter:
+    """The pytest plugin that judges and reports every check.
+
+    Args:
+        suite: the environment under check.
+    """
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self._out: TextIO | None = None
+        self._lines: dict[str, dict[str, Any]] = {}
+        self._logs_shown: set[str] = set()
+
+    def begin(self, out: TextIO, count: int) -> None:
+        """Write the JSON lines from here on, and first how many checks are coming.
+
+        Args:
+            out: where they go.
+            count: how many.
+        """
+        self._out = out
+        self._write({"event": "planned", "count": count})
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Join the three phases of a test into one check."""
+        report = yield
+        line = self._lines.setdefault(item.nodeid, _line(item))
+        line["seconds"] += call.duration
+        if report.failed:
+            line["outcome"] = "failed"
+            line["reason"] = line["reason"] or self._masked(_reason(call))
+            line["log"] = line["log"] or self._log_of(line["host"])
+            _show(report, line)
+        elif report.skipped and line["outcome"] != "failed":
+            reason = _reason(call)
+            line["outcome"] = FOUND if reason.startswith(f"{FOUND}: ") else NOT_CHECKED
+            line["reason"] = self._masked(reason.removeprefix(f"{line['outcome']}: "))
+        if report.when == "teardown":
+            self._write({"event": "check", **self._lines.pop(item.nodeid)})
+        return report
+
+    def end(self) -> None:
+        """Tell that every check was made, and leave the hosts."""
+        commands = self._suite.commands
+        cost = self._suite.command_ms()
+        self._suite.close()
+        self._write({"event": "end", "commands": commands, "command_ms": cost})
+
+    def _log_of(self, host_name: str) -> str:
+        """The end of a host's log, for the first of its failures; the others have the same one."""
+        target = self._suite.known_target(host_name)
+        if target is None or host_name in self._logs_shown:
+            return ""
+        self._logs_shown.add(host_name)
+        try:
+            return self._masked(target.log_end()) or "there is no log of the service on this host"
+        except OperatorError as error:
+            return f"the log can't be read: {error.message}"
+
+    def _masked(self, text: str) -> str:
+        masked = mask(text, self._suite.secrets)
+        more = f" … and {len(masked) - LONGEST:,} characters more" if len(masked) > LONGEST else ""
+        return harmless(masked[:LONGEST] + more)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._out is not None:
+            self._out.write(json.dumps(line) + "\n")
+
+
+def host_of(item: pytest.Item) -> str:
+    """The name of the host that a check looks at; empty for one that looks at none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params["target"].name) if callspec else ""
+
+
+def _line(item: pytest.Item) -> dict[str, Any]:
+    """What is known of a check before it ran."""
+    function = getattr(item, "function", None)
+    says = (getattr(function, "__doc__", None) or item.name).strip().splitlines()[0]
+    return {
+        "check": getattr(item, "originalname", None) or item.name,
+        "concern": item.path.stem.removeprefix("test_"),
+        "host": host_of(item),
+        "says": says,
+        "outcome": "passed",
+        "reason": "",
+        "log": "",
+        "seconds": 0.0,
+    }
+
+
+def _reason(call: pytest.CallInfo[None]) -> str:
+    """The message of an assertion or a skip, without pytest's explanation of the expression."""
+    assert call.excinfo is not None, "only a phase that ended early has a reason"
+    error = call.excinfo.value
+    text = str(getattr(error, "msg", None) or error) or call.excinfo.exconly()
+    return text.split("\nassert ")[0].strip()
+
+
+def _show(report: pytest.TestReport, line: dict[str, Any]) -> None:
+    """What pytest prints: the reason, what it means in production, the end of the host's log."""
+    log = f"\n\nEnd of the log on {line['host']}:\n{line['log']}" if line["log"] else ""
+    report.longrepr = f"{line['reason']}\n\nIn production: {line['says']}{log}"
+    report.sections.clear()

@@ -1,0 +1,95 @@
+"""The environment under check: its hosts, connected once each, and what is common to all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+
+from rollout.environment.environment import Environment, Host
+from rollout.errors import OperatorError
+from rollout.hosts.ssh import Connections
+
+from .declared import Declared
+from .target import Target
+
+
+class Suite:
+    """One run of the checks.
+
+    Args:
+        environment: the environment.
+        only_hosts: names of the hosts to look at; empty for all.
+
+    Raises:
+        OperatorError: the environment has no such host.
+    """
+
+    def __init__(self, environment: Environment, only_hosts: Sequence[str] = ()) -> None:
+        self.environment = environment
+        named = tuple(self.environment.host(name) for name in only_hosts)
+        self.hosts: tuple[Host, ...] = named or self.environment.hosts
+        self._targets: dict[str, Target | OperatorError] = {}
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The shared SSH connections, of the process that first asks for them."""
+        return Connections()
+
+    def hosts_in(self, *groups: str) -> list[Host]:
+        """The hosts to look at that are in any of these groups."""
+        return [host for host in self.hosts if set(groups) & set(host.groups)]
+
+    def target(self, host: Host) -> Target:
+        """A host, connected; tried once only, so that a host that is down costs one time-out.
+
+        Raises:
+            OperatorError: it can't be reached.
+        """
+        if host.name not in self._targets:
+            try:
+                found: Target | OperatorError = Target(
+                    Declared(self.environment, host), self.connections
+                )
+            except OperatorError as error:
+                found = error
+            self._targets[host.name] = found
+        known = self._targets[host.name]
+        if isinstance(known, OperatorError):
+            raise known
+        return known
+
+    def known_target(self, name: str) -> Target | None:
+        """A host that was connected before, or None."""
+        known = self._targets.get(name)
+        return known if isinstance(known, Target) else None
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret of the environment, longest first."""
+        declared = [Declared(self.environment, host) for host in self.environment.hosts]
+        return sorted({text for one in declared for text in one.secrets}, key=len, reverse=True)
+
+    @property
+    def commands(self) -> int:
+        """How many remote commands were run."""
+        return self.connections.commands + sum(one.commands for one in self._connected)
+
+    def command_ms(self) -> float | None:
+        """What a remote command costs now, in milliseconds: the dearest host; None without a host."""
+        costs = []
+        for one in self._connected:
+            # A host that went away has failed its checks already.
+            with suppress(OperatorError):
+                costs.append(one.shell.cost_ms())
+        return round(max(costs), 2) if costs else None
+
+    @property
+    def _connected(self) -> list[Target]:
+        return [one for one in self._targets.values() if isinstance(one, Target)]
+
+    def close(self) -> None:
+        """End all connections."""
+        for target in self._connected:
+            target.close()
+        self.connections.close()
