@@ -24,8 +24,8 @@ test: .venv/ready packages ## lint and every test; without root those that need 
 soak: .venv/ready packages ## the same tests with many more instants and names
 	@ROLLOUT_SOAK=1 $(BIN)/python tests/run.py
 
-lint: .venv/ready ## ruff and mypy, strict
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: .venv/ready ## ruff, mypy (strict), and who may import whom
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
 
 bench: .venv/ready packages ## side by side with what one would use instead
 	@$(BIN)/python -m bench

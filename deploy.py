@@ -8,13 +8,13 @@ from pyinfra import host
 
 from roles.database import tasks as database
 from roles.flags import tasks as flags
+from roles.guard import checked_settings, one_active_host
 from roles.host import tasks as host_base
 from roles.hostprogram.ask import asked_ahead
 from roles.release import tasks as release
 from roles.schema import tasks as schema
 from roles.service import tasks as service
 from roles.sessions import tasks as sessions
-from roles.shared.guard import checked_settings, one_active_host
 
 checked_settings()
 one_active_host()

@@ -14,14 +14,11 @@ from collections.abc import Iterator
 from importlib import metadata, util
 from pathlib import Path
 
-import hostswitch
-
 _PACKAGES = ("hostswitch", "sessionstore", "psycopg")
 _MODULES = ("typing_extensions",)
 # psycopg asks its own metadata for its version, in the archive as well.
 _WITH_METADATA = "psycopg"
 _SHEBANG = b"#!/usr/bin/env python3\n"
-_MAIN = Path(hostswitch.__file__).parent / "zipapp_main.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -50,7 +47,8 @@ def _archive(members: dict[str, bytes]) -> bytes:
 
 
 def _members() -> Iterator[tuple[str, bytes]]:
-    yield "__main__.py", _MAIN.read_bytes()
+    main = _origin("hostswitch").with_name("zipapp_main.py")
+    yield "__main__.py", main.read_bytes()
     for package in _PACKAGES:
         root = _origin(package).parent
         for path in root.rglob("*.py"):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 REVISION = {"service_repository": "git", "service_revision": "main"}
 DEPLOY = """
 from roles.hostprogram.ask import declared_commit
-from roles.shared.guard import checked_settings
+from roles.guard import checked_settings
 checked_settings()
 declared_commit()
 """
