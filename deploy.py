@@ -10,7 +10,6 @@ from roles.database import tasks as database
 from roles.flags import tasks as flags
 from roles.guard import checked_settings, one_active_host
 from roles.host import tasks as host_base
-from roles.hostprogram.ask import asked_ahead
 from roles.release import tasks as release
 from roles.schema import tasks as schema
 from roles.service import tasks as service
@@ -25,26 +24,17 @@ if "database" in host.groups:
 if "service" in host.groups:
     host_base.provision()
 
-    asked_ahead(
-        name="Ask what there is to do",
-        questions=[
-            schema.question,
-            flags.question,
-            service.question,
-            *sessions.QUESTIONS,
-            release.question,
-        ],
-    )
-
     # The schema only ever grows, so it comes before the code that wants it and harms none that runs.
     schema.migrate()
     release.stage()
     flags.stage()
+    service.configure()
 
     service.switch()
-    sessions.watch()
+    sessions.schedule_daily_check()
 
-    sessions.retire()
+    # After the switch: until it went well, the old version may need any of this again.
+    sessions.retire_scripts_and_cron_jobs()
     sessions.archive()
     sessions.remove()
     release.prune()

@@ -16,6 +16,7 @@ from roles.database.facts import (
 )
 from roles.database.hba import strange_lines
 from roles.database.sql import database_sql, privileges_sql, role_sql
+from roles.shared.failing import failing
 from roles.shared.files import FileDigests, as_declared, replacing
 from roles.shared.secret_lines import SecretLines
 
@@ -47,11 +48,8 @@ def database_present(
     """Have the roles with these passwords, the database, and the service's privileges in it.
 
     Args:
-        database: its name.
-        owner: role that owns it.
-        app: role of the service.
         passwords: role name → password; they travel on standard input.
-        ca_file: certificate authority on the host, to try the passwords over TLS.
+        ca_file: on the host, to try the passwords over TLS.
     """
     found = host.get_fact(
         PostgresqlObjects, database=database, owner=owner, app=app, _sudo_user="postgres"
@@ -84,12 +82,7 @@ def _psql(database: str, sql: str) -> StringCommand:
 
 @operation()
 def who_may_connect(path: str, content: str) -> Iterator[StringCommand]:
-    """Have pg_hba.conf as declared, unless that would shut somebody out whom nobody declared.
-
-    Args:
-        path: of the file.
-        content: all of it.
-    """
+    """Have pg_hba.conf as declared, unless that would shut somebody out whom nobody declared."""
     owner, mode = "postgres:postgres", "640"
     if as_declared(host.get_fact(FileDigests, paths=[path]).get(path), content, owner, mode):
         host.noop(f"{path} is as declared")
@@ -99,7 +92,7 @@ def who_may_connect(path: str, content: str) -> Iterator[StringCommand]:
         lines = "; ".join(" ".join(line.split()) for line in strange)
         remedy = "add what is to stay to database_hba_lines, and take the rest out of the file"
         said = f"{path} on {host.name} lets in whom nobody declared: {lines} → {remedy}"
-        yield StringCommand("echo", QuoteString(said), ">&2; exit 1")
+        yield failing(said)
         return
     yield replacing(path, content, owner, mode)
 
@@ -109,9 +102,6 @@ def configuration_in_force(version: int) -> Iterator[StringCommand]:
     """Load the cluster's files if they are newer than what it runs with.
 
     It is restarted, and every connection cut, only where PostgreSQL says that a change needs that.
-
-    Args:
-        version: PostgreSQL's major version.
     """
     if host.get_fact(ConfigurationInForce, version=version):
         host.noop("PostgreSQL runs with its configuration")

@@ -9,28 +9,30 @@ from pyinfra.operations import files
 
 from roles.database.operations import configuration_in_force, database_present, who_may_connect
 from roles.hostprogram.plan import text_of
-from roles.shared.files import content_of, put
+from roles.shared.files import content_of, put, template
 from roles.shared.packages import packages_installed
 
 TEMPLATES = Path(__file__).parent / "templates"
 CA_FILE = "/etc/postgresql/baileys-rollout-ca.crt"
+POSTGRES = "postgres:postgres"
 
 
 def provision() -> None:
-    """Install, configure, reload or restart if the configuration changed, make roles and database."""
+    """A database that the service hosts may use; restarted only if its configuration needs it."""
+    install()
+    configure(f"/etc/postgresql/{host.data.postgresql_version}/main")
+    activate()
+
+
+def install() -> None:
+    """Debian's or the host's own repository's."""
     version = host.data.postgresql_version
-    packages_installed(
-        name="Install PostgreSQL",
-        packages=[f"postgresql-{version}", "python3"],
-    )
-    configuration(version)
-    configuration_in_force(name="Run PostgreSQL with its configuration", version=version)
-    roles_and_database()
+    packages_installed(name="Install PostgreSQL", packages=[f"postgresql-{version}", "python3"])
 
 
-def configuration(version: int) -> None:
+def configure(folder: str) -> None:
     """Certificates, listen address, and who may connect from where."""
-    folder = f"/etc/postgresql/{version}/main"
+    data = host.data
     certificate, key = f"{folder}/server.crt", f"{folder}/server.key"
     files.directory(
         name="Create the configuration directory",
@@ -39,52 +41,37 @@ def configuration(version: int) -> None:
         group="postgres",
         mode="755",
     )
-    put(
-        name="Install the certificate",
-        path=certificate,
-        content=host.data.database_tls_certificate,
-        owner="postgres:postgres",
-    )
-    put(
-        name="Install its key",
-        path=key,
-        content=text_of(host.data.database_tls_key),
-        owner="postgres:postgres",
-        mode="600",
-    )
-    put(
-        name="Install the certificate authority",
-        path=CA_FILE,
-        content=host.data.database_ca_certificate,
-    )
-    put(
-        name="Configure PostgreSQL",
-        path=f"{folder}/conf.d/baileys-rollout.conf",
-        content=content_of(
-            TEMPLATES / "baileys-rollout.conf.j2",
-            address=host.data.database_listen_address,
-            certificate=certificate,
-            key=key,
-        ),
-        owner="postgres:postgres",
+    put(certificate, data.database_tls_certificate, POSTGRES)
+    put(key, text_of(data.database_tls_key), POSTGRES, "600")
+    put(CA_FILE, data.database_ca_certificate)
+    template(
+        f"{folder}/conf.d/baileys-rollout.conf",
+        TEMPLATES / "baileys-rollout.conf.j2",
+        POSTGRES,
+        address=data.database_listen_address,
+        certificate=certificate,
+        key=key,
     )
     who_may_connect(
         name="Declare who may connect",
         path=f"{folder}/pg_hba.conf",
         content=content_of(
             TEMPLATES / "pg_hba.conf.j2",
-            networks=host.data.database_client_networks,
-            database=host.data.database_name,
-            owner=host.data.database_owner_user,
-            app=host.data.database_app_user,
-            further=host.data.database_hba_lines,
+            networks=data.database_client_networks,
+            database=data.database_name,
+            owner=data.database_owner_user,
+            app=data.database_app_user,
+            further=data.database_hba_lines,
         ),
     )
 
 
-def roles_and_database() -> None:
-    """The owner who migrates, the service's own role, and the database."""
+def activate() -> None:
+    """The configuration in force; the owner who migrates, the service's own role, and the database."""
     data = host.data
+    configuration_in_force(
+        name="Run PostgreSQL with its configuration", version=data.postgresql_version
+    )
     database_present(
         name="Create roles and database",
         database=data.database_name,

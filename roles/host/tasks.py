@@ -21,64 +21,58 @@ from roles.host.operations import (
 )
 from roles.hostprogram.command import PROGRAM, RESUME, ZIPAPP, zipapp
 from roles.hostprogram.plan import CONFIG_DIRECTORY, authority, authority_file
-from roles.shared.files import content_of, put
+from roles.shared.files import put, template
 from roles.shared.packages import packages_installed
 
-FOLDER = Path(__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 STATE_DIRECTORY = "/var/lib/baileys-rollout"
 BOOT_UNITS = ["baileys-hostswitch-before-pm2.service", RESUME]
 RESUME_ALARM = f"{CONFIG_DIRECTORY}/resume-alarm"
 
 
 def provision() -> None:
-    """Packages, user, directories, PM2, the host program and its boot units."""
-    packages()
+    """A host that the service can be staged on, and switched by the program that is there."""
+    install()
     user_and_directories()
     host_program()
-    pm2()
+    configure()
+    activate()
 
 
-def packages() -> None:
+def install() -> None:
     """Debian's packages, Node.js where Debian's is too old, and PM2."""
-    packages_installed(
-        name="Install Debian packages",
-        packages=host.data.host_packages,
-    )
+    packages_installed(name="Install Debian packages", packages=host.data.host_packages)
     node_program(name="Install Node.js", version=host.data.node_version)
     global_npm_package(name="Install PM2", package="pm2", version=host.data.pm2_version)
 
 
 def user_and_directories() -> None:
     """The service's user, and who may look where."""
-    user = host.data.service_user
+    user, app_dir = host.data.service_user, host.data.app_dir
     user_present(
         name="Create the service's user",
         user=user,
         home=host.data.service_home,
         shell="/bin/bash",
     )
-    no_links(host.data.app_dir, f"{host.data.app_dir}/releases")
-    files.directory(
-        name=f"Create {host.data.app_dir}",
-        path=host.data.app_dir,
-        user=user,
-        group=user,
-        mode="755",
-    )
+    no_links(app_dir, f"{app_dir}/releases")
+    directory(app_dir, "755", owner=user)
     # As the user who owns the directory above it: root would follow a link that it puts there.
     files.directory(
-        name=f"Create {host.data.app_dir}/releases",
-        path=f"{host.data.app_dir}/releases",
+        name=f"Create {app_dir}/releases",
+        path=f"{app_dir}/releases",
         mode="755",
         _sudo_user=user,
     )
-    for path, owner, mode in (
-        (CONFIG_DIRECTORY, "root", "755"),
-        (str(Path(ZIPAPP).parent), "root", "755"),
-        (STATE_DIRECTORY, "root", "700"),
-        (host.data.archive_directory, "root", "700"),
-    ):
-        files.directory(name=f"Create {path}", path=path, user=owner, group=owner, mode=mode)
+    directory(CONFIG_DIRECTORY, "755")
+    directory(str(Path(ZIPAPP).parent), "755")
+    directory(STATE_DIRECTORY, "700")
+    directory(host.data.archive_directory, "700")
+
+
+def directory(path: str, mode: str, owner: str = "root") -> None:
+    """Have a directory, its owner's group's too."""
+    files.directory(name=f"Create {path}", path=path, user=owner, group=owner, mode=mode)
 
 
 def no_links(*paths: str) -> None:
@@ -104,17 +98,29 @@ def host_program() -> None:
         sha256=hashlib.sha256(zipapp()).hexdigest(),
         journal=f"{STATE_DIRECTORY}/journal.jsonl",
     )
-    put(name="Install the host program", path=ZIPAPP, content=zipapp(), mode="755")
-    put(
-        name="Install its command",
-        path=PROGRAM,
-        content=content_of(FOLDER / "templates/baileys-hostswitch.sh.j2", zipapp=ZIPAPP),
-        mode="755",
-    )
-    put(
-        name="Stage the database's certificate authority",
-        path=authority_file(host.data.dict()),
-        content=authority(host.data.dict()),
+    put(ZIPAPP, zipapp(), mode="755")
+    template(PROGRAM, TEMPLATES / "baileys-hostswitch.sh.j2", mode="755", zipapp=ZIPAPP)
+    put(authority_file(host.data.dict()), authority(host.data.dict()))
+
+
+def configure() -> None:
+    """What ends an interrupted switch around PM2's start at boot, and how the service's logs rotate."""
+    user = host.data.service_user
+    for unit in BOOT_UNITS:
+        template(
+            f"/etc/systemd/system/{unit}",
+            TEMPLATES / f"{unit}.j2",
+            program=PROGRAM,
+            user=user,
+            alarm=RESUME_ALARM,
+        )
+    resume_alarm()
+    template(
+        "/etc/logrotate.d/baileys-whatsapp-service",
+        TEMPLATES / "logrotate.j2",
+        logs=f"{host.data.service_home}/.pm2/logs",
+        user=user,
+        days=host.data.log_keep_days,
     )
 
 
@@ -123,40 +129,19 @@ def resume_alarm() -> None:
     if not host.data.alarm_command:
         files.file(name="Have no alarm of a cut-off switch", path=RESUME_ALARM, present=False)
         return
-    put(
-        name="Install the alarm of a cut-off switch",
-        path=RESUME_ALARM,
-        content=content_of(
-            FOLDER / "templates/resume-alarm.j2",
-            what=shlex.quote(f"a switch of {host.name} was cut off and could not be ended"),
-            unit=RESUME,
-            alarm_command=shlex.join(host.data.alarm_command),
-        ),
+    template(
+        RESUME_ALARM,
+        TEMPLATES / "resume-alarm.j2",
         mode="700",
+        what=shlex.quote(f"a switch of {host.name} was cut off and could not be ended"),
+        unit=RESUME,
+        alarm_command=shlex.join(host.data.alarm_command),
     )
 
 
-def pm2() -> None:
-    """PM2 at boot, an interrupted switch looked after around it, and its logs rotated."""
-    user = host.data.service_user
-    pm2_boot_unit(name="Start PM2 at boot", user=user, home=host.data.service_home)
-    for unit in BOOT_UNITS:
-        put(
-            name=f"Install {unit}",
-            path=f"/etc/systemd/system/{unit}",
-            content=content_of(
-                FOLDER / f"templates/{unit}.j2", program=PROGRAM, user=user, alarm=RESUME_ALARM
-            ),
-        )
-    resume_alarm()
+def activate() -> None:
+    """PM2 at boot, and what looks after an interrupted switch before and after it."""
+    pm2_boot_unit(
+        name="Start PM2 at boot", user=host.data.service_user, home=host.data.service_home
+    )
     enabled_units(name="Look after an interrupted switch at boot", units=BOOT_UNITS)
-    put(
-        name="Rotate the service's logs",
-        path="/etc/logrotate.d/baileys-whatsapp-service",
-        content=content_of(
-            FOLDER / "templates/logrotate.j2",
-            logs=f"{host.data.service_home}/.pm2/logs",
-            user=user,
-            days=host.data.log_keep_days,
-        ),
-    )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyinfra import host, state
-from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.facts import FactBase
@@ -25,6 +24,10 @@ LAST_ANSWERS: dict[str, dict[str, Any]] = {}
 
 # What each host resolved its declared revision to in this process, which is one run.
 COMMITS: dict[str, str] = {}
+
+_DECLARED: list[Callable[[], Question]] = []
+_ASKED: set[tuple[str, StateStage]] = set()
+"""Where the declared questions were asked: a host, and whether a plan was made or carried out."""
 
 EXIT_MARK = "hostswitch-exit="
 
@@ -48,11 +51,7 @@ class HostProgramAnswer(FactBase[dict[str, Any]]):
         return {"exit": None, "reason": "the host did not answer"}
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        """The answer: the last JSON object's fields and ``exit``.
-
-        Args:
-            output: the lines on standard output.
-        """
+        """The answer: the last JSON object's fields and ``exit``."""
         answer: dict[str, Any] = {}
         code: int | None = None
         for line in output:
@@ -67,11 +66,7 @@ class HostProgramAnswers(HostProgramAnswer):
     """The answers to several questions, by the command asked; empty where the host gave none."""
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        """Command → the answer's fields and ``exit``.
-
-        Args:
-            output: the lines on standard output.
-        """
+        """Command → the answer's fields and ``exit``."""
         answers = [object_in(line) for line in output if line.startswith("{")]
         return {
             one["command"]: {**one["answer"], "exit": one["exit"]}
@@ -93,35 +88,24 @@ class Question:
         return self.command, json.dumps(self.plan, sort_keys=True)
 
 
-@operation()
-def asked_ahead(questions: Sequence[Callable[[], Question]]) -> Iterator[StringCommand]:
-    """Ask the host program what the later steps will want to know, all at once.
-
-    Each answer holds until a step changes the host; after that the steps ask for themselves. So a
-    rollout that has nothing to change starts the program once.
-
-    Args:
-        questions: what makes each question when this step runs.
-    """
-    asked = [question() for question in questions]
-    together = [{"command": one.command, "plan": one.plan} for one in asked]
-    answers = _answer_of(HostProgramAnswers, "survey", {"questions": together})
-    for question in asked:
-        if question.command in answers:
-            keep(question.key, answers[question.command])
-    host.noop("asked")
-    yield from ()
+def declare(question: Callable[[], Question]) -> None:
+    """Have a question asked together with the first one that a run asks of a host."""
+    _DECLARED.append(question)
 
 
 def ask(question: Question) -> dict[str, Any]:
     """Ask the host program, unless it has answered already and nothing was changed since.
 
-    Args:
-        question: what; its plan may hold secrets.
+    The first that is asked takes all that were declared along: a rollout that has nothing to change
+    starts the program once. After a step that changes the host, each asks for itself.
 
     Returns:
         Its last JSON object, and ``exit``: its exit code, or None where nothing answered.
     """
+    first = (host.name, state.current_stage)
+    if first not in _ASKED:
+        _ASKED.add(first)
+        _ask_together([make() for make in _DECLARED])
     answer = (
         _too_early(question)
         or known(question.key)
@@ -129,6 +113,15 @@ def ask(question: Question) -> dict[str, Any]:
     )
     LAST_ANSWERS[question.command.split(" -", maxsplit=1)[0]] = answer
     return answer
+
+
+def _ask_together(questions: Sequence[Question]) -> None:
+    asked = [one for one in questions if not _too_early(one)]
+    together = [{"command": one.command, "plan": one.plan} for one in asked]
+    answers = _answer_of(HostProgramAnswers, "survey", {"questions": together})
+    for question in asked:
+        if question.command in answers:
+            keep(question.key, answers[question.command])
 
 
 def _too_early(question: Question) -> dict[str, Any] | None:

@@ -10,12 +10,11 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.hostprogram.ask import Question, ask, declared_commit
-from roles.hostprogram.command import installed_command
-from roles.hostprogram.plan import host_plan
+from roles.hostprogram.ask import declared_commit
+from roles.hostprogram.step import host_program_step
+from roles.shared.failing import failing
 from roles.shared.secret_lines import SecretLines
 
-NOTHING_TO_DO = 0
 STAGE_SCRIPT = Path(__file__).parent / "files" / "stage-release.sh"
 
 
@@ -37,34 +36,12 @@ def staged(
         host.noop(f"{revision} is staged")
         return
     if not found["commit"]:
-        reason = f"{revision} can't be resolved in {repository}: {found['reason']}"
-        yield StringCommand("echo", QuoteString(reason), ">&2; exit 1")
+        yield failing(f"{revision} can't be resolved in {repository}: {found['reason']}")
         return
     arguments = map(QuoteString, (app_dir, repository, found["commit"], entry))
     yield StringCommand(
         "sh -s", *arguments, _sudo_user=user, _stdin=SecretLines([STAGE_SCRIPT.read_text()])
     )
-
-
-def question() -> Question:
-    """Is there a release that may go?"""
-    plan = host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
-    return Question("prune --check --plan -", plan)
-
-
-@operation()
-def pruned() -> Iterator[StringCommand]:
-    """Let the host program take old releases away; it decides which, and when."""
-    asked = question()
-    if ask(asked)["exit"] == NOTHING_TO_DO:
-        host.noop("no old release is there")
-        return
-    yield installed_command("prune --plan -", asked.plan)
-
-
-def prune() -> None:
-    """Old releases go once the host was verified; those that run, ran before or are declared stay."""
-    pruned(name="Remove old releases")
 
 
 def stage() -> None:
@@ -78,3 +55,7 @@ def stage() -> None:
         entry=data.service_entry,
         user=data.service_user,
     )
+
+
+# Those that run, ran before or are declared stay.
+prune = host_program_step("Remove old releases", "prune")

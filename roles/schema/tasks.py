@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pyinfra import host
-from pyinfra.api import operation
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 
-from roles.hostprogram.ask import Question, ask
 from roles.hostprogram.command import installed_command
 from roles.hostprogram.plan import backup_plan, database, new_rollout_id
+from roles.hostprogram.step import host_program_step
+from roles.shared.failing import failing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -52,32 +52,22 @@ def migration_plan() -> dict[str, Any]:
     }
 
 
-def question() -> Question:
-    """Is the schema up to date?"""
-    return Question("store migrate plan --plan -", migration_plan())
-
-
-@operation()
-def migrated() -> Iterator[StringCommand]:
-    """Bring the schema up to the migrations of this checkout, on the host that is named for it.
+def deployed(command: str, plan: Mapping[str, Any]) -> StringCommand:
+    """Migrate on the host that is named for it; another one fails until that one has migrated.
 
     ``_run_once`` would pick any host, and skip silently when that one had failed (docs/facts.md
-    section 5, "Two phases"). Another host fails until the named one has migrated.
+    section 5, "Two phases").
     """
-    if ask(question())["exit"] == 0:
-        host.noop("the schema is up to date")
-        return
-    if host.name != host.data.schema_host:
-        remedy = f"rollout apply {host.data.environment} --host {host.data.schema_host}"
-        yield StringCommand(
-            "echo",
-            QuoteString(f"the schema is not known to be up to date → {remedy}"),
-            ">&2; exit 1",
-        )
-        return
-    yield installed_command("store migrate deploy --plan -", migration_plan())
+    if host.name == host.data.schema_host:
+        return installed_command(command, plan)
+    remedy = f"rollout apply {host.data.environment} --host {host.data.schema_host}"
+    return failing(f"the schema is not known to be up to date → {remedy}")
 
 
-def migrate() -> None:
-    """The schema's step."""
-    migrated(name="Migrate the schema")
+migrate = host_program_step(
+    "Migrate the schema",
+    "store migrate deploy",
+    check="store migrate plan",
+    plan=migration_plan,
+    act=deployed,
+)

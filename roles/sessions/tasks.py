@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pyinfra import host
-from pyinfra.api import operation
-from pyinfra.api.command import StringCommand
 
-from roles.hostprogram.ask import Question, ask, declared_commit
-from roles.hostprogram.command import installed_command
-from roles.hostprogram.plan import host_plan
+from roles.hostprogram.step import host_program_step
 from roles.sessions.daily import daily_check_scheduled, no_daily_check
 from roles.sessions.operations import cron_jobs_retired, scripts_archived
 
-NOTHING_TO_DO = 0
+
+def schedule_daily_check() -> None:
+    """Have it, or where it is not wanted, none."""
+    if host.data.daily_check == "enabled":
+        daily_check_scheduled(name="Schedule the daily check")
+    else:
+        no_daily_check(name="Take the daily check away")
 
 
-def retire() -> None:
-    """Scripts and cron jobs of the file sessions."""
+def retire_scripts_and_cron_jobs() -> None:
+    """Those that belong to the file sessions."""
     data = host.data
     scripts_archived(
         name="Archive the retired scripts",
@@ -35,45 +35,7 @@ def retire() -> None:
     )
 
 
-def watch() -> None:
-    """The daily check, or none."""
-    if host.data.daily_check == "enabled":
-        daily_check_scheduled(name="Schedule the daily check")
-    else:
-        no_daily_check(name="Take the daily check away")
-
-
-def question(step: str) -> Question:
-    """Is there anything to ``archive`` or to ``remove``?"""
-    plan = host_plan(host.data.dict(), host.name, declared_commit()["commit"] or "")
-    return Question(f"{step} --check --plan -", plan)
-
-
-QUESTIONS = (lambda: question("archive"), lambda: question("remove"))
-
-
-@operation()
-def host_program_step(step: str) -> Iterator[StringCommand]:
-    """Let the host program archive, or remove, what was set aside.
-
-    It proves and acts inside one command and fails closed; here it is only asked whether there is
-    anything to do.
-
-    Args:
-        step: ``archive`` or ``remove``.
-    """
-    asked = question(step)
-    if ask(asked)["exit"] == NOTHING_TO_DO:
-        host.noop(f"nothing to {step}")
-        return
-    yield installed_command(f"{step} --plan -", asked.plan)
-
-
-def archive() -> None:
-    """An encrypted, verified archive of every directory that was set aside."""
-    host_program_step(name="Archive the legacy directories", step="archive")
-
-
-def remove() -> None:
-    """What is due, proven again, goes; the rest stays set aside and is reported."""
-    host_program_step(name="Remove the legacy directories that are due", step="remove")
+# The host program proves and acts inside one command and fails closed. What is not due stays set aside
+# and is reported.
+archive = host_program_step("Archive the legacy directories", "archive")
+remove = host_program_step("Remove the legacy directories that are due", "remove")

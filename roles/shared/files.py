@@ -62,26 +62,37 @@ def content_of(source: Path, **values: Any) -> str:
     """A file of a role, with ``{{ name }}`` filled in.
 
     Args:
-        source: the file, built from the role's ``__file__`` (a relative path would resolve against
-            the working directory, docs/facts.md section 5).
-        values: what its placeholders stand for.
+        source: built from the role's ``__file__`` (a relative path would resolve against the working
+            directory, docs/facts.md section 5).
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(source.read_text()).render(**values)
 
 
-@operation()
-def put(
-    path: str, content: str | bytes, owner: str = "root:root", mode: str = "644"
-) -> Iterator[StringCommand]:
+def template(
+    path: str, source: Path, owner: str = "root:root", mode: str = "644", **values: Any
+) -> None:
+    """Have a file of a role at ``path``, with its placeholders filled in (``content_of``, ``put``)."""
+    put(path, content_of(source, **values), owner, mode)
+
+
+def put(path: str, content: str | bytes, owner: str = "root:root", mode: str = "644") -> None:
     """Give a file exactly this content, owner and mode, atomically.
 
     Args:
-        path: where, absolute; its directory exists.
-        content: what; it reaches the host on standard input only, so it may be a secret.
+        path: absolute; its directory exists.
+        content: it reaches the host on standard input only, so it may be a secret.
         owner: ``user:group``.
         mode: octal digits as ``stat`` prints them, ``600``.
     """
+    file_installed(name=f"Install {path}", path=path, content=content, owner=owner, mode=mode)
+
+
+@operation()
+def file_installed(
+    path: str, content: str | bytes, owner: str, mode: str
+) -> Iterator[StringCommand]:
+    """What ``put`` does."""
     if as_declared(host.get_fact(FileDigests, paths=[path]).get(path), content, owner, mode):
         host.noop(f"{path} is as declared")
         return
@@ -94,14 +105,7 @@ def put(
 def as_declared(
     found: Mapping[str, str] | None, content: str | bytes, owner: str, mode: str
 ) -> bool:
-    """Whether a file, as ``FileDigests`` tells of it, needs nothing.
-
-    Args:
-        found: what was told; None where it does not exist.
-        content: what it should hold.
-        owner: ``user:group``.
-        mode: octal digits.
-    """
+    """Whether a file, as ``FileDigests`` tells of it (None: it does not exist), needs nothing."""
     wanted = {
         "sha256": hashlib.sha256(_raw(content)).hexdigest(),
         "kind": "regular file",
@@ -112,14 +116,7 @@ def as_declared(
 
 
 def replacing(path: str, content: str | bytes, owner: str, mode: str) -> StringCommand:
-    """The command that writes a file atomically; its content comes on standard input.
-
-    Args:
-        path: where, absolute; its directory exists.
-        content: what.
-        owner: ``user:group``.
-        mode: octal digits.
-    """
+    """The command that writes a file atomically; its content comes on standard input."""
     return StringCommand(
         "sh",
         "-c",

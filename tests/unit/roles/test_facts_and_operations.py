@@ -40,7 +40,7 @@ OPERATIONS = (
     "host.operations.pm2_boot_unit",
     "sessions.operations.cron_jobs_retired",
     "sessions.operations.scripts_archived",
-    "shared.files.put",
+    "shared.files.file_installed",
     "shared.packages.packages_installed",
 )
 
