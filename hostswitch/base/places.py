@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-from hostswitch.compiled import keep as keep_compiled
-from hostswitch.zipapp_main import KEPT
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -62,9 +58,7 @@ class Places:
         return self.run / "die-at"
 
     def prepare(self) -> None:
-        """Make the state directory, for root alone, with the program's compiled modules in it."""
+        """Make the state directory, for root alone."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(self.state.stat().st_mode) != 0o700:  # On a read-only disk it must do.
             self.state.chmod(0o700)
-        if self.state == Path(KEPT).parent:
-            keep_compiled(Path(sys.argv[0]))

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.facts.files import Directory
 
 from roles.host.facts import FROM_NPM, Account, EnabledUnits, GlobalNpmVersion, NodeProgram
-from roles.hostprogram.command import PROGRAM
+from roles.hostprogram.command import PROGRAM, ZIPAPP
 from roles.shared.files import FileDigests
 
 # Of the same time as Node.js 20.19, and for it.
@@ -21,6 +22,15 @@ END_OPEN_SWITCH = (
     "this host and its program could not end it, so the program is not replaced. See: "
     'baileys-hostswitch status. Then: baileys-hostswitch resume" >&2; '
     '[ "$code" -ne 0 ] || code=1; exit "$code"; }'
+)
+
+# It gets its name when it is whole and on the disk: a boot may need it next. Of the others only the
+# one that is named stays, which may be at work. What can't be compiled, Python compiles when it is needed.
+UNPACK = (
+    'set -eu; umask 022; new="$2.new"; rm -rf "$new"; python3 -I -m zipfile -e "$1" "$new"; '
+    'python3 -I -m compileall -q "$new" || :; sync -f "$new"; mv -T "$new" "$2"; sync "${2%/*}"; '
+    'for other in "${2%/*}"/*/; do other=${other%/}; [ "$other" = "$2" ] || '
+    'grep -qsF "$other " "$3" || rm -rf "$other"; done'
 )
 
 
@@ -93,19 +103,18 @@ def user_present(user: str, home: str, shell: str) -> Iterator[StringCommand]:
 
 
 @operation()
-def open_switch_ended(zipapp: str, sha256: str, journal: str) -> Iterator[StringCommand]:
+def open_switch_ended(sha256: str, journal: str) -> Iterator[StringCommand]:
     """Have the installed host program end a switch that was cut off, before another replaces it.
 
     The journal is the word of the version that wrote it; another one may not understand it. Where the
     program stays the same, the switch's own step ends it.
 
     Args:
-        zipapp: where the program is installed.
-        sha256: of what is to be installed there.
+        sha256: of what PROGRAM is to hold; it names its version.
         journal: the journal of an open switch.
     """
-    digests = host.get_fact(FileDigests, paths=[zipapp, journal])
-    installed = digests.get(zipapp, {}).get("sha256")
+    digests = host.get_fact(FileDigests, paths=[PROGRAM, journal])
+    installed = digests.get(PROGRAM, {}).get("sha256")
     if journal not in digests or installed in (None, sha256):
         host.noop("no switch is open, or the program that began it stays")
         return
@@ -113,6 +122,21 @@ def open_switch_ended(zipapp: str, sha256: str, journal: str) -> Iterator[String
     detached = "systemd-run --quiet --collect --wait --pipe"
     script = QuoteString(END_OPEN_SWITCH)
     yield StringCommand("sh", "-c", script, "sh", QuoteString(journal), detached, PROGRAM, "resume")
+
+
+@operation()
+def program_unpacked(place: str) -> Iterator[StringCommand]:
+    """Have the host program unpacked and compiled, so that it starts fast; nothing names it yet.
+
+    Args:
+        place: a directory of FOLDER that has the archive's SHA-256 as its name.
+    """
+    if host.get_fact(Directory, path=place):
+        host.noop("it is unpacked")
+        return
+    yield StringCommand(
+        "sh", "-c", QuoteString(UNPACK), "sh", *map(QuoteString, (ZIPAPP, place, PROGRAM))
+    )
 
 
 @operation()

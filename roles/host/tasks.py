@@ -17,9 +17,10 @@ from roles.host.operations import (
     node_program,
     open_switch_ended,
     pm2_boot_unit,
+    program_unpacked,
     user_present,
 )
-from roles.hostprogram.command import PROGRAM, RESUME, ZIPAPP, zipapp
+from roles.hostprogram.command import FOLDER, PROGRAM, RESUME, ZIPAPP, starter, unpacked, zipapp
 from roles.hostprogram.plan import CONFIG_DIRECTORY, authority, authority_file
 from roles.shared.files import put, template
 from roles.shared.packages import packages_installed
@@ -65,7 +66,7 @@ def user_and_directories() -> None:
         _sudo_user=user,
     )
     directory(CONFIG_DIRECTORY, "755")
-    directory(str(Path(ZIPAPP).parent), "755")
+    directory(FOLDER, "755")
     directory(STATE_DIRECTORY, "700")
     directory(host.data.archive_directory, "700")
 
@@ -94,12 +95,12 @@ def host_program() -> None:
     """The program that switches, and the database's certificate authority that it verifies."""
     open_switch_ended(
         name="End a switch that was cut off",
-        zipapp=ZIPAPP,
-        sha256=hashlib.sha256(zipapp()).hexdigest(),
+        sha256=hashlib.sha256(starter().encode()).hexdigest(),
         journal=f"{STATE_DIRECTORY}/journal.jsonl",
     )
     put(ZIPAPP, zipapp(), mode="755")
-    template(PROGRAM, TEMPLATES / "baileys-hostswitch.sh.j2", mode="755", zipapp=ZIPAPP)
+    program_unpacked(name="Unpack the host program", place=unpacked())
+    put(PROGRAM, starter(), mode="755")
     put(authority_file(host.data.dict()), authority(host.data.dict()))
 
 

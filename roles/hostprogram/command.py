@@ -6,6 +6,7 @@ Without pyinfra, so that the command can use it as well (gevent stays out of its
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 import shlex
@@ -23,7 +24,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from roles.shared.secret_lines import SecretLines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ZIPAPP = "/usr/local/lib/baileys-rollout/hostswitch.pyz"
+FOLDER = "/usr/local/lib/baileys-rollout"
+ZIPAPP = f"{FOLDER}/hostswitch.pyz"
 PROGRAM = "/usr/local/sbin/baileys-hostswitch"
 RESUME = "baileys-hostswitch-after-pm2.service"
 """The unit that ends a switch that was cut off (role host); without an open one it does nothing."""
@@ -45,17 +47,23 @@ _one_builds = threading.Lock()
 
 # Reads "<length>\n", that many base64 characters and a newline, and runs them from memory; what
 # follows on standard input is the program's own. Byte-wise, so that nothing of that is swallowed.
-# Nothing is left on the host (docs/facts.md section 6: a program can run from a memfd).
+# Nothing is left on the host (docs/facts.md section 6: a program can run from a memfd). Where just this
+# version is installed, it is what runs: Python has compiled it there.
 LOADER = (
-    "import base64,os,sys\n"
+    "import base64,hashlib,os,sys\n"
     "n=b''\n"
     "while not n.endswith(b'\\n'): n+=os.read(0,1)\n"
     "left=int(n)+1;parts=[]\n"
     "while left:\n"
     " part=os.read(0,min(left,65536));left-=len(part);parts.append(part)\n"
     " if not part: sys.exit('the program was cut off on its way to the host')\n"
+    "program=base64.b64decode(b''.join(parts))\n"
+    f"place='{FOLDER}/'+hashlib.sha256(program).hexdigest()\n"
+    "found=os.lstat(place) if os.path.lexists(place) else None\n"
+    "if found and found.st_mode&0o170022==0o40000 and found.st_uid in (0,os.geteuid()):\n"
+    " os.execv(sys.executable,['python3','-I',place,*sys.argv[1:]])\n"
     "fd=os.memfd_create('hostswitch',0)\n"
-    "with open(fd,'wb',closefd=False) as f: f.write(base64.b64decode(b''.join(parts)))\n"
+    "with open(fd,'wb',closefd=False) as f: f.write(program)\n"
     "os.execv(sys.executable,['python3',f'/proc/self/fd/{fd}',*sys.argv[1:]])"
 )
 
@@ -80,6 +88,19 @@ def _built() -> bytes:
             capture_output=True,
         )
         return target.read_bytes()
+
+
+def unpacked() -> str:
+    """Where a host has the program of this version unpacked, so that Python keeps what it compiled."""
+    return f"{FOLDER}/{hashlib.sha256(zipapp()).hexdigest()}"
+
+
+def starter() -> str:
+    """What PROGRAM holds: a shell script that names the version which it starts."""
+    return (
+        "#!/bin/sh\n# Installed by baileys-rollout. Try: baileys-hostswitch --help\n"
+        f'exec /usr/bin/python3 -I {unpacked()} "$@"\n'
+    )
 
 
 def detached_words(arguments: str, rollout_id: str) -> str:

@@ -47,8 +47,7 @@ def _archive(members: dict[str, bytes]) -> bytes:
 
 
 def _members() -> Iterator[tuple[str, bytes]]:
-    main = _origin("hostswitch").with_name("zipapp_main.py")
-    yield "__main__.py", main.read_bytes()
+    yield "__main__.py", _origin("hostswitch").with_name("__main__.py").read_bytes()
     for package in _PACKAGES:
         root = _origin(package).parent
         for path in root.rglob("*.py"):

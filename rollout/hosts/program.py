@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from roles.hostprogram.command import PROGRAM, ZIPAPP, zipapp
+from roles.hostprogram.command import PROGRAM, starter
 from roles.hostprogram.said import UnreadableError, object_in
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
@@ -196,12 +196,12 @@ def look_installed(
             package.
     """
     remedy = f"rollout apply {environment.name} --host {host.name}"
-    both = f"sha256sum {ZIPAPP} && {PROGRAM} flags --plan -"
+    both = f"sha256sum {PROGRAM} && {PROGRAM} flags --plan -"
     done = connections.run(host, both, stdin=json.dumps(_looking(host)).encode(), sudo=True)
     digest = done.stdout.split()[0].decode() if done.stdout else ""
     if not digest:
         raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
-    if digest != hashlib.sha256(zipapp()).hexdigest():
+    if digest != hashlib.sha256(starter().encode()).hexdigest():
         raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
     seen = _answer(host, done, FLAGS)
     if not seen["revision"]:

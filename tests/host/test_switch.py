@@ -44,6 +44,6 @@ def test_host_program_holds_no_password(target: Target, declared: Declared) -> N
 
 def test_program_that_switches_is_not_running(target: Target) -> None:
     """A switch is running now: what was checked may be different in a moment."""
-    found = target.host.run_expect([0, 1], "pgrep -fa %s", f"python3 {HOST_PROGRAM}")
+    found = target.host.run_expect([0, 1], "pgrep -fa %s", f"python3 -I {HOST_PROGRAM.parent}/")
     others = [line for line in found.stdout.splitlines() if "pgrep" not in line]
     assert not others, f"the host program is at work: {joined(others)}"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hostswitch import compiled, zipapp_main
 from hostswitch.base import files
 from hostswitch.base.errors import HostError, StepFailedError
 from hostswitch.base.places import Places
@@ -264,31 +263,6 @@ def test_the_zipapp_is_reproducible_and_runs_from_memory(tmp_path: Path) -> None
     assert path.startswith(memory)
     assert "exit codes" in shown(memory, "--help")
     assert "usage: baileys-hostswitch store stats" in shown(memory, "store", "stats", "--help")
-
-
-def test_compiled_modules_are_those_of_this_program_and_run(tmp_path: Path) -> None:
-    """A program that starts with another version's modules would switch by that version's rules."""
-    program, folder = tmp_path / "hostswitch.pyz", tmp_path / "compiled"
-    zipapp.build_zipapp(program)
-    compiled.keep(program, folder)
-    (kept,) = folder.iterdir()
-    script = (
-        f"import sys; sys.path[:0] = ['{kept}', '{program}']; import hostswitch.cli, psycopg;"
-        "print(hostswitch.cli.__file__, psycopg.__file__); hostswitch.cli.main(['--help'])"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-S", "-c", script], capture_output=True, check=True, cwd=tmp_path
-    ).stdout.decode()
-    assert shown.startswith(f"{kept}/hostswitch/cli.pyc {kept}/psycopg/__init__.pyc")
-    assert "exit codes" in shown
-    assert zipapp_main.is_ours(str(kept))
-    kept.chmod(0o666)
-    assert not zipapp_main.is_ours(str(kept))
-
-    program.write_bytes(program.read_bytes() + b"\n")
-    compiled.keep(program, folder)
-    (other,) = folder.iterdir()
-    assert other.name == Path(zipapp_main.kept_for(program.read_bytes())).name != kept.name
 
 
 def test_the_state_directory_is_private(tmp_path: Path) -> None:

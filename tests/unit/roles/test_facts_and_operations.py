@@ -38,6 +38,7 @@ OPERATIONS = (
     "host.operations.node_program",
     "host.operations.open_switch_ended",
     "host.operations.pm2_boot_unit",
+    "host.operations.program_unpacked",
     "sessions.operations.cron_jobs_retired",
     "sessions.operations.scripts_archived",
     "shared.files.file_installed",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shlex
 import subprocess
@@ -13,7 +15,9 @@ import pytest
 from hostswitch.base import errors
 from hostswitch.base.errors import USAGE
 from roles.host import tasks
-from roles.hostprogram.command import RESUME, detached_command
+from roles.host.operations import UNPACK
+from roles.hostprogram.command import FOLDER, LOADER, RESUME, detached_command
+from roles.hostprogram.zipapp import build_zipapp
 from roles.shared.files import content_of
 
 TEMPLATES = Path(tasks.__file__).parent / "templates"
@@ -71,3 +75,47 @@ def test_a_resume_that_dies_rings_by_itself(tmp_path: Path, result: str, rings: 
     done = subprocess.run(["sh", script], env=ended, capture_output=True, check=True, text=True)
     assert (tmp_path / "rung").exists() == rings
     assert f"journalctl -u {RESUME}; then: baileys-hostswitch resume" in done.stdout or not rings
+
+
+def _unpacked(archive: Path, starter: Path) -> Path:
+    place = archive.parent / hashlib.sha256(archive.read_bytes()).hexdigest()
+    subprocess.run(["sh", "-c", UNPACK, "sh", archive, place, starter], check=True, timeout=120)
+    return place
+
+
+def test_the_program_is_unpacked_whole_and_the_one_that_is_named_stays(tmp_path: Path) -> None:
+    """Another version's modules would switch by that version's rules; without its own none would start."""
+    archive, starter = tmp_path / "hostswitch.pyz", tmp_path / "baileys-hostswitch"
+    build_zipapp(archive)
+    (tmp_path / f"{hashlib.sha256(archive.read_bytes()).hexdigest()}.new").mkdir()  # cut off
+    places = []
+    for _ in range(3):
+        places.append(_unpacked(archive, starter))
+        starter.write_text(f'exec python3 -I {places[-1]} "$@"\n')
+        archive.write_bytes(archive.read_bytes() + b"\n")
+    kept = {path for path in tmp_path.iterdir() if path.is_dir()}
+    assert kept == {*places[1:]}
+    assert list(places[-1].glob("hostswitch/__pycache__/cli.*.pyc"))
+    modes = {path.stat().st_mode & 0o022 for path in places[-1].rglob("*")}
+    assert modes == {0}
+    done = subprocess.run(["sh", starter, "--help"], capture_output=True, check=True, cwd=tmp_path)
+    assert b"exit codes" in done.stdout
+
+
+def test_what_is_streamed_runs_as_installed_where_just_that_is_installed(tmp_path: Path) -> None:
+    """Anyone else's directory under that name would run as root."""
+    program = b"PK not run"
+    place = tmp_path / hashlib.sha256(program).hexdigest()
+    place.mkdir()
+    (place / "__main__.py").write_text("import sys; print('installed', sys.argv[1:])")
+    encoded = base64.b64encode(program)
+    given = b"%d\n%s\nthe plan" % (len(encoded), encoded)
+    loader = LOADER.replace(FOLDER, str(tmp_path))
+
+    def said() -> bytes:
+        words = [sys.executable, "-c", loader, "flags"]
+        return subprocess.run(words, input=given, capture_output=True, check=False).stdout
+
+    assert said() == b"installed ['flags']\n"
+    place.chmod(0o777)
+    assert said() == b""
