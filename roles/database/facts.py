@@ -8,6 +8,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from roles.database.sql import held_sql
+from roles.shared.facts import Affirmed, Lines
 
 # A password's verifier tells nothing; whether it still fits is tried by connecting, never read.
 SCRIPT = """
@@ -45,7 +46,7 @@ class PostgresqlObjects(FactBase[dict[str, Any]]):
         }
 
 
-class PasswordsAccepted(FactBase[bool]):
+class PasswordsAccepted(Affirmed):
     """Whether the server accepts the declared passwords, over TLS, as the service would use them.
 
     The passwords come on standard input (user, password, user, password), never in argv.
@@ -60,31 +61,13 @@ class PasswordsAccepted(FactBase[bool]):
         )
         return StringCommand("sh", "-c", QuoteString(script), "sh", database, address, ca_file)
 
-    @staticmethod
-    def default() -> bool:
-        """Not accepted."""
-        return False
 
-    def process(self, output: list[str]) -> bool:
-        """Only the positive word counts."""
-        return output[-1:] == ["yes"]
-
-
-class FileLines(FactBase[list[str]]):
+class FileLines(Lines):
     """The lines of a file; none where it does not exist."""
 
     def command(self, path: str) -> StringCommand:
         """All of it."""
         return StringCommand("cat --", QuoteString(path), "2>/dev/null || true")
-
-    @staticmethod
-    def default() -> list[str]:
-        """Nothing."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """The lines."""
-        return list(output)
 
 
 # Fractions of a second: a file may be written in the same one.
@@ -99,19 +82,10 @@ true
 """
 
 
-class ConfigurationInForce(FactBase[bool]):
+class ConfigurationInForce(Affirmed):
     """Whether the cluster runs and has loaded its files since they last changed."""
 
     def command(self, version: int) -> StringCommand:
         """PostgreSQL itself says when it loaded them, and what still waits for a restart."""
         folder, unit = f"/etc/postgresql/{version}/main", f"postgresql@{version}-main"
         return StringCommand("sh", "-c", QuoteString(IN_FORCE), "sh", folder, unit)
-
-    @staticmethod
-    def default() -> bool:
-        """Not in force."""
-        return False
-
-    def process(self, output: list[str]) -> bool:
-        """Only the positive word counts."""
-        return output[-1:] == ["yes"]

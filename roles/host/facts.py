@@ -7,6 +7,8 @@ import json
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+from roles.shared.facts import Lines
+
 FROM_NPM = "/usr/local/"
 """Where Debian's npm installs for the whole host, and where programs are looked for first."""
 
@@ -62,7 +64,7 @@ class Account(FactBase[dict[str, str] | None]):
         return {"home": fields[5], "shell": fields[6]} if len(fields) == 7 else None
 
 
-class EnabledUnits(FactBase[list[str]]):
+class EnabledUnits(Lines):
     """Which of some systemd units are enabled, in their order."""
 
     def command(self, units: list[str]) -> StringCommand:
@@ -71,12 +73,3 @@ class EnabledUnits(FactBase[list[str]]):
             'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
         )
         return StringCommand("sh", "-c", QuoteString(script), "sh", *units)
-
-    @staticmethod
-    def default() -> list[str]:
-        """None is enabled."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """The enabled ones."""
-        return list(output)

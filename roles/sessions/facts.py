@@ -8,12 +8,13 @@ from typing import Any
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+from roles.shared.facts import Lines
 from roles.shared.files import FileDigests
 
 NAME = '"$name"'
 
 
-class PresentFiles(FactBase[list[str]]):
+class PresentFiles(Lines):
     """Which of some files exist below a directory, in their order."""
 
     test = "[ -e {name} ]"
@@ -28,15 +29,6 @@ class PresentFiles(FactBase[list[str]]):
             "sh", "-c", QuoteString(script), "sh", QuoteString(directory), *map(QuoteString, names)
         )
 
-    @staticmethod
-    def default() -> list[str]:
-        """None is there."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """The names."""
-        return list(output)
-
 
 class ExecutableFiles(PresentFiles):
     """Which of some files exist below a directory and can be executed by somebody, in their order."""
@@ -44,7 +36,7 @@ class ExecutableFiles(PresentFiles):
     test = '[ -f {name} ] && [ -n "$(find {name} -perm /111)" ]'
 
 
-class CrontabLines(FactBase[list[str]]):
+class CrontabLines(Lines):
     """The lines of a user's crontab that hold one of some texts."""
 
     def command(self, user: str, texts: Sequence[str]) -> StringCommand:
@@ -53,15 +45,6 @@ class CrontabLines(FactBase[list[str]]):
         return StringCommand(
             "crontab -l -u", QuoteString(user), "2>/dev/null | grep -aF", *patterns, "|| true"
         )
-
-    @staticmethod
-    def default() -> list[str]:
-        """No line."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """The lines."""
-        return list(output)
 
 
 class InstalledTimer(FactBase[dict[str, Any]]):

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.facts import FactBase
+
+from roles.shared.facts import Lines
 
 
-class MissingPackages(FactBase[list[str]]):
+class MissingPackages(Lines):
     """Which of some Debian packages are not installed, in their order."""
 
     def command(self, packages: Sequence[str]) -> StringCommand:
@@ -20,15 +21,6 @@ class MissingPackages(FactBase[list[str]]):
             'for name; do case "|$found" in *"|installed $name|"*) ;; *) echo "$name";; esac; done'
         )
         return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, packages))
-
-    @staticmethod
-    def default() -> list[str]:
-        """None is missing."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """The missing ones."""
-        return list(output)
 
 
 @operation()

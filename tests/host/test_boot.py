@@ -8,7 +8,6 @@ import pytest
 
 from .support.declared import BOOT_UNITS, Declared
 from .support.target import Target
-from .support.units import unit
 from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("service")
@@ -25,7 +24,7 @@ def dumped(target: Target) -> dict[str, Any]:
 
 def test_pm2_starts_at_boot(host: Any, declared: Declared) -> None:
     """After a power cut nothing answers until somebody logs in and starts it."""
-    found = unit(host, declared.pm2_unit, "User")
+    found = host.unit(declared.pm2_unit, "User")
     assert found["UnitFileState"] == "enabled", f"{declared.pm2_unit}: {found['UnitFileState']}"
     assert found["User"] == declared.service_user, f"{declared.pm2_unit} runs as {found['User']}"
 
@@ -74,8 +73,8 @@ def test_dump_is_private(target: Target, declared: Declared) -> None:
 
 def test_interrupted_switch_is_looked_after_at_boot(host: Any, declared: Declared) -> None:
     """After a power cut in a switch PM2 would start whatever stands there, even on torn files."""
-    states = {name: unit(host, name)["UnitFileState"] for name in BOOT_UNITS}
+    states = {name: host.unit(name)["UnitFileState"] for name in BOOT_UNITS}
     disabled = [name for name, state in states.items() if state != "enabled"]
     assert not disabled, f"not enabled: {joined(disabled)}"
-    after = unit(host, declared.pm2_unit, "After")["After"].split()
+    after = host.unit(declared.pm2_unit, "After")["After"].split()
     assert BOOT_UNITS[0] in after, f"{declared.pm2_unit} does not wait for {BOOT_UNITS[0]}"

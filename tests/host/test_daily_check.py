@@ -11,7 +11,6 @@ from .support.declared import DAILY_ALARM, DAILY_SETTINGS, DAILY_UNIT, Declared
 from .support.legacy import recorded
 from .support.reporting import found, not_checked
 from .support.target import Target
-from .support.units import unit
 from .support.wording import octal
 
 pytestmark = pytest.mark.on("service")
@@ -28,7 +27,7 @@ AGAIN = f"Again, now: systemctl start {SERVICE}"
 
 def test_daily_check_is_scheduled_as_declared(host: Any, declared: Declared) -> None:
     """Without it nobody sees a session file that came back, a damaged archive, odd growth."""
-    state, check = unit(host, TIMER), unit(host, SERVICE, "OnFailure")
+    state, check = host.unit(TIMER), host.unit(SERVICE, "OnFailure")
     runs = (state["UnitFileState"], state["ActiveState"]) == ("enabled", "active")
     if declared.text("daily_check") == "enabled":
         assert runs, f"{TIMER} is {state['UnitFileState'] or 'missing'}, {state['ActiveState']}"
@@ -58,7 +57,7 @@ def test_last_daily_check_found_nothing_wrong(target: Target, declared: Declared
     """What it found, it found at night: whoever looks in the morning must see it."""
     if declared.text("daily_check") != "enabled":
         not_checked("daily_check is disabled for this host")
-    state = unit(target.host, SERVICE, "Result", "ExecMainStatus")
+    state = target.host.unit(SERVICE, "Result", "ExecMainStatus")
     checks = [line for line in recorded(target) if line.get("event") == "daily-check"]
     if state["Result"] != "success" and state["ExecMainStatus"] not in TOLD:
         found(f"{SERVICE} did not come to its end ({state['Result']}): journalctl -u {SERVICE}")

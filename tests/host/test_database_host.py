@@ -9,7 +9,6 @@ import pytest
 
 from .support.declared import Declared
 from .support.target import Target
-from .support.units import unit
 from .support.wording import joined, listed, octal
 
 pytestmark = pytest.mark.on("database")
@@ -38,9 +37,9 @@ def test_declared_version_runs(target: Target, declared: Declared) -> None:
 def test_postgresql_starts_at_boot(host: Any, target: Target, declared: Declared) -> None:
     """After a power cut every service waits for its database and gives up."""
     version = declared.text("postgresql_version")
-    enabled = unit(host, "postgresql.service")["UnitFileState"]
+    enabled = host.unit("postgresql.service")["UnitFileState"]
     assert enabled == "enabled", "postgresql.service is not enabled"
-    running = unit(host, f"postgresql@{version}-main.service")["ActiveState"]
+    running = host.unit(f"postgresql@{version}-main.service")["ActiveState"]
     assert running == "active", "its cluster is not running"
     start = target.content(f"{folder(declared)}/start.conf").decode(errors="replace")
     assert "auto" in start.split(), f"{folder(declared)}/start.conf does not say auto"

@@ -1,1 +1,1 @@
-"""Programs that run on the host: each prints one JSON value. They share `reading`, and nothing else."""
+"""Programs that run on the host: what ``answer`` returns is told as JSON. They share `reading` alone."""

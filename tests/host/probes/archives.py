@@ -1,11 +1,10 @@
-"""Runs on the host: every archive below a directory, hashed now. Argument: the directory."""
+"""Runs on the host: every archive below a directory, hashed now."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +57,6 @@ def shown(archive: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print all of them."""
-    found = sorted(Path(sys.argv[1]).rglob(f"*{ARCHIVE}"))
-    json.dump([shown(path) for path in found], sys.stdout)
-
-
-main()
+def answer(directory: str) -> list[dict[str, Any]]:
+    """All of them."""
+    return [shown(path) for path in sorted(Path(directory).rglob(f"*{ARCHIVE}"))]

@@ -1,11 +1,9 @@
-"""Runs on the host: the last bytes of some files. Arguments: how many bytes at most, the paths."""
+"""Runs on the host: the last bytes of some files."""
 
 from __future__ import annotations
 
 import base64
-import json
 import os
-import sys
 
 from tests.host.probes.reading import opened
 
@@ -21,10 +19,6 @@ def end_of(path: str, most: int) -> dict[str, object]:
         return {"problem": error.strerror or str(error)}
 
 
-def main() -> None:
-    """Print them all."""
-    most, paths = int(sys.argv[1]), sys.argv[2:]
-    json.dump({path: end_of(path, most) for path in paths}, sys.stdout)
-
-
-main()
+def answer(most: str, *paths: str) -> dict[str, dict[str, object]]:
+    """All of them, of each so many bytes at most."""
+    return {path: end_of(path, int(most)) for path in paths}

@@ -1,9 +1,8 @@
-"""Runs on the host: whether node_modules is what the lock file says. Argument: the release."""
+"""Runs on the host: whether node_modules is what the lock file says."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from tests.host.probes.reading import read
@@ -15,9 +14,8 @@ def packages(path: str) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
-    """Print what differs, and how many packages there are."""
-    release = sys.argv[1]
+def answer(release: str) -> dict[str, Any]:
+    """What differs, and how many packages there are."""
     wanted = packages(f"{release}/package-lock.json")
     # npm writes this one last, so it is missing where an installation was cut off.
     installed = packages(f"{release}/node_modules/.package-lock.json")
@@ -30,7 +28,4 @@ def main() -> None:
         there = installed.get(place, {}).get("version", "missing")
         if there != package.get("version"):
             problems.append(f"{place}: {there}, the lock file says {package.get('version')}")
-    json.dump({"problems": problems, "packages": len(installed)}, sys.stdout)
-
-
-main()
+    return {"problems": problems, "packages": len(installed)}

@@ -1,13 +1,11 @@
 """Runs on the host: which processes hold something at or under some directories.
 
-Arguments: the directories. Looked at: working and root directory, the program, open descriptors,
+Looked at: working and root directory, the program, open descriptors,
 mapped files. What was deleted and is still held has its bytes not free.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -55,15 +53,12 @@ def held_by(process: Path, directories: list[str]) -> Iterator[dict[str, object]
             }
 
 
-def main() -> None:
-    """Print everything that is held, as JSON."""
-    directories = [path.rstrip("/") for path in sys.argv[1:]]
+def answer(*places: str) -> list[dict[str, object]]:
+    """Everything that is held."""
+    directories = [path.rstrip("/") for path in places]
     found: list[dict[str, object]] = []
     for process in Path("/proc").glob("[0-9]*"):
         # It may end while it is looked at.
         with suppress(FileNotFoundError, ProcessLookupError):
             found += held_by(process, directories)
-    json.dump(found, sys.stdout)
-
-
-main()
+    return found

@@ -1,12 +1,7 @@
-"""Runs on the host: which files hold the text that comes on standard input.
-
-Arguments: paths; of each, every file in its directory whose name begins with its own counts, as a
-rotation names them.
-"""
+"""Runs on the host: which files hold the text that comes on standard input."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -27,18 +22,20 @@ def holds(path: Path, text: bytes) -> bool:
     return False
 
 
-def main() -> None:
-    """Print the files that hold it, and those that could not be looked through."""
+def answer(*paths: str) -> dict[str, list[str]]:
+    """The files that hold it, and those that could not be looked through.
+
+    Of each path, every file in its directory whose name begins with its own counts, as a rotation
+    names them.
+    """
     text = sys.stdin.buffer.read()
-    found, unread = [], []
-    for path in map(Path, sys.argv[1:]):
+    found: list[str] = []
+    unread: list[str] = []
+    for path in map(Path, paths):
         rotated = [one for one in path.parent.iterdir() if one.name.startswith(path.name)]
         for file in sorted(rotated):
             try:
                 found += [str(file)] if holds(file, text) else []
             except OSError as error:
                 unread.append(f"{file}: {error.strerror or error}")
-    json.dump({"found": found, "unread": unread}, sys.stdout)
-
-
-main()
+    return {"found": found, "unread": unread}

@@ -1,14 +1,13 @@
 """Runs on the host: where a release's own code mentions some names.
 
-Arguments: the release, then the names. Passed over: installed packages and the archive.
+Passed over: installed packages and the archive.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
+from typing import Any
 
 from tests.host.probes.reading import read, walk
 
@@ -27,9 +26,9 @@ def sources(release: str) -> list[Path]:
     ]
 
 
-def main() -> None:
-    """Print how many files were read, and each line that mentions a name."""
-    release, names = os.path.realpath(sys.argv[1]), sys.argv[2:]
+def answer(release: str, *names: str) -> dict[str, Any]:
+    """How many files were read, and each line that mentions a name."""
+    release = os.path.realpath(release)
     files = sources(release)
     mentions = [
         f"{path.relative_to(release)}:{number}: {name}"
@@ -38,7 +37,4 @@ def main() -> None:
         for name in names
         if name in line
     ]
-    json.dump({"files": len(files), "mentions": mentions}, sys.stdout)
-
-
-main()
+    return {"files": len(files), "mentions": mentions}

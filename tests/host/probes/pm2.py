@@ -1,6 +1,5 @@
 """Runs on the host: PM2's daemon, list and dump of one user, without what is secret in them.
 
-Arguments: PM2_HOME, then the names of environment variables that PM2 should not carry.
 A `pm2` command would start the daemon (docs/facts.md section 3), so none is run unless it is alive.
 """
 
@@ -10,7 +9,7 @@ import json
 import os
 import stat
 import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def listed(home: str) -> list[dict[str, Any]]:
     return apps
 
 
-def app_of(entry: dict[str, Any], names: list[str]) -> dict[str, Any]:
+def app_of(entry: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """What is shown of one app of the list or of the dump."""
     state = entry.get("pm2_env", entry)
     shown = {name: state.get(name) for name in SHOWN}
@@ -69,7 +68,7 @@ def app_of(entry: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {"name": entry.get("name"), "pid": entry.get("pid"), **shown, "carries": carried}
 
 
-def dump(home: str, names: list[str]) -> dict[str, Any] | None:
+def dump(home: str, names: Sequence[str]) -> dict[str, Any] | None:
     """What PM2 starts at boot; None if there is no dump."""
     try:
         apps = json.loads(read(f"{home}/dump.pm2"))
@@ -88,13 +87,13 @@ def modes(home: str) -> dict[str, int]:
     return {str(path): stat.S_IMODE(path.stat().st_mode) for path in paths if path.exists()}
 
 
-def main() -> None:
-    """Print all of it as JSON."""
-    home, names = sys.argv[1], sys.argv[2:]
+def answer(home: str, *names: str) -> dict[str, Any]:
+    """All of it.
+
+    Args:
+        home: PM2_HOME.
+        names: environment variables that PM2 should not carry.
+    """
     pid = daemon(home)
     apps = [app_of(entry, names) for entry in listed(home)] if pid else []
-    answer = {"daemon": pid, "apps": apps, "dump": dump(home, names), "modes": modes(home)}
-    json.dump(answer, sys.stdout)
-
-
-main()
+    return {"daemon": pid, "apps": apps, "dump": dump(home, names), "modes": modes(home)}

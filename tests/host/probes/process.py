@@ -1,16 +1,12 @@
-"""Runs on the host: one process as the kernel sees it.
-
-Arguments: PID, then the names of the environment variables to show; no other is read out.
-"""
+"""Runs on the host: one process as the kernel sees it."""
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def environment(process: Path, names: list[str]) -> dict[str, str]:
+def environment(process: Path, names: Sequence[str]) -> dict[str, str]:
     """The named variables that the process was started with."""
     parts = (process / "environ").read_bytes().decode("utf-8", "replace").split("\0")
     pairs = (part.partition("=") for part in parts)
@@ -23,9 +19,13 @@ def effective_user(process: Path) -> int:
     return int(next(line for line in lines if line.startswith("Uid:")).split()[2])
 
 
-def main() -> None:
-    """Print all of it as JSON; what only its own user may see, left out where it has another."""
-    process, names = Path("/proc") / sys.argv[1], sys.argv[2:]
+def answer(pid: str, *names: str) -> dict[str, object]:
+    """All of it; what only its own user may see, left out where it has another.
+
+    Args:
+        names: of the environment variables to show; no other is read out.
+    """
+    process = Path("/proc") / pid
     uid = effective_user(process)
     try:
         own: dict[str, object] = {
@@ -35,7 +35,4 @@ def main() -> None:
         }
     except PermissionError:
         own = {}
-    json.dump({"uid": uid, **own}, sys.stdout)
-
-
-main()
+    return {"uid": uid, **own}

@@ -1,15 +1,13 @@
 """Runs on the host: files that look like session files, wherever they were moved to.
 
-Arguments: the directories to search; symlinks are not followed, node_modules is passed over. Names
-are only a first sieve: the caller applies the grammar.
+Symlinks are not followed, node_modules is passed over. Names are only a first sieve: the caller applies
+the grammar.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import sys
 
 from tests.host.probes.reading import allocated, walk
 
@@ -20,10 +18,10 @@ SESSION_FILE = re.compile(
 PASSED_OVER = ("node_modules", ".git")
 
 
-def main() -> None:
-    """Print, for each directory, the names and the allocated bytes of what it holds."""
+def answer(*directories: str) -> dict[str, dict[str, int]]:
+    """For each directory at or below those: the names and the allocated bytes of what it holds."""
     found = {}
-    for top in sys.argv[1:]:
+    for top in directories:
         for folder, entries in walk(os.path.realpath(top), PASSED_OVER):
             named = [entry for entry in entries if SESSION_FILE.fullmatch(entry.name)]
             sizes = {
@@ -31,7 +29,4 @@ def main() -> None:
             }
             if sizes:
                 found[folder] = sizes
-    json.dump(found, sys.stdout)
-
-
-main()
+    return found

@@ -64,6 +64,12 @@ class Testinfra(testinfra.host.Host):  # type: ignore[misc]
         """Files by their marks alone."""
         return _File.get_module(self)
 
+    def unit(self, name: str, *properties: str) -> dict[str, str]:
+        """Properties of a systemd unit, its state in any case."""
+        wanted = ",".join(("UnitFileState", "ActiveState", *properties))
+        lines = self.check_output("systemctl show --property=%s -- %s", wanted, name).splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
     def run_expect(self, expected: list[int], command: str, *args: str, **kwargs: Any) -> Any:
         """Run a command whose exit code must be one of those expected."""
         found = self.run(command, *args, **kwargs)

@@ -6,21 +6,27 @@ Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
 from typing import Any, NoReturn, TextIO
 
 import pytest
 
 from rollout.console import harmless
 from rollout.errors import OperatorError
+from rollout.secret import MASK
 
-from .masking import mask
 from .suite import Suite
 
 NOT_CHECKED = "not checked"
 FOUND = "found"
 # Characters of a reason or a log; what others wrote has no end of its own.
 LONGEST = 1 << 16
+# libsignal prints whole sessions, private keys included, when it closes one.
+_BUFFERS = re.compile(r"<Buffer(?: [0-9a-f]{2})+[^>]*>")
+# 32 bytes in base64, with or without Signal's type byte before them: the size of every key.
+_KEYS = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{44})(?![A-Za-z0-9+/=])")
+_SHORTEST = 4
 
 
 def not_checked(reason: str) -> NoReturn:
@@ -148,3 +154,12 @@ def _show(report: pytest.TestReport, line: dict[str, Any]) -> None:
     log = f"\n\nEnd of the log on {line['host']}:\n{line['log']}" if line["log"] else ""
     report.longrepr = f"{line['reason']}\n\nIn production: {line['says']}{log}"
     report.sections.clear()
+
+
+def mask(text: str, secrets: Sequence[str]) -> str:
+    """A text without the declared secrets, longest first, and the keys that libraries print into logs."""
+    for secret in secrets:
+        for spelling in {secret, repr(secret)[1:-1]}:
+            if len(spelling) >= _SHORTEST:
+                text = text.replace(spelling, MASK)
+    return _KEYS.sub(MASK, _BUFFERS.sub(MASK, text))

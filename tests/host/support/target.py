@@ -27,13 +27,13 @@ LOG_BYTES = 2**16
 LOG_FILES = 20
 # A probe's text and that of what it reads with come as arguments: standard input is for secrets.
 RUN_PROBE = """
-import sys, types
+import json, sys, types
 reading = types.ModuleType("tests.host.probes.reading")
 sys.modules[reading.__name__] = reading
 exec(sys.argv[1], reading.__dict__)
-program = sys.argv[2]
-del sys.argv[1:3]
-exec(program)
+probe = types.ModuleType("probe").__dict__
+exec(sys.argv[2], probe)
+json.dump(probe["answer"](*sys.argv[3:]), sys.stdout)
 """
 
 

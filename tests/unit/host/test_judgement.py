@@ -9,7 +9,7 @@ import pytest
 
 from ...host.support import dotenv, history, service_signals
 from ...host.support.absence import Evidence, explanation
-from ...host.support.masking import mask
+from ...host.support.reporting import mask
 
 ROLLOUT = "20261122T140000Z-3fa2"
 SWITCH = {
