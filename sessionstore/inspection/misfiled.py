@@ -22,6 +22,12 @@ FIRST_DASH = "split at the first dash"
 OTHER_DASH = "split at another dash"
 FILE_FORM = "the id as it stands in the file name"
 
+#: Nothing renames them: a service that ran on them made keys anew, and the importer's are older.
+WAY_ON = (
+    "The service cannot reach them and nothing repairs them: where no service has run on them, import "
+    "the company anew from its files or their archive, else pair it anew"
+)
+
 # Everything that could be misfiled, and little else: the grammar judges what comes back. It spares
 # reading every row of a large table. Only `/` and `:` are written differently in a file name.
 _SUSPECTS = """
@@ -74,8 +80,8 @@ class CompanyRows:
         causes = " or ".join(self.by_cause)
         return (
             f"company {self.company_id}: {len(self.misfiled)} keys are in the database under names "
-            f"that Baileys never asks for ({causes}): {counts}. Nothing repairs them by itself; "
-            "baileys-hostswitch store misfiled shows each and writes the correction"
+            f"that Baileys never asks for ({causes}): {counts}. {WAY_ON}; "
+            "baileys-hostswitch store misfiled shows each"
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessionstore.inspection.misfiled import judge
+from sessionstore.inspection.misfiled import WAY_ON, judge
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import Key, spellings
 from sessionstore.keys.values import ValueProblem, digest, parse
@@ -123,8 +123,8 @@ def test_no_company_is_there_in_two_spellings(target: Target, declared: Declared
 
 
 MISFILED = (
-    "keys under names that Baileys never asks for: {}. "
-    "baileys-hostswitch store misfiled shows each and writes the correction"
+    f"keys under names that Baileys never asks for: {{}}. {WAY_ON}; "
+    "baileys-hostswitch store misfiled shows each"
 )
 
 

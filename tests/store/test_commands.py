@@ -21,6 +21,7 @@ from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import Refused
 from sessionstore.importing import stage
+from sessionstore.inspection.misfiled import WAY_ON
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal import remove
 from sessionstore.removal.second_proof import account_again
@@ -208,6 +209,7 @@ def test_misfiled_rows_are_shown(conn: Connection, database: dict[str, str]) -> 
     assert code == 2 and events[-1]["misfiled"] == 1
     assert (events[0]["right_type"], events[0]["right_id"]) == ("pre-key", "7")
     assert "(pre, key-7) which should be (pre-key, 7)" in said
+    assert WAY_ON in " ".join(said.split())
 
 
 def test_words_for_people_fit_the_screen(
@@ -225,23 +227,10 @@ def test_words_for_people_fit_the_screen(
         assert lines and max(map(len, lines)) <= 80, (command, said)
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (("--company", "company_9"), "bare id"),
-        (("--plan", ""), "names the file"),
-        (("--import-began", "2026-01-02T00:00:00Z", "--import-ended", "2026-01-01T00:00:00Z"),
-         "later than"),
-        (("--import-ended", "2999-01-01T00:00:00Z"), "in the past"),
-        (("--import-ended", "2026-01-01"), "without a time zone"),
-    ],
-)  # fmt: skip
-def test_a_mistyped_question_about_misfiled_rows_is_told(
-    database: dict[str, str], options: tuple[str, ...], sentence: str
-) -> None:
-    """ "Nothing to do" would be believed; a window without an end would excuse newer rows."""
-    code, _, said = run("misfiled", *options, plan={"database": database})
-    assert code == 1 and sentence in said
+def test_a_mistyped_question_about_misfiled_rows_is_told(database: dict[str, str]) -> None:
+    """ "Nothing to do" would be believed."""
+    code, _, said = run("misfiled", "--company", "company_9", plan={"database": database})
+    assert code == 1 and "bare id" in said
 
 
 def test_an_empty_path_is_not_where_the_program_stands(database: dict[str, str]) -> None:

@@ -75,7 +75,7 @@ def test_reading_and_deciding(root: Path, conn: Connection, database: dict[str, 
     told(1, "scan", "--company", "\x1b[2J\n9", str(root))
     told(1, "\x1b[2J\nnonsense")
     told(1, "scan", str(root), "\x1b[2J\nnonsense")
-    told(1, "misfiled", "--import-began", "\x1b[2J\nnonsense")
+    told(1, "misfiled", "--company", "\x1b[2J\nnonsense")
     told(1, "archive", "prune", "--keep-days", "\x1b[2J\n9", "--plan", "-", str(root))
 
 
@@ -128,7 +128,7 @@ def test_archiving_and_extracting(
 def test_rows_with_such_names(
     conn: Connection, database: dict[str, str], tmp_path: Path, age_identity: tuple[str, str]
 ) -> None:
-    """Whoever writes to a company's session can choose ids; the correction is SQL to be read."""
+    """Whoever writes to a company's session can choose ids."""
     write_company(tmp_path / "sessions", pre_keys=2)
     with scan_directory(str(tmp_path / "sessions")) as scan:
         stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
@@ -144,22 +144,6 @@ def test_rows_with_such_names(
             conn.execute("INSERT INTO whatsapp_keys VALUES (%s, %s, %s, '1')", [bad, *row])
     plan = {"database": database}
     told(2, "misfiled", plan=plan)
-    correction = tmp_path / "fix\x1b.sql"
-    told(0, "misfiled", "--plan", str(correction), plan=plan)
-    assert_harmless_comments(correction.read_text())
-    psql = str(client_programs() / "psql")
-    done = subprocess.run(
-        [psql, "-v", "ON_ERROR_STOP=1", "-f", correction],
-        env={"PGHOST": database["host"], "PGUSER": "postgres", "PGDATABASE": database["dbname"]},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    moved = conn.execute(
-        "SELECT count(*) FROM whatsapp_keys WHERE company_id = %s AND key_type = 'pre-key'", [bad]
-    )
-    assert moved.fetchone() == (1,)
-    told(0, "misfiled", plan=plan)
     told(1, "misfiled", "--company", bad, plan=plan)
     code, events, said = run("stats", "--record", "--plan", "-", plan=plan)
     assert code == 0 and bad in [event.get("company") for event in events]
@@ -174,10 +158,3 @@ def test_rows_with_such_names(
     paths = (str(made["backup"]), "--manifest", str(made["manifest"]))
     told(0, "backup", "check", *paths, "--identity", age_identity[0], *programs, "--plan", "-",
          plan=plan)  # fmt: skip
-
-
-def assert_harmless_comments(sql: str) -> None:
-    """No name ends a comment's line and goes on as a statement."""
-    for line in sql.partition("BEGIN;")[0].splitlines():
-        assert line.startswith("--") or not line, line
-        assert line.isprintable(), line
