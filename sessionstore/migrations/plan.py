@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sessionstore.errors import MigrationProblem
-from sessionstore.migrations.scripts import objection
 
 KINDS = ("deploy", "verify", "revert")
 
 _name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
+_half_a_pair = re.compile("[\ud800-\udfff]").search
+# Comments nest in PostgreSQL: here as deep as anybody writes them.
+_comment = r"/\*(?:(?!/\*|\*/).|/\*(?:(?!/\*|\*/).)*\*/)*\*/"
+_no_statement = re.compile(rf"(?:\s|;|--[^\n\r]*(?:[\n\r]|\Z)|{_comment})*", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,31 @@ def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migra
             raise MigrationProblem(f"{name} should have the number {number:04}", where)
         deploy, verify, revert = (scripts[kind][name] for kind in KINDS)
         for kind in KINDS:
-            wrong = objection(scripts[kind][name])
-            if wrong:
-                raise MigrationProblem(wrong.what, f"{kind}/{name}.sql", wrong.remedy)
+            _refuse_unfit(scripts[kind][name], f"{kind}/{name}.sql")
         sha256 = hashlib.sha256(deploy.encode("utf-8")).hexdigest()
         before = migrations[-1].chain if migrations else ""
         chain = hashlib.sha256(f"{before}\n{name}\n{sha256}".encode()).hexdigest()
         migrations.append(Migration(name, deploy, verify, revert, sha256, chain))
     return tuple(migrations)
+
+
+def _refuse_unfit(script: str, where: str) -> None:
+    """What the server would not be given whole, or would take for done. It judges the SQL itself."""
+    plain = "Save it as UTF-8 text, without a byte order mark."
+    for unfit, what, remedy in (
+        # The protocol ends a text there: the rest would never run, and nothing told so.
+        ("\0" in script, "holds a NUL character", plain),
+        (_half_a_pair(script), "holds half a surrogate pair", plain),
+        (script.startswith("\ufeff"), "begins with a byte order mark", plain),
+        (
+            _no_statement(script),
+            "holds no statement",
+            "A verify script raises an error unless the change is there; a change that can't be"
+            " undone says so in its revert script with RAISE EXCEPTION.",
+        ),
+    ):
+        if unfit:
+            raise MigrationProblem(f"the script {what}", where, remedy)
 
 
 def _names(directory: Path) -> set[str]:

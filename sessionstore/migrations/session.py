@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.pq import TransactionStatus
+from psycopg import sql
 
 from sessionstore.database.connection import Connection, explained, message_of
 from sessionstore.errors import (
@@ -22,11 +21,14 @@ from sessionstore.migrations.plan import Migration
 _NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
 
 
-class _Surroundings(NamedTuple):
-    """In which transaction a statement runs, and which schema and role it meets."""
+#: The server's function that refuses what can't be run by EXECUTE in a block.
+_EXECUTE = "exec_stmt_dynexecute"
 
-    transaction: object
-    names: object
+
+def _within_a_block(script: str) -> sql.Composable:
+    """Sent as it is, a COMMIT in it would end the transaction silently, and a COPY wait for a client."""
+    block = sql.SQL("BEGIN EXECUTE {}; END").format(sql.Literal(script)).as_string(None)
+    return sql.SQL("DO {}").format(sql.Literal(block))
 
 
 class _RolledBack(Exception):
@@ -84,11 +86,12 @@ class Session:
 
         Raises:
             MigrationTimeout: it waited or ran too long.
-            MigrationProblem: it failed, ended its transaction, or left the session another one.
+            MigrationProblem: it failed, would have ended its transaction, or left the session
+                another search_path or role.
         """
         before = self._surroundings()
         try:
-            self._conn.execute(script.encode("utf-8"))
+            self._conn.execute(_within_a_block(script).as_bytes(self._conn))
         except pg.LockNotAvailable:
             raise MigrationTimeout(
                 f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
@@ -111,17 +114,17 @@ class Session:
                 " hand, as the owner, and let the migration's verify script find what it made.",
             ) from None
         except psycopg.Error as error:
+            if error.diag.source_function == _EXECUTE:
+                raise MigrationProblem(
+                    f"the {kind} script controls transactions itself, or copies from or to a client:"
+                    f" {message_of(error)}",
+                    name,
+                    "Take that out: each migration runs in a transaction already; rows are written"
+                    " with INSERT.",
+                ) from None
             there = f"; what is there now does not fit: {hint}" if hint else ""
             raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
-        after = self._surroundings()
-        if after.transaction != before.transaction:
-            # A COMMIT inside a script ends the transaction silently (docs/facts.md section 4).
-            raise MigrationProblem(
-                f"the {kind} script ended its transaction",
-                name,
-                "Look what it left in the schema; take the COMMIT or ROLLBACK out of it.",
-            )
-        if kind != "verify" and after != before:
+        if kind != "verify" and self._surroundings() != before:
             # What is run next, and the record of this migration, would be another schema's.
             raise MigrationProblem(
                 f"the {kind} script left another search_path or role behind",
@@ -129,14 +132,8 @@ class Session:
                 "Write the schema before each name, or set both back at the script's end.",
             )
 
-    def _surroundings(self) -> _Surroundings:
-        if self._conn.info.transaction_status != TransactionStatus.INTRANS:
-            return _Surroundings(None, None)
-        row = self._conn.execute(
-            "SELECT now(), pg_backend_pid(), current_setting('search_path'), current_user"
-        ).fetchone()
-        assert row is not None
-        return _Surroundings(row[:2], row[2:])
+    def _surroundings(self) -> object:
+        return self._conn.execute("SELECT current_setting('search_path'), current_user").fetchone()
 
     def _limits(self) -> dict[str, float]:
         limits = {"lock_timeout": self._lock_timeout, "statement_timeout": self._statement_timeout}

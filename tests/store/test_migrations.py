@@ -251,15 +251,83 @@ def test_a_verify_script_can_not_write(conn: Connection, tmp_path: Path) -> None
     assert "sneaked" not in {row[0] for row in schema(conn)}
 
 
-def test_an_embedded_commit_is_refused(conn: Connection, tmp_path: Path) -> None:
-    """In the text before anything runs; in disguise by what became of the transaction."""
-    with pytest.raises(MigrationProblem, match="controls transactions itself: COMMIT"):
-        Runner(conn, write(tmp_path, "0001_a", "CREATE TABLE a (a int); COMMIT;"))
-    disguised = "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$; CALL p();"
-    root = write(tmp_path, "0001_a", disguised, MISSING.format("a", "a"))
-    with pytest.raises(MigrationProblem, match="invalid transaction termination"):
+OWN, WRONG = "controls transactions itself, or copies", "syntax error"
+BODY = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC"
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("COMMIT;", OWN),
+        ("CREATE TABLE b (b int); commit", OWN),
+        ("begin;", OWN),
+        ("  START   TRANSACTION READ ONLY;", OWN),
+        ("SELECT 1;\n-- comment\nROLLBACK;", OWN),
+        ("END;", OWN),
+        ("ABORT;", OWN),
+        ("SAVEPOINT a;", OWN),
+        ("PREPARE TRANSACTION 'x';", OWN),
+        ("/* a */ COMMIT;", OWN),
+        ("/* a /* nested */ ; */ COMMIT;", OWN),
+        ("SELECT '/*'; COMMIT; SELECT '*/';", OWN),
+        ("SELECT E'\\''; COMMIT; --'", OWN),
+        ("SELECT $$ $$; COMMIT;", OWN),
+        ("SELECT 'it''s; COMMIT;'", None),
+        ("DO $$ BEGIN RAISE NOTICE 'x'; END $$;", None),
+        ("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $b$ BEGIN COMMIT; END $b$;", None),
+        ('CREATE TABLE "a; COMMIT" (b int);', None),
+        ("-- COMMIT;\nSELECT 1;", None),
+        ("/* ; COMMIT; */ SELECT 1;", None),
+        ("SELECT CASE WHEN true THEN 1 END;", None),
+        ("CREATE TABLE committed (beginning int);", None),
+        ("PREPARE q AS SELECT 1; DEALLOCATE q", None),
+        ("SELECT 1;\r\nCOMMIT;\r\n", OWN),
+        ("-- a carriage return ends a comment too\rCOMMIT;", OWN),
+        ("SELECT text'2026-01-01\\'; COMMIT; --'", OWN),
+        ("SELECT 1 AS a$b$; COMMIT; --$b$", OWN),
+        (f"{BODY} SELECT 1; SELECT CASE WHEN true THEN 1 ELSE 2 END; END; SELECT 1;", None),
+        (f"{BODY} SELECT 1; END; COMMIT;", OWN),
+        (f"{BODY} SELECT 1; COMMIT;", WRONG),
+        ("BEGIN ATOMIC; SELECT 1; END;", WRONG),
+        ("\\set x 1\nSELECT :x;", WRONG),
+        ("SELECT 1 \\gset", WRONG),
+        ("COPY a FROM STDIN;\n", OWN),
+        ("COPY a FROM STDIN;\n1\n\\.\n", WRONG),
+        ("SELECT 1; copy a (a)\nto  stdout;", OWN),
+        ("COPY a FROM '/dev/null';", None),
+        ("SELECT E'a\\n', 'C:\\dir', $$ \\d $$ -- \\x", None),
+        ("DO $$ BEGIN RAISE EXCEPTION 'this can not be undone'; END $$", "can not be undone"),
+        ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$; CALL p();",
+         "invalid transaction termination"),
+    ],
+)  # fmt: skip
+def test_a_script_stays_within_its_transaction(
+    conn: Connection, tmp_path: Path, script: str, sentence: str | None
+) -> None:
+    """A COMMIT would end the one that verify and record are part of, a COPY wait for ever."""
+    deploy, verify, revert = table("a")
+    runner = Runner(conn, write(tmp_path, "0001_a", f"{deploy}; {script}", verify, revert))
+    if sentence is None:
+        runner.deploy()
+        assert names(conn) == ["0001_a"]
+    else:
+        with pytest.raises(MigrationProblem, match=sentence):
+            runner.deploy()
+        assert not schema(conn)
+
+
+def test_a_verify_or_revert_script_stays_there_too(conn: Connection, tmp_path: Path) -> None:
+    """Verify runs on every check in production."""
+    deploy, verify, _ = table("a")
+    root = write(tmp_path, "0001_a", deploy, f"{verify}; COMMIT", "DROP TABLE a; COMMIT")
+    with pytest.raises(MigrationProblem, match=f"the verify script {OWN}"):
         Runner(conn, root).deploy()
     assert not schema(conn)
+    write(tmp_path, "0001_a", deploy, verify, "DROP TABLE a; COMMIT")
+    Runner(conn, root).deploy()
+    with pytest.raises(MigrationProblem, match=f"the revert script {OWN}"):
+        Runner(conn, root).revert(to="nothing")
+    assert names(conn) == ["0001_a"]
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,34 @@ def test_gaps_doubles_and_missing_scripts_are_told(tmp_path: Path) -> None:
 
 
 def test_what_is_no_script_is_told(tmp_path: Path) -> None:
-    """An empty verify passes always: the migration would be adopted and never run."""
+    """Nobody's text is read in another encoding."""
     for raw, sentence in ((b"", "lacks"), (b" -- x\n", "no statement"), (b"\xff", "not UTF-8")):
         root = write(tmp_path, "0001_a")
         (tmp_path / "verify" / "0001_a.sql").write_bytes(raw)
         with pytest.raises(MigrationProblem, match=sentence):
             load(root)
+
+
+@pytest.mark.parametrize(
+    ("script", "word"),
+    [
+        (" \n-- nothing\n/* nothing */ ;\r\n", "no statement"),
+        ("/* no /* thing */ at all */ -- nor here", "no statement"),
+        (f"{'-' * 2000}\n-- a title\n{'-' * 2000}\rSELECT 1", None),
+        ("/* a */ SELECT 1 /* b */", None),
+        ("CREATE TABLE a (b int); \0 CREATE TABLE c (d int);", "NUL"),
+        ("\ufeffSELECT 1", "byte order mark"),
+        ("SELECT '\ud800'", "surrogate"),
+    ],
+)
+def test_what_the_server_would_not_do_as_its_author_meant(script: str, word: str | None) -> None:
+    """What follows a NUL never runs; an empty verify passes always, and the migration is adopted."""
+    whole = {"name": "0001_a", **dict.fromkeys(KINDS, "SELECT 1"), "verify": script}
+    if word is None:
+        assert len(from_plan([whole])) == 1
+    else:
+        with pytest.raises(MigrationProblem, match=word):
+            from_plan([whole])
 
 
 def test_a_plan_without_all_its_migrations_is_refused() -> None:
