@@ -43,6 +43,11 @@ class Places:
         return self.state / "dump.pm2.before"
 
     @property
+    def env_before(self) -> Path:
+        """The .env from before the open switch, out of the reach of the version that it started."""
+        return self.state / "env.before"
+
+    @property
     def started(self) -> Path:
         """What the .env said when the last switch started the service."""
         return self.state / "started.json"

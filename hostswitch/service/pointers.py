@@ -108,7 +108,9 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def keep_env(env_live: str, judged: str | None, following: str | None, owner: Owner) -> None:
+def keep_env(
+    env_live: str, judged: str | None, following: str | None, owner: Owner, copy: Path
+) -> None:
     """Keep the .env that is live beside it, if another one follows; while the service still runs.
 
     That one can take its place is tried, with its own content.
@@ -118,6 +120,7 @@ def keep_env(env_live: str, judged: str | None, following: str | None, owner: Ow
         judged: SHA-256 of what row 0 judged; None: there was none.
         following: SHA-256 of the staged one; None: the live one stays.
         owner: uid and gid.
+        copy: where root keeps one more, for the one beside it is the service's own to delete.
 
     Raises:
         StepFailedError: the live one is not what was judged.
@@ -126,6 +129,7 @@ def keep_env(env_live: str, judged: str | None, following: str | None, owner: Ow
     if digest(live) != judged:
         raise changed_since(env_live)
     if live is not None and following not in (None, judged):
+        replace_file(copy, live, 0o600, None)
         replace_file(previous(env_live), live, 0o600, owner)
         replace_by_itself(Path(env_live), live)
 
@@ -160,34 +164,41 @@ def changed_since(path: str) -> StepFailedError:
     )
 
 
-def restore_env(env_live: str, env_next: str, before: str | None) -> None:
+def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner, copy: Path) -> None:
     """Bring back the .env of before a switch; harmless if it is there already.
 
-    By renames alone: a full disk prevents none. The one that was live meanwhile is staged again:
-    the next switch still wants it.
+    By renames alone: a full disk prevents none. Only where the service took away what was kept beside
+    it does root's copy take its place, which needs space. The one that was live meanwhile is staged
+    again: the next switch still wants it.
 
     Args:
         env_live: the live file.
         env_next: where a staged one lies.
         before: its SHA-256 before the switch; None: it did not exist.
+        owner: uid and gid.
+        copy: where root kept one more.
 
     Raises:
-        StepFailedError: neither the live nor the kept file is the one from before.
+        StepFailedError: neither the live nor a kept file is the one from before.
     """
     if _is(env_live, before):
         return
     kept = previous(env_live)
-    if before is not None and not _is(kept, before):
+    beside = before is None or _is(kept, before)
+    content = None if beside else read(copy)
+    if not beside and digest(content) != before:
         raise StepFailedError(
             f"{kept} is not the .env from before the switch; write {env_live} by hand, then: "
             f"baileys-hostswitch resume"
         )
     if os.path.lexists(env_live) and not os.path.lexists(env_next):
         os.rename(env_live, env_next)
-    if before is not None:
+    if before is None:
+        Path(env_live).unlink(missing_ok=True)
+    elif content is None:
         os.rename(kept, env_live)
     else:
-        Path(env_live).unlink(missing_ok=True)
+        replace_file(Path(env_live), content, 0o600, owner)
     sync_directory(Path(env_live).parent)
 
 

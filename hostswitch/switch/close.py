@@ -68,6 +68,7 @@ def finish_without_plan(places: Places, facts: Facts, log: Journal) -> None:
 
 
 def sweep(places: Places) -> None:
-    """Remove what only an open switch needs beside its journal: both hold secrets."""
+    """Remove what only an open switch needs beside its journal: all of it holds secrets."""
     places.dump_before.unlink(missing_ok=True)
+    places.env_before.unlink(missing_ok=True)
     places.plan.unlink(missing_ok=True)

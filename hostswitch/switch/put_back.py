@@ -195,7 +195,9 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
     host, facts = switch.host, switch.facts
     if switch.journal.last(journal.SWAPPED, "intent") is not None or is_swapped(switch):
         plan = host.plan
-        pointers.restore_env(plan.env_live, plan.env_next, facts.env_before)
+        pointers.restore_env(
+            plan.env_live, plan.env_next, facts.env_before, host.owner, host.places.env_before
+        )
         pointers.restore_current(plan.app_dir, facts.current_before)
     if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
         return ()

@@ -34,7 +34,7 @@ def try_all(host: Host, facts: Facts) -> None:
         pointers.keep_current(plan.app_dir)
     with _tried("the .env can't be replaced", plan.env_live):
         live, following = facts.judged[plan.env_live], facts.judged[plan.env_next]
-        pointers.keep_env(plan.env_live, live, following, host.owner)
+        pointers.keep_env(plan.env_live, live, following, host.owner, host.places.env_before)
 
 
 @contextmanager

@@ -254,7 +254,8 @@ def test_an_activation_that_fails_half_way_goes_where_the_database_says(
 def test_once_the_rows_are_withdrawn_the_switch_stays_open(world: World) -> None:
     """The files are the truth again, and nothing runs: closed, nobody would bring them back."""
     env = (world.app_dir / ".env").read_text()
-    following(world, DRILL="fail", DRILL_AT_START=f"rm -f {world.app_dir}/.env.previous")
+    copies = f"{world.app_dir}/.env.previous {world.state}/env.before"
+    following(world, DRILL="fail", DRILL_AT_START=f"rm -f {copies}")
     code, result = world.hostswitch("switch")
     assert (code, result["outcome"]) == (5, "left stopped"), result
     assert "the import was withdrawn" in result["error"] and world.rows() == (0, 0)

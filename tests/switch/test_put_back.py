@@ -186,3 +186,31 @@ def test_a_bad_night_between_stop_and_start(
         assert_before(world, files)
     else:
         assert_after(world, files)
+
+
+TAKEN = {
+    "kept .env gone": "rm -f .env.previous",
+    "kept .env edited": "echo A=1 >> .env.previous",
+    "kept .env a directory": "rm -f .env.previous; mkdir .env.previous",
+    ".env a directory": "rm -f .env; mkdir .env",
+    ".env gone": "rm -f .env .env.previous",
+    "kept current gone": "rm -f .current.previous",
+    "current elsewhere": "ln -sfn / current",
+    "kept dump gone": "rm -f $PM2_HOME/dump.pm2.before-switch",
+    "dump gone": "rm -f $PM2_HOME/dump.pm2*",
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN.values(), ids=TAKEN)
+def test_what_the_new_version_takes_away_keeps_no_old_one_from_starting(
+    world: World, taken: str
+) -> None:
+    """What lies beside the live files is the service's own to change, and it may be its first act."""
+    files = world.files()
+    taken = taken.replace("$PM2_HOME", str(world.pm2_home))
+    drill = f"cd {world.app_dir}; {taken}"
+    world.write_env(".env.next", USE_REPOSITORY_PATTERN="true", DRILL="fail", DRILL_AT_START=drill)
+    code, result = world.hostswitch("switch")
+    assert (code, result["outcome"]) == (4, "put back"), result
+    world.wait_for(ON_FILES)
+    assert world.files() == files

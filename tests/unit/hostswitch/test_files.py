@@ -123,8 +123,8 @@ def test_current_is_replaced_in_one_step_and_taken_away(app: Path) -> None:
     assert pointers.current_target(str(app)) is None
 
 
-def test_the_env_is_swapped_and_restored(app: Path) -> None:
-    live, staged = app / ".env", app / ".env.next"
+def test_the_env_is_swapped_and_restored(app: Path, tmp_path: Path) -> None:
+    live, staged, copy = app / ".env", app / ".env.next", tmp_path / "copy"
     live.write_text("A=1")
     staged.write_text("A=2")
     before = pointers.digest(pointers.read(live))
@@ -132,22 +132,22 @@ def test_the_env_is_swapped_and_restored(app: Path) -> None:
         pointers.put_env(str(live), str(staged), pointers.digest(b"A=3"), US)
     assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
     with pytest.raises(StepFailedError, match="changed after it was judged"):
-        pointers.keep_env(str(live), pointers.digest(b"A=3"), pointers.digest(b"A=2"), US)
-    pointers.keep_env(str(live), before, pointers.digest(b"A=2"), US)
+        pointers.keep_env(str(live), pointers.digest(b"A=3"), pointers.digest(b"A=2"), US, copy)
+    pointers.keep_env(str(live), before, pointers.digest(b"A=2"), US, copy)
     pointers.put_env(str(live), str(staged), pointers.digest(b"A=2"), US)
     assert (live.read_text(), staged.exists()) == ("A=2", False)
     assert (app / ".env.previous").stat().st_mode & 0o777 == 0o600
-    pointers.restore_env(str(live), str(staged), before)
-    pointers.restore_env(str(live), str(staged), before)
+    pointers.restore_env(str(live), str(staged), before, US, copy)
+    pointers.restore_env(str(live), str(staged), before, US, copy)
     assert (live.read_text(), staged.read_text()) == ("A=1", "A=2")
 
 
-def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path) -> None:
-    live = app / ".env"
+def test_an_env_that_can_not_be_restored_is_never_guessed(app: Path, tmp_path: Path) -> None:
+    live, copy = app / ".env", tmp_path / "copy"
     live.write_text("A=2")
     pointers.previous(str(live)).write_text("A=other")
     with pytest.raises(StepFailedError, match="by hand"):
-        pointers.restore_env(str(live), str(app / ".env.next"), pointers.digest(b"A=1"))
+        pointers.restore_env(str(live), str(app / ".env.next"), pointers.digest(b"A=1"), US, copy)
     assert live.read_text() == "A=2"
 
 
@@ -155,7 +155,7 @@ def test_an_env_that_was_not_there_goes_again(app: Path) -> None:
     live, staged = app / ".env", app / ".env.next"
     staged.write_text("A=2")
     pointers.put_env(str(live), str(staged), pointers.digest(b"A=2"), US)
-    pointers.restore_env(str(live), str(staged), None)
+    pointers.restore_env(str(live), str(staged), None, US, app / "copy")
     assert (live.exists(), staged.read_text()) == (False, "A=2")
 
 
