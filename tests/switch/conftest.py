@@ -8,13 +8,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests.age import new_identity
 from tests.postgres import running_server
 
+from .set_aside import BACKUP, LIVE
 from .world import World
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +79,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def plan(world: World) -> dict[str, Any]:
+    """A host after its cut-over, with an archive recipient."""
+    recipient = new_identity(world.place / "identity.txt")
+    archive = {
+        "directory": str(world.place / "archive"),
+        "recipients": [recipient],
+        "keep_days": 180,
+    }
+    acknowledge = {"reason": "a test's backup", "identities": True, "companies": []}
+    directories = [
+        {"path": LIVE, "kind": "live", "acknowledge": None},
+        {"path": BACKUP, "kind": "backup", "acknowledge": acknowledge},
+    ]
+    made: dict[str, Any] = world.plan(archive=archive, legacy_directories=directories)
+    assert world.hostswitch("switch", plan=made)[0] == 0
+    return made
+
+
+@pytest.fixture
+def on_a_small_disk(
+    server: Path, tools: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[World, Path]]:
+    """A host with one of its directories on a file system of its own, and that directory."""
+    world = World(Path(tempfile.mkdtemp(prefix="switch-")), server, tools)
+    volume = world.place / request.param
+    volume.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20M", "tmpfs", volume], check=True)
+    try:
+        world.build()
+        yield world, volume
+    finally:
+        world.machine.power_cut()
+        subprocess.run(["umount", volume], check=True)
+        world.tear_down()

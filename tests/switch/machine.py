@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+FILL = "cat /dev/zero > {}/others 2> /dev/null || true"
+"""Shell that fills up the file system that a directory lies on."""
+
 # The first process of a pid namespace has to reap those whose parents are gone.
 _INIT = """
 import os, time

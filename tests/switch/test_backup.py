@@ -10,12 +10,10 @@ import pytest
 
 from tests.postgres import client_programs
 
-from .test_removal import plan as plan  # noqa: PLC0414 (the fixture, under its own name)
-from .test_removal import verify
-from .test_switch import assert_after, assert_before
-from .world import ROLLOUT, World
-
-DUMP = {"method": "pg_dump", "reason": ""}
+from .outcomes import assert_after, assert_before
+from .plans import DUMP, ROLLOUT
+from .set_aside import verify
+from .world import World
 
 
 def backups(world: World) -> list[dict[str, Any]]:

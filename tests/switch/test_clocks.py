@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from .test_removal import BACKUP, LIVE, aside, plan, verify
+from .set_aside import BACKUP, LIVE, aside, verify
 from .world import World
-
-__all__ = ["plan"]
 
 # The database's own clock can't be told another time: what it is asked for is PostgreSQL's, whatever
 # the search path names. So the host is the one that is wrong.

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from .test_switch import assert_after
-from .world import APP, World
+from .outcomes import assert_after
+from .plans import APP
+from .world import World
 
 # The third question is the gate's last: what follows is PM2's dump.
 LAST = """

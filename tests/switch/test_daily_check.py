@@ -6,10 +6,9 @@ from typing import Any
 
 from tests.dated import date_back
 
-from .test_removal import BACKUP, LIVE, plan, verify
-from .world import COMPANY, ROLLOUT, World
-
-__all__ = ["plan"]
+from .plans import COMPANY, ROLLOUT
+from .set_aside import BACKUP, LIVE, verify
+from .world import World
 
 
 def archives(world: World) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from hostswitch.record.journal import INSTANTS, read
 from roles.host.operations import END_OPEN_SWITCH
 
-from .test_switch import assert_after, assert_before
+from .outcomes import assert_after, assert_before
 from .world import World
 
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from .world import APP, COMPANY, World
+from .plans import APP, COMPANY
+from .world import World
 
 
 @pytest.fixture

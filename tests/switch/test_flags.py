@@ -11,7 +11,8 @@ import pytest
 from hostswitch.envfile.values import parse
 from hostswitch.record import journal
 
-from .world import APP, World
+from .plans import APP
+from .world import World
 
 LEVEL = "LOG_LEVEL"
 HAND_WRITTEN = "# by hand: keep\nNOTE='a # b'\n"

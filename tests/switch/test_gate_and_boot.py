@@ -7,8 +7,9 @@ import os
 
 import pytest
 
-from .test_switch import assert_before
-from .world import APP, World
+from .outcomes import assert_before
+from .plans import APP
+from .world import World
 
 
 def without_cut_over(world: World, **drill: str) -> None:

@@ -19,9 +19,10 @@ from hostswitch.plan import load
 from hostswitch.switch import stop
 from tests.store.proxy import Proxy
 
+from .outcomes import ON_FILES, ON_POSTGRES, assert_before
+from .plans import APP, COMPANY
 from .session_files import write_sessions
-from .test_switch import ON_FILES, ON_POSTGRES, assert_before
-from .world import APP, COMPANY, World
+from .world import World
 
 OTHER = "962303"
 

@@ -21,10 +21,10 @@ from hostswitch.parser import parser
 from rollout.environment.environment import Environment, Host
 from rollout.verify.checks import Check
 from rollout.verify.suite import run_suite
+from tests.ports import free_port
 from tests.unit.good_settings import GOOD
 
 from .hostile.host import (
-    APP,
     APP_DIR,
     HOME,
     KINDS,
@@ -38,7 +38,7 @@ from .hostile.host import (
     plant,
 )
 from .hostile.touched import Watched
-from .world import COMPANY, NEW, ROLLOUT, _free_port
+from .plans import APP, COMPANY, NEW, ROLLOUT
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 150
@@ -138,7 +138,7 @@ def whole(tools: Path, server: Path) -> Iterator[HostileHost]:
     # Where the user gets to, and no check looks for stray session files.
     place = Path(f"/dev/shm/hostile-{os.getpid()}")
     place.mkdir(mode=0o755)
-    found = HostileHost(place, tools, _free_port())
+    found = HostileHost(place, tools, free_port())
     try:
         found.build(server)
         yield found

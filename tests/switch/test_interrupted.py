@@ -9,7 +9,7 @@ import pytest
 from hostswitch.record.journal import read
 
 from .ending import told_to_end
-from .test_switch import assert_after, assert_before
+from .outcomes import assert_after, assert_before
 from .world import World
 
 

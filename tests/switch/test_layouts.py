@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from .test_switch import ON_FILES, ON_POSTGRES
-from .world import COMPANY, World
+from .outcomes import ON_FILES, ON_POSTGRES
+from .plans import COMPANY
+from .world import World
 
 
 def _move(world: World, place: str) -> dict[str, str]:

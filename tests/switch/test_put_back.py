@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .test_switch import ON_FILES, assert_after, assert_before
-from .world import APP, World
+from .machine import FILL
+from .outcomes import ON_FILES, assert_after, assert_before
+from .plans import APP
+from .world import World
 
 NOBODY = 65534
 
@@ -127,7 +128,6 @@ def test_what_can_not_be_renamed_is_refused_before_the_stop(
     assert world.hostswitch("switch")[0] == 0
 
 
-FILL = "cat /dev/zero > {}/others 2> /dev/null || true"
 CHOWN = f"chown {NOBODY} {{0}}/.set-aside {{0}}/.set-aside/*"
 NIGHTS = [
     ("app", FILL, "put back"),
@@ -135,24 +135,6 @@ NIGHTS = [
     ("pm2", FILL, "error"),
     ("state", FILL, "switched"),
 ]
-
-
-@pytest.fixture
-def on_a_small_disk(
-    server: Path, tools: Path, request: pytest.FixtureRequest
-) -> Iterator[tuple[World, Path]]:
-    """A host with one of its directories on a file system of its own, and that directory."""
-    world = World(Path(tempfile.mkdtemp(prefix="switch-")), server, tools)
-    volume = world.place / request.param
-    volume.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20M", "tmpfs", volume], check=True)
-    try:
-        world.build()
-        yield world, volume
-    finally:
-        world.machine.power_cut()
-        subprocess.run(["umount", volume], check=True)
-        world.tear_down()
 
 
 @pytest.mark.parametrize(

@@ -9,44 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.age import new_identity
-
-from .world import APP, COMPANY, ROLLOUT, World
-
-LIVE = "baileys_sessions"
-BACKUP = "baileys_sessions_backup"
-
-
-@pytest.fixture
-def plan(world: World) -> dict[str, Any]:
-    """A host after its cut-over, with an archive recipient."""
-    recipient = new_identity(world.place / "identity.txt")
-    archive = {
-        "directory": str(world.place / "archive"),
-        "recipients": [recipient],
-        "keep_days": 180,
-    }
-    acknowledge = {"reason": "a test's backup", "identities": True, "companies": []}
-    directories = [
-        {"path": LIVE, "kind": "live", "acknowledge": None},
-        {"path": BACKUP, "kind": "backup", "acknowledge": acknowledge},
-    ]
-    made: dict[str, Any] = world.plan(archive=archive, legacy_directories=directories)
-    assert world.hostswitch("switch", plan=made)[0] == 0
-    return made
-
-
-def verify(world: World, good: bool = True) -> None:
-    """Record a verification of the rollout, its archives checked."""
-    made = (world.place / "archive" / ROLLOUT).glob("*.tar.zst.age")
-    archives = {str(path): "passed" for path in made}
-    token = {"rollout_id": ROLLOUT, "verified": good, "passed": 30, "archives": archives}
-    assert world.hostswitch("record", plan=token)[0] == 0
-
-
-def aside(world: World) -> list[str]:
-    """The names that are set aside."""
-    return sorted(path.name for path in (world.app_dir / ".set-aside").glob("*/*"))
+from .plans import APP, COMPANY, ROLLOUT
+from .set_aside import BACKUP, LIVE, aside, verify
+from .world import World
 
 
 def test_archived_verified_proven_removed(world: World, plan: dict[str, Any]) -> None:

@@ -18,10 +18,10 @@ from hostswitch.upkeep.unfinished import unrecorded
 from sessionstore.archive import create
 
 from .ending import told_to_end
-from .test_removal import BACKUP, LIVE, plan, verify
-from .world import ROLLOUT, World
+from .plans import ROLLOUT
+from .set_aside import BACKUP, LIVE, verify
+from .world import World
 
-__all__ = ["plan"]
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 FILES = 3000
 

@@ -12,20 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from hostswitch.base.processes import node_below
-from sessionstore.archive.manifest import entry_of
-from sessionstore.disk.opening import closing, open_directory
-from sessionstore.disk.walk import walk
 
-from .test_removal import BACKUP, LIVE, aside, plan, verify
-from .world import APP, COMPANY, ROLLOUT, World
-
-__all__ = ["plan"]
-
-
-def described(world: World, path: str) -> dict[str, object]:
-    """Names, modes, owners, times and contents."""
-    with closing(open_directory(str(world.app_dir / path))) as fd:
-        return {node.path: entry_of(node) for node in walk(fd).nodes}
+from .plans import APP, COMPANY, ROLLOUT
+from .set_aside import BACKUP, LIVE, aside, described, verify
+from .world import World
 
 
 def test_a_set_aside_directory_comes_back_exactly(world: World, plan: dict[str, Any]) -> None:

@@ -10,11 +10,10 @@ import pytest
 
 from tests.store.proxy import Proxy
 
-from .test_removal import LIVE, plan, verify
-from .test_restore import described
-from .world import APP, ROLLOUT, World
+from .plans import APP, ROLLOUT
+from .set_aside import LIVE, described, verify
+from .world import World
 
-__all__ = ["plan"]
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 CUTS = 1000 if SOAK else 4
 KEPT = f".set-aside/{ROLLOUT}/{LIVE}"

@@ -13,8 +13,8 @@ from hostswitch.database import patience
 from tests.postgres import client_programs
 from tests.store.proxy import Proxy
 
-from .test_backup import DUMP
-from .test_switch import assert_before
+from .outcomes import assert_before
+from .plans import DUMP
 from .world import World
 
 LIMIT = 8

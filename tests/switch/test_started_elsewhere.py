@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_switch import ON_FILES
-from .world import APP, World
+from .outcomes import ON_FILES
+from .plans import APP
+from .world import World
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from .test_switch import ON_FILES, ON_POSTGRES
-from .world import APP, World
+from .outcomes import ON_FILES, ON_POSTGRES
+from .plans import APP
+from .world import World
 
 Described = dict[str, Any]
 

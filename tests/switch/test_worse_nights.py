@@ -15,11 +15,10 @@ import pytest
 from hostswitch.record.journal import read
 
 from .ending import until
-from .test_put_back import FILL, on_a_small_disk
-from .test_switch import ON_FILES, ON_POSTGRES, assert_after, assert_before
-from .world import APP, World
-
-__all__ = ["on_a_small_disk"]
+from .machine import FILL
+from .outcomes import ON_FILES, ON_POSTGRES, assert_after, assert_before
+from .plans import APP
+from .world import World
 
 
 def running(world: World, **settings: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,17 +16,14 @@ from typing import Any
 import psycopg
 
 from roles.shared.files import content_of
+from tests.ports import free_port
 
 from .machine import Machine
+from .plans import APP, COMPANY, NEW, OLD, cut_over
 from .session_files import write_sessions
 
 ECOSYSTEM = Path(__file__).parents[2] / "roles/service/templates/ecosystem.config.js.j2"
 SERVICE = Path(__file__).parent / "service" / "server.js"
-COMPANY = "962302"
-OLD = "1" * 40
-NEW = "2" * 40
-APP = "baileys-whatsapp-service"
-ROLLOUT = "20261122T140000Z-test"
 
 
 class World:
@@ -45,7 +41,7 @@ class World:
         self.company = self.live / f"company_{COMPANY}"
         self.release = self.app_dir / "releases" / NEW
         self.database = f"host_{place.name.replace('-', '_').lower()}"
-        self.port = _free_port()
+        self.port = free_port()
         self.alarm = place / "alarm"
         self.machine = Machine()
 
@@ -123,65 +119,29 @@ class World:
 
     def plan(self, **changes: Any) -> dict[str, Any]:
         """The plan of the cut-over."""
-        return {
-            "version": 1,
-            "rollout_id": ROLLOUT,
-            "environment": "test",
-            "host": "here",
-            "operator": "tester",
-            "reason": "",
-            "app_dir": str(self.app_dir),
-            "service_user": getpass.getuser(),
-            "pm2_home": str(self.pm2_home),
-            "service_app": APP,
-            "pm2_apps": [APP],
-            "ecosystem": str(self.place / "ecosystem.config.js"),
-            "revision": NEW,
-            "release": str(self.release),
-            "entry": "src/server.js",
-            "env_live": str(self.app_dir / ".env"),
-            "env_next": str(self.app_dir / ".env.next"),
-            "flags": {
+        plan = cut_over(
+            app_dir=str(self.app_dir),
+            service_user=getpass.getuser(),
+            service_port=self.port,
+            flags={
                 "USE_LEGACY_SUPABASE": "false",
                 "USE_REPOSITORY_PATTERN": "true",
                 "LOG_LEVEL": "info",
             },
-            "never_secret": ["USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN", "LOG_LEVEL"],
-            "flags_as_read": {},
-            "pm2_environment": {},
-            "companies": [COMPANY],
-            "legacy_directories": [
-                {"path": "baileys_sessions", "kind": "live", "acknowledge": None},
-                {"path": "baileys_sessions_backup", "kind": "backup", "acknowledge": None},
-            ],
-            "database": {
-                "host": str(self.server),
-                "port": 5432,
-                "dbname": self.database,
-                "user": "postgres",
-                "password": "sécret",
-                "sslmode": "disable",
-                "sslrootcert": None,
-            },
-            "gate": {
-                "status_url": f"http://127.0.0.1:{self.port}/status",
-                "limit_seconds": 8,
-                "settle_seconds": 0.5,
-                "connected": "not checked",
-                "before": "required",
-            },
-            "archive": {
-                "directory": str(self.place / "archive"),
-                "recipients": [],
-                "keep_days": 180,
-            },
-            "remove_after_days": 0,
-            "kill_timeout_ms": 5000,
-            "minimum_free_mb": 1,
-            "releases_kept": 2,
-            "alarm_command": ["sh", "-c", f"cat >> {self.alarm}"],
-            **changes,
+            database_host=str(self.server),
+            database_name=self.database,
+            database_app_password="sécret",
+            gate_limit_seconds=8,
+            archive_directory=str(self.place / "archive"),
+            archive_recipients=[],
+            releases_kept=2,
+            alarm_command=["sh", "-c", f"cat >> {self.alarm}"],
+        )
+        own = {
+            "pm2_home": str(self.pm2_home),
+            "ecosystem": str(self.place / "ecosystem.config.js"),
         }
+        return {**plan, **own, **changes}
 
     def hostswitch(
         self, *arguments: str, plan: dict[str, Any] | None = None, die_at: str = ""
@@ -343,9 +303,3 @@ class World:
         self.hostswitch("resume", "--boot", "before-pm2")
         self.pm2("resurrect")
         return self.hostswitch("resume", "--boot", "after-pm2")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,12 +17,12 @@ import psycopg
 
 from hostswitch.base.places import SEARCH_PATH
 from tests.switch.machine import Machine
+from tests.switch.plans import APP, COMPANY, NEW, OLD, ROLLOUT, cut_over
 from tests.switch.session_files import write_sessions
-from tests.switch.world import COMPANY, NEW, OLD, ROLLOUT
 from tests.unit.good_settings import RECIPIENT
 
 USER, UID = "ai-admin", 4711
-APP = "baileys-whatsapp-service"
+PASSWORD = "hunter2hunter2"
 APP_DIR, HOME = "/opt/ai-admin", "/home/ai-admin"
 ROOTS = "/srv/roots"
 LIAR = Path(__file__).parent / "liar.py"
@@ -208,60 +208,22 @@ class HostileHost:
 
     def plan(self) -> dict[str, Any]:
         """The plan of a switch to the new release."""
-        return {
-            "version": 1,
-            "rollout_id": ROLLOUT,
-            "environment": "test",
-            "host": "here",
-            "operator": "tester",
-            "reason": "",
-            "app_dir": APP_DIR,
-            "service_user": USER,
-            "pm2_home": f"{HOME}/.pm2",
-            "service_app": APP,
-            "pm2_apps": [APP],
-            "ecosystem": "/etc/baileys-rollout/ecosystem.config.js",
-            "revision": NEW,
-            "release": f"{APP_DIR}/releases/{NEW}",
-            "entry": "src/server.js",
-            "env_live": f"{APP_DIR}/.env",
-            "env_next": f"{APP_DIR}/.env.next",
-            "flags": {"USE_REPOSITORY_PATTERN": "true", "LOG_LEVEL": "info"},
-            "never_secret": ["USE_REPOSITORY_PATTERN", "LOG_LEVEL"],
-            "flags_as_read": {},
-            "pm2_environment": {},
-            "companies": [COMPANY],
-            "legacy_directories": [
-                {"path": "baileys_sessions", "kind": "live", "acknowledge": None},
-                {"path": "baileys_sessions_backup", "kind": "backup", "acknowledge": None},
-            ],
-            "database": {
-                "host": str(self.server),
-                "port": 5432,
-                "dbname": self.database,
-                "user": "postgres",
-                "password": "hunter2hunter2",
-                "sslmode": "disable",
-                "sslrootcert": None,
-            },
-            "gate": {
-                "status_url": f"http://127.0.0.1:{self.port}/status",
-                "limit_seconds": 3,
-                "settle_seconds": 0.5,
-                "connected": "not checked",
-                "before": "not checked",
-            },
-            "archive": {
-                "directory": "/var/backups/baileys-rollout",
-                "recipients": [RECIPIENT],
-                "keep_days": 180,
-            },
-            "remove_after_days": 0,
-            "kill_timeout_ms": 5000,
-            "minimum_free_mb": 1,
-            "releases_kept": 1,
-            "alarm_command": ["true"],
-        }
+        return cut_over(
+            app_dir=APP_DIR,
+            service_user=USER,
+            service_home=HOME,
+            service_port=self.port,
+            flags={"USE_REPOSITORY_PATTERN": "true", "LOG_LEVEL": "info"},
+            database_host=str(self.server),
+            database_name=self.database,
+            database_app_password=PASSWORD,
+            gate_limit_seconds=3,
+            gate_before="not checked",
+            archive_directory="/var/backups/baileys-rollout",
+            archive_recipients=[RECIPIENT],
+            releases_kept=1,
+            alarm_command=["true"],
+        )
 
     def connection(self) -> dict[str, str]:
         """The plan's database as a .env has it."""
@@ -270,7 +232,7 @@ class HostileHost:
             "POSTGRES_PORT": "5432",
             "POSTGRES_DATABASE": self.database,
             "POSTGRES_USER": "postgres",
-            "POSTGRES_PASSWORD": "hunter2hunter2",
+            "POSTGRES_PASSWORD": PASSWORD,
         }
 
     def hostswitch(self, command: str, words: list[str], given: Any) -> str:
@@ -293,7 +255,7 @@ class HostileHost:
                 "USE_REPOSITORY_PATTERN": "true",
                 "LOG_LEVEL": "info",
                 "POSTGRES_HOST": "127.0.0.1",
-                "POSTGRES_PASSWORD": "hunter2hunter2",
+                "POSTGRES_PASSWORD": PASSWORD,
                 "STATUS_PORT": self.port,
                 "COMPANIES": COMPANY,
             }.items()
