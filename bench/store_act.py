@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sessionstore.archive.manifest import read_manifest
+from sessionstore.database import imports
 from sessionstore.database.connection import connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
+from sessionstore.importing.proof import prove
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal import remove
 from sessionstore.removal.second_proof import account_again
@@ -35,13 +37,13 @@ def _import(plan: dict[str, Any]) -> None:
 
 def _prove(plan: dict[str, Any]) -> None:
     """Read every file again and compare with every row as read back; a removal wants it active."""
-    import_id = stage.import_id_for("bench", "bench", plan["company"])
+    import_id = imports.import_id_for("bench", "bench", plan["company"])
     with connect(plan["database"]) as conn, scan_directory(plan["directory"]) as scan:
-        proof = stage.prove(conn, import_id, scan)
+        proof = prove(conn, import_id, scan)
     if not proof.ok:
         sys.exit(f"not proven: {proof.mismatches[:3]}")
     with connect(plan["database"]) as conn:
-        stage.activate(conn, import_id)
+        states.activate(conn, import_id)
 
 
 def _remove(plan: dict[str, Any]) -> None:

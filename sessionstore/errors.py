@@ -7,6 +7,7 @@ key, a credential or a password: messages end up in logs and reports.
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Sequence
 from typing import TypeVar
@@ -22,6 +23,23 @@ _REMEDIES = {
     errno.ENOSPC: "Make room there, then run again.",
     errno.EROFS: "Make that file system writable, then run again.",
 }
+
+
+class BadFile(Exception):
+    """A session file, or the value of one in a row, that can't be read whole or kept without loss.
+
+    Attributes:
+        kind: one of :data:`sessionstore.scan.result.PROBLEMS`.
+        detail: more, without any part of the value.
+        sha256: of a file's bytes where it could be read at all; None otherwise, as its status.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+        self.detail = detail
+        self.sha256: str | None = None
+        self.status: os.stat_result | None = None
 
 
 class StoreError(Exception):

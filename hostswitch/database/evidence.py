@@ -48,9 +48,9 @@ def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]
 
 def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> list[str]:
     """The states of those imports that have a record."""
-    from sessionstore.importing import stage
+    from sessionstore.database import imports
 
-    records = (stage.find(connection, import_id) for import_id in import_ids)
+    records = (imports.find(connection, import_id) for import_id in import_ids)
     return [record.state for record in records if record is not None]
 
 

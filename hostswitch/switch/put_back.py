@@ -129,7 +129,8 @@ def _withdraw(switch: Switch, patience: Patience, wait: bool) -> str | None:
     """
     if switch.journal.last(journal.IMPORTED, "intent") is None or not switch.facts.imports:
         return None
-    from sessionstore.importing import stage
+    from sessionstore.database import imports
+    from sessionstore.importing import states
 
     try:
         with patience.connected(switch.host.plan, wait=wait) as connection:
@@ -143,13 +144,13 @@ def _withdraw(switch: Switch, patience: Patience, wait: bool) -> str | None:
                     raise _active(why)  # Also where the journal's lines end before that.
                 return why
             for company_id, import_id in switch.facts.imports.items():
-                record = stage.find(connection, import_id)
+                record = imports.find(connection, import_id)
                 if record is None and switch.journal.last(journal.ACTIVE, "done") is not None:
                     # A record that has gone proves nothing about the rows that it was about.
                     return f"the active import {import_id} has no record any more"
                 if record is not None:
                     with _files_of(switch, company_id) as scan:
-                        stage.withdraw(connection, import_id, scan, active=True)
+                        states.withdraw(connection, import_id, scan, active=True)
     except StoreError as error:
         return str(error)
     return None
@@ -174,11 +175,12 @@ def _active(why: str) -> LeftStoppedError:
 
 def _moved(connection: Connection, imports: Iterable[str]) -> list[ImportRecord]:
     """The imports whose rows changed since; those that are withdrawn already have none."""
-    from sessionstore.importing import stage
+    from sessionstore.database.imports import find
+    from sessionstore.importing.proof import unchanged
 
-    found = (stage.find(connection, import_id) for import_id in imports)
+    found = (find(connection, import_id) for import_id in imports)
     left = [record for record in found if record is not None and record.state != "withdrawn"]
-    return [one for one in left if not stage.unchanged(connection, one.import_id)]
+    return [one for one in left if not unchanged(connection, one.import_id)]
 
 
 def is_swapped(switch: Switch) -> bool:

@@ -143,10 +143,10 @@ def _rehearse(host: Host, decision: Decision) -> None:
 def _import_ids(host: Host, decision: Decision) -> dict[str, str]:
     if not decision.cut_over:
         return {}
-    from sessionstore.importing import stage
+    from sessionstore.database import imports
 
     plan = host.plan
-    return {c: stage.import_id_for(plan.rollout_id, plan.host, c) for c in decision.cut_over}
+    return {c: imports.import_id_for(plan.rollout_id, plan.host, c) for c in decision.cut_over}
 
 
 def _copy(switch: Switch, item: LegacyDirectory) -> int:

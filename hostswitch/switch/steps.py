@@ -47,6 +47,7 @@ def import_files(switch: Switch) -> dict[str, int]:
         StepFailedError: a file does not equal its row.
     """
     from sessionstore.importing import stage
+    from sessionstore.importing.proof import prove
 
     host, facts = switch.host, switch.facts
     keys: dict[str, int] = {}
@@ -66,7 +67,7 @@ def import_files(switch: Switch) -> dict[str, int]:
                 )
             switch.journal.mark(journal.IMPORTED, "staged", company=company_id)
             with scan_aside(switch, path) as scan:
-                proof = stage.prove(connection, record.import_id, scan)
+                proof = prove(connection, record.import_id, scan)
             if not proof.ok:
                 shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
                 raise StepFailedError(f"the import of company {company_id} is not proven: {shown}")
@@ -149,13 +150,13 @@ def activate(switch: Switch) -> None:
         DatabaseUnreachable: it broke off, and none is active.
         StoreError: any other: whether one is active is for the database to tell.
     """
-    from sessionstore.importing import stage
+    from sessionstore.importing import states
 
     switch.journal.mark(journal.ACTIVE, "intent")
     with switch.patience.connected(switch.host.plan) as connection:
         for number, import_id in enumerate(switch.facts.imports.values()):
             try:
-                stage.activate(connection, import_id)
+                states.activate(connection, import_id)
             except DatabaseUnreachable as error:
                 if number == 0:
                     raise

@@ -76,14 +76,14 @@ def _account(arguments: argparse.Namespace) -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
-    from sessionstore.database import connection
-    from sessionstore.importing import stage
+    from sessionstore.database import connection, imports
+    from sessionstore.importing.proof import prove
 
     plan = read_plan(arguments)
     with connection.connect(plan["database"]) as conn:
-        record = stage.require(conn, plan["import_id"])
+        record = imports.require(conn, plan["import_id"])
         layout = layout_of(plan, flat=record.company_id)
         with scan_directory(plan["directory"], layout=layout) as scan:
-            proof = stage.prove(conn, record.import_id, scan, active=True)
+            proof = prove(conn, record.import_id, scan, active=True)
     emit("result", outcome="proven" if proof.ok else "not proven", **asdict(proof))
     return OK if proof.ok else CHANGES

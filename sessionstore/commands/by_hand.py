@@ -83,7 +83,7 @@ def add(commands: Any) -> None:
 
 def _import(arguments: argparse.Namespace) -> int:
     from sessionstore.database import connection
-    from sessionstore.importing import stage
+    from sessionstore.importing import states
 
     plan = read_plan(arguments)
     companies = companies_of(plan)
@@ -103,9 +103,9 @@ def _import(arguments: argparse.Namespace) -> int:
             proven = all(_proven(conn, frozen, import_id) for import_id in imports)
             for import_id in imports:
                 if proven:
-                    emit("company", **asdict(stage.activate(conn, import_id)))
+                    emit("company", **asdict(states.activate(conn, import_id)))
                 else:
-                    stage.withdraw(conn, import_id, frozen)
+                    states.withdraw(conn, import_id, frozen)
     outcome = "not proven" if not proven else "imported" if imports else NOTHING
     emit("result", outcome=outcome, directory=where, left=left)
     if proven:
@@ -152,9 +152,9 @@ def _to_import(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) 
 
 def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str) -> None:
     """What an earlier run imported counts only as long as the database holds it, each value."""
-    from sessionstore.importing import stage
+    from sessionstore.importing.proof import prove
 
-    proof = stage.prove(conn, _import_id(company_id), read)
+    proof = prove(conn, _import_id(company_id), read)
     if proof.ok:
         tell(f"company {company_id} was imported by an earlier run, and all of it is there")
         return
@@ -170,16 +170,16 @@ def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str)
 
 
 def _import_id(company_id: str) -> str:
-    from sessionstore.importing import stage
+    from sessionstore.database import imports
 
-    return stage.import_id_for(BY_HAND, _host(), company_id)
+    return imports.import_id_for(BY_HAND, _host(), company_id)
 
 
 def _state(conn: Connection, company_id: str) -> str | None:
     """How far an earlier run from here came with a company; any other import is refused later."""
-    from sessionstore.importing import stage
+    from sessionstore.database import imports
 
-    record = stage.find(conn, _import_id(company_id))
+    record = imports.find(conn, _import_id(company_id))
     return record.state if record else None
 
 
@@ -214,12 +214,12 @@ def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> 
 
 
 def _withdraw(conn: Connection, scan: DirectoryScan, imports: Sequence[str]) -> None:
-    from sessionstore.importing import stage
+    from sessionstore.importing import states
 
     if imports:
         with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
             for import_id in imports:
-                stage.withdraw(conn, import_id, read)
+                states.withdraw(conn, import_id, read)
 
 
 def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
@@ -236,9 +236,9 @@ def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
 
 
 def _proven(conn: Connection, frozen: DirectoryScan, import_id: str) -> bool:
-    from sessionstore.importing import stage
+    from sessionstore.importing.proof import prove
 
-    proof = stage.prove(conn, import_id, frozen)
+    proof = prove(conn, import_id, frozen)
     emit("proof", import_id=import_id, **asdict(proof))
     return proof.ok
 

@@ -1,4 +1,4 @@
-"""The record of an import: what it says, and moving it from one state to the next."""
+"""The record of an import, as the database has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sessionstore.database.connection import Connection, explained, lock_company, transaction
+from sessionstore.database.connection import Connection, explained
 from sessionstore.errors import Refused
 from sessionstore.keys.names import CREDENTIALS
 from sessionstore.scan.table import CREDS, KEY, FileEntry
@@ -196,31 +196,3 @@ def _copied(conn: Connection, statement: LiteralString, parameter: object) -> It
         for block in blocks:
             for record in bytes(block).decode("utf-8").rstrip("\n").split("\x1e"):
                 yield record.split("\x1f")
-
-
-def activate(conn: Connection, import_id: str) -> ImportRecord:
-    """Declare a staged import to be what the service runs on.
-
-    Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
-
-    Returns:
-        The record, active; durable when this returns. One that is active already is
-        returned as it is.
-
-    Raises:
-        Refused: it was withdrawn, or does not exist.
-    """
-    with transaction(conn, "activating the import", import_id):
-        record = require(conn, import_id)
-        lock_company(conn, record.company_id)
-        conn.execute(
-            "UPDATE whatsapp_imports SET state = 'active', activated_at = now()"
-            " WHERE import_id = %s AND state = 'staged'",
-            [import_id],
-        )
-        record = require(conn, import_id)
-        if record.state != ACTIVE:
-            raise Refused(f"the import is {record.state}, it can't become active", import_id)
-    return record

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sessionstore.errors import BadFile
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import CREDENTIALS
-from sessionstore.keys.values import ValueProblem, parse
+from sessionstore.keys.values import parse
 
 if TYPE_CHECKING:
     from sessionstore.database.connection import Connection
@@ -72,7 +73,7 @@ def why_not_there(company_id: str, recorded: str | None, creds: bytes | None) ->
         return f"the import record of company {company_id} does not say which pairing it was"
     try:
         now = credentials_of(parse(creds)).identity.digest
-    except ValueProblem as trouble:
+    except BadFile as trouble:
         return f"the database's credentials of company {company_id} are no good: {trouble}"
     if now != recorded:
         return f"company {company_id} was paired anew since its import"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sessionstore.disk.opening import _FILE, kind_of_mode
 from sessionstore.disk.state import same_file_state
-from sessionstore.errors import cause_of
+from sessionstore.errors import BadFile, cause_of
 
 
 class FileContent(NamedTuple):
@@ -16,19 +16,6 @@ class FileContent(NamedTuple):
 
     raw: bytes
     status: os.stat_result
-
-
-class Unreadable(Exception):
-    """A file that could not be read as one consistent whole.
-
-    Attributes:
-        kind: "unreadable", "not a regular file", "changed while read", "too large" or "holes".
-    """
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
 
 
 def has_holes(status: os.stat_result) -> bool:
@@ -55,29 +42,29 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
         The content with the file's status.
 
     Raises:
-        Unreadable: with the kind of trouble.
+        BadFile: with the kind of trouble.
     """
     try:
         fd = os.open(name, _FILE, dir_fd=directory_fd)
     except OSError as error:
-        raise Unreadable("unreadable", cause_of(error)) from error
+        raise BadFile("unreadable", cause_of(error)) from error
     try:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
-            raise Unreadable("not a regular file", kind_of_mode(before.st_mode))
+            raise BadFile("not a regular file", kind_of_mode(before.st_mode))
         if before.st_size > limit:
             kind = "holes" if has_holes(before) else "too large"
-            raise Unreadable(kind, f"{before.st_size} bytes")
+            raise BadFile(kind, f"{before.st_size} bytes")
         # One byte more than the size shows growth. A large fixed buffer ended in ENOMEM
         # after 100,000 files (docs/facts.md section 2).
         raw = _read(fd, before.st_size + 1)
         after = os.fstat(fd)
     except OSError as error:
-        raise Unreadable("unreadable", cause_of(error)) from error
+        raise BadFile("unreadable", cause_of(error)) from error
     finally:
         os.close(fd)
     if len(raw) != before.st_size or not same_file_state(before, after):
-        raise Unreadable("changed while read", "somebody is writing to it")
+        raise BadFile("changed while read", "somebody is writing to it")
     return FileContent(raw, after)
 
 

@@ -1,4 +1,4 @@
-"""Proving that what the database holds is what the files hold, and what follows from it."""
+"""Proving that what the database holds is what the files hold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from itertools import compress
 
 from sessionstore.database import standing
 from sessionstore.database.companies import read_credentials
-from sessionstore.database.connection import Connection, explained, lock_company, transaction
+from sessionstore.database.connection import Connection, transaction
 from sessionstore.database.imports import (
     ACTIVE,
-    STAGED,
-    WITHDRAWN,
     ImportRecord,
     recorded_files,
     require,
@@ -82,7 +80,7 @@ class Proof:
 _SAY = 'where a directory is not called company_ID, "companies": {"DIRECTORY": "ID"} says it'
 
 
-class _Differences:
+class Differences:
     """Counts differences and keeps the first."""
 
     def __init__(self) -> None:
@@ -90,6 +88,7 @@ class _Differences:
         self.kept: list[Mismatch] = []
 
     def add(self, file: str, reason: str) -> None:
+        """Count one; ``file`` as in :class:`Mismatch`."""
         self.count += 1
         if len(self.kept) < SHOWN:
             self.kept.append(Mismatch(file, reason))
@@ -114,7 +113,7 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
     started = time.monotonic()
     if not scan.contents:
         raise Refused("a proof needs a scan that read the files", scan.label)
-    found = _Differences()
+    found = Differences()
     with transaction(conn, "proving the import", import_id, isolation="REPEATABLE READ"):
         record = require(conn, import_id)
         if active and record.state != ACTIVE:
@@ -123,7 +122,7 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
         for reason in shaky:
             found.add("the database", reason)
         company = scan.company(record.company_id)
-        files = _Files(_fit_files(company, scan, found))
+        files = Files(_fit_files(company, scan, found))
         rows, credentials_equal = 0, False
         if company is not None:
             _files_against_record(files, recorded_files(conn, import_id), found)
@@ -141,7 +140,7 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
     )
 
 
-class _Files:
+class Files:
     """The session files of a table, found by name: one text and one number a file, no more."""
 
     def __init__(self, table: FileTable) -> None:
@@ -156,7 +155,7 @@ class _Files:
         return None if place is None else self.table.digests(place)[1]
 
 
-def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: _Differences) -> FileTable:
+def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: Differences) -> FileTable:
     if company is None:
         found.add(CREDENTIALS, f"{scan.label} has no single directory of this company; {_SAY}")
         return FileTable()
@@ -165,7 +164,7 @@ def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: _Differe
     return company.files
 
 
-def _files_against_record(files: _Files, record: Iterable[FileEntry], found: _Differences) -> None:
+def _files_against_record(files: Files, record: Iterable[FileEntry], found: Differences) -> None:
     different: dict[str, str] = {}
     waiting = bytearray(len(files.table))
     for place in files.places.values():
@@ -185,7 +184,7 @@ def _files_against_record(files: _Files, record: Iterable[FileEntry], found: _Di
 
 
 def _rows_against(
-    conn: Connection, record: ImportRecord, files: _Files, found: _Differences
+    conn: Connection, record: ImportRecord, files: Files, found: Differences
 ) -> tuple[int, bool]:
     """Compare rows and credentials with the files' digests; each file's row exactly once."""
     rows = 0
@@ -212,7 +211,7 @@ def _rows_against(
     return rows, equal
 
 
-def _no_other_spelling(conn: Connection, company_id: str, found: _Differences) -> None:
+def _no_other_spelling(conn: Connection, company_id: str, found: Differences) -> None:
     other = spellings(company_id)[1]
     row = conn.execute(
         "SELECT (SELECT count(*) FROM whatsapp_keys WHERE company_id = %(id)s)"
@@ -224,7 +223,7 @@ def _no_other_spelling(conn: Connection, company_id: str, found: _Differences) -
 
 
 def _names_against_record(
-    conn: Connection, record: ImportRecord, rows: int, found: _Differences
+    conn: Connection, record: ImportRecord, rows: int, found: Differences
 ) -> None:
     result = conn.execute(
         _NAMES, {"company": record.company_id, "import": record.import_id}
@@ -267,93 +266,14 @@ def unchanged(conn: Connection, import_id: str) -> bool:
         Refused: there is no such import.
     """
     with transaction(conn, "comparing with the import", import_id, isolation="REPEATABLE READ"):
-        return not _moved(conn, require(conn, import_id)).count
+        return not moved(conn, require(conn, import_id)).count
 
 
-def _moved(conn: Connection, record: ImportRecord) -> _Differences:
-    found, table = _Differences(), FileTable()
+def moved(conn: Connection, record: ImportRecord) -> Differences:
+    """What the database holds otherwise than was imported; in the caller's transaction."""
+    found, table = Differences(), FileTable()
     for recorded in recorded_files(conn, record.import_id):
         table.append(recorded)
-    rows, _ = _rows_against(conn, record, _Files(table), found)
+    rows, _ = _rows_against(conn, record, Files(table), found)
     _names_against_record(conn, record, rows, found)
     return found
-
-
-def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> int:
-    """Take an import back: delete exactly its rows, whose files are all there.
-
-    Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
-        scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
-            for byte, only the database has.
-        active: take back an active import too. It is compared in the same transaction, so that
-            one of which a row has moved since is refused like any other.
-
-    Returns:
-        How many rows were deleted, credentials included; 0 when it was withdrawn before.
-
-    Raises:
-        Refused: it is active and ``active`` is not set, or a row no longer equals its record,
-            or one was added, or a file that was imported is not there, or not the same.
-            Nothing was deleted.
-        OutcomeUnknown: the connection broke during COMMIT; call it again.
-    """
-    # Repeatable read: rows that someone changes after they were compared make the DELETE
-    # fail, rows that someone adds make the foreign key refuse.
-    with transaction(conn, "withdrawing the import", import_id, isolation="REPEATABLE READ"):
-        record = require(conn, import_id)
-        lock_company(conn, record.company_id)
-        if record.state == WITHDRAWN:
-            return 0
-        if record.state != STAGED and not (active and record.state == ACTIVE):
-            raise Refused(
-                f"the import is {record.state}: the service may have moved its keys",
-                import_id,
-                "It can't be taken back; keep the service on the database.",
-            )
-        _refuse_without_files(conn, record, scan)
-        moved = _moved(conn, record)
-        if moved.count:
-            raise Refused(
-                f"{moved.count} row(s) no longer equal what was imported, the first:"
-                f" {moved.kept[0].file}: {moved.kept[0].reason}",
-                record.company_id,
-                "Somebody wrote to the company since; nothing was deleted.",
-                [f"{one.file}: {one.reason}" for one in moved.kept],
-            )
-        return _delete(conn, record)
-
-
-def _refuse_without_files(conn: Connection, record: ImportRecord, scan: DirectoryScan) -> None:
-    company = scan.company(record.company_id)
-    files = _Files(company.files if company and scan.contents else FileTable())
-    gone = [
-        one.name
-        for one in recorded_files(conn, record.import_id)
-        if not files.table.has_digests(
-            files.places.get(one.name, len(files.table)), one.sha256, one.value_sha256
-        )
-    ]
-    if gone:
-        raise Refused(
-            f"{len(gone)} file(s) that were imported from {record.source} are not in {scan.label}"
-            f" as they were, such as {min(gone)}: the database may be all that has them",
-            record.company_id,
-            'Run it on the very files; where they are gone, see "Left staged" in'
-            " docs/session-data.md.",
-        )
-
-
-def _delete(conn: Connection, record: ImportRecord) -> int:
-    company = [record.company_id]
-    keys = conn.execute("DELETE FROM whatsapp_keys WHERE company_id = %s", company).rowcount
-    creds = conn.execute("DELETE FROM whatsapp_auth WHERE company_id = %s", company).rowcount
-    if (keys, creds) != (record.key_count, 1):
-        raise Refused(f"{keys} keys and {creds} credentials would go", record.company_id)
-    with explained("withdrawing the import", record.import_id):
-        conn.execute(
-            "UPDATE whatsapp_imports SET state = %s, withdrawn_at = now() WHERE import_id = %s",
-            [WITHDRAWN, record.import_id],
-        )
-    return keys + creds

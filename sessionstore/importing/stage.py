@@ -14,19 +14,9 @@ from dataclasses import replace
 
 from sessionstore.database import standing
 from sessionstore.database.connection import Connection, lock_company, transaction
-from sessionstore.database.imports import (
-    REHEARSED,
-    STAGED,
-    WITHDRAWN,
-    ImportRecord,
-    activate,
-    find,
-    find_for_company,
-    import_id_for,
-    require,
-)
+from sessionstore.database.imports import REHEARSED, STAGED, ImportRecord, import_id_for, require
 from sessionstore.disk.opening import closing
-from sessionstore.errors import Refused, printable
+from sessionstore.errors import BadFile, Refused, printable
 from sessionstore.garbage import without_collector
 from sessionstore.importing.preconditions import (
     fit_company,
@@ -34,30 +24,13 @@ from sessionstore.importing.preconditions import (
     refuse_unless_absent,
     refuse_unless_standing,
 )
-from sessionstore.importing.proof import Mismatch, Proof, prove, unchanged, withdraw
+from sessionstore.importing.states import forget_withdrawn
 from sessionstore.keys.credentials import Identity, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
-from sessionstore.keys.values import ValueProblem
 from sessionstore.scan.result import CompanyScan, DirectoryScan
 from sessionstore.scan.scan import scan_directory
-from sessionstore.scan.session_file import BadFile, Reading, read_session_file
+from sessionstore.scan.session_file import Reading, read_session_file
 from sessionstore.scan.table import CREDS, in_reading_order
-
-__all__ = [
-    "ImportRecord",
-    "Mismatch",
-    "Proof",
-    "activate",
-    "find",
-    "find_for_company",
-    "import_id_for",
-    "prove",
-    "rehearse",
-    "require",
-    "stage",
-    "unchanged",
-    "withdraw",
-]
 
 #: Keys that are read, sent and recorded at a time: this bounds the memory.
 BATCH = 2000
@@ -104,7 +77,7 @@ def stage(
     Raises:
         Refused: the files or the database are not fit for it; nothing was written.
         LockHeld: another run is at work on the company.
-        OutcomeUnknown: the connection broke during COMMIT; :func:`find` tells.
+        OutcomeUnknown: the connection broke during COMMIT; the record tells.
     """
     with transaction(conn, "importing", company_id):
         return _import(conn, scan, company_id, rollout_id, host, import_id=import_id)
@@ -160,7 +133,7 @@ def _import(
     lock_company(conn, company_id)
     refuse_unless_absent(conn, company_id)
     refuse_unless_standing(conn, company_id)
-    _forget_withdrawn(conn, import_id)
+    forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
         creds, identity = _read_credentials(fd, scan, company)
         refuse_paired_elsewhere(conn, company_id, identity)
@@ -275,16 +248,5 @@ def _read_credentials(
     reading = _read(fd, CREDENTIALS, entry.sha256 if entry else None, scan, company)
     try:
         return reading, credentials_of(reading.value).identity
-    except ValueProblem as trouble:
+    except BadFile as trouble:
         raise Refused(f"the credentials are no good: {trouble}", CREDENTIALS) from None
-
-
-def _forget_withdrawn(conn: Connection, import_id: str) -> None:
-    """Let a withdrawn import be tried again under its own id."""
-    gone = [import_id, WITHDRAWN]
-    conn.execute(
-        "DELETE FROM whatsapp_import_files WHERE import_id ="
-        " (SELECT import_id FROM whatsapp_imports WHERE import_id = %s AND state = %s)",
-        gone,
-    )
-    conn.execute("DELETE FROM whatsapp_imports WHERE import_id = %s AND state = %s", gone)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sessionstore.database.companies import all_credentials, read_credentials
 from sessionstore.database.connection import Connection, explained
+from sessionstore.errors import BadFile
 from sessionstore.keys.credentials import Credentials, Identity, credentials_of
-from sessionstore.keys.values import ValueProblem, parse
+from sessionstore.keys.values import parse
 from sessionstore.scan.result import CompanyScan
 
 
@@ -64,7 +65,7 @@ def readable(text: bytes) -> Credentials | None:
     """
     try:
         return credentials_of(parse(text))
-    except ValueProblem:
+    except BadFile:
         return None
 
 

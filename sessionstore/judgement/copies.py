@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sessionstore.errors import BadFile
 from sessionstore.judgement.lineage import DESCENDS, FILE_AHEAD, compare
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import CREDENTIALS
-from sessionstore.keys.values import ValueProblem
-from sessionstore.scan.session_file import BadFile, read_session_file
+from sessionstore.scan.session_file import read_session_file
 
 
 def newer_of(fd: int, name: str, original: str) -> str:
@@ -30,7 +30,7 @@ def newer_of(fd: int, name: str, original: str) -> str:
                 newer = original if verdict.relation == DESCENDS else name
                 counters = verdict.reason.replace("in the file", f"in {name}")
                 return f"{newer} is newer: {counters.replace('in the database', f'in {original}')}"
-    except (BadFile, ValueProblem) as trouble:
+    except BadFile as trouble:
         return f"{name} and {original} can't be compared: {trouble}"
     times = copy.status.st_mtime_ns - own.status.st_mtime_ns
     if not times:

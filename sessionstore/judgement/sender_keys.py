@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sessionstore.errors import BadFile
 from sessionstore.judgement.evidence import Behind, Finding, member, number
 from sessionstore.keys.ratchets import MOST_STEPS, as_whole, real_key, steps_from
-from sessionstore.keys.values import Value, ValueProblem, parse
+from sessionstore.keys.values import Value, parse
 
 _STATES_KEPT = 5
 
@@ -66,7 +67,7 @@ def states_in(value: Value) -> list[Value] | None:
     if isinstance(value, bytes):
         try:
             value = parse(value)
-        except ValueProblem:
+        except BadFile:
             return None
     return value if isinstance(value, list) else None
 

@@ -11,10 +11,10 @@ import json
 import re
 from typing import NoReturn
 
+from sessionstore.errors import BadFile
 from sessionstore.keys.values import (
     DEEPEST,
     REVIVED,
-    ValueProblem,
     canonical,
     digest,
     digest_of_canonical,
@@ -51,7 +51,7 @@ def canonical_of(raw: bytes) -> str:
         The same as ``canonical(parse(raw))``.
 
     Raises:
-        ValueProblem: as :func:`sessionstore.keys.values.parse`.
+        BadFile: as :func:`sessionstore.keys.values.parse`.
     """
     found = _unrewritten(raw)
     return canonical(parse(raw)) if found is None else found
@@ -74,7 +74,7 @@ def stored_value_has(raw: bytes, sha256: str | None) -> bool:
         return True
     try:
         return digest(parse(raw, REVIVED)) == sha256
-    except ValueProblem:
+    except BadFile:
         return False
 
 

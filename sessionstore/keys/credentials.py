@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from sessionstore.errors import BadFile
 from sessionstore.keys.ratchets import octets
-from sessionstore.keys.values import Value, ValueProblem, canonical
+from sessionstore.keys.values import Value, canonical
 
 _BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
 
@@ -79,18 +80,18 @@ def credentials_of(value: Value) -> Credentials:
         Its identity and clocks.
 
     Raises:
-        ValueProblem: it is not an object or lacks ``me.id``: Baileys would take it for a
+        BadFile: it is not an object or lacks ``me.id``: Baileys would take it for a
             new, unregistered identity.
     """
     if not isinstance(value, dict):
-        raise ValueProblem("not credentials", "not a JSON object")
+        raise BadFile("not credentials", "not a JSON object")
     me = value.get("me")
     account = me.get("id") if isinstance(me, dict) else None
     if not isinstance(account, str) or not account:
-        raise ValueProblem("not registered", "the credentials lack me.id")
+        raise BadFile("not registered", "the credentials lack me.id")
     lacking = [name for name in _BORN_WITH if value.get(name) in (None, "", {})]
     if lacking:
-        raise ValueProblem("not credentials", f"lacks {', '.join(lacking)}")
+        raise BadFile("not credentials", f"lacks {', '.join(lacking)}")
     fingerprint = tuple(_digest(value[name]) for name in _BORN_WITH)
     signed = value.get("signedPreKey")
     if not isinstance(signed, dict):
@@ -153,5 +154,5 @@ def _clock(place: dict[str, Value], name: str, shown: str = "") -> int:
     if value is None:
         return 0
     if type(value) is not int or value < 0:
-        raise ValueProblem("not credentials", f"{shown or name} is not a counter")
+        raise BadFile("not credentials", f"{shown or name} is not a counter")
     return value

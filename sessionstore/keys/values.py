@@ -18,6 +18,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NoReturn, Union
 
+from sessionstore.errors import BadFile
+
 Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
 
 LARGEST_FILE = 16 * 1024 * 1024
@@ -41,20 +43,6 @@ _BUFFER_KEYS = (
 )
 
 
-class ValueProblem(Exception):
-    """Why a text is not a value that can be kept without loss.
-
-    Attributes:
-        kind: a fixed word or two, such as "empty" or "duplicate key".
-        detail: more, without any part of the value.
-    """
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
-        self.detail = detail
-
-
 def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
     """Parse the content of a key file, or a row's value as text.
 
@@ -67,7 +55,7 @@ def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
         The value; a Buffer in one of these spellings becomes ``bytes``, in another it stays an object.
 
     Raises:
-        ValueProblem: it is not JSON as Node.js reads it, or holds what would be lost:
+        BadFile: it is not JSON as Node.js reads it, or holds what would be lost:
             a name twice in one object, a number that no double holds, too deep nesting.
     """
     text = _text(raw)
@@ -76,24 +64,24 @@ def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
     try:
         return _decoder(revived).decode(text)  # type: ignore[no-any-return]
     except json.JSONDecodeError as error:
-        raise ValueProblem(*_syntax(text, error)) from None
+        raise BadFile(*_syntax(text, error)) from None
     except RecursionError:
-        raise ValueProblem("nested too deep", f"more than {DEEPEST} levels") from None
+        raise BadFile("nested too deep", f"more than {DEEPEST} levels") from None
     except ValueError:
         # int() itself refuses more than 4,300 digits.
-        raise ValueProblem("number too long", f"more than {LONGEST_NUMBER} digits") from None
+        raise BadFile("number too long", f"more than {LONGEST_NUMBER} digits") from None
 
 
 def _text(raw: bytes) -> str:
     if not raw.strip(b" \t\r\n"):
-        raise ValueProblem("empty", f"{len(raw)} bytes")
+        raise BadFile("empty", f"{len(raw)} bytes")
     if raw.startswith(b"\xef\xbb\xbf"):
         # JSON.parse in Node.js refuses it, so Baileys reads the key as missing.
-        raise ValueProblem("byte order mark", "Baileys reads such a file as missing")
+        raise BadFile("byte order mark", "Baileys reads such a file as missing")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueProblem("not UTF-8", f"at byte {error.start}") from None
+        raise BadFile("not UTF-8", f"at byte {error.start}") from None
 
 
 def _syntax(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
@@ -116,7 +104,7 @@ def _check_depth(text: str) -> None:
         elif char in "[{":
             depth += 1
             if depth > DEEPEST:
-                raise ValueProblem("nested too deep", f"more than {DEEPEST} levels")
+                raise BadFile("nested too deep", f"more than {DEEPEST} levels")
         elif char in "]}":
             depth -= 1
 
@@ -124,7 +112,7 @@ def _check_depth(text: str) -> None:
 def _object(pairs: list[tuple[str, Value]]) -> Value:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueProblem("duplicate key", "one object holds the same name twice")
+        raise BadFile("duplicate key", "one object holds the same name twice")
     if "data" in found or "value" in found:
         data = _named_buffer(found)
     elif "0" in found:
@@ -174,17 +162,17 @@ def _float(literal: str) -> int | float:
     if exact.is_zero():
         return 0
     if abs(exact.adjusted()) > LONGEST_NUMBER or len(literal) > LONGEST_NUMBER:
-        raise ValueProblem("number too long", f"more than {LONGEST_NUMBER} digits")
+        raise BadFile("number too long", f"more than {LONGEST_NUMBER} digits")
     if exact == exact.to_integral_value():
         return int(exact)
     nearest = float(exact)
     if Decimal(repr(nearest)) != exact:
-        raise ValueProblem("number too precise", "no double holds it; Node.js would round it")
+        raise BadFile("number too precise", "no double holds it; Node.js would round it")
     return nearest
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueProblem("not JSON", f"{name} is not a JSON value")
+    raise BadFile("not JSON", f"{name} is not a JSON value")
 
 
 def _only(revived: frozenset[str]) -> Callable[[list[tuple[str, Value]]], Value]:
@@ -230,18 +218,6 @@ def canonical(value: Value) -> str:
     return _CANONICAL(value)
 
 
-def to_jsonb(value: Value) -> str:
-    """Write a value for a ``jsonb`` column.
-
-    Args:
-        value: as :func:`parse` gives it; :func:`jsonb_problem` must be None for it.
-
-    Returns:
-        JSON text with Buffers in the base64 form, the one that every Baileys revives.
-    """
-    return _CANONICAL(value)
-
-
 def unrevived(raw: bytes) -> bool:
     """Tell whether a row holds a Buffer that the service's reader would take for an object.
 
@@ -278,32 +254,16 @@ def digest_of_canonical(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def jsonb_problem(value: Value) -> str | None:
-    """Find what a ``jsonb`` column would refuse, before anything is written.
+def jsonb_problem(canonical_text: str) -> str | None:
+    """Say why a ``jsonb`` column would refuse a value, before anything is written.
 
-    Args:
-        value: as :func:`parse` gives it.
-
-    Returns:
-        A reason, or None: NUL ends in error 22P05, half a surrogate pair in 22P02, and both
-        load into ``json``, so they do turn up (docs/facts.md section 2).
-    """
-    return jsonb_problem_of_canonical(_CANONICAL(value))
-
-
-def jsonb_problem_of_canonical(text: str) -> str | None:
-    """Do as :func:`jsonb_problem` for a value that is already in canonical form.
-
-    Args:
-        text: from :func:`canonical`.
-
-    Returns:
-        A reason, or None.
+    NUL ends in error 22P05, half a surrogate pair in 22P02, and both load into ``json``, so they
+    do turn up (docs/facts.md section 2).
     """
     # Only non-ASCII and control characters are written as \u, so most values end here.
-    if "\\u" not in text:
+    if "\\u" not in canonical_text:
         return None
-    for string in _strings(json.loads(text)):
+    for string in _strings(json.loads(canonical_text)):
         if "\x00" in string:
             return "holds a NUL character, which jsonb can't store"
         if any("\ud800" <= char <= "\udfff" for char in string):

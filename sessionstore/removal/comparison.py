@@ -10,6 +10,7 @@ from sessionstore.database.connection import Connection, clock
 from sessionstore.database.imports import ImportRecord, imported_files
 from sessionstore.database.keys import KeyRow, read_rows
 from sessionstore.disk.opening import closing
+from sessionstore.errors import BadFile
 from sessionstore.judgement.contacts import BegunSince
 from sessionstore.judgement.directory import LIVE
 from sessionstore.judgement.facts import Company, File, PreKeys, Row
@@ -19,9 +20,9 @@ from sessionstore.judgement.sessions import base_keys
 from sessionstore.keys.canonical import stored_value_has
 from sessionstore.keys.credentials import Credentials, paired_at
 from sessionstore.keys.names import Key, decode, encode
-from sessionstore.keys.values import REVIVED, Value, ValueProblem, parse, unrevived
+from sessionstore.keys.values import REVIVED, Value, parse, unrevived
 from sessionstore.scan.result import CompanyScan, DirectoryScan
-from sessionstore.scan.session_file import BadFile, read_session_file
+from sessionstore.scan.session_file import read_session_file
 from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, FileEntry
 
 
@@ -165,7 +166,7 @@ class Comparison:
         try:
             reading = read_session_file(self._fd, entry.name)
             row = Row(parse(there.text, REVIVED), there.updated_at) if there else None
-        except (BadFile, ValueProblem) as trouble:
+        except BadFile as trouble:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
@@ -181,5 +182,5 @@ def _read(text: bytes) -> Value | None:
     """What the service reads; None for what can't be read exactly."""
     try:
         return parse(text, REVIVED)
-    except ValueProblem:
+    except BadFile:
         return None

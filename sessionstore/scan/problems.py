@@ -6,15 +6,13 @@ import os
 from collections.abc import Collection, Iterator
 
 from sessionstore.disk.opening import kind_of_mode
-from sessionstore.disk.reading import Unreadable
-from sessionstore.errors import cause_of
+from sessionstore.errors import BadFile, cause_of
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import CREDENTIALS, CREDENTIALS_CACHE, decode
-from sessionstore.keys.values import ValueProblem
 from sessionstore.scan.layout import Layout
 from sessionstore.scan.leftovers import litter
 from sessionstore.scan.result import PROBLEMS, Problem
-from sessionstore.scan.session_file import BadFile, read_session_file
+from sessionstore.scan.session_file import read_session_file
 from sessionstore.scan.table import ARTEFACT, KEY, ONLY_COPY, UNKNOWN
 
 
@@ -73,7 +71,7 @@ def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
         reading = read_session_file(fd, name)
         if original == CREDENTIALS:
             credentials_of(reading.value)
-    except (BadFile, ValueProblem) as trouble:
+    except BadFile as trouble:
         detail = f"{original} is missing or torn, and this copy is not whole ({trouble.kind})"
         return Problem("only copy", below(path, name), detail, True)
     # Releases to come rename X.json to X.json.bak before they rename X.json.tmp to X.json.
@@ -181,9 +179,7 @@ def remedy_of(problems: Collection[Problem]) -> str:
     )
 
 
-def of_trouble(
-    trouble: BadFile | ValueProblem | Unreadable | OSError, where: str, kind: str
-) -> Problem:
+def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
     """Report a file that could not be read or understood.
 
     Args:
@@ -194,15 +190,13 @@ def of_trouble(
     Returns:
         The problem.
     """
-    if isinstance(trouble, (BadFile, ValueProblem, Unreadable)):
-        # An artefact is never read by Baileys, so what it holds can't block an import.
-        blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
-            "not a regular file",
-            "unreadable",
-            "holes",
-        )
-        return Problem(trouble.kind, where, trouble.detail, blocks)
-    return Problem("unreadable", where, cause_of(trouble), True)
+    # An artefact is never read by Baileys, so what it holds can't block an import.
+    blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
+        "not a regular file",
+        "unreadable",
+        "holes",
+    )
+    return Problem(trouble.kind, where, trouble.detail, blocks)
 
 
 def is_utf8(name: str) -> bool:

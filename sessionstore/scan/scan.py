@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from sessionstore.disk.mounts import mount_id, mounts_beneath
 from sessionstore.disk.opening import LARGEST_DIRECTORY, TOO_MUCH, open_beneath, open_directory
 from sessionstore.disk.state import Status
-from sessionstore.errors import DirectoryProblem, cause_of
+from sessionstore.errors import BadFile, DirectoryProblem, cause_of
 from sessionstore.garbage import without_collector
 from sessionstore.keys.credentials import Credentials, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
-from sessionstore.keys.values import LARGEST_FILE, ValueProblem
+from sessionstore.keys.values import LARGEST_FILE
 from sessionstore.scan.layout import AS_NAMED, Layout
 from sessionstore.scan.leftovers import is_artefact, original_of
 from sessionstore.scan.places import Place
@@ -35,7 +35,7 @@ from sessionstore.scan.result import (
     Problem,
     refuse_doubles,
 )
-from sessionstore.scan.session_file import BadFile, hash_file, read_session_file
+from sessionstore.scan.session_file import hash_file, read_session_file
 from sessionstore.scan.table import (
     ARTEFACT,
     CREDS,
@@ -238,10 +238,10 @@ class _Walk:
                 found.extend(of_value(kind, name, reading.canonical, path))
             else:
                 sha256, status = hash_file(fd, name)
-        except (BadFile, ValueProblem, OSError) as trouble:
+        except BadFile as trouble:
             found.append(of_trouble(trouble, below(path, name), kind))
-            sha256 = getattr(trouble, "sha256", None) or sha256
-            status = getattr(trouble, "status", None) or _status(fd, name)
+            sha256 = trouble.sha256 or sha256
+            status = trouble.status or _status(fd, name)
         self.bytes += status.st_size
         self.allocated += status.st_blocks * 512
         self.read += min(status.st_size, LARGEST_FILE)

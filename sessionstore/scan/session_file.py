@@ -6,16 +6,10 @@ import hashlib
 import os
 from typing import NamedTuple
 
-from sessionstore.disk.reading import Unreadable, read_whole
+from sessionstore.disk.reading import read_whole
+from sessionstore.errors import BadFile
 from sessionstore.keys.canonical import canonical_of
-from sessionstore.keys.values import (
-    LARGEST_FILE,
-    Value,
-    ValueProblem,
-    digest_of_canonical,
-    jsonb_problem_of_canonical,
-    parse,
-)
+from sessionstore.keys.values import LARGEST_FILE, Value, digest_of_canonical, jsonb_problem, parse
 
 
 class Reading(NamedTuple):
@@ -39,73 +33,30 @@ class Reading(NamedTuple):
         return parse(self.canonical.encode("ascii"))
 
 
-class BadFile(Exception):
-    """A session file that can't be imported.
-
-    Attributes:
-        kind: see :data:`sessionstore.scan.scan.PROBLEMS`.
-        detail: more, without any part of the content.
-        sha256: of its bytes where it could be read at all.
-        status: likewise.
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        detail: str,
-        sha256: str | None = None,
-        status: os.stat_result | None = None,
-    ) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
-        self.detail = detail
-        self.sha256 = sha256
-        self.status = status
-
-
 def read_session_file(directory_fd: int, name: str) -> Reading:
     """Read, parse and check one session file.
-
-    Args:
-        directory_fd: the directory that holds it.
-        name: its bare name.
-
-    Returns:
-        What it holds.
 
     Raises:
         BadFile: it can't be read, does not parse, or ``jsonb`` could not hold it.
     """
-    try:
-        content = read_whole(directory_fd, name, LARGEST_FILE)
-    except Unreadable as trouble:
-        raise BadFile(trouble.kind, trouble.detail) from None
+    content = read_whole(directory_fd, name, LARGEST_FILE)
     sha256 = hashlib.sha256(content.raw).hexdigest()
     try:
         text = canonical_of(content.raw)
-    except ValueProblem as trouble:
-        raise BadFile(trouble.kind, trouble.detail, sha256, content.status) from None
-    unstorable = jsonb_problem_of_canonical(text)
-    if unstorable:
-        raise BadFile("not storable", unstorable, sha256, content.status)
+        unstorable = jsonb_problem(text)
+        if unstorable:
+            raise BadFile("not storable", unstorable)
+    except BadFile as trouble:
+        trouble.sha256, trouble.status = sha256, content.status
+        raise
     return Reading(text, sha256, digest_of_canonical(text), content.status)
 
 
 def hash_file(directory_fd: int, name: str) -> tuple[str, os.stat_result]:
-    """Hash a file that is not parsed: an artefact or an unknown one.
-
-    Args:
-        directory_fd: the directory that holds it.
-        name: its bare name.
-
-    Returns:
-        SHA-256 and status.
+    """SHA-256 and status of a file that is not parsed: an artefact or an unknown one.
 
     Raises:
         BadFile: it can't be read as a whole.
     """
-    try:
-        content = read_whole(directory_fd, name, LARGEST_FILE)
-    except Unreadable as trouble:
-        raise BadFile(trouble.kind, trouble.detail) from None
+    content = read_whole(directory_fd, name, LARGEST_FILE)
     return hashlib.sha256(content.raw).hexdigest(), content.status

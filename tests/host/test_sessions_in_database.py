@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sessionstore.errors import BadFile
 from sessionstore.inspection.misfiled import WAY_ON, judge
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import Key, spellings
-from sessionstore.keys.values import ValueProblem, digest, parse
+from sessionstore.keys.values import digest, parse
 
 from .support import pairing, service_signals
 from .support.absence import Evidence, explanation
@@ -64,7 +65,7 @@ def app_state_key_of(text: str) -> str | None:
     """The key that credentials name; None where they name none, or are none that can be read."""
     try:
         value = parse(text.encode())
-    except ValueProblem:
+    except BadFile:
         return None  # test_each_company_has_its_credentials tells.
     key_id = value.get("myAppStateKeyId") if isinstance(value, dict) else None
     return key_id if isinstance(key_id, str) else None
@@ -81,7 +82,7 @@ def test_each_company_has_its_credentials(target: Target, declared: Declared) ->
         try:
             assert rows, "no credentials"
             credentials_of(parse(rows[0]["creds"].encode()))
-        except (AssertionError, ValueProblem) as problem:
+        except (AssertionError, BadFile) as problem:
             problems.append(f"{company_id}: {problem}")
     assert not problems, listed(problems)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sessionstore.database import imports
 from sessionstore.database.connection import Connection
+from sessionstore.importing import proof, states
 from sessionstore.importing import stage as importing
 from sessionstore.scan.scan import scan_directory
 
@@ -14,22 +16,22 @@ from .session_files import COMPANY
 ROLLOUT, HOST = "20261122T140000Z-3fa2", "wa-1"
 
 
-def stage(conn: Connection, root: Path) -> importing.ImportRecord:
+def stage(conn: Connection, root: Path) -> imports.ImportRecord:
     """Import the company in root."""
     with scan_directory(str(root)) as scan:
         return importing.stage(conn, scan, COMPANY, ROLLOUT, HOST)
 
 
-def prove(conn: Connection, root: Path, import_id: str) -> importing.Proof:
+def prove(conn: Connection, root: Path, import_id: str) -> proof.Proof:
     """Prove with a fresh scan."""
     with scan_directory(str(root)) as scan:
-        return importing.prove(conn, import_id, scan)
+        return proof.prove(conn, import_id, scan)
 
 
 def withdraw(conn: Connection, root: Path, import_id: str, *, active: bool = False) -> int:
     """Take an import back whose files are in root."""
     with scan_directory(str(root)) as scan:
-        return importing.withdraw(conn, import_id, scan, active=active)
+        return states.withdraw(conn, import_id, scan, active=active)
 
 
 def rows(conn: Connection) -> tuple[int, int, int, int]:

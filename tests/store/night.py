@@ -19,11 +19,13 @@ from types import FrameType
 from typing import Any
 
 from sessionstore.archive import create
+from sessionstore.database import imports
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import ArchiveProblem, LockHeld, Refused, StoreError
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
+from sessionstore.importing.proof import Proof, prove
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal import remove
 from sessionstore.removal.second_proof import account_again
@@ -111,12 +113,12 @@ class Night:
                 self._remove(conn)
 
     def _import(self, conn: Connection) -> None:
-        record = stage.find_for_company(conn, COMPANY)
+        record = imports.find_for_company(conn, COMPANY)
         if record is not None and record.state == "active":
             return
         if record is not None and not self._prove(conn, record.import_id).ok:
             with scan_directory(str(self.root)) as scan:
-                stage.withdraw(conn, record.import_id, scan)
+                states.withdraw(conn, record.import_id, scan)
             record = None
         if record is None:
             with scan_directory(str(self.root)) as scan:
@@ -125,11 +127,11 @@ class Night:
         if not proof.ok:
             reasons = [f"{one.file}: {one.reason}" for one in proof.mismatches]
             raise Refused("the import is not equal to its files", NAME, "", reasons)
-        stage.activate(conn, record.import_id)
+        states.activate(conn, record.import_id)
 
-    def _prove(self, conn: Connection, import_id: str) -> stage.Proof:
+    def _prove(self, conn: Connection, import_id: str) -> Proof:
         with scan_directory(str(self.root)) as scan:
-            return stage.prove(conn, import_id, scan)
+            return prove(conn, import_id, scan)
 
     def _remove(self, conn: Connection) -> None:
         manifest = create.verify_on_disk(*self.archive)

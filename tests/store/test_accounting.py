@@ -15,7 +15,7 @@ from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import walk
 from sessionstore.errors import Refused
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.keys.names import Key, encode
 from sessionstore.removal.account import Accounting, account
@@ -46,7 +46,7 @@ def root(tmp_path: Path, conn: Connection) -> Path:
         os.utime(path, (1_600_000_000, 1_600_000_000))
     with scan_directory(str(old)) as scan:
         record = stage.stage(conn, scan, COMPANY, "rollout", "wa-1")
-    stage.activate(conn, record.import_id)
+    states.activate(conn, record.import_id)
     return old
 
 

@@ -17,7 +17,7 @@ import pytest
 from sessionstore.archive import create
 from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
-from sessionstore.importing import stage as importing
+from sessionstore.importing import states
 
 from .imports import stage
 from .session_files import COMPANY, write_company
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look in
 def root(tmp_path: Path, conn: Connection) -> Path:
     """A directory whose every file is in the database."""
     write_company(tmp_path / "baileys_sessions")
-    importing.activate(conn, stage(conn, tmp_path / "baileys_sessions").import_id)
+    states.activate(conn, stage(conn, tmp_path / "baileys_sessions").import_id)
     return tmp_path / "baileys_sessions"
 
 

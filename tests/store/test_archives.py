@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import pytest
 
 from sessionstore.database.connection import Connection
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.age import new_identity
 from tests.dated import date_back
@@ -52,7 +52,7 @@ def left(shelf: Path) -> set[str]:
 def shelf_of_imported(shelf: Path, conn: Connection) -> Path:
     """The same; what the archive of company 962302 holds was imported, and runs."""
     with scan_directory(str(shelf.parent / "sessions")) as scan:
-        stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
+        states.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
     return shelf
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from sessionstore.database.connection import Connection
 from sessionstore.errors import LockHeld
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
@@ -33,7 +33,7 @@ def place(tmp_path: Path, conn: Connection, age_identity: tuple[str, str]) -> Pa
     root = write_company(tmp_path / "sessions", pre_keys=3).parent
     with scan_directory(str(root)) as scan:
         made = stage.stage(conn, scan, COMPANY, "r", "h")
-        stage.activate(conn, made.import_id)
+        states.activate(conn, made.import_id)
     (tmp_path / "import").write_text(made.import_id)
     conn.execute("INSERT INTO whatsapp_auth VALUES ('9', '{}')")
     conn.execute("INSERT INTO whatsapp_keys VALUES ('9', 'pre', 'key-7', '1')")

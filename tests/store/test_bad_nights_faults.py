@@ -82,7 +82,7 @@ def test_the_database_goes_away_in_the_middle_of_each_step(new_night: NewNight) 
 
 @pytest.mark.parametrize(
     ("step", "state"),
-    [("importing.stage.stage", "staged"), ("database.imports.activate", "active")],
+    [("importing.stage.stage", "staged"), ("importing.states.activate", "active")],
 )
 def test_the_connection_is_cut_after_commit_was_sent(
     new_night: NewNight, step: str, state: str

@@ -26,8 +26,8 @@ STEPS = [
     ("importing.stage._copy", "return", 2),
     ("importing.stage.stage", "return", 1),
     ("importing.proof.prove", "return", 1),
-    ("database.imports.activate", "call", 1),
-    ("database.imports.activate", "return", 1),
+    ("importing.states.activate", "call", 1),
+    ("importing.states.activate", "return", 1),
     ("archive.create.create", "call", 1),
     ("archive.create._stream", "return", 1),
     ("archive.sealed.hash_on_disk", "return", 1),
@@ -111,7 +111,7 @@ def test_the_clock_goes_back_a_year_in_between(
 ) -> None:
     """The files are then of the future, for the database and for the next run."""
     night = new_night()
-    assert ended(in_child(killed_at(night, ("database.imports.activate", "return", 1)))) == -SIGKILL
+    assert ended(in_child(killed_at(night, ("importing.states.activate", "return", 1)))) == -SIGKILL
     future = time.time() + 365 * 86400
     for path in night.root.rglob("*"):
         os.utime(path, (future, future))
@@ -123,7 +123,7 @@ def test_a_clock_that_went_back_does_not_make_files_newer_than_rows(
 ) -> None:
     """What was imported and has gone on since is told by the import's record, not by a host's clock."""
     night = new_night()
-    assert ended(in_child(killed_at(night, ("database.imports.activate", "return", 1)))) == -SIGKILL
+    assert ended(in_child(killed_at(night, ("importing.states.activate", "return", 1)))) == -SIGKILL
     with connect(night.settings) as conn:
         later = "UPDATE whatsapp_keys SET value = '[\"0\", \"9\"]' WHERE key_type = 'device-list'"
         assert conn.execute(later.encode()).rowcount == 1

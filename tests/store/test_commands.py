@@ -20,7 +20,7 @@ from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import Refused
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.inspection.misfiled import WAY_ON
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal import remove
@@ -127,7 +127,7 @@ def test_migrate_account_and_prove(empty_database: dict[str, str], root: Path) -
         code, events, _ = run(command, "--plan", "-", plan=plan)
         assert code == 2 and "only staged" in json.dumps(events), "the next run may take it back"
     with connect(empty_database) as conn:
-        stage.activate(conn, import_id)
+        states.activate(conn, import_id)
     code, events, _ = run("prove", "--plan", "-", plan=plan)
     assert (code, events[-1]["outcome"]) == (0, "proven")
     assert run("account", "--plan", "-", plan=plan)[0] == 0
@@ -165,7 +165,7 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
     """Imported, proven, archived, checked by whoever holds the identity, removed."""
     with scan_directory(str(root)) as scan:
         import_id = stage.stage(conn, scan, COMPANY, "r", "h").import_id
-    stage.activate(conn, import_id)
+    states.activate(conn, import_id)
     identity = tmp_path / "identity"
     recipient = new_identity(identity)
     out = tmp_path / "archives"
@@ -268,7 +268,7 @@ def test_columns_of_other_types_are_told_with_what_names_them(
 def test_explain(conn: Connection, database: dict[str, str], root: Path) -> None:
     """One file, one directory: found, decided, why, and what would change it."""
     with scan_directory(str(root)) as scan:
-        stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
+        states.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
     conn.execute("DELETE FROM whatsapp_keys WHERE key_type = 'pre-key' AND key_id = '7'")
     directory, plan = root / f"company_{COMPANY}", {"database": database, "service": "stopped"}
     code, (event,), said = run("explain", str(directory / "pre-key-7.json"), plan=plan)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore.database.connection import Connection
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
@@ -131,7 +131,7 @@ def test_rows_with_such_names(
     """Whoever writes to a company's session can choose ids."""
     write_company(tmp_path / "sessions", pre_keys=2)
     with scan_directory(str(tmp_path / "sessions")) as scan:
-        stage.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
+        states.activate(conn, stage.stage(conn, scan, COMPANY, "r", "h").import_id)
     storable = [name for name in NAMES if name.isascii() or "é" in name]
     bad = "9\n; DROP TABLE whatsapp_auth; -- \x1b[2J"
     with conn.transaction():

@@ -19,6 +19,8 @@ from sessionstore.errors import (
     StoreError,
 )
 from sessionstore.importing import stage as importing
+from sessionstore.importing import states
+from sessionstore.importing.proof import unchanged
 from sessionstore.keys.names import Key, encode
 from sessionstore.scan import table
 from sessionstore.scan.scan import scan_directory
@@ -120,7 +122,7 @@ def test_an_import_that_was_active_and_emptied_is_not_repeated(
     conn: Connection, root: Path
 ) -> None:
     """Its keys were used: the files are older than what was lost."""
-    importing.activate(conn, stage(conn, root).import_id)
+    states.activate(conn, stage(conn, root).import_id)
     conn.execute("DELETE FROM whatsapp_keys; DELETE FROM whatsapp_auth")
     with pytest.raises(Refused, match="active import"):
         stage(conn, root)
@@ -137,22 +139,22 @@ def test_a_rehearsal_leaves_nothing(conn: Connection, root: Path) -> None:
 def test_states_go_one_way(conn: Connection, root: Path) -> None:
     """Staged, then active or withdrawn; each step may be repeated by the next run."""
     import_id = stage(conn, root).import_id
-    assert import_id == importing.import_id_for(ROLLOUT, HOST, COMPANY)
+    assert import_id == imports.import_id_for(ROLLOUT, HOST, COMPANY)
     assert company_state(conn, COMPANY).staged_import == import_id
     assert withdraw(conn, root, import_id) == len(keys()) + 1
     assert withdraw(conn, root, import_id) == 0
     assert company_state(conn, COMPANY).empty
     with pytest.raises(Refused, match="withdrawn"):
-        importing.activate(conn, import_id)
+        states.activate(conn, import_id)
     assert stage(conn, root).import_id == import_id
-    assert importing.activate(conn, import_id).state == "active"
-    assert importing.activate(conn, import_id).state == "active"
+    assert states.activate(conn, import_id).state == "active"
+    assert states.activate(conn, import_id).state == "active"
     with pytest.raises(Refused, match=r"can't be taken back|may have moved"):
         withdraw(conn, root, import_id)
     assert company_state(conn, COMPANY).keys == len(keys())
-    record = importing.find(conn, import_id)
+    record = imports.find(conn, import_id)
     assert record is not None and record.state == "active" and record.host == HOST
-    assert importing.find(conn, "00000000-0000-0000-0000-000000000000") is None
+    assert imports.find(conn, "00000000-0000-0000-0000-000000000000") is None
 
 
 @pytest.mark.parametrize(
@@ -170,10 +172,10 @@ def test_what_moved_is_neither_withdrawn_nor_unchanged(
 ) -> None:
     """Then keys may be in use that no file has."""
     import_id = stage(conn, root).import_id
-    assert importing.unchanged(conn, import_id)
+    assert unchanged(conn, import_id)
     conn.execute(change.encode())
     before = rows(conn)
-    assert not importing.unchanged(conn, import_id)
+    assert not unchanged(conn, import_id)
     with pytest.raises(Refused, match="nothing was deleted"):
         withdraw(conn, root, import_id)
     assert rows(conn) == before
@@ -183,7 +185,7 @@ def test_a_row_that_is_only_touched_is_unchanged(conn: Connection, root: Path) -
     """The value counts, not the time."""
     import_id = stage(conn, root).import_id
     conn.execute("UPDATE whatsapp_keys SET value = value")
-    assert importing.unchanged(conn, import_id)
+    assert unchanged(conn, import_id)
 
 
 def test_two_at_once(database: dict[str, str], conn: Connection, root: Path) -> None:
@@ -250,7 +252,7 @@ def test_a_connection_lost_at_commit_is_told_as_unknown(
     """Whether it was committed stands in the database, under an id known beforehand."""
     require = imports.require
 
-    def cut(connection: Connection, import_id: str) -> importing.ImportRecord:
+    def cut(connection: Connection, import_id: str) -> imports.ImportRecord:
         record = require(connection, import_id)
         with connect(database) as other:
             other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
@@ -260,7 +262,7 @@ def test_a_connection_lost_at_commit_is_told_as_unknown(
     with connect(database) as mine, pytest.raises(OutcomeUnknown, match="COMMIT"):
         stage(mine, root)
     monkeypatch.undo()
-    assert importing.find(conn, importing.import_id_for(ROLLOUT, HOST, COMPANY)) is None
+    assert imports.find(conn, imports.import_id_for(ROLLOUT, HOST, COMPANY)) is None
 
 
 def test_missing_tables_and_servers_are_one_sentence(

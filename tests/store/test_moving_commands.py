@@ -174,7 +174,7 @@ def test_an_import_that_was_killed_before_it_was_active_proves_nothing(
     """Committed, not active: no directory goes for it, and no other files take it back."""
 
     def killed() -> None:
-        at_step("database.imports.activate", "call", 1, lambda: os.kill(os.getpid(), SIGKILL))
+        at_step("importing.states.activate", "call", 1, lambda: os.kill(os.getpid(), SIGKILL))
         run(*IMPORT, plan=plan)
 
     assert ended(in_child(killed)) == -SIGKILL

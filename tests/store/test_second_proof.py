@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from sessionstore.database import imports
 from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import walk
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal.account import Accounting
 from sessionstore.removal.second_proof import account_again
@@ -27,7 +28,7 @@ def root(tmp_path: Path, conn: Connection) -> Path:
     write_company(tmp_path / "baileys_sessions")
     with scan_directory(str(tmp_path / "baileys_sessions"), contents=False) as listed:
         record = stage.stage(conn, listed, COMPANY, "rollout", "wa-1")
-    stage.activate(conn, record.import_id)
+    states.activate(conn, record.import_id)
     return tmp_path / "baileys_sessions"
 
 
@@ -117,7 +118,7 @@ def test_a_wrong_record_neither_blocks_nor_excuses(conn: Connection, root: Path)
 
 def test_a_withdrawn_import_is_no_record(conn: Connection, root: Path) -> None:
     """Nothing of it is in the database."""
-    record = stage.find_for_company(conn, COMPANY)
+    record = imports.find_for_company(conn, COMPANY)
     assert record is not None
     withdraw(conn, root, record.import_id, active=True)
     with walked(conn, root) as proof:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sessionstore.database.connection import connect
-from sessionstore.importing import stage
+from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded, settings
@@ -49,7 +49,7 @@ def imported(
     """The files imported, and the new release pointed at the rows, over TLS."""
     with connect(database) as conn, scan_directory(str(seeded.sessions)) as scan:
         record = stage.stage(conn, scan, COMPANY, ROLLOUT, HOST)
-        stage.activate(conn, record.import_id)
+        states.activate(conn, record.import_id)
     certificates = machine.make_certificates(tmp_path, "IP:127.0.0.1")
     with machine.tls_front(certificates, Path(database["host"]) / ".s.PGSQL.5432") as port:
         machine.write_env(

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessionstore.errors import BadFile
 from sessionstore.keys.canonical import _unrewritten, canonical_of, stored_value_has
-from sessionstore.keys.values import ValueProblem, canonical, digest_of_canonical, parse, unrevived
+from sessionstore.keys.values import canonical, digest_of_canonical, parse, unrevived
 
 from ...store.session_files import credentials, keys
 
@@ -55,7 +56,7 @@ def slow(raw: bytes) -> str | None:
     """The canonical form by way of the value; None where the text is refused."""
     try:
         return canonical(parse(raw))
-    except ValueProblem:
+    except BadFile:
         return None
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from sessionstore.errors import BadFile
 from sessionstore.judgement.lineage import ABSENT, ANOTHER, DESCENDS, FILE_AHEAD, SAME, compare
 from sessionstore.keys.credentials import credentials_of
-from sessionstore.keys.values import Value, ValueProblem
+from sessionstore.keys.values import Value
 
 
 def creds(**changes: Any) -> dict[str, Value]:
@@ -73,7 +74,7 @@ def test_no_row_is_absent() -> None:
 )
 def test_what_is_no_pairing(value: Value, kind: str) -> None:
     """Baileys would take it for a new, unregistered identity."""
-    with pytest.raises(ValueProblem) as caught:
+    with pytest.raises(BadFile) as caught:
         credentials_of(value)
     assert caught.value.kind == kind
 

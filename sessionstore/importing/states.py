@@ -1,0 +1,136 @@
+"""The states of an import: staged, then active or withdrawn; a withdrawn one may be staged again."""
+
+from __future__ import annotations
+
+from sessionstore.database.connection import Connection, explained, lock_company, transaction
+from sessionstore.database.imports import (
+    ACTIVE,
+    STAGED,
+    WITHDRAWN,
+    ImportRecord,
+    recorded_files,
+    require,
+)
+from sessionstore.errors import Refused
+from sessionstore.importing import proof
+from sessionstore.scan.result import DirectoryScan
+from sessionstore.scan.table import FileTable
+
+
+def activate(conn: Connection, import_id: str) -> ImportRecord:
+    """Declare a staged import to be what the service runs on.
+
+    Args:
+        conn: an open connection, in no transaction.
+        import_id: a UUID.
+
+    Returns:
+        The record, active; durable when this returns. One that is active already is
+        returned as it is.
+
+    Raises:
+        Refused: it was withdrawn, or does not exist.
+    """
+    with transaction(conn, "activating the import", import_id):
+        record = require(conn, import_id)
+        lock_company(conn, record.company_id)
+        conn.execute(
+            "UPDATE whatsapp_imports SET state = 'active', activated_at = now()"
+            " WHERE import_id = %s AND state = 'staged'",
+            [import_id],
+        )
+        record = require(conn, import_id)
+        if record.state != ACTIVE:
+            raise Refused(f"the import is {record.state}, it can't become active", import_id)
+    return record
+
+
+def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> int:
+    """Take an import back: delete exactly its rows, whose files are all there.
+
+    Args:
+        conn: an open connection, in no transaction.
+        import_id: a UUID.
+        scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
+            for byte, only the database has.
+        active: take back an active import too. It is compared in the same transaction, so that
+            one of which a row has moved since is refused like any other.
+
+    Returns:
+        How many rows were deleted, credentials included; 0 when it was withdrawn before.
+
+    Raises:
+        Refused: it is active and ``active`` is not set, or a row no longer equals its record,
+            or one was added, or a file that was imported is not there, or not the same.
+            Nothing was deleted.
+        OutcomeUnknown: the connection broke during COMMIT; call it again.
+    """
+    # Repeatable read: rows that someone changes after they were compared make the DELETE
+    # fail, rows that someone adds make the foreign key refuse.
+    with transaction(conn, "withdrawing the import", import_id, isolation="REPEATABLE READ"):
+        record = require(conn, import_id)
+        lock_company(conn, record.company_id)
+        if record.state == WITHDRAWN:
+            return 0
+        if record.state != STAGED and not (active and record.state == ACTIVE):
+            raise Refused(
+                f"the import is {record.state}: the service may have moved its keys",
+                import_id,
+                "It can't be taken back; keep the service on the database.",
+            )
+        _refuse_without_files(conn, record, scan)
+        moved = proof.moved(conn, record)
+        if moved.count:
+            raise Refused(
+                f"{moved.count} row(s) no longer equal what was imported, the first:"
+                f" {moved.kept[0].file}: {moved.kept[0].reason}",
+                record.company_id,
+                "Somebody wrote to the company since; nothing was deleted.",
+                [f"{one.file}: {one.reason}" for one in moved.kept],
+            )
+        return _delete(conn, record)
+
+
+def _refuse_without_files(conn: Connection, record: ImportRecord, scan: DirectoryScan) -> None:
+    company = scan.company(record.company_id)
+    files = proof.Files(company.files if company and scan.contents else FileTable())
+    gone = [
+        one.name
+        for one in recorded_files(conn, record.import_id)
+        if not files.table.has_digests(
+            files.places.get(one.name, len(files.table)), one.sha256, one.value_sha256
+        )
+    ]
+    if gone:
+        raise Refused(
+            f"{len(gone)} file(s) that were imported from {record.source} are not in {scan.label}"
+            f" as they were, such as {min(gone)}: the database may be all that has them",
+            record.company_id,
+            'Run it on the very files; where they are gone, see "Left staged" in'
+            " docs/session-data.md.",
+        )
+
+
+def _delete(conn: Connection, record: ImportRecord) -> int:
+    company = [record.company_id]
+    keys = conn.execute("DELETE FROM whatsapp_keys WHERE company_id = %s", company).rowcount
+    creds = conn.execute("DELETE FROM whatsapp_auth WHERE company_id = %s", company).rowcount
+    if (keys, creds) != (record.key_count, 1):
+        raise Refused(f"{keys} keys and {creds} credentials would go", record.company_id)
+    with explained("withdrawing the import", record.import_id):
+        conn.execute(
+            "UPDATE whatsapp_imports SET state = %s, withdrawn_at = now() WHERE import_id = %s",
+            [WITHDRAWN, record.import_id],
+        )
+    return keys + creds
+
+
+def forget_withdrawn(conn: Connection, import_id: str) -> None:
+    """Let a withdrawn import be tried again under its own id."""
+    gone = [import_id, WITHDRAWN]
+    conn.execute(
+        "DELETE FROM whatsapp_import_files WHERE import_id ="
+        " (SELECT import_id FROM whatsapp_imports WHERE import_id = %s AND state = %s)",
+        gone,
+    )
+    conn.execute("DELETE FROM whatsapp_imports WHERE import_id = %s AND state = %s", gone)
