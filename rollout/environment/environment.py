@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from rollout.checkout import ROOT
-from rollout.environment import ahead
 from rollout.errors import MistakesError, OperatorError, did_you_mean
 from rollout.secret import unmarked
 from rollout.settings.catalogue import catalogue
@@ -184,10 +185,26 @@ def _read(name: str) -> dict[str, Any]:
             + did_you_mean(name, environment_names()),
             f"write inventory/{name}.yml (README, “Your own server”)",
         )
-    code, said, complaint = ahead.read(name)
-    if code == 0:
-        return dict(json.loads(said))
-    raise _not_read(name, complaint)
+    done = subprocess.run(
+        [sys.executable, "-m", "rollout.environment.reader", name],
+        cwd=ROOT,
+        env=_readers_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return dict(json.loads(done.stdout))
+    raise _not_read(name, done.stderr)
+
+
+def _readers_environment() -> dict[str, str]:
+    """What Ansible's other users set for themselves would bend what is read here: duplicates allowed, say."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    # Named, because Ansible passes over one in a folder that others may write. It refuses every other
+    # locale; ssh brings names of locales along that this machine does not have.
+    return {**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
 
 
 def _not_read(name: str, complaint: str) -> OperatorError:

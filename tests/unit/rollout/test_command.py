@@ -146,7 +146,7 @@ def test_nobody_hears_it_and_it_still_ends_as_documented(
 ) -> None:
     """Not with Python's own code 120, nor a traceback; and a closed stream's number goes to no pipe."""
     declare(project, {})
-    (project / "command").write_text("from rollout.cli.start import main; main()")
+    (project / "command").write_text("from rollout.cli.main import main; main()")
     line = f"set -o pipefail; {sys.executable} command apply trial {more} {where}"
     done = subprocess.run(
         ["bash", "-c", line],
