@@ -1,19 +1,16 @@
 """Edit a flag's line in a YAML file and nothing else: comments, order and spelling stay byte for byte.
 
-ruamel.yaml says where each value stands; the text between its marks is replaced.
+PyYAML, with which Ansible reads the file, says where each value stands and spells the new one.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode
+from yaml import MappingNode, Node, ScalarNode
 
 from rollout.errors import OperatorError
 
@@ -22,49 +19,64 @@ INDENT = 2
 TEMPLATE = ("{{", "{%", "{#")
 # Without quotes these are YAML's own, which the catalogue takes as the same texts.
 BOOLEANS = ("true", "false")
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One NAME: value in a mapping.
+    """One NAME: value in a mapping, as it stands in the file."""
 
-    Args:
-        value: its text; None where it is no plain value (a list, a vault text, a template).
-        line: where it stands, from 1.
-    """
+    key: Node
+    node: Node
 
-    value: str | None
-    line: int
+    @property
+    def value(self) -> str | None:
+        """Its text; None where it is no plain value (a list, a vault text, a template)."""
+        plain = isinstance(self.node, ScalarNode) and not self.node.tag.startswith("!")
+        text = str(self.node.value) if plain else ""
+        return text if plain and not any(mark in text for mark in TEMPLATE) else None
+
+    @property
+    def line(self) -> int:
+        """Where it stands, from 1."""
+        return int(self.key.start_mark.line) + 1
+
+    @property
+    def quotes(self) -> str | None:
+        """The quotes that its value has."""
+        return self.node.style if getattr(self.node, "style", None) in ("'", '"') else None
+
+    @property
+    def end(self) -> int:
+        """Behind its last character."""
+        return int((self.node if self.node.value else self.key).end_mark.index)
 
 
 def entries(text: str, variable: str, file: str) -> dict[str, Entry]:
-    """The entries of a mapping variable; empty where the file does not set it.
-
-    Args:
-        text: the YAML file.
-        variable: ``flags`` or ``flag_overrides``.
-        file: the file's name, for errors.
+    """The entries of a mapping variable by name; empty where the file does not set it.
 
     Raises:
         OperatorError: it is no YAML, no mapping, or names something twice.
     """
+    given = _variable(text, variable, file)
+    if given is None or given.node.tag == "tag:yaml.org,2002:null":
+        return {}
+    if not isinstance(given.node, MappingNode):
+        raise _by_hand(file, given.node, f"{variable} is no mapping NAME: value")
     found: dict[str, Entry] = {}
-    for key, value in _items(text, variable, file):
-        line = key.start_mark.line + 1
-        if key.value in found:
+    for key, value in given.node.value:
+        entry = Entry(key, value)
+        if first := found.get(str(key.value)):
             raise OperatorError(
-                f"{file}:{line}: {key.value} stands here twice (first in line "
-                f"{found[key.value].line}), and only the last counts.",
-                f"leave one of them: nano +{line} {file}",
+                f"{file}:{entry.line}: {key.value} stands here twice (first in line {first.line}),"
+                " and only the last counts.",
+                f"leave one of them: nano +{entry.line} {file}",
             )
-        found[key.value] = Entry(_plain_value(value), line)
+        found[str(key.value)] = entry
     return found
 
 
 def edited(text: str, variable: str, changes: Mapping[str, str | None], file: str) -> str:
-    """The file with some flags changed.
+    """The file with some flags changed; a mapping whose last entry went is gone with its line.
 
     Args:
         text: the YAML file; empty for a new one.
@@ -72,16 +84,13 @@ def edited(text: str, variable: str, changes: Mapping[str, str | None], file: st
         changes: NAME → its new value, or None to take it out.
         file: the file's name, for errors.
 
-    Returns:
-        The new text; a mapping whose last entry went is gone with its line.
-
     Raises:
         OperatorError: the file can't be edited without guessing; edit it by hand.
     """
     before = entries(text, variable, file)
     for name, value in changes.items():
         if name in before and before[name].value is None:
-            raise _by_hand(file, before[name].line, f"{name} is no plain value")
+            raise _by_hand(file, before[name].key, f"{name} is no plain value")
         if value is not None and any(mark in value for mark in TEMPLATE):
             raise OperatorError(
                 f"{name}: Ansible would take a value with {{{{, {{% or {{# for a template.",
@@ -89,117 +98,71 @@ def edited(text: str, variable: str, changes: Mapping[str, str | None], file: st
             )
     result = text
     for name, value in changes.items():
-        if value is None:
-            result = _without(result, variable, name, file)
-        elif name in entries(result, variable, file):
-            result = _replaced(result, variable, name, value, file)
-        else:
-            result = _added(result, variable, name, value, file)
-    _demand_only(changes, before, entries(result, variable, file), file)
+        result = _changed(result, variable, name, value, file)
+    wanted = {name: entry.value for name, entry in before.items() if name not in changes}
+    wanted |= {name: value for name, value in changes.items() if value is not None}
+    if wanted != {n: entry.value for n, entry in entries(result, variable, file).items()}:
+        raise _by_hand(file, None, "its layout is not understood")
     return result
 
 
 def is_empty(text: str) -> bool:
     """Whether a YAML file sets nothing at all."""
-    return YAML().compose(text) is None
+    return yaml.compose(text) is None
 
 
-def _demand_only(
-    changes: Mapping[str, str | None],
-    before: Mapping[str, Entry],
-    after: Mapping[str, Entry],
-    file: str,
-) -> None:
-    wanted = {name: entry.value for name, entry in before.items()}
-    wanted |= changes
-    kept = {
-        name: value for name, value in wanted.items() if name not in changes or value is not None
-    }
-    if kept != {name: entry.value for name, entry in after.items()}:
-        raise _by_hand(file, 1, "its layout is not understood")
-
-
-def _items(text: str, variable: str, file: str) -> list[tuple[Any, Any]]:
-    node = _mapping(text, variable, file)
-    return [] if node is None else list(node.value)
-
-
-def _mapping(text: str, variable: str, file: str) -> MappingNode | None:
-    """The node of the variable's mapping; None where the file does not set it."""
-    found = _variable(text, variable, file)
-    if found is None:
-        return None
-    _, value = found
-    if isinstance(value, ScalarNode) and str(value.tag).endswith(":null"):
-        return None
-    if not isinstance(value, MappingNode):
-        raise _by_hand(file, value.start_mark.line + 1, f"{variable} is no mapping NAME: value")
-    return value
-
-
-def _variable(text: str, variable: str, file: str) -> tuple[Any, Any] | None:
+def _variable(text: str, variable: str, file: str) -> Entry | None:
     try:
-        root = YAML().compose(text)
-    except YAMLError as error:
+        root = yaml.compose(text)
+    except yaml.YAMLError as error:
         raise OperatorError(f"{file} is no YAML: {' '.join(str(error).split())}", file) from None
     if root is None:
         return None
     if not isinstance(root, MappingNode):
-        raise _by_hand(file, 1, "it holds no variables")
-    found = [(key, value) for key, value in root.value if key.value == variable]
+        raise _by_hand(file, None, "it holds no variables")
+    found = [Entry(key, value) for key, value in root.value if key.value == variable]
     if len(found) > 1:
-        line = found[1][0].start_mark.line + 1
+        line = found[1].line
         raise OperatorError(f"{file}:{line}: {variable} stands twice.", f"nano +{line} {file}")
     return found[0] if found else None
 
 
-def _plain_value(node: Any) -> str | None:
-    plain = isinstance(node, ScalarNode) and not str(node.tag).startswith("!")
-    text = str(node.value) if plain else ""
-    return text if plain and not any(mark in text for mark in TEMPLATE) else None
-
-
-def _replaced(text: str, variable: str, name: str, value: str, file: str) -> str:
-    node = next(v for k, v in _items(text, variable, file) if k.value == name)
-    start, end = int(node.start_mark.index), int(node.end_mark.index)
-    if node.style in ("|", ">"):
-        raise _by_hand(file, node.start_mark.line + 1, f"{name} is a text of several lines")
-    blank = "" if start > 0 and text[start - 1] in " \t" else " "
-    return text[:start] + blank + _spelled(value, node.style) + text[end:]
-
-
-def _added(text: str, variable: str, name: str, value: str, file: str) -> str:
-    line = f"{name}: {_spelled(value, _usual_style(text, variable, file))}\n"
-    node = _mapping(text, variable, file)
-    if node is not None and node.value:
-        key, last = node.value[-1]
-        if node.flow_style:
-            raise _by_hand(file, key.start_mark.line + 1, f"{variable} is written in one line")
-        end = _line_end(text, int(last.end_mark.index if last.value else key.end_mark.index))
-        newline = "" if text[:end].endswith("\n") else "\n"
-        return text[:end] + newline + " " * int(key.start_mark.column) + line + text[end:]
-    given = _variable(text, variable, file)
-    if given is not None:
-        start = int(given[0].start_mark.index)
-        end = _line_end(text, int(given[0].end_mark.index))
-        return f"{text[:start]}{variable}:\n{' ' * INDENT}{line}{text[end:]}"
-    newline = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{newline}{variable}:\n{' ' * INDENT}{line}"
-
-
-def _without(text: str, variable: str, name: str, file: str) -> str:
-    items = _items(text, variable, file)
-    if name not in [key.value for key, _ in items]:
+def _changed(text: str, variable: str, name: str, value: str | None, file: str) -> str:
+    given, all_of_it = _variable(text, variable, file), entries(text, variable, file)
+    old = all_of_it.get(name)
+    if old and value is not None:
+        return _replaced(text, old, value, file)
+    if old is None and value is None:
         return text
-    given = _variable(text, variable, file)
-    assert given is not None
-    key, value = next(item for item in items if item[0].value == name)
-    if given[1].flow_style:
-        raise _by_hand(file, key.start_mark.line + 1, f"{variable} is written in one line")
-    first = given[0] if len(items) == 1 else key
-    start = text.rfind("\n", 0, first.start_mark.index) + 1
-    end = _line_end(text, max(key.end_mark.index, value.end_mark.index if value.value else 0))
-    return text[:start] + text[end:]
+    if given and all_of_it and given.node.flow_style:
+        raise _by_hand(file, given.key, f"{variable} is written in one line")
+    if given and old:
+        first = given if len(all_of_it) == 1 else old
+        start = text.rfind("\n", 0, first.key.start_mark.index) + 1
+        return text[:start] + text[_line_end(text, old.end) :]
+    quotes = next((one.quotes for one in all_of_it.values() if one.quotes), None)
+    line = f"{name}: {_spelled(value or '', quotes)}\n"
+    if all_of_it:
+        last = list(all_of_it.values())[-1]
+        end = _line_end(text, last.end)
+        return _ended(text[:end]) + " " * last.key.start_mark.column + line + text[end:]
+    anew = f"{variable}:\n{' ' * INDENT}{line}"
+    if given is None:
+        return _ended(text) + anew
+    return text[: given.key.start_mark.index] + anew + text[_line_end(text, given.end) :]
+
+
+def _replaced(text: str, old: Entry, value: str, file: str) -> str:
+    if old.node.style in ("|", ">"):
+        raise _by_hand(file, old.node, f"{old.key.value} is a text of several lines")
+    start, end = old.node.start_mark.index, old.node.end_mark.index
+    blank = "" if start > 0 and text[start - 1] in " \t" else " "
+    return text[:start] + blank + _spelled(value, old.quotes) + text[end:]
+
+
+def _ended(text: str) -> str:
+    """With the end of its last line."""
+    return text if not text or text.endswith("\n") else f"{text}\n"
 
 
 def _line_end(text: str, index: int) -> int:
@@ -210,40 +173,16 @@ def _line_end(text: str, index: int) -> int:
     return len(text) if end < 0 else end + 1
 
 
-def _usual_style(text: str, variable: str, file: str) -> str | None:
-    """A new entry is written as most others are: `"` where booleans stand in quotes."""
-    styles = [value.style for _, value in _items(text, variable, file) if value.style in ("'", '"')]
-    return styles[0] if styles else None
-
-
-def _spelled(value: str, style: str | None) -> str:
-    """A YAML scalar, in the quotes that were there if they can hold it."""
-    if style is None and PLAIN.fullmatch(value) and _is_itself(value):
+def _spelled(value: str, quotes: str | None) -> str:
+    """A YAML scalar on one line, in these quotes if they can hold it."""
+    if quotes is None and value in BOOLEANS:
         return value
-    if style == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    return '"' + "".join(map(_escaped, value)) + '"'
+    printable = value.isprintable()
+    style = quotes if printable else '"'
+    said = yaml.safe_dump(value, default_style=style, allow_unicode=printable, width=math.inf)
+    return str(said).removesuffix("\n").removesuffix("\n...")
 
 
-def _is_itself(value: str) -> bool:
-    """Whether a text without quotes is read as that text: No, Off and Null are not (YAML 1.1)."""
-    return value in BOOLEANS or yaml.safe_load(value) == value
-
-
-def _escaped(character: str) -> str:
-    if character in ESCAPES:
-        return ESCAPES[character]
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
-
-
-def _by_hand(file: str, line: int, why: str) -> OperatorError:
+def _by_hand(file: str, node: Node | None, why: str) -> OperatorError:
+    line = node.start_mark.line + 1 if node else 1
     return OperatorError(f"{file}:{line}: {why}, so it is not edited.", f"nano +{line} {file}")
