@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +11,10 @@ from typing import Any
 import yaml
 
 from rollout.checkout import ROOT
-from rollout.errors import OperatorError
+from rollout.errors import OperatorError, nearest
 from rollout.secret import MASK, Secret
-from rollout.settings.flag_types import OPTIONS, TYPES, Flag, milliseconds, shown
+from rollout.settings.flag_types import OPTIONS, TYPES, Flag, milliseconds
+from rollout.settings.types import shown
 
 CATALOGUE = ROOT / "roles" / "flags" / "catalogue.yml"
 FLAG_REMEDY = "roles/flags/catalogue.yml says which flags and values there are"
@@ -107,8 +107,8 @@ class Catalogue:
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """What to say of a name that the catalogue does not have."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else "add it to roles/flags/catalogue.yml"
+    close = nearest(name, known)
+    hint = f"did you mean {close}?" if close else "add it to roles/flags/catalogue.yml"
     return f"is not in the catalogue; {hint}"
 
 
@@ -151,30 +151,26 @@ def read_catalogue(text: str) -> Catalogue:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _refused([f"it is no YAML: {' '.join(str(error).split())}"]) from None
-    found = list(_shape_mistakes(data))
-    if found:
-        raise _refused(found)
-    found = [
-        f"{name} {problem}"
-        for name, spec in data["flags"].items()
-        for problem in _entry(name, spec)
-    ]
-    if found:
-        raise _refused(found)
-    booleans = {
-        meaning: tuple(map(str, data["booleans"][meaning])) for meaning in ("true", "false")
-    }
-    flags = {name: _flag(name, spec, booleans) for name, spec in data["flags"].items()}
-    rules = data.get("rules") or []
-    found = list(_default_mistakes(flags, data["flags"]))
+    _demand_none(_shape_mistakes(data))
+    specs, rules = data["flags"], data.get("rules") or []
+    _demand_none(f"{name} {wrong}" for name, spec in specs.items() for wrong in _entry(name, spec))
+    booleans = {meaning: tuple(map(str, said)) for meaning, said in data["booleans"].items()}
+    flags = {name: _flag(name, spec, booleans) for name, spec in specs.items()}
+    found = list(_default_mistakes(flags, specs))
     found += [f"rule {number} {p}" for number, r in enumerate(rules, 1) for p in _rule(r, flags)]
-    if found:
-        raise _refused(found)
+    _demand_none(found)
     spelled = {
-        name: replace(flag, default=_default(flag, data["flags"][name]))
+        name: replace(flag, default=flag.spelled(specs[name]["default"]))
+        if "default" in specs[name]
+        else flag
         for name, flag in flags.items()
     }
     return Catalogue(spelled, tuple(_made(rule, flags) for rule in rules))
+
+
+def _demand_none(mistakes: Iterable[str]) -> None:
+    if found := list(mistakes):
+        raise _refused(found)
 
 
 def _refused(found: Sequence[str]) -> OperatorError:
@@ -255,10 +251,6 @@ def _flag(name: str, spec: Mapping[str, Any], booleans: Mapping[str, Sequence[st
     return Flag(
         name, spec["type"], None, spec["changes"], spec["owner"], spec["help"], options, booleans
     )
-
-
-def _default(flag: Flag, spec: Mapping[str, Any]) -> str | None:
-    return flag.spelled(spec["default"]) if "default" in spec else None
 
 
 def _default_mistakes(flags: Mapping[str, Flag], specs: Mapping[str, Any]) -> Iterator[str]:
