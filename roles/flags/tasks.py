@@ -9,7 +9,6 @@ from pyinfra import host
 
 from roles.hostprogram.plan import environment_plan
 from roles.hostprogram.step import host_program_step
+from roles.hostprogram.steps import STAGE_SETTINGS
 
-stage = host_program_step(
-    "Stage the next .env", "env", plan=lambda: environment_plan(host.data.dict())
-)
+stage = host_program_step(STAGE_SETTINGS, plan=lambda: environment_plan(host.data.dict()))

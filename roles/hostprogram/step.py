@@ -12,6 +12,7 @@ from pyinfra.api.command import StringCommand
 from roles.hostprogram.ask import Question, ask, declare, declared_commit
 from roles.hostprogram.command import installed_command
 from roles.hostprogram.plan import host_plan
+from roles.hostprogram.steps import Step
 
 NOTHING_TO_DO = 0
 """The one exit code of a check that lets a step out."""
@@ -25,27 +26,22 @@ def declared_plan() -> Plan:
 
 
 def host_program_step(
-    name: str,
-    command: str,
-    check: str = "",
+    step: Step,
     plan: Callable[[], Plan] = declared_plan,
     act: Callable[[str, Plan], StringCommand] = installed_command,
 ) -> Callable[[], None]:
     """A role's task: let the host program do what its own check says there is to do.
 
     Args:
-        name: of the operation.
-        command: of the host program; both it and its check read the plan on standard input.
-        check: the read-only command that tells whether there is anything to do; ``command --check``.
         plan: made when the step runs, never before: what it tells may come from an earlier step.
         act: what runs the command.
     """
 
     def question() -> Question:
-        return Question(f"{check or f'{command} --check'} --plan -", plan())
+        return Question(f"{step.check or f'{step.command} --check'} --plan -", plan())
 
     def task() -> None:
-        done_if_needed(name=name, question=question, act=act, command=command)
+        done_if_needed(name=step.title, question=question, act=act, command=step.command)
 
     declare(question)
     return task

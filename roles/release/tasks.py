@@ -12,6 +12,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.hostprogram.ask import declared_commit
 from roles.hostprogram.step import host_program_step
+from roles.hostprogram.steps import PRUNE
 from roles.shared.failing import failing
 from roles.shared.secret_lines import SecretLines
 
@@ -58,4 +59,4 @@ def stage() -> None:
 
 
 # Those that run, ran before or are declared stay.
-prune = host_program_step("Remove old releases", "prune")
+prune = host_program_step(PRUNE)

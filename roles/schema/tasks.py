@@ -12,6 +12,7 @@ from pyinfra.api.command import StringCommand
 from roles.hostprogram.command import installed_command
 from roles.hostprogram.plan import backup_plan, database, new_rollout_id
 from roles.hostprogram.step import host_program_step
+from roles.hostprogram.steps import MIGRATE
 from roles.shared.failing import failing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -64,10 +65,4 @@ def deployed(command: str, plan: Mapping[str, Any]) -> StringCommand:
     return failing(f"the schema is not known to be up to date → {remedy}")
 
 
-migrate = host_program_step(
-    "Migrate the schema",
-    "store migrate deploy",
-    check="store migrate plan",
-    plan=migration_plan,
-    act=deployed,
-)
+migrate = host_program_step(MIGRATE, plan=migration_plan, act=deployed)

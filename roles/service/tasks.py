@@ -9,6 +9,7 @@ from pyinfra import host
 from roles.hostprogram.command import detached_command
 from roles.hostprogram.plan import ECOSYSTEM_FILE
 from roles.hostprogram.step import declared_plan, host_program_step
+from roles.hostprogram.steps import SWITCH
 from roles.shared.files import template
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,4 +27,4 @@ def configure() -> None:
     )
 
 
-switch = host_program_step("Switch the service", "switch", check="preflight", act=detached_command)
+switch = host_program_step(SWITCH, act=detached_command)

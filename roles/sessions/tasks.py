@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyinfra import host
 
 from roles.hostprogram.step import host_program_step
+from roles.hostprogram.steps import ARCHIVE, REMOVE
 from roles.sessions.daily import daily_check_scheduled, no_daily_check
 from roles.sessions.operations import cron_jobs_retired, scripts_archived
 
@@ -37,5 +38,5 @@ def retire_scripts_and_cron_jobs() -> None:
 
 # The host program proves and acts inside one command and fails closed. What is not due stays set aside
 # and is reported.
-archive = host_program_step("Archive the legacy directories", "archive")
-remove = host_program_step("Remove the legacy directories that are due", "remove")
+archive = host_program_step(ARCHIVE)
+remove = host_program_step(REMOVE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode
@@ -26,7 +27,7 @@ class Entry:
     """One NAME: value in a mapping, as it stands in the file."""
 
     key: Node
-    node: Node
+    node: Any
 
     @property
     def value(self) -> str | None:
@@ -43,7 +44,7 @@ class Entry:
     @property
     def quotes(self) -> str | None:
         """The quotes that its value has."""
-        return self.node.style if getattr(self.node, "style", None) in ("'", '"') else None
+        return str(self.node.style) if getattr(self.node, "style", None) in ("'", '"') else None
 
     @property
     def end(self) -> int:

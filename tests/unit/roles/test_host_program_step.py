@@ -11,9 +11,10 @@ ROOT = Path(__file__).resolve().parents[3]
 # `deploy.py`'s kind of file, with steps of its own.
 DEPLOY = """
 from roles.hostprogram.step import host_program_step
-one = host_program_step("Stage", "env", plan=lambda: {"of": "env"})
-two = host_program_step("Switch", "switch", check="preflight", plan=lambda: {"of": "switch"})
-three = host_program_step("Prune", "prune", plan=lambda: {"of": "prune"})
+from roles.hostprogram.steps import Step
+one = host_program_step(Step("Stage", "env"), plan=lambda: {"of": "env"})
+two = host_program_step(Step("Switch", "switch", "preflight"), plan=lambda: {"of": "switch"})
+three = host_program_step(Step("Prune", "prune"), plan=lambda: {"of": "prune"})
 one()
 two()
 three()
