@@ -1,37 +1,90 @@
-"""The commands of the host program."""
+"""The host program's command line: options, exit codes, and how a command ends."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hostswitch.base import errors
 from hostswitch.base.errors import HostError, RefusedError
-from hostswitch.base.lock import held
 from hostswitch.base.output import emit, progress, survive_controller, told
-from hostswitch.base.places import Places
-from hostswitch.envfile.staging import read_plan, stage_env
-from hostswitch.host import Host
-from hostswitch.look import preflight, questions, status
-from hostswitch.parser import parser
-from hostswitch.plan import load
-from hostswitch.record.history import History
-from hostswitch.record.tokens import toggle, token
-from hostswitch.service import flags
-from hostswitch.service.alarm import alarm
-from hostswitch.switch import resume, run
-from hostswitch.switch import toggle as toggling
-from hostswitch.upkeep import daily, prune, remove, restore
-from hostswitch.upkeep.archive import archive_all, to_archive
+from hostswitch.base.places import SEARCH_PATH, Places
+from hostswitch.commands import CHECK, COMMANDS, Answer, Command, text_of
+from hostswitch.look import questions
 from sessionstore.errors import StoreError
 from sessionstore.interrupts import Interrupted, interruptible
 
-_Command = Callable[[argparse.Namespace, Places], int]
+_ABOUT = """\
+Switches the WhatsApp service on this host from what runs to what was staged, or puts it back.
+
+Normally `rollout` on the controller calls this. By hand, on the host, as root:
+  baileys-hostswitch status              what runs, what is set aside, what happened last
+  baileys-hostswitch resume              finish or put back a switch that was cut off
+Results are JSON lines on standard output (the last one: {"event": "result", ...}), progress is on
+standard error. A plan comes on standard input, because it holds the database password."""
+
+_CODES = """\
+exit codes: 0 done, or nothing to do; 1 error; 2 changes are needed (preflight); 3 refused, the
+service is as it was; 4 put back, the old version runs again; 5 the service is left stopped or
+unhealthy, the alarm was raised; 6 another run holds the lock; 7 daily-check: nothing is wrong but
+that a company grew unlike its own past; 8 daily-check: something is wrong (with 7 and 8 the alarm
+was raised); 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
+
+
+def _survey(_given: argparse.Namespace, _places: Places) -> Answer:
+    asked = questions.questions(text_of())
+    # What the questions need is imported here, once for all of their processes.
+    from sessionstore.commands import cli as _store
+    from sessionstore.migrations import runner as _migrations
+
+    del _store, _migrations
+    for answered in questions.ask_all(asked, main):
+        emit("answer", **answered)
+    return errors.OK, {}
+
+
+_SURVEY = "answer several read-only questions at once (a JSON object on standard input)"
+_COMMANDS = {**COMMANDS, "survey": Command(_survey, _SURVEY)}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse ends a mistyped command with 2, which means "changes" here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(errors.USAGE, f"{self.prog}: {message}. See: {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command but the session store's own; ``command`` is its name."""
+    made = _Parser(
+        prog="baileys-hostswitch",
+        description=_ABOUT,
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    places = Places()
+    made.add_argument("--state", default=str(places.state), help="journal, lock and history")
+    made.add_argument("--run", default=str(places.run), help="where a fault drill is named")
+    made.add_argument(
+        "--search-path", default=SEARCH_PATH, help="PATH on which pm2 and node are found"
+    )
+    commands = made.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for name, command in _COMMANDS.items():
+        one = commands.add_parser(name, help=command.about, description=command.about)
+        if command.takes:
+            one.add_argument("--plan", default="-", help="file with the plan; - is standard input")
+        if command.takes == CHECK:
+            about = "only say what there is to do: exit code 2 if there is something"
+            one.add_argument("--check", action="store_true", help=about)
+        for option, details in command.options.items():
+            one.add_argument(option, **details)
+    about = "the session store's own commands: see `baileys-hostswitch store --help`"
+    commands.add_parser("store", help=about, add_help=False)
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,7 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PATH"] = places.search_path
     try:
         with interruptible():
-            code: int = _COMMANDS[parsed.command](parsed, places)
+            code, fields = _COMMANDS[parsed.command].run(parsed, places)
+            if fields:
+                emit("result", **fields)
             return code
     except Interrupted as error:
         return _interrupted(error, places)
@@ -90,179 +145,3 @@ def _failed(error: Exception) -> int:
     if isinstance(error, HostError):
         return error.exit_code
     return int(getattr(error, "code", errors.ERROR))
-
-
-def _preflight(parsed: argparse.Namespace, places: Places) -> int:
-    code, result = preflight.run(Host(load(_text(parsed.plan)), places))
-    emit("result", **result)
-    return code
-
-
-def _switch(parsed: argparse.Namespace, places: Places) -> int:
-    text = _text(parsed.plan)
-    host = Host(load(text), places)
-    places.prepare()
-    with held(places.lock, host.plan.operator, f"switch {host.plan.rollout_id}"):
-        resumed = resume.first(places)
-        emit("result", **run.run(host, text), resumed=resumed)
-    return errors.OK
-
-
-def _resume(parsed: argparse.Namespace, places: Places) -> int:
-    places.prepare()
-    with held(places.lock, "boot" if parsed.boot else _login(), "resume"):
-        emit("result", **resume.run(places, parsed.boot))
-    return errors.OK
-
-
-def _archive(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "archive", to_archive, archive_all)
-
-
-def _remove(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "remove", remove.to_remove, remove.remove_due)
-
-
-def _daily_check(parsed: argparse.Namespace, places: Places) -> int:
-    places.prepare()
-    with held(places.lock, _login(), "daily check", wait_seconds=daily.LOCK_WAIT_SECONDS):
-        # Read now: a rollout that was waited for has left another plan.
-        host = Host(load(_text(parsed.plan)), places)
-        try:
-            emit("result", **daily.run(host))
-        except OSError as error:
-            message = f"the daily check of {host.plan.host} could not be made: {error}"
-            alarm(host, message)
-            raise daily.DailyCheckError(message) from None
-    return errors.OK
-
-
-def _prune(parsed: argparse.Namespace, places: Places) -> int:
-    return _checked_or_done(parsed, places, "prune", prune.to_prune, prune.prune)
-
-
-def _checked_or_done(
-    parsed: argparse.Namespace,
-    places: Places,
-    what: str,
-    check: Callable[[Host], dict[str, Any]],
-    act: Callable[[Host], dict[str, Any]],
-) -> int:
-    host = Host(load(_text(parsed.plan)), places)
-    if parsed.check:
-        answer = check(host)
-        emit("result", **answer)
-        return errors.CHANGES if answer["changes"] else errors.OK
-    places.prepare()
-    with held(places.lock, host.plan.operator, f"{what} {host.plan.rollout_id}"):
-        emit("result", **act(host))
-    return errors.OK
-
-
-def _restore(parsed: argparse.Namespace, places: Places) -> int:
-    text, identity = _text(parsed.plan), parsed.identity
-    with ExitStack() as kept:
-        if identity == "-":
-            text, _, secret = text.partition("\n")
-            identity = kept.enter_context(restore.kept_in_memory(secret))
-        host = Host(load(text), places)
-        places.prepare()
-        with held(places.lock, host.plan.operator, f"restore {parsed.name}"):
-            answer = restore.run(
-                host,
-                parsed.name,
-                set_aside_by=parsed.set_aside_by,
-                identity=identity,
-                check=parsed.check,
-            )
-    emit("result", **answer)
-    return errors.CHANGES if parsed.check else errors.OK
-
-
-def _env(parsed: argparse.Namespace, places: Places) -> int:
-    plan = read_plan(_text(parsed.plan))
-    if parsed.check:
-        return stage_env(plan, check_only=True)
-    places.prepare()
-    # A switch that runs by itself, its controller gone, has judged the staged file that is there.
-    with held(places.lock, _login(), "env"):
-        return stage_env(plan, check_only=False)
-
-
-def _flags(parsed: argparse.Namespace, places: Places) -> int:
-    emit("result", outcome="seen", **flags.show(flags.read_plan(_text(parsed.plan)), places))
-    return errors.OK
-
-
-def _toggle(parsed: argparse.Namespace, places: Places) -> int:
-    plan = toggling.read_plan(_text(parsed.plan), places)
-    places.prepare()
-    with held(places.lock, plan.host.plan.operator, f"toggle {plan.host.plan.rollout_id}"):
-        resumed = resume.first(places)
-        emit("result", **toggling.run(plan), resumed=resumed)
-    return errors.OK
-
-
-def _toggled(_parsed: argparse.Namespace, places: Places) -> int:
-    fields = toggle(_text("-"))
-    places.prepare()
-    with held(places.lock, _login(), "toggled"):
-        line = History(places.history).add("flags", **fields)
-    emit("result", outcome="recorded", recorded=line)
-    return errors.OK
-
-
-def _record(_parsed: argparse.Namespace, places: Places) -> int:
-    fields = token(_text("-"))
-    places.prepare()
-    with held(places.lock, _login(), "record"):
-        line = History(places.history).add("verified", **fields)
-    emit("result", outcome="recorded", recorded=line)
-    return errors.OK
-
-
-def _survey(_parsed: argparse.Namespace, _places: Places) -> int:
-    asked = questions.questions(_text("-"))
-    # What the questions need is imported here, once for all of their processes.
-    from sessionstore.commands import cli as _store
-    from sessionstore.migrations import runner as _migrations
-
-    del _store, _migrations
-    for answered in questions.ask_all(asked, main):
-        emit("answer", **answered)
-    return errors.OK
-
-
-def _status(parsed: argparse.Namespace, places: Places) -> int:
-    shown = status.show(places, parsed.app_dir, parsed.lines, parsed.remove_after_days)
-    emit("result", outcome="shown", **shown)
-    return errors.OK
-
-
-def _text(plan: str) -> str:
-    if plan != "-":
-        return Path(plan).read_text(errors="replace")  # a ruined one is no JSON, and told as that
-    return sys.stdin.read() if sys.stdin else ""  # a closed one is None
-
-
-def _login() -> str:
-    return os.environ.get("SUDO_USER", "root")
-
-
-_COMMANDS: dict[str, _Command] = {
-    "preflight": _preflight,
-    "switch": _switch,
-    "env": _env,
-    "flags": _flags,
-    "toggle": _toggle,
-    "archive": _archive,
-    "remove": _remove,
-    "prune": _prune,
-    "daily-check": _daily_check,
-    "restore": _restore,
-    "resume": _resume,
-    "status": _status,
-    "record": _record,
-    "toggled": _toggled,
-    "survey": _survey,
-}

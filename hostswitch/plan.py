@@ -2,90 +2,88 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
-from hostswitch.base.errors import HostError
-from hostswitch.base.reader import Reader
+from hostswitch.base.structured import (
+    AbsolutePath,
+    Form,
+    Line,
+    RelativePath,
+    demand,
+    matching,
+    one_of,
+    parsed,
+    structured,
+)
 from sessionstore.scan.layout import AS_NAMED, Layout
 
-KINDS = ("live", "backup", "test")
-REQUIRED = "required"
-CHECKED = (REQUIRED, "not checked")
-PG_DUMP, PROVIDER = "pg_dump", "provider"
-BACKUP_METHODS = (PG_DUMP, PROVIDER)
 _COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
-
-
-class PlanError(HostError):
-    """The plan has mistakes; the text lists all of them."""
+PG_DUMP, PROVIDER = "pg_dump", "provider"
+REQUIRED = "required"
+_Checked = Annotated[str, one_of(REQUIRED, "not checked")]
 
 
 @dataclass(frozen=True)
 class Acknowledgement:
     """What an operator accepted about a directory, and why; it goes into the record."""
 
-    reason: str
-    identities: bool
-    companies: tuple[str, ...]
+    reason: Line
+    identities: bool = False
+    companies: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)
 class LegacyDirectory:
     """A declared directory of session files, `path` relative to the application directory."""
 
-    path: str
-    kind: str
-    acknowledge: Acknowledgement | None
-    layout: Layout = AS_NAMED
+    path: RelativePath
+    kind: Annotated[str, one_of("live", "backup", "test")]
+    acknowledge: Acknowledgement | None = None
+    companies: Mapping[str, str] = field(default_factory=dict)
+    litter: tuple[Line, ...] = ()
 
     @property
     def name(self) -> str:
         """The one name under which it is set aside and archived."""
         return self.path.replace("/", "__")
 
+    @property
+    def layout(self) -> Layout:
+        """Whose files lie where in it."""
+        return Layout(self.companies, self.litter)
+
 
 @dataclass(frozen=True)
 class Database:
     """How the application's role reaches PostgreSQL. The password is never printed."""
 
-    host: str
+    host: Line
     port: int
-    dbname: str
-    user: str
+    dbname: Line
+    user: Line
     password: str = field(repr=False)
-    sslmode: str
-    sslrootcert: str | None
-    authority: str | None = None
+    sslmode: Line
+    sslrootcert: Line | None = None
+    authority: Annotated[str, matching("(?s:.+)")] | None = None
     """The text of that file, as long as it is not staged."""
 
     def settings(self) -> dict[str, str | int]:
         """The settings for `sessionstore.database.connection.connect`; None is left out."""
-        values: dict[str, str | int | None] = {
-            "host": self.host,
-            "port": self.port,
-            "dbname": self.dbname,
-            "user": self.user,
-            "password": self.password,
-            "sslmode": self.sslmode,
-            "sslrootcert": self.sslrootcert,
-            "authority": self.authority,
-        }
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Gate:
     """When a started service counts as healthy (docs/switch.md, "The gate")."""
 
-    status_url: str
+    status_url: Annotated[str, matching(r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*")]
     limit_seconds: float
     settle_seconds: float
-    connected: str
-    before: str
+    connected: _Checked
+    before: _Checked
     """Whether the version before a cut-over must answer in the gate's form already."""
 
 
@@ -93,8 +91,8 @@ class Gate:
 class Archive:
     """Where archives of set-aside directories go, to whom they are encrypted, how long they stay."""
 
-    directory: str
-    recipients: tuple[str, ...]
+    directory: AbsolutePath
+    recipients: tuple[Line, ...]
     keep_days: float
     """For how long archives and backups are kept at least."""
 
@@ -103,59 +101,55 @@ class Archive:
 class Backup:
     """What there is to fall back on: a dump that is made, or the provider's, for a reason."""
 
-    method: str
+    method: Annotated[str, one_of(PG_DUMP, PROVIDER)]
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """One switch of one host, as the controller wants it."""
 
-    rollout_id: str
-    environment: str
-    host: str
-    operator: str
-    reason: str
-    app_dir: str
-    service_user: str
-    pm2_home: str
-    service_app: str
-    pm2_apps: tuple[str, ...]
-    ecosystem: str
-    revision: str
-    release: str
-    entry: str
-    env_live: str
-    env_next: str
+    version: Annotated[int, Form("1: update the host program (role host)", lambda one: one == 1)]
+    rollout_id: Annotated[str, matching(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")]
+    environment: Line
+    host: Line
+    operator: Line
+    reason: Annotated[str, matching(".*")]
+    app_dir: AbsolutePath
+    service_user: Line
+    pm2_home: AbsolutePath
+    service_app: Line
+    pm2_apps: tuple[Line, ...]
+    ecosystem: AbsolutePath
+    revision: Annotated[str, matching("[0-9a-f]{40}")]
+    release: AbsolutePath
+    entry: RelativePath
+    env_live: AbsolutePath
+    env_next: AbsolutePath
     flags: Mapping[str, str]
-    never_secret: tuple[str, ...]
+    never_secret: tuple[Line, ...] = ()
     """Those of them whose value before may be shown as well."""
     flags_as_read: Mapping[str, str]
     """Provider flags, as the version that runs reads one that is neither true nor false."""
     pm2_environment: Mapping[str, str]
     """What PM2 is to export to its apps, beside the .env."""
-    pm2_dropped: tuple[str, ...]
+    pm2_dropped: tuple[Line, ...] = ()
     """What PM2 exports or does today and the new description need not."""
-    companies: tuple[str, ...]
-    released: tuple[str, ...]
+    companies: tuple[Annotated[str, matching(_COMPANY)], ...] = ()
+    released: tuple[Line, ...] = ()
     """Those of them that no other host of the environment was seen to run."""
-    others_answered: bool
+    others_answered: bool = False
     """Every other service host of the environment said what it runs, or there is none."""
     legacy_directories: tuple[LegacyDirectory, ...]
     database: Database
     gate: Gate
     archive: Archive
-    backup: Backup | None
+    backup: Backup | None = None
     remove_after_days: float
     kill_timeout_ms: int
     minimum_free_mb: int
     releases_kept: int
-    alarm_command: tuple[str, ...] | None
-
-    @property
-    def live_directories(self) -> tuple[LegacyDirectory, ...]:
-        """The directories that a file-reading version works in."""
-        return tuple(item for item in self.legacy_directories if item.kind == "live")
+    alarm_command: tuple[Line, ...] | None = None
 
     def layout_of(self, path: str) -> Layout:
         """Whose files lie where in a declared directory."""
@@ -165,117 +159,31 @@ class Plan:
 def load(text: str) -> Plan:
     """Read and validate a plan.
 
-    Args:
-        text: the JSON object that the controller sends.
-
-    Returns:
-        The plan.
-
     Raises:
         PlanError: it is not JSON, or has mistakes; all of them are listed.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise PlanError(f"the plan on standard input is not JSON: {error}") from None
-    reader = Reader(data, "plan")
-    plan = _plan(reader)
-    problems = reader.problems() + _inconsistencies(plan)
-    if problems:
-        listed = "\n".join(f"- {problem}" for problem in problems)
-        raise PlanError(f"the plan on standard input has mistakes:\n{listed}")
-    return plan
+    problems: list[str] = []
+    return checked(structured(Plan, parsed(text, "plan"), "plan", problems), problems)
 
 
-def _plan(reader: Reader) -> Plan:
-    if reader.number("version") != 1:
-        reader.complain("version", "must be 1: update the host program (role host)")
-    companies = reader.texts("companies", _COMPANY)
-    return Plan(
-        rollout_id=reader.text("rollout_id", r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}"),
-        environment=reader.text("environment"),
-        host=reader.text("host"),
-        operator=reader.text("operator"),
-        reason=reader.text("reason", ".*"),
-        app_dir=reader.path("app_dir"),
-        service_user=reader.text("service_user"),
-        pm2_home=reader.path("pm2_home"),
-        service_app=reader.text("service_app"),
-        pm2_apps=reader.texts("pm2_apps"),
-        ecosystem=reader.path("ecosystem"),
-        revision=reader.text("revision", "[0-9a-f]{40}"),
-        release=reader.path("release"),
-        entry=reader.relative("entry"),
-        env_live=reader.path("env_live"),
-        env_next=reader.path("env_next"),
-        flags=reader.mapping("flags"),
-        never_secret=reader.texts("never_secret"),
-        flags_as_read=reader.mapping("flags_as_read"),
-        pm2_environment=reader.mapping("pm2_environment"),
-        pm2_dropped=reader.texts("pm2_dropped"),
-        companies=companies,
-        released=reader.texts("released"),
-        others_answered=reader.flag("others_answered"),
+def checked(plan: Plan, problems: list[str]) -> Plan:
+    """A plan whose settings go together, with the owner of files that can have only one.
+
+    Raises:
+        PlanError: there are mistakes; all of them are listed.
+    """
+    demand([*problems, *_inconsistencies(plan)], "plan")
+    if len(plan.companies) != 1:
+        return plan
+    # Whose else could be files that lie in it directly?
+    whole = {".": plan.companies[0]}
+    return replace(
+        plan,
         legacy_directories=tuple(
-            _legacy(item, companies) for item in reader.children("legacy_directories")
+            replace(one, companies=whole) if one.kind == "live" and not one.companies else one
+            for one in plan.legacy_directories
         ),
-        database=_database(reader.child("database")),
-        gate=_gate(reader.child("gate")),
-        archive=_archive(reader.child("archive")),
-        backup=_backup(reader.child("backup")) if reader.present("backup") else None,
-        remove_after_days=reader.number("remove_after_days"),
-        kill_timeout_ms=int(reader.number("kill_timeout_ms")),
-        minimum_free_mb=int(reader.number("minimum_free_mb")),
-        releases_kept=int(reader.number("releases_kept")),
-        alarm_command=reader.texts("alarm_command") or None,
     )
-
-
-def _legacy(reader: Reader, companies: Sequence[str]) -> LegacyDirectory:
-    acknowledge = None
-    if reader.present("acknowledge"):
-        child = reader.child("acknowledge")
-        acknowledge = Acknowledgement(
-            reason=child.text("reason"),
-            identities=child.flag("identities"),
-            companies=child.texts("companies"),
-        )
-    path, kind = reader.relative("path"), reader.choice("kind", KINDS)
-    declared = reader.mapping("companies") if reader.present("companies") else {}
-    if not declared and kind == "live" and len(companies) == 1:
-        declared = {".": companies[0]}  # Whose else could be files that lie in it directly?
-    return LegacyDirectory(path, kind, acknowledge, Layout(declared, reader.texts("litter")))
-
-
-def _database(reader: Reader) -> Database:
-    return Database(
-        host=reader.text("host"),
-        port=int(reader.number("port")),
-        dbname=reader.text("dbname"),
-        user=reader.text("user"),
-        password=reader.text("password", r"(?s:.*)"),
-        sslmode=reader.text("sslmode"),
-        sslrootcert=reader.text("sslrootcert") if reader.present("sslrootcert") else None,
-        authority=reader.text("authority", "(?s:.+)") if reader.present("authority") else None,
-    )
-
-
-def _gate(reader: Reader) -> Gate:
-    return Gate(
-        status_url=reader.text("status_url", r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*"),
-        limit_seconds=reader.number("limit_seconds"),
-        settle_seconds=reader.number("settle_seconds"),
-        connected=reader.choice("connected", CHECKED),
-        before=reader.choice("before", CHECKED),
-    )
-
-
-def _archive(reader: Reader) -> Archive:
-    return Archive(reader.path("directory"), reader.texts("recipients"), reader.number("keep_days"))
-
-
-def _backup(reader: Reader) -> Backup:
-    return Backup(reader.choice("method", BACKUP_METHODS), reader.text("reason", "(?s:.*)"))
 
 
 def _inconsistencies(plan: Plan) -> list[str]:
@@ -308,11 +216,3 @@ def is_hash(name: str) -> bool:
 def with_names(items: Sequence[LegacyDirectory]) -> dict[str, LegacyDirectory]:
     """Directories by the name under which they are set aside."""
     return {item.name: item for item in items}
-
-
-def as_data(text: str) -> dict[str, Any]:
-    """A plan's text as plain data (for tests and the saved plan)."""
-    data = json.loads(text)
-    if not isinstance(data, dict):
-        raise PlanError("the plan is not a JSON object")
-    return data

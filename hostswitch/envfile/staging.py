@@ -5,54 +5,33 @@ A switch moves it into place; where the live file is as declared already, none i
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import shlex
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hostswitch.base.errors import CHANGES, OK, HostError
-from hostswitch.base.files import read_regular, see
-from hostswitch.base.output import emit
+from hostswitch.base.errors import HostError
+from hostswitch.base.files import read_regular, replace_file, see
+from hostswitch.base.structured import AbsolutePath, Line
 from hostswitch.envfile.edit import edited
 from hostswitch.envfile.values import differences, parse, repeated
 
 LARGEST_ENV_BYTES = 1 << 20
-_WOULD_STAGE = "would stage"
+WOULD_STAGE = "would stage"
 
 
 @dataclass(frozen=True)
 class EnvPlan:
     """What the next .env must hold; ``settings`` may hold secrets and is never printed."""
 
-    env_live: str
-    env_next: str
-    service_user: str
-    settings: dict[str, str]
+    env_live: AbsolutePath
+    env_next: AbsolutePath
+    service_user: Line
+    settings: Mapping[str, str] = field(repr=False)
     secret_names: tuple[str, ...]
     never_secret: tuple[str, ...]
-
-
-def read_plan(text: str) -> EnvPlan:
-    """The plan on standard input.
-
-    Raises:
-        HostError: it is no such plan.
-    """
-    try:
-        fields = json.loads(text)
-        return EnvPlan(
-            fields["env_live"],
-            fields["env_next"],
-            fields["service_user"],
-            {str(name): str(value) for name, value in fields["settings"].items()},
-            tuple(fields["secret_names"]),
-            tuple(fields["never_secret"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"the env plan on standard input is not understood: {error!r}") from None
 
 
 @dataclass(frozen=True)
@@ -63,27 +42,8 @@ class Staging:
     changes: list[dict[str, str | None]]
 
 
-def stage_env(plan: EnvPlan, check_only: bool) -> int:
-    """Stage the live file with the settings in it, if that changes it; say what changes.
-
-    Args:
-        plan: what is declared.
-        check_only: change nothing.
-
-    Returns:
-        With ``check_only`` 0 where nothing is to be staged and 2 where something is; else 0.
-    """
-    found = stage(plan, check_only)
-    emit("result", outcome=found.outcome, changes=found.changes)
-    return CHANGES if found.outcome == _WOULD_STAGE else OK
-
-
 def stage(plan: EnvPlan, check_only: bool) -> Staging:
     """Stage the live file with the settings in it, if that changes it.
-
-    Args:
-        plan: what is declared.
-        check_only: change nothing.
 
     Raises:
         HostError: the live file is not what it should be.
@@ -99,7 +59,7 @@ def stage(plan: EnvPlan, check_only: bool) -> Staging:
     staged = _is_staged(plan, wanted) if wanted != live else not Path(plan.env_next).exists()
     if not check_only and not staged:
         _stage(plan, live, wanted)
-    outcome = "nothing to do" if staged else _WOULD_STAGE if check_only else "staged"
+    outcome = "nothing to do" if staged else WOULD_STAGE if check_only else "staged"
     return Staging(outcome, changes)
 
 
@@ -108,18 +68,7 @@ def _stage(plan: EnvPlan, live: bytes, wanted: bytes) -> None:
         Path(plan.env_next).unlink()  # staged once, no longer declared
         return
     user = pwd.getpwnam(plan.service_user)
-    # A private name first: the file never exists half-written or readable by others.
-    descriptor, temporary = tempfile.mkstemp(prefix=".env.", dir=Path(plan.env_next).parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(wanted)
-            file.flush()
-            os.fchown(descriptor, user.pw_uid, user.pw_gid)
-            os.fsync(descriptor)
-        os.replace(temporary, plan.env_next)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_file(Path(plan.env_next), wanted, 0o600, (user.pw_uid, user.pw_gid))
 
 
 def _is_staged(plan: EnvPlan, wanted: bytes) -> bool:
@@ -164,9 +113,6 @@ def _demand_private(plan: EnvPlan) -> None:
 
 def read_env(path: str) -> bytes:
     """A regular file's content, empty where there is none.
-
-    Args:
-        path: an .env file.
 
     Raises:
         HostError: it is a link, no regular file, no text, or too large to be an .env.

@@ -30,7 +30,7 @@ def alarm(host: Host, message: str) -> None:
 
 
 def _ring(command: Sequence[str] | None, message: str) -> str:
-    if command is None:
+    if not command:
         return "nobody was told: alarm_command is not set"
     try:
         given = message.encode("utf-8", "backslashreplace")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hostswitch.base import clock, processes
 from hostswitch.base.errors import HostError
 from hostswitch.base.places import Places
+from hostswitch.base.structured import AbsolutePath, Line
 from hostswitch.base.user import Account
 from hostswitch.envfile.staging import read_env
 from hostswitch.envfile.values import parse, repeated
@@ -28,36 +28,14 @@ _OTHER = "******** (another)"
 class FlagPlan:
     """What to look at; `declared` may hold secrets, whose values never leave the host."""
 
-    env_live: str
-    service_user: str
-    pm2_home: str
-    service_app: str
-    status_url: str
-    declared: Mapping[str, str]
+    env_live: AbsolutePath
+    service_user: Line
+    pm2_home: AbsolutePath
+    service_app: Line
+    status_url: Line
+    declared: Mapping[str, str] = field(repr=False)
     names: tuple[str, ...]
     secret_names: tuple[str, ...]
-
-
-def read_plan(text: str) -> FlagPlan:
-    """The plan on standard input.
-
-    Raises:
-        HostError: it is no such plan.
-    """
-    try:
-        fields = json.loads(text)
-        return FlagPlan(
-            fields["env_live"],
-            fields["service_user"],
-            fields["pm2_home"],
-            fields["service_app"],
-            fields["status_url"],
-            {str(name): str(value) for name, value in fields["declared"].items()},
-            tuple(fields["names"]),
-            tuple(fields["secret_names"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"the flags plan on standard input is not understood: {error!r}") from None
 
 
 def show(plan: FlagPlan, places: Places) -> dict[str, Any]:

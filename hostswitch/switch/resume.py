@@ -10,11 +10,12 @@ from hostswitch.base.drill import Drill
 from hostswitch.base.errors import PutBackError
 from hostswitch.base.output import emit, progress
 from hostswitch.base.places import Places
+from hostswitch.base.structured import PlanError
 from hostswitch.database import evidence
 from hostswitch.database.patience import Patience
 from hostswitch.decide.recovery import Action, Recovery, decide, settle
 from hostswitch.host import Host
-from hostswitch.plan import PlanError, load
+from hostswitch.plan import load
 from hostswitch.pm2 import dump
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal, JournalError, is_open

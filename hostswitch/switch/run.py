@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from hostswitch.base.drill import Drill
@@ -39,15 +39,8 @@ from sessionstore.errors import DatabaseUnreachable
 Result = dict[str, Any]
 
 
-def run(host: Host, plan_text: str) -> Result:
+def run(host: Host) -> Result:
     """Switch this host to what was staged. The caller holds the lock; no journal is open.
-
-    Args:
-        host: the host, with the plan.
-        plan_text: the plan as it came, kept while the journal is open.
-
-    Returns:
-        The result's fields.
 
     Raises:
         RefusedError: before the service was touched.
@@ -65,7 +58,7 @@ def run(host: Host, plan_text: str) -> Result:
     found = refusals(host, observed, decision, is_staged=True)
     if found:
         raise RefusedError(found)
-    switch = _open(host, plan_text, ready.facts(host, observed, decision))
+    switch = _open(host, ready.facts(host, observed, decision))
     try:
         ready.prepare(switch, decision)
     except HostError:
@@ -74,10 +67,10 @@ def run(host: Host, plan_text: str) -> Result:
     return forward(switch)
 
 
-def _open(host: Host, plan_text: str, facts: Facts) -> Switch:
+def _open(host: Host, facts: Facts) -> Switch:
     host.history.reserve()
     owner = (os.geteuid(), os.getegid())
-    replace_file(host.places.plan, json.dumps(json.loads(plan_text)).encode(), 0o600, owner)
+    replace_file(host.places.plan, json.dumps(asdict(host.plan)).encode(), 0o600, owner)
     try:
         log = Journal(host.places.journal, Drill(host.places.drill))
         log.mark(journal.OPEN, "done", **facts.as_json())

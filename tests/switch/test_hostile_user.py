@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch.parser import parser
+from hostswitch.cli import parser
 from rollout.environment.environment import Environment, Host
 from rollout.verify.checks import Check
 from rollout.verify.suite import run_suite

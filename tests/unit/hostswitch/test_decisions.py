@@ -31,6 +31,7 @@ NEXT = {**CONNECTION, **FLAGS}
 ON_FILES = {**NEXT, "USE_REPOSITORY_PATTERN": "false"}
 
 PLAN = Plan(
+    version=1,
     rollout_id="one",
     environment="lab",
     host="wa",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostswitch.base.errors import HostError
-from hostswitch.envfile.staging import EnvPlan, stage_env
+from hostswitch.envfile.staging import WOULD_STAGE, EnvPlan, stage
 from hostswitch.envfile.values import parse
 
 SETTINGS = {"LOG_LEVEL": "debug", "POSTGRES_PASSWORD": "hunter2 # '\n"}
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_there_yet_is_written(
     """A fresh host has none; that is no mistake."""
     (tmp_path / ".env").touch(0o600)
     harm(tmp_path / ".env")
-    assert stage_env(plan_for(tmp_path), check_only=False) == 0
+    assert stage(plan_for(tmp_path), check_only=False).outcome == "staged"
     staged = tmp_path / ".env.next"
     assert parse(staged.read_bytes()) == SETTINGS
     assert staged.stat().st_mode & 0o7777 == 0o600
@@ -95,7 +95,7 @@ def test_a_bad_file_is_one_clear_error(
     (tmp_path / ".env").chmod(0o600)
     harm(tmp_path / ".env")
     with pytest.raises(HostError) as refused:
-        stage_env(plan_for(tmp_path), check_only=False)
+        stage(plan_for(tmp_path), check_only=False)
     said = str(refused.value)
     assert words in said and str(tmp_path / ".env") in said and "hunter2" not in said
     assert not (tmp_path / ".env.next").exists()
@@ -108,10 +108,10 @@ def test_what_is_staged_shows_no_secret_and_leaves_the_live_file_alone(
     live = tmp_path / ".env"
     live.write_text("LOG_LEVEL=info\nPOSTGRES_PASSWORD=older\n")
     before = (live.read_bytes(), live.stat().st_ino)
-    assert stage_env(plan_for(tmp_path), check_only=True) == 2
+    assert stage(plan_for(tmp_path), check_only=True).outcome == WOULD_STAGE
     assert list(tmp_path.iterdir()) == [live]
-    assert stage_env(plan_for(tmp_path), check_only=False) == 0
-    said = "".join(capfd.readouterr())
-    assert '"from": "info", "to": "debug"' in said
+    staged = stage(plan_for(tmp_path), check_only=False)
+    said = f"{staged} {capfd.readouterr()}"
+    assert {"name": "LOG_LEVEL", "from": "info", "to": "debug"} in staged.changes
     assert "hunter2" not in said and "older" not in said
     assert (live.read_bytes(), live.stat().st_ino) == before

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from hostswitch.base import clock
+from hostswitch.base.structured import PlanError
 from hostswitch.database import clock as skew
 from hostswitch.decide import due as ripeness
 from hostswitch.decide import gate
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.envfile import values
 from hostswitch.envfile.provider import of
-from hostswitch.plan import PlanError, load
+from hostswitch.plan import load
 from hostswitch.pm2 import dump
 from hostswitch.pm2.app import Process
 from hostswitch.record import tokens
@@ -203,6 +204,19 @@ def test_all_mistakes_of_a_plan_come_at_once() -> None:
         assert name in str(caught.value)
 
 
+def test_a_plan_that_was_kept_is_the_plan_that_came() -> None:
+    """Whoever ends a switch that was cut off has no other."""
+    legacy = [
+        {"path": "a", "kind": "live", "litter": ["*.tmp"], "acknowledge": {"reason": "old"}},
+        {"path": "b", "kind": "backup", "companies": {".": "1"}},
+    ]
+    plan = load(json.dumps({**PLAN, "legacy_directories": legacy, "backup": None}))
+    assert load(json.dumps(asdict(plan))) == plan
+    for name in ("version", "database", "legacy_directories", "kill_timeout_ms"):
+        with pytest.raises(PlanError, match=rf"plan\.{name} must be"):
+            load(json.dumps({**PLAN, name: None}))
+
+
 def test_a_plan_that_leaves_its_directory_is_refused() -> None:
     for path in ("/etc", "a/../b", "./a", "a//b", "", "."):
         legacy = [{"path": path, "kind": "live", "acknowledge": None}]
@@ -273,7 +287,7 @@ def test_only_a_removal_without_an_end_can_be_claimed_later(
 
 
 def test_only_a_positive_token_is_recorded() -> None:
-    assert tokens.token('{"rollout_id": "a", "verified": true, "passed": 3}')["passed"] == 3
+    assert tokens.verification('{"rollout_id": "a", "verified": true, "passed": 3}')["passed"] == 3
     for text in (
         "",
         "[]",
@@ -281,8 +295,8 @@ def test_only_a_positive_token_is_recorded() -> None:
         '{"verified": true}',
         '{"verified": true, "rollout_id": "a", "event": "switch"}',
     ):
-        with pytest.raises(tokens.TokenError):
-            tokens.token(text)
+        with pytest.raises(PlanError):
+            tokens.verification(text)
 
 
 def test_seconds_across_a_boot_are_measured_by_the_wall_clock() -> None:
