@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def running_server(*, as_in_production: bool = False) -> Iterator[Server]:
         programs = _reachable(user, place)
         quick = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         assert _run(user, programs / "initdb", "-D", data, *quick)
-        port = _free_port() if as_in_production else 0
+        port = free_port() if as_in_production else 0
         quick_or_real = (
             f"-c listen_addresses=127.0.0.1 -p {port}"
             if as_in_production
@@ -105,13 +106,6 @@ def standby_of(server: Server) -> Iterator[Server]:
             _run(user, server.programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
 
 
 def client_programs() -> Path:

@@ -70,3 +70,11 @@ def first_rollout() -> Story:
     told.end = rig.end_state()
     hosts.snapshot(ROLLED_OUT)
     return told
+
+
+LEGACY = (
+    "baileys_sessions",
+    "baileys_sessions_backup",
+    "baileys_sessions.backup.phase07.20251107_200734",
+    "baileys_test_auth",
+)

@@ -13,7 +13,8 @@ import pytest
 from lab.profiles import profiles
 from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
-from tests.lab.test_rollout import LEGACY
+
+from .story import LEGACY
 
 # What the service's own migration made: the tables themselves, not copies of them.
 SCHEMA = (

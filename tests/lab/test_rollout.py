@@ -11,12 +11,8 @@ from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
 from tests.lab.story import ROLLED_OUT, Story
 
-LEGACY = (
-    "baileys_sessions",
-    "baileys_sessions_backup",
-    "baileys_sessions.backup.phase07.20251107_200734",
-    "baileys_test_auth",
-)
+from .story import LEGACY
+
 KEYS = 1313
 
 

@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 from sessionstore.database.connection import Connection
 from sessionstore.inspection.misfiled import FIRST_DASH, find, judge
 from sessionstore.keys.names import Key, encode
+from tests.unit.any_keys import keys as any_keys
 
-from ..unit.sessionstore.test_grammar import keys as any_keys
 from .session_files import COMPANY, credentials, keys
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from sessionstore.scan.result import Problem
 from sessionstore.scan.scan import scan_directory
 
@@ -19,14 +17,6 @@ CREDS = {
     "nextPreKeyId": 31,
     "firstUnuploadedPreKeyId": 31,
 }
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A directory of session files with one company of two keys."""
-    root = tmp_path / "baileys_sessions"
-    company(root / "company_962302")
-    return root
 
 
 def company(directory: Path) -> Path:

@@ -16,6 +16,8 @@ from typing import Any
 import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
+from rollout.environment.environment import Host
+
 ADDRESS = "127.0.0.1"
 LINE = b"x" * 65535 + b"\n"
 
@@ -170,3 +172,15 @@ def ssh_server(
         yield port, asked
         for transport in transports:
             transport.close()
+
+
+def a_host(place: Path, port: int, **settings: Any) -> Host:
+    """The server as a host of an inventory."""
+    connection = {
+        "ansible_host": ADDRESS,
+        "ansible_user": "o",
+        "ansible_port": port,
+        "ansible_ssh_private_key_file": str(place / "id"),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={place}/known_hosts",
+    }
+    return Host("wa-1", ("service",), {**connection, **settings})

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.profiles.service_repository import REVISIONS, SOURCES, compose
+from tests.ports import free_port
 
 TOOLS = SOURCES / "tools"
 _SSL_REQUEST_BYTES = 8
@@ -61,14 +61,6 @@ def write_env(release: Path, **settings: str) -> None:
     """Write a release's .env."""
     lines = [f"{name}={value}\n" for name, value in settings.items()]
     (release / ".env").write_text("".join(lines))
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -23,9 +23,8 @@ from rollout.verify.checks import Check, VerificationResult
 from rollout.verify.junit import write_junit
 from rollout.verify.verify import verify
 
-from .test_settings_files import declare, project, run
+from .trial import declare, run
 
-__all__ = ["project"]
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
 COMMANDS = ("plan", "apply", "verify", "status")

@@ -38,10 +38,10 @@ from rollout.flags.host import LINES
 from rollout.hosts.program import FLAGS, RESULT, STATUS, checked
 from rollout.processes import checkout_lock
 from rollout.run import Run
+from tests.unit.ssh_server import a_host
 
 from ..good_settings import GOOD
 from ..ssh_server import ssh_server
-from .test_ssh_hostile import a_host
 
 NAMES = [
     "USE_REPOSITORY_PATTERN",

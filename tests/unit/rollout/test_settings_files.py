@@ -8,12 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,27 +16,10 @@ from hypothesis import strategies as st
 
 from rollout.settings.mistakes import known_variables
 
-from ..good_settings import GIVEN, wrong_values
+from ..good_settings import wrong_values
+from .trial import INVENTORY, VAULT, declare, run
 
-ROOT = Path(__file__).resolve().parents[3]
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
-PASSWORD = "correct horse battery"
-INVENTORY = """all:
-  children:
-    trial:
-      children:
-        service:
-          hosts:
-            wa-1:
-              ansible_host: 127.0.0.1
-              ansible_port: 1
-              companies: ["962302"]
-"""
-VAULT = "vault_database_owner_password: owner-s3cret\nvault_database_app_password: app-s3cret\n"
-SECRETS = {
-    f"database_{role}_password": f"{{{{ vault_database_{role}_password }}}}"
-    for role in ("owner", "app")
-}
 # Every kind of file from which Ansible takes a host's variables, lowest precedence first.
 FILES = (
     "group_vars/all/service.yml",
@@ -51,68 +28,6 @@ FILES = (
     "inventory/host_vars/wa-1.yml",
     "host_vars/wa-1/own.yml",
 )
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project."""
-    copy = tmp_path_factory.mktemp("project")
-    for part in ("rollout", "roles", "inventory"):
-        shutil.copytree(ROOT / part, copy / part)
-    for part in ("deploy.py", "config.py", "ansible.cfg"):
-        shutil.copy(ROOT / part, copy / part)
-    return copy
-
-
-def declare(project: Path, files: Mapping[str, str], vault: str = VAULT) -> None:
-    """Declare the environment `trial` anew: its files, and its encrypted vault."""
-    for folder in ("group_vars", "host_vars", "inventory/host_vars"):
-        shutil.rmtree(project / folder, ignore_errors=True)
-    (project / "inventory/trial.yml").write_text(INVENTORY)
-    python = (ROOT / "inventory/lab.py").read_text().replace('"lab"', '"trial"')
-    (project / "inventory/trial.py").write_text(python)
-    (project / "password").write_text(PASSWORD)
-    good = {**GIVEN, **SECRETS}
-    del good["companies"], good["service_home"]
-    lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in good.items())
-    for name, text in {"group_vars/all/good.yml": lines, **files}.items():
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(text)
-    path = project / "group_vars/trial/vault.yml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(encrypted(vault))
-
-
-@cache
-def encrypted(text: str) -> str:
-    """A text as Ansible Vault encrypts it."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "password").write_text(PASSWORD)
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-vault"),
-                *("encrypt", "--vault-id", "trial@password", "--encrypt-vault-id", "trial"),
-                *("--output", "-", "-"),
-            ],
-            input=text,
-            text=True,
-            check=True,
-            capture_output=True,
-            cwd=folder,
-        )
-    return done.stdout
-
-
-def run(project: Path, *command: str, **odd: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in the copy, as an operator would."""
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ROLLOUT_VAULT_PASSWORD_FILE": str(project / "password"), **odd},
-    )
 
 
 def mistakes(project: Path) -> dict[str, list[str]]:

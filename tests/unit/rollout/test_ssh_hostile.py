@@ -7,7 +7,6 @@ import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,7 @@ from rollout.hosts.ssh import Connections
 from rollout.processes import bounded
 from rollout.verify.checks import FAILED
 from rollout.verify.verify import verify_hosts
+from tests.unit.ssh_server import a_host
 
 from ..good_settings import GOOD
 from ..ssh_server import ADDRESS, READY, ssh_server
@@ -42,18 +42,6 @@ Host *
     NoHostAuthenticationForLocalhost yes
     Tunnel yes
 """
-
-
-def a_host(place: Path, port: int, **settings: Any) -> Host:
-    """The server as a host of an inventory."""
-    connection = {
-        "ansible_host": ADDRESS,
-        "ansible_user": "o",
-        "ansible_port": port,
-        "ansible_ssh_private_key_file": str(place / "id"),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={place}/known_hosts",
-    }
-    return Host("wa-1", ("service",), {**connection, **settings})
 
 
 @pytest.fixture

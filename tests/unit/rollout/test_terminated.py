@@ -19,9 +19,8 @@ from rollout.processes import checkout_lock
 from rollout.processes.checkout_lock import only_one
 
 from ..ssh_server import READY, ssh_server
-from .test_settings_files import declare, project, run
+from .trial import declare, run
 
-__all__ = ["project"]
 MARK = "ROLLOUT_TEST_RUN"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from rollout.environment.environment import Host
 from rollout.errors import OperatorError
 from rollout.hosts.ssh import Connections, unreachable
+from tests.ports import free_port
 
 ADDRESS = "127.0.0.1"
 
@@ -19,13 +19,6 @@ ADDRESS = "127.0.0.1"
 def a_host(**settings: Any) -> Host:
     """A host with connection settings."""
     return Host("wa-1", ("service",), {"ansible_host": ADDRESS, "ansible_user": "o", **settings})
-
-
-def closed_port() -> int:
-    """A port on loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_host_key_check_can_not_be_loosened() -> None:
@@ -55,7 +48,7 @@ def test_sockets_are_private_and_short(tmp_path: Path) -> None:
 
 def test_an_unreachable_host_is_named_with_the_command_that_tries_it() -> None:
     """A refused connection is one sentence and a command, from the real ssh."""
-    host = a_host(ansible_port=closed_port())
+    host = a_host(ansible_port=free_port())
     with Connections() as connections, pytest.raises(OperatorError) as caught:
         connections.run(host, "true")
     assert "wa-1 (o@127.0.0.1) can't be reached" in caught.value.message

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from sessionstore.inspection.misfiled import FILE_FORM, FIRST_DASH, OTHER_DASH, judge, right_name
 from sessionstore.keys.names import Key, encode
-
-from .test_grammar import keys
+from tests.unit.any_keys import keys
 
 
 @given(keys)

@@ -16,9 +16,7 @@ from sessionstore.keys.names import Key
 from sessionstore.scan.layout import Layout
 from sessionstore.scan.scan import scan_directory
 
-from ..scanned_directory import company, problems, root
-
-__all__ = ["root"]
+from ..scanned_directory import company, problems
 
 
 def test_a_clean_directory(root: Path) -> None:

@@ -17,9 +17,7 @@ import pytest
 from sessionstore.scan.result import PROBLEMS
 from sessionstore.scan.scan import scan_directory
 
-from ..scanned_directory import CREDS, company, problems, root
-
-__all__ = ["root"]
+from ..scanned_directory import CREDS, company, problems
 
 
 def _file(name: str, content: str | bytes = "{}") -> Callable[[Path], None]:
