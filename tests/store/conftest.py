@@ -98,3 +98,10 @@ def new_night(
     """
     with tempfile.TemporaryDirectory() as place:
         yield lambda: Night(Path(tempfile.mkdtemp(dir=place)), database, age_identity)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where archives go."""
+    (tmp_path / "archives").mkdir()
+    return tmp_path / "archives"

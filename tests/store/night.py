@@ -285,3 +285,22 @@ def in_child(work: Callable[[], None]) -> int:
 def ended(child: int) -> int:
     """Wait for a process; gives its exit code, or minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def at_deletion(number: int, act: Callable[[], object]) -> None:
+    """Act when this process is about to delete the n-th session file. It can't be taken back."""
+    left, inside = number, False
+
+    def watch(event: str, given: tuple[object, ...]) -> None:
+        nonlocal left, inside
+        if event != "os.remove" or inside or not str(given[0]).endswith(".json"):
+            return
+        if str(given[0]).startswith("."):
+            return  # what is cleared away beside an archive
+        left -= 1
+        if left == 0:
+            inside = True
+            act()
+            inside = False
+
+    sys.addaudithook(watch)

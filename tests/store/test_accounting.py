@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
@@ -22,10 +21,10 @@ from sessionstore.removal.account import Accounting, account
 from sessionstore.removal.second_proof import account_again
 from sessionstore.scan.scan import scan_directory
 
+from .rows import clocks, drop, put
 from .session_files import (
     COMPANY,
     buffer,
-    credentials,
     dump,
     keys,
     pair,
@@ -58,27 +57,6 @@ def look(conn: Connection, root: Path, kind: str = "live", **more: Any) -> Accou
     with closing(open_directory(str(root))) as fd:
         assert account_again(conn, fd, walk(fd), str(root), kind, **more) == found
     return found
-
-
-def put(conn: Connection, key: Key, value: Any) -> None:
-    """Write a row as the service does."""
-    conn.execute(
-        "INSERT INTO whatsapp_keys (company_id, key_type, key_id, value) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (company_id, key_type, key_id) DO UPDATE SET value = excluded.value",
-        [COMPANY, key.key_type, key.key_id, Jsonb(value)],
-    )
-
-
-def drop(conn: Connection, key: Key) -> None:
-    """Delete a row as the service does."""
-    conn.execute(
-        "DELETE FROM whatsapp_keys WHERE key_type = %s AND key_id = %s", [key.key_type, key.key_id]
-    )
-
-
-def clocks(conn: Connection, **changes: Any) -> None:
-    """Write credentials as the service does."""
-    conn.execute("UPDATE whatsapp_auth SET creds = %s", [Jsonb(credentials(**changes))])
 
 
 def moved_on(conn: Connection) -> None:

@@ -19,9 +19,9 @@ from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.importing import states
 
+from .commands import PROJECT, run
 from .imports import stage
 from .session_files import COMPANY, write_company
-from .test_commands import PROJECT, run
 
 ACCOUNT = ("account", "--plan", "-")
 HELD = "pre-key-7.json"

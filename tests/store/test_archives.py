@@ -15,8 +15,8 @@ from sessionstore.scan.scan import scan_directory
 from tests.age import new_identity
 from tests.dated import date_back
 
+from .commands import run
 from .session_files import COMPANY, credentials, dump, pair, write_company
-from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 

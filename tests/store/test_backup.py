@@ -27,9 +27,9 @@ from sessionstore.retention.backups import look
 from tests.age import new_identity
 from tests.postgres import client_programs
 
+from .commands import run
 from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL
-from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 LATEST = "0007_whatsapp_imports_stored_in"

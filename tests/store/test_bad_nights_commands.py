@@ -18,9 +18,9 @@ from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
+from .commands import run
 from .proxy import Proxy
 from .session_files import COMPANY, write_company
-from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 CUTS = 100 if os.environ.get("ROLLOUT_SOAK") else 6

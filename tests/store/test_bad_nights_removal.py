@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import LockHeld, Refused, StoreError
 from sessionstore.removal import remove
 
-from .night import SIGKILL, Night, ended, in_child
+from .night import SIGKILL, Night, at_deletion, ended, in_child
 from .session_files import COMPANY
 
 NewNight = Callable[[], Night]
@@ -26,25 +25,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look in
 NEW = "pre-key-900.json"
 # Credentials are deleted last, so at the fifth file they are still there.
 LAST = "creds.json"
-
-
-def at_deletion(number: int, act: Callable[[], object]) -> None:
-    """Act when this process is about to delete the n-th session file. It can't be taken back."""
-    left, inside = number, False
-
-    def watch(event: str, given: tuple[object, ...]) -> None:
-        nonlocal left, inside
-        if event != "os.remove" or inside or not str(given[0]).endswith(".json"):
-            return
-        if str(given[0]).startswith("."):
-            return  # what is cleared away beside an archive
-        left -= 1
-        if left == 0:
-            inside = True
-            act()
-            inside = False
-
-    sys.addaudithook(watch)
 
 
 def told(night: Night, act: Callable[[Path], object]) -> str:

@@ -21,17 +21,10 @@ from sessionstore.errors import ArchiveProblem, StoreError
 from sessionstore.removal import remove
 
 from .night import at_step, digest, ended, in_child, no_more_steps
-from .test_bad_nights_trees import archived, contents, sessions
+from .trees import archived, contents, sessions
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
 OUTSIDE = "canary"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Where archives go."""
-    (tmp_path / "archives").mkdir()
-    return tmp_path / "archives"
 
 
 @pytest.fixture

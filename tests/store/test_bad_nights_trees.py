@@ -20,31 +20,11 @@ from sessionstore.removal import remove as removal
 from sessionstore.scan.scan import scan_directory
 
 from .night import digest
+from .trees import NAMES, archived, contents, sessions
 
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 ROUNDS = 300 if SOAK else 10
 
-NAMES = [
-    "new\nline.json",
-    "..hidden",
-    "...",
-    ". .",
-    "-rf",
-    "--recipient",
-    "*",
-    "~",
-    "$(touch canary)",
-    "`id`; rm -rf ..",
-    "back\\slash",
-    "quote\"'",
-    "\x1b[2J\x07bell",
-    "creds.json\r",
-    " leading and trailing ",
-    "\u202egnp.exe",
-    "é" * 127,
-    "x" * 255,
-    os.fsdecode(b"\xff\xfe not utf-8"),
-]
 _EXCHANGE = 2
 _renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
 
@@ -65,13 +45,6 @@ def canary(tmp_path: Path) -> Path:
     return place
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Where archives go."""
-    (tmp_path / "archives").mkdir()
-    return tmp_path / "archives"
-
-
 def hostile(root: Path) -> None:
     """Every name as a file, and as a directory with every name in it."""
     for name in NAMES:
@@ -81,13 +54,6 @@ def hostile(root: Path) -> None:
         directory.mkdir(parents=True)
         for inner in NAMES:
             (directory / inner).write_text("x")
-
-
-def archived(root: Path, out: Path, recipient: str) -> Manifest:
-    """Archive a tree; gives its manifest as read back."""
-    with closing(open_directory(str(root))) as fd:
-        made = create.create(fd, str(out), root.name, [recipient])
-    return create.verify_on_disk(made.archive, made.manifest)
 
 
 def remove(root: Path, manifest: Manifest) -> removal.RemovalReport:
@@ -191,19 +157,6 @@ def test_raced_by_somebody_who_may_write_where_it_is_put_back(
                 assert contents(app / "sessions") == contents(root)
         assert digest(canary) == before, f"round {number}"
     print(outcomes)
-
-
-def contents(root: Path) -> dict[str, str]:
-    """Every file below a directory."""
-    return {str(one.relative_to(root)): one.read_text() for one in root.rglob("*") if one.is_file()}
-
-
-def sessions(parent: Path) -> Path:
-    """A small tree with the canary's names."""
-    (parent / "sessions" / "company_1").mkdir(parents=True)
-    for name in ("creds.json", "company_1/creds.json", "company_1/-rf"):
-        (parent / "sessions" / name).write_text("x")
-    return parent / "sessions"
 
 
 class swapping:  # noqa: N801 (used as a context manager)

@@ -16,7 +16,7 @@ from sessionstore.archive import create
 from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 
-from .test_commands import run
+from .commands import run
 
 CASES = Path(__file__).parent / "cases"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")

@@ -18,9 +18,9 @@ from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.keys.names import Key, encode
 
+from .commands import run
+from .rows import clocks, drop, put
 from .session_files import COMPANY, buffer, dump, pair, sender_key, session, write_company
-from .test_accounting import clocks, drop, put
-from .test_commands import run
 
 ACCOUNT = {"details": buffer(80), "accountSignature": buffer(81, 64)}
 CREDS: dict[str, Any] = {"account": ACCOUNT, "signalIdentities": [{"identifierKey": buffer(82)}]}

@@ -18,9 +18,9 @@ from sessionstore.importing import stage, states
 from sessionstore.scan.scan import scan_directory
 from tests.postgres import client_programs
 
+from .commands import PROJECT, run
 from .session_files import COMPANY, write_company
-from .test_bad_nights_trees import NAMES, contents
-from .test_commands import PROJECT, run
+from .trees import NAMES, contents
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 HOSTILE = "sess\x1b]0;owned\x07\n\u202eions'; DROP TABLE whatsapp_keys; --"

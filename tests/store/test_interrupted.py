@@ -17,10 +17,10 @@ import pytest
 from sessionstore.commands import cli
 from tests.postgres import client_programs
 
+from .commands import run
 from .conftest import MIGRATIONS
 from .night import at_step, ended, in_child
 from .session_files import write_company
-from .test_commands import run
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
 NAME = "baileys_sessions"

@@ -14,6 +14,7 @@ from sessionstore.errors import LockHeld, MigrationProblem
 from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
+from .schemas import MISSING, names, schema, table, write
 from .service_tables import ORIGINAL
 
 NAMES = [
@@ -32,40 +33,6 @@ def conn(empty_database: dict[str, str]) -> Iterator[Connection]:
     """A connection to a database without any table."""
     with connect(empty_database) as connection:
         yield connection
-
-
-def write(
-    root: Path, name: str, deploy: str, verify: str = "SELECT 1", revert: str = "SELECT 1"
-) -> str:
-    """Write one migration."""
-    for kind, script in (("deploy", deploy), ("verify", verify), ("revert", revert)):
-        (root / kind).mkdir(exist_ok=True)
-        (root / kind / f"{name}.sql").write_text(script)
-    return str(root)
-
-
-MISSING = "DO $$ BEGIN PERFORM 1 FROM pg_class WHERE relname = '{}'; IF NOT FOUND THEN \
-RAISE EXCEPTION '{} is missing'; END IF; END $$"
-
-
-def table(name: str) -> tuple[str, str, str]:
-    """Scripts that make, check and drop a table."""
-    return f"CREATE TABLE {name} (a int)", MISSING.format(name, name), f"DROP TABLE {name}"
-
-
-def schema(conn: Connection) -> list[tuple[object, ...]]:
-    """Everything there is, to be compared."""
-    return conn.execute(
-        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull"
-        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-        " WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 ORDER BY 1, 2"
-    ).fetchall()
-
-
-def names(conn: Connection) -> list[str]:
-    """The recorded migrations."""
-    rows = conn.execute("SELECT name FROM rollout_migrations ORDER BY position").fetchall()
-    return [str(row[0]) for row in rows]
 
 
 def test_from_an_empty_database(conn: Connection) -> None:

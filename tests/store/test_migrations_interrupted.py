@@ -21,8 +21,7 @@ from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
 from .proxy import Proxy
-from .test_migrations import MISSING, names, schema, table, write
-from .test_migrations_up_and_down import everything
+from .schemas import MISSING, everything, names, schema, table, write
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sessionstore.migrations.plan import load
 from sessionstore.migrations.runner import Runner
 
 from .conftest import MIGRATIONS
+from .schemas import everything
 from .service_tables import ORIGINAL
 
 ALL = load(MIGRATIONS)
@@ -61,34 +62,6 @@ def conn(empty_database: dict[str, str]) -> Iterator[Connection]:
     """A connection to a database without any table."""
     with connect(empty_database) as connection:
         yield connection
-
-
-def everything(conn: Connection) -> list[str]:
-    """The schema as text: columns, constraints, indexes, triggers, functions, options."""
-    found = conn.execute(
-        """
-        WITH relation AS (
-            SELECT oid, relname, reloptions FROM pg_class
-             WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'rollout_migrations%'
-        )
-        SELECT format('%s.%s %s %s %s', relname, a.attname, format_type(a.atttypid, a.atttypmod),
-                      a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
-          FROM relation JOIN pg_attribute a ON a.attrelid = relation.oid AND a.attnum > 0
-               AND NOT a.attisdropped
-          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        UNION ALL SELECT format('%s %s', relname, reloptions) FROM relation
-        UNION ALL SELECT format('%s %s %s', conname, convalidated, pg_get_constraintdef(c.oid))
-          FROM pg_constraint c JOIN relation ON c.conrelid = relation.oid
-        UNION ALL SELECT pg_get_indexdef(indexrelid)
-          FROM pg_index JOIN relation ON indrelid = relation.oid
-        UNION ALL SELECT pg_get_triggerdef(t.oid)
-          FROM pg_trigger t JOIN relation ON tgrelid = relation.oid WHERE NOT tgisinternal
-        UNION ALL SELECT pg_get_functiondef(oid)
-          FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-        ORDER BY 1
-        """
-    ).fetchall()
-    return [str(row[0]) for row in found]
 
 
 def rows(conn: Connection) -> list[tuple[object, ...]]:

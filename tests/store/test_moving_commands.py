@@ -22,10 +22,10 @@ from sessionstore.disk.opening import closing, open_directory
 from sessionstore.importing import stage
 from sessionstore.scan.scan import scan_directory
 
+from .commands import PROJECT, run
 from .imports import rows, void
 from .night import SIGKILL, at_step, ended, in_child, no_more_steps
 from .session_files import COMPANY, keys, write_company
-from .test_commands import PROJECT, run
 
 KILLS = 40 if os.environ.get("ROLLOUT_SOAK") else 4
 EVERY = len(keys())

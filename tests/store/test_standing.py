@@ -24,10 +24,10 @@ from sessionstore.database import standing
 from sessionstore.disk.opening import closing, open_directory
 from tests.postgres import Server, standby_of
 
+from .commands import run
 from .imports import void
 from .night import at_step, no_more_steps
 from .session_files import write_company
-from .test_commands import run
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc"),

@@ -15,9 +15,9 @@ from sessionstore.inspection.growth import NOT_KNOWN, UNUSUAL, USUAL
 from sessionstore.migrations.plan import load
 from sessionstore.migrations.runner import Runner
 
+from .commands import run
 from .conftest import MIGRATIONS
 from .service_tables import ORIGINAL
-from .test_commands import run
 
 
 def company(conn: Connection, company_id: str, pre_keys: int) -> None:

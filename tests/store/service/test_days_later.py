@@ -22,11 +22,10 @@ from sessionstore.removal.account import Accounting, account
 from sessionstore.removal.second_proof import account_again
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
-from tests.store.night import SIGKILL, ended, in_child
+from tests.store.commands import run
+from tests.store.night import SIGKILL, at_deletion, ended, in_child
 from tests.store.service import machine
 from tests.store.service.seeded import COMPANY, Seeded
-from tests.store.test_bad_nights_removal import at_deletion
-from tests.store.test_commands import run
 
 Moved = tuple[Seeded, dict[str, str], dict[str, Any]]
 

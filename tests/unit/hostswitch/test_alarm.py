@@ -18,8 +18,8 @@ from hostswitch.record.history import History
 from hostswitch.service import alarm as hostswitch_alarm
 from hostswitch.service.alarm import alarm
 
-from .test_closing import open_switch
-from .test_pure import PLAN
+from .open_switch import open_switch
+from .plans import PLAN
 
 
 def host_with(place: Path, *command: str) -> Host:

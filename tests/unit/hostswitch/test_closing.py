@@ -24,46 +24,15 @@ from hostswitch.plan import load
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry, Journal, JournalError, read
 from hostswitch.switch import report, resume, run
-from hostswitch.switch.opened import Facts, Switch
+from hostswitch.switch.opened import Switch
 from hostswitch.switch.stop import torn_files
 from hostswitch.upkeep import daily
 
-from .test_pure import PLAN
+from .open_switch import ENDED, ROLLOUT, facts_before, open_switch
+from .plans import PLAN
 
-ROLLOUT = PLAN["rollout_id"]
-LINE = {"event": "switch", "at": "2026-11-22T14:00:00.000Z", "rollout_id": ROLLOUT}
-ENDED = {**LINE, "outcome": "switched"}
 ACTS = ("open", "os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree")
 """Audit events of the acts between which a kill can fall."""
-
-
-def facts_before() -> Facts:
-    """What an open journal begins with."""
-    values: dict[str, Any] = dict.fromkeys(Facts.__annotations__)
-    empty: dict[str, Any] = {"imports": {}, "judged": {}, "found": [], "waiting": []}
-    return Facts(**{**values, **empty, "rollout_id": ROLLOUT, "aside": [{"path": "a"}]})
-
-
-def open_switch(place: Path, *, closed: bool) -> Places:
-    """A switch that is about to be closed, or one that never stopped the service."""
-    app = place / "app"
-    (app / ".set-aside" / ROLLOUT).mkdir(parents=True)
-    places = Places(place / "state", place / "run")
-    places.prepare()
-    release = f"{app}/releases/{PLAN['revision']}"
-    env = {"env_live": f"{app}/.env", "env_next": f"{app}/.env.next"}
-    plan = {**PLAN, "app_dir": str(app), "release": release, **env}
-    places.plan.write_text(json.dumps(plan))
-    places.dump_before.write_text("[]")
-    copy = places.copies / ROLLOUT / "sessions"
-    copy.mkdir(parents=True)
-    (copy / "creds.json").write_text("{}")
-    log = Journal(places.journal, Drill(places.drill))
-    log.mark(journal.OPEN, "done", **facts_before().as_json())
-    log.mark(journal.READY, "intent")
-    if closed:
-        log.mark(journal.CLOSED, "done", line=ENDED)
-    return places
 
 
 def test_what_fails_before_the_stop_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hostswitch.decide.changes import decide
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.decide.seen import InDatabase, LegacySeen, Seen
 
-from .test_decisions import BACKUP, LIVE, NEXT, PLAN
+from .seen import BACKUP, LIVE, NEXT, PLAN
 
 EMPTY = {"962302": InDatabase(False, 0)}
 BARE = Seen(

@@ -16,7 +16,7 @@ from hostswitch.plan import load
 from hostswitch.upkeep import authorities
 from hostswitch.upkeep.prune import old_releases
 
-from .test_pure import PLAN
+from .plans import PLAN
 
 NAMES = [f"{number:040x}" for number in range(8)]
 

@@ -14,7 +14,7 @@ from hostswitch.host import Host
 from hostswitch.look import staged
 from hostswitch.plan import load
 
-from .test_pure import PLAN
+from .plans import PLAN
 
 
 def test_scripts_without_number_are_checked_for_a_time(

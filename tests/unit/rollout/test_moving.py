@@ -16,8 +16,7 @@ from rollout.apply.moving import Move, moves_to, others_answered, released
 from rollout.deploys.pyinfra_inventory import view
 from rollout.environment.environment import DATABASE, SERVICE, Environment, Host
 from tests.unit.good_settings import GOOD
-
-from ..hostswitch.test_decisions import AFTER, BEFORE, PLAN
+from tests.unit.hostswitch.seen import AFTER, BEFORE, PLAN
 
 HERE = Host("wa-2", (SERVICE,), {"companies": ["2", "3"]})
 MOVED = Move("3", "wa-1", "wa-2")
