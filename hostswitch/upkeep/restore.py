@@ -34,13 +34,13 @@ class Source:
     """Where a directory is kept: set aside by a rollout, or in that rollout's archive."""
 
     rollout_id: str
-    archive: archives.Shelved | None
+    archive: archives.Archive | None
 
     @property
     def shown(self) -> str:
         """How it is called in sentences."""
         kept = "the archive" if self.archive else "what was set aside by"
-        return f"{kept} {self.archive.archive if self.archive else self.rollout_id}"
+        return f"{kept} {self.archive.path if self.archive else self.rollout_id}"
 
 
 def run(
@@ -76,7 +76,7 @@ def run(
     fields = {
         "name": declared.path,
         "set_aside_by": source.rollout_id,
-        "archive": source.archive.archive if source.archive else None,
+        "archive": source.archive.path if source.archive else None,
     }
     if check:
         return {"outcome": "changes", "changes": [sentence], **fields}
@@ -115,8 +115,8 @@ def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> 
     found = [Source(rollout, None) for rollout in kept]
     if os.path.isdir(host.plan.archive.directory):
         for one in archives.look(host.plan.archive.directory, hashed=False):
-            rollout = os.path.basename(os.path.dirname(one.archive))
-            is_it = os.path.basename(one.archive) == declared.name + archives.SEALED
+            rollout = os.path.basename(os.path.dirname(one.path))
+            is_it = os.path.basename(one.path) == declared.name + archives.SEALED
             if is_it and one.state == archives.UNCHECKED and rollout not in kept:
                 found.append(Source(rollout, one))
     if set_aside_by is not None:
@@ -201,7 +201,7 @@ def _rename_back(host: Host, declared: LegacyDirectory, source: Source) -> None:
 
 
 def _extract(
-    host: Host, declared: LegacyDirectory, archive: archives.Shelved, identity: str | None
+    host: Host, declared: LegacyDirectory, archive: archives.Archive, identity: str | None
 ) -> None:
     if identity is None:
         raise HostError(
@@ -213,4 +213,4 @@ def _extract(
         closing(open_directory(host.plan.app_dir)) as app,
         closing(open_beneath(app, parent or ".")) as place,
     ):
-        extract.extract_into(place, name, archive.archive, archive.manifest, identity)
+        extract.extract_into(place, name, archive.path, archive.manifest, identity)

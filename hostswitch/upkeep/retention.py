@@ -46,7 +46,7 @@ def run(host: Host) -> Upkeep:
     problems: list[str] = []
     recorded, done = False, None
     unusual: tuple[str, ...] = ()
-    found: list[shelf.Shelved] = []
+    found: list[shelf.Archive] = []
     try:
         recorded, unusual = _figures(host)
         done = _pruned(host)
@@ -57,7 +57,7 @@ def run(host: Host) -> Upkeep:
         found, trouble = _looked_at(host)
         problems += trouble
     problems += [
-        f"the archive {one.archive} is {one.state}: {one.detail or 'it is not there'}. It may be the "
+        f"the archive {one.path} is {one.state}: {one.detail or 'it is not there'}. It may be the "
         f"last copy: restore it from the host's own backup"
         for one in found
         if one.state in (shelf.DAMAGED, shelf.MISSING)
@@ -107,14 +107,14 @@ def _pruned(host: Host) -> Pruning | None:
 
 def _damaged_backups(done: Pruning | None) -> list[str]:
     return [
-        f"the backup {one.backup} is {one.state}. Move it away with its manifest; the next rollout "
+        f"the backup {one.path} is {one.state}. Move it away with its manifest; the next rollout "
         f"that changes rows makes another"
         for one, _ in (() if done is None else done.backups)
         if one.state in (shelf.DAMAGED, shelf.MISSING)
     ]
 
 
-def _looked_at(host: Host) -> tuple[list[shelf.Shelved], list[str]]:
+def _looked_at(host: Host) -> tuple[list[shelf.Archive], list[str]]:
     """The archives, hashed, where the database can't be asked about them."""
     directory = host.plan.archive.directory
     try:

@@ -21,9 +21,9 @@ from sessionstore.archive.check import CheckReport, check
 from sessionstore.archive.encryption import Encryption
 from sessionstore.archive.manifest import ALTERED, Entry, Manifest, dump, entry_of, read_manifest
 from sessionstore.archive.sealed import (
+    compare_on_disk,
     exclusive,
     forget,
-    hash_on_disk,
     partial_of,
     publish,
     refuse_arguments,
@@ -289,32 +289,17 @@ def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
         )
 
 
-def verify_on_disk(archive_path: str, manifest_path: str) -> Manifest:
-    """Hash an archive again and compare it with its manifest.
+def verify_on_disk(archive_path: str, manifest: str | Manifest) -> Manifest:
+    """Hash an archive again and compare it with its manifest, or the path of that.
 
-    Args:
-        archive_path: of the encrypted file.
-        manifest_path: of its manifest.
-
-    Returns:
-        The manifest. That the archive can be opened is only shown by :func:`check`.
+    That the archive can be opened is only shown by :func:`check`.
 
     Raises:
         ArchiveProblem: the file is missing, damaged, or not the manifest's.
     """
-    manifest = read_manifest(manifest_path)
-    try:
-        with _directory_of(archive_path) as fd:
-            found = hash_on_disk(os.path.basename(archive_path), fd)
-    except (OSError, StoreError) as error:
-        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
-    if found != (manifest.archive_sha256, manifest.archive_bytes):
-        raise ArchiveProblem(
-            "the archive is not what its manifest says",
-            archive_path,
-            "It is damaged, or this is another one's manifest: do not rely on it; make a new one"
-            " while the directory is there.",
-        )
+    if isinstance(manifest, str):
+        manifest = read_manifest(manifest)
+    compare_on_disk(archive_path, (manifest.archive_sha256, manifest.archive_bytes), "archive")
     return manifest
 
 
@@ -364,7 +349,7 @@ def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
         ArchiveProblem: as :func:`verify_on_disk`; or its manifest is not the one that was written.
     """
     try:
-        with _directory_of(archive_path) as directory:
+        with closing(open_directory(os.path.dirname(archive_path) or ".")) as directory:
             fd = open_regular(os.path.basename(archive_path), directory)
     except (OSError, StoreError) as error:
         raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
@@ -377,9 +362,3 @@ def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
                 "Move the archive and its manifest away, and archive the directory anew.",
             )
         yield Held(manifest, archive_path, fd)
-
-
-@contextmanager
-def _directory_of(path: str) -> Iterator[int]:
-    with closing(open_directory(os.path.dirname(path) or ".")) as fd:
-        yield fd

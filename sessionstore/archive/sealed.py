@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from sessionstore.archive.encryption import Encryption
 from sessionstore.disk.opening import closing, open_directory, open_regular
 from sessionstore.disk.walk import chunks
-from sessionstore.errors import ArchiveProblem, LockHeld, without_identities
+from sessionstore.errors import ArchiveProblem, LockHeld, StoreError, without_identities
 
 _recipient = re.compile(r"(?:age1[0-9a-z]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)").fullmatch
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -139,6 +139,33 @@ def forget(out_fd: int, name: str) -> None:
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=out_fd)
+
+
+def compare_on_disk(
+    path: str, expected: tuple[str, int], what: str, problem: type[StoreError] = ArchiveProblem
+) -> None:
+    """Hash a sealed file again as it lies on the disk, and compare it with its manifest.
+
+    Args:
+        expected: SHA-256 and size.
+        what: the word for it, for messages.
+        problem: the error to raise.
+
+    Raises:
+        StoreError: the file is missing, damaged, or not the manifest's.
+    """
+    try:
+        with closing(open_directory(os.path.dirname(path) or ".")) as fd:
+            found = hash_on_disk(os.path.basename(path), fd)
+    except (OSError, StoreError) as error:
+        raise problem.because(f"cannot read the {what}", error, path) from None
+    if found != expected:
+        raise problem(
+            f"the {what} is not what its manifest says",
+            path,
+            "It is damaged, or this is another one's manifest: do not rely on it; make a new one while"
+            " what it is of is there.",
+        )
 
 
 def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:

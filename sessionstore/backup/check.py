@@ -17,7 +17,7 @@ from psycopg import sql
 
 from sessionstore.archive.encryption import Decryption
 from sessionstore.backup import programs as pg_programs
-from sessionstore.backup.manifest import BackupManifest, digest_of, verify_on_disk
+from sessionstore.backup.manifest import BackupManifest, digest_of, verified
 from sessionstore.database.connection import Connection, connect, explained, message_of
 from sessionstore.disk.opening import closing
 from sessionstore.disk.walk import CHUNK
@@ -76,7 +76,7 @@ def check(
         LockHeld: another check is under way there.
     """
     started = time.monotonic()
-    expected = verify_on_disk(backup, manifest)
+    expected = verified(backup, manifest)
     if not os.path.isfile(identity_file):
         remedy = "Name the file that age-keygen wrote; a pipe will not do."
         raise BackupProblem("no such identity file", identity_file, remedy)

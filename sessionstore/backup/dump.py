@@ -31,7 +31,7 @@ from sessionstore.backup.manifest import (
     digest_of,
     read_manifest,
     text_of,
-    verify_on_disk,
+    verified,
 )
 from sessionstore.database.connection import Connection, transaction
 from sessionstore.disk.walk import CHUNK
@@ -121,7 +121,7 @@ def take(
         with exclusive(out_dir) as out_fd:
             there = os.path.basename(backup) in os.listdir(out_fd)
             if there:
-                made: BackupManifest | None = verify_on_disk(backup, manifest)
+                made: BackupManifest | None = verified(backup, manifest)
             else:
                 files = _Files(out_fd, name, tuple(recipients))
                 made = _make(conn, settings, program, files)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg import sql
 
 from sessionstore.archive.manifest import ALTERED
-from sessionstore.archive.sealed import hash_on_disk
+from sessionstore.archive.sealed import compare_on_disk
 from sessionstore.database.connection import Connection, explained
-from sessionstore.disk.opening import closing, open_directory, open_regular
+from sessionstore.disk.opening import open_regular
 from sessionstore.errors import BackupProblem
 
 FORMAT = "baileys-rollout backup 1"
@@ -162,15 +161,10 @@ def _kinds(values: dict[str, Any]) -> dict[str, type]:
     return {name: type(value) for name, value in values.items()}
 
 
-def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
-    """Hash a backup again and compare it with its manifest.
+def verified(backup: str, manifest: str) -> BackupManifest:
+    """Hash a backup again and compare it with its manifest, both by their paths.
 
-    Args:
-        backup: path of the encrypted dump.
-        manifest: path of its manifest.
-
-    Returns:
-        The manifest. That it restores is only shown by ``backup_check.check``.
+    That it restores is only shown by :func:`sessionstore.backup.check.check`.
 
     Raises:
         BackupProblem: the file is missing, damaged, or not the manifest's; or that was altered.
@@ -179,12 +173,6 @@ def verify_on_disk(backup: str, manifest: str) -> BackupManifest:
     if not expected.manifest_sha256:
         remedy = "Move the backup and its manifest away, and make a new one."
         raise BackupProblem(ALTERED, manifest, remedy)
-    try:
-        with closing(open_directory(os.path.dirname(backup) or ".")) as fd:
-            found = hash_on_disk(os.path.basename(backup), fd)
-    except OSError as error:
-        raise BackupProblem.because("cannot read the backup", error, backup) from None
-    if found != (expected.backup_sha256, expected.backup_bytes):
-        remedy = "It is damaged, or this is another one's manifest: if damaged, make a new one."
-        raise BackupProblem("the backup is not what its manifest says", backup, remedy)
+    found = (expected.backup_sha256, expected.backup_bytes)
+    compare_on_disk(backup, found, "backup", BackupProblem)
     return expected

@@ -15,7 +15,7 @@ from sessionstore.commands.plan import read_plan, takes_plan
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import printable
 from sessionstore.retention import rules
-from sessionstore.retention.archives import DAMAGED, GONE, MISSING, Shelved, look
+from sessionstore.retention.archives import DAMAGED, GONE, MISSING, Archive, look
 
 _ABOUT = "NAME.tar.zst.age is a tar stream, compressed and encrypted; NAME.manifest.jsonl lists it."
 
@@ -142,7 +142,8 @@ def _archive_list(arguments: argparse.Namespace) -> int:
     shelf = look(arguments.directory, hashed=arguments.verify)
     now = time.time()
     for one in shelf:
-        emit("archive", **asdict(one), age_days=_age(one, now))
+        told = asdict(one)
+        emit("archive", archive=told.pop("path"), **told, age_days=_age(one, now))
         age = "?" if one.created is None else f"{_age(one, now):,.0f} d"
         words = f"{age:>7}  {one.archive_bytes:>13,} B  {one.files:>9,} files  {one.state:<8}"
         tell(f"{words}  {printable(one.name or one.manifest)}")
@@ -153,7 +154,7 @@ def _archive_list(arguments: argparse.Namespace) -> int:
     return CHANGES if bad else OK
 
 
-def _age(one: Shelved, now: float) -> float | None:
+def _age(one: Archive, now: float) -> float | None:
     return None if one.created is None else round((now - one.created) / rules.DAY, 1)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Protocol
 
 from sessionstore.archive.create import verify_on_disk
 from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
@@ -34,17 +33,32 @@ STATES: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Shelved:
-    """One archive.
+class Kept:
+    """An encrypted file that is kept beside its manifest: an archive, or a backup of the database.
 
     Attributes:
-        archive: path of the encrypted file.
-        manifest: path of its manifest.
-        name: of the archived directory; "" where the manifest can't be read.
+        path: of the encrypted file.
+        manifest: path of the manifest.
+        name: of an archived directory, "" where the manifest can't be read; of a backup what it was
+            made before, such as ``database-before-import``: its kind.
         state: one of :data:`STATES`.
         detail: more, where the state is DAMAGED or GONE.
         created: seconds since 1970, by the clock of the host that made it; None if unknown.
-        files: in it.
+    """
+
+    path: str
+    manifest: str
+    name: str
+    state: str
+    detail: str
+    created: float | None
+
+
+@dataclass(frozen=True)
+class Archive(Kept):
+    """An archive; as it is given here where the manifest can't be read.
+
+    Attributes:
         bytes: of the files.
         archive_bytes: of the encrypted file, as the manifest says.
         companies: bare ids of the companies that have session files in it.
@@ -52,21 +66,15 @@ class Shelved:
         nameless: whether it holds files that are, or may hold, keys of nobody knows which company.
     """
 
-    archive: str
-    manifest: str
-    name: str
-    state: str
-    detail: str
-    created: float | None
-    files: int
-    bytes: int
-    archive_bytes: int
-    companies: tuple[str, ...]
-    credentials: tuple[tuple[str, str], ...]
-    nameless: bool
+    files: int = 0
+    bytes: int = 0
+    archive_bytes: int = 0
+    companies: tuple[str, ...] = ()
+    credentials: tuple[tuple[str, str], ...] = ()
+    nameless: bool = True
 
 
-def look(directory: str, *, hashed: bool) -> list[Shelved]:
+def look(directory: str, *, hashed: bool) -> list[Archive]:
     """List the archives in a directory and in those below it.
 
     Args:
@@ -79,7 +87,7 @@ def look(directory: str, *, hashed: bool) -> list[Shelved]:
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
     """
-    found = [_shelved(path, hashed=hashed) for path in manifests(directory, LISTING)]
+    found = [_archive(path, hashed=hashed) for path in manifests(directory, LISTING)]
     return sorted(found, key=age_order)
 
 
@@ -103,56 +111,41 @@ def manifests(directory: str, ending: str) -> list[str]:
     ]
 
 
-class Dated(Protocol):
-    """What an archive and a backup have in common."""
-
-    @property
-    def created(self) -> float | None:
-        """Seconds since 1970; None if unknown."""
-
-    @property
-    def manifest(self) -> str:
-        """Path of the manifest."""
-
-
-def age_order(one: Dated) -> tuple[float, str]:
+def age_order(one: Kept) -> tuple[float, str]:
     """Sorts the oldest first; what nobody can tell the age of comes before all."""
     return one.created or 0.0, one.manifest
 
 
-def _shelved(manifest_path: str, *, hashed: bool) -> Shelved:
-    archive = manifest_path.removesuffix(LISTING) + SEALED
+def _archive(manifest_path: str, *, hashed: bool) -> Archive:
+    path = manifest_path.removesuffix(LISTING) + SEALED
     try:
         manifest = read_manifest(manifest_path)
     except ArchiveProblem as error:
-        return Shelved(
-            archive, manifest_path, "", DAMAGED, error.what, None, 0, 0, 0, (), (), nameless=True
-        )
-    state, detail = _state(archive, manifest_path, manifest, hashed=hashed)
+        return Archive(path, manifest_path, "", DAMAGED, error.what, None)
+    state, detail = _state(path, manifest, hashed=hashed)
+    created = seconds_of(manifest.created_at)
     companies, credentials, nameless = _companies(manifest)
-    return Shelved(
-        archive,
+    return Archive(
+        path,
         manifest_path,
         manifest.name,
         state,
         detail,
-        seconds_of(manifest.created_at),
-        manifest.files,
-        manifest.bytes,
-        manifest.archive_bytes,
-        companies,
-        credentials,
-        nameless,
+        created,
+        files=manifest.files,
+        bytes=manifest.bytes,
+        archive_bytes=manifest.archive_bytes,
+        companies=companies,
+        credentials=credentials,
+        nameless=nameless,
     )
 
 
-def _state(
-    archive: str, manifest_path: str, manifest: Manifest, *, hashed: bool
-) -> tuple[str, str]:
+def _state(path: str, manifest: Manifest, *, hashed: bool) -> tuple[str, str]:
     try:
-        size = os.lstat(archive).st_size
+        size = os.lstat(path).st_size
     except FileNotFoundError:
-        return absent(archive.removesuffix(SEALED))
+        return absent(path.removesuffix(SEALED))
     except OSError as error:
         return DAMAGED, error.strerror or ""
     if size != manifest.archive_bytes:
@@ -161,7 +154,7 @@ def _state(
         return DAMAGED, ALTERED
     try:
         if hashed:
-            verify_on_disk(archive, manifest_path)
+            verify_on_disk(path, manifest)
     except ArchiveProblem as error:
         return DAMAGED, error.what
     return (WHOLE if hashed else UNCHECKED), ""

@@ -23,8 +23,8 @@ class Pruning:
         backups: each backup of the database with its answer.
     """
 
-    archives: tuple[tuple[shelf.Shelved, Answer], ...]
-    backups: tuple[tuple[backup_shelf.ShelvedBackup, Answer], ...]
+    archives: tuple[tuple[shelf.Archive, Answer], ...]
+    backups: tuple[tuple[backup_shelf.Backup, Answer], ...]
 
     @property
     def answers(self) -> tuple[Answer, ...]:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sessionstore.database.pairings import Pairing, held
-from sessionstore.retention.archives import GONE, WHOLE, Shelved, age_order
+from sessionstore.retention.archives import GONE, WHOLE, Archive, age_order
 
 if TYPE_CHECKING:
     # Imported for real it would bring the database's driver, which archives do without.
-    from sessionstore.retention.backups import ShelvedBackup
+    from sessionstore.retention.backups import Backup
 
 DAY = 86_400.0
 
@@ -43,7 +43,7 @@ class Answer:
 
 
 def judge(
-    shelf: Sequence[Shelved],
+    shelf: Sequence[Archive],
     keep_days: float,
     now: float,
     imported: Mapping[Pairing, str | None],
@@ -71,11 +71,11 @@ def judge(
             or _last_copy(one, shelf, imported)
         )
         past = f"past its {keep_days:g} days; {_elsewhere(one, in_database)}"
-        answers.append(Answer(one.archive, not kept, kept or past))
+        answers.append(Answer(one.path, not kept, kept or past))
     return answers
 
 
-def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float) -> list[Answer]:
+def judge_backups(backups: Sequence[Backup], keep_days: float, now: float) -> list[Answer]:
     """Judge every backup of the database.
 
     Args:
@@ -94,11 +94,11 @@ def judge_backups(backups: Sequence[ShelvedBackup], keep_days: float, now: float
             or _latest_of_its_kind(one, backups)
         )
         past = f"past its {keep_days:g} days; a later {one.name} is whole"
-        answers.append(Answer(one.backup, not kept, kept or past))
+        answers.append(Answer(one.path, not kept, kept or past))
     return answers
 
 
-def _latest_of_its_kind(one: ShelvedBackup, backups: Sequence[ShelvedBackup]) -> str | None:
+def _latest_of_its_kind(one: Backup, backups: Sequence[Backup]) -> str | None:
     later = any(
         other.state == WHOLE
         and other.name == one.name
@@ -116,8 +116,8 @@ def _not_whole(state: str) -> str | None:
     return None if state == WHOLE else f"{state}: look at it first"
 
 
-def _relied_on(one: Shelved, in_use: Collection[str]) -> str | None:
-    if one.archive in in_use:
+def _relied_on(one: Archive, in_use: Collection[str]) -> str | None:
+    if one.path in in_use:
         return "its directory is still there, and its removal relies on the archive"
     return None
 
@@ -130,7 +130,7 @@ def _too_young(created: float | None, keep_days: float, now: float) -> str | Non
 
 
 def _last_copy(
-    one: Shelved, shelf: Sequence[Shelved], imported: Mapping[Pairing, str | None]
+    one: Archive, shelf: Sequence[Archive], imported: Mapping[Pairing, str | None]
 ) -> str | None:
     if one.nameless:
         return "nobody can tell whose session files it holds: some are no keys in a company's directory"
@@ -147,13 +147,13 @@ def _last_copy(
     return None
 
 
-def _later(other: Shelved, one: Shelved, pairing: Pairing) -> bool:
+def _later(other: Archive, one: Archive, pairing: Pairing) -> bool:
     return (
         other.state == WHOLE and pairing in other.credentials and age_order(other) > age_order(one)
     )
 
 
-def _elsewhere(one: Shelved, in_database: Collection[Pairing]) -> str:
+def _elsewhere(one: Archive, in_database: Collection[Pairing]) -> str:
     if not one.companies:
         return "no session files are in it"
     parts = [

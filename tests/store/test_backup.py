@@ -19,7 +19,7 @@ from sessionstore.archive.sealed import exclusive
 from sessionstore.backup import check as backup_check
 from sessionstore.backup import dump
 from sessionstore.backup import programs as pg_programs
-from sessionstore.backup.manifest import read_manifest, text_of, verify_on_disk
+from sessionstore.backup.manifest import read_manifest, text_of, verified
 from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
 from sessionstore.retention.archives import DAMAGED, WHOLE
@@ -161,12 +161,12 @@ def test_one_changed_row_or_bit_is_found(conn: Connection, backups: Backups) -> 
     content[len(content) // 2] ^= 1
     Path(made.backup).write_bytes(content)
     with pytest.raises(BackupProblem, match="not what its manifest says"):
-        verify_on_disk(made.backup, made.manifest)
+        verified(made.backup, made.manifest)
     with pytest.raises(BackupProblem, match="not what its manifest says"):
         backups.take(conn)
     manifest.write_text(good[: len(good) // 2])
     with pytest.raises(BackupProblem, match="cut off"):
-        verify_on_disk(made.backup, made.manifest)
+        verified(made.backup, made.manifest)
 
 
 def test_a_manifest_whose_values_are_of_other_kinds_is_none(

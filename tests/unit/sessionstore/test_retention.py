@@ -16,18 +16,18 @@ from sessionstore.retention.archives import (
     STATES,
     UNCHECKED,
     WHOLE,
-    Shelved,
+    Archive,
 )
-from sessionstore.retention.backups import ShelvedBackup
+from sessionstore.retention.backups import Backup
 from sessionstore.retention.rules import DAY, judge, judge_backups
 
 NOW = 1000 * DAY
 
 
-def shelved(name: str = "a", days: float = 100, **changes: Any) -> Shelved:
+def shelved(name: str = "a", days: float = 100, **changes: Any) -> Archive:
     """A whole archive of company 1, some days old."""
     given: dict[str, Any] = {
-        "archive": f"/x/{name}.tar.zst.age",
+        "path": f"/x/{name}.tar.zst.age",
         "manifest": f"/x/{name}.manifest.jsonl",
         "name": name,
         "state": WHOLE,
@@ -40,7 +40,7 @@ def shelved(name: str = "a", days: float = 100, **changes: Any) -> Shelved:
         "nameless": False,
         **changes,
     }
-    return Shelved(**{"credentials": paired(*given["companies"]), **given})
+    return Archive(**{"credentials": paired(*given["companies"]), **given})
 
 
 def paired(*companies: str, pairing: str = "p") -> tuple[tuple[str, str], ...]:
@@ -76,7 +76,7 @@ def paired(*companies: str, pairing: str = "p") -> tuple[tuple[str, str], ...]:
     ],
 )
 def test_the_first_archive(
-    shelf: list[Shelved],
+    shelf: list[Archive],
     in_database: tuple[tuple[str, str], ...],
     in_use: tuple[str, ...],
     prune: bool,
@@ -111,12 +111,12 @@ PAIRINGS = st.sets(PAIRING)
             credentials=PAIRINGS.map(lambda pairings: tuple(sorted(pairings))),
         ),
         max_size=12,
-        unique_by=lambda one: one.archive,
+        unique_by=lambda one: one.path,
     ),
     st.dictionaries(PAIRING, st.none() | st.just("paired anew")),
 )
 def test_a_pairing_is_never_pruned_away(
-    shelf: list[Shelved], imported: dict[Pairing, str | None]
+    shelf: list[Archive], imported: dict[Pairing, str | None]
 ) -> None:
     """Whatever is on the shelf: after pruning, each is in the database or in a whole archive."""
     answers = judge(shelf, 90, NOW, imported)
@@ -131,7 +131,7 @@ def test_a_pairing_is_never_pruned_away(
 
 
 BACKUPS = st.builds(
-    lambda number, name, state, days: ShelvedBackup(
+    lambda number, name, state, days: Backup(
         f"/x/{number}/{name}.dump.zst.age",
         f"/x/{number}/{name}.backup.json",
         name,
@@ -146,8 +146,8 @@ BACKUPS = st.builds(
 )
 
 
-@given(st.lists(BACKUPS, max_size=12, unique_by=lambda one: one.backup))
-def test_a_backup_goes_only_if_it_is_old_whole_and_followed(backups: list[ShelvedBackup]) -> None:
+@given(st.lists(BACKUPS, max_size=12, unique_by=lambda one: one.path))
+def test_a_backup_goes_only_if_it_is_old_whole_and_followed(backups: list[Backup]) -> None:
     """Whatever is there: the latest whole one of each kind stays, and nothing young or damaged goes."""
     answers = judge_backups(backups, 90, NOW)
     for one, answer in zip(backups, answers, strict=True):
@@ -159,6 +159,6 @@ def test_a_backup_goes_only_if_it_is_old_whole_and_followed(backups: list[Shelve
         whole = [one for one in backups if one.name == kind and one.state == WHOLE]
         if whole:
             latest = max(whole, key=lambda one: (one.created or 0.0, one.manifest))
-            assert latest.backup not in gone
+            assert latest.path not in gone
     old = [one for one in backups if one.state == WHOLE and (one.created or NOW) < NOW - 90 * DAY]
     assert len(gone) >= len(old) - len({one.name for one in old})
