@@ -62,16 +62,7 @@ class StoreError(Exception):
 
     @classmethod
     def because(cls: type[_Kind], what: str, error: OSError | StoreError, where: str = "") -> _Kind:
-        """Make an error of another one, with the remedy that its cause has.
-
-        Args:
-            what: could not be done.
-            error: what the kernel or another part said.
-            where: as for any error.
-
-        Returns:
-            The error.
-        """
+        """Make an error of another one, with the remedy that its cause has."""
         reason, remedy = _told(error)
         return cls(f"{what}: {reason}", where, remedy)
 
@@ -139,9 +130,6 @@ class MigrationTimeout(MigrationProblem):
 
 def cause_of(error: OSError | StoreError) -> str:
     """Say why something could not be read, for one line in a list of many.
-
-    Args:
-        error: what the kernel or another part said.
 
     Returns:
         Its words, and what mends it where that is known.

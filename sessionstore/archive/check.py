@@ -44,12 +44,7 @@ def check(
 
     Args:
         archive: path, or "-" for standard input.
-        manifest: path.
-        identity_file: path of a file with an age identity.
         stdin: what "-" reads; by default the process's own.
-
-    Returns:
-        What was compared.
 
     Raises:
         ArchiveProblem: it can't be opened, or differs; the first difference is named.
@@ -70,15 +65,12 @@ class Sink(Protocol):
 
         Args:
             path: below the archived one; "." for itself.
-            attributes: its extended attributes.
         """
 
     def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
         """Take a file.
 
         Args:
-            path: below the archived directory.
-            attributes: its extended attributes.
             chunks: its content; all of them must be taken.
         """
 
@@ -95,8 +87,6 @@ def read_archive(
 
     Args:
         archive: path, or "-" for standard input.
-        expected: its manifest.
-        identity_file: path of a file with an age identity.
         sink: what takes the members; it is told of a difference only by this function's error.
         stdin: what "-" reads; by default the process's own.
 

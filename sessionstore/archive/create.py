@@ -86,7 +86,6 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
     """Archive everything below a directory.
 
     Args:
-        directory_fd: the directory.
         out_dir: an existing directory for ``NAME.tar.zst.age`` and ``NAME.manifest.jsonl``.
         name: of the archive, and of the top directory in it.
         recipients: age recipients; whoever has one of their identities can open it.
@@ -337,13 +336,6 @@ class Held:
 @contextmanager
 def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
     """Verify an archive as :func:`verify_on_disk` does, and hold it open.
-
-    Args:
-        archive_path: of the encrypted file.
-        manifest_path: of its manifest.
-
-    Yields:
-        What holds it.
 
     Raises:
         ArchiveProblem: as :func:`verify_on_disk`; or its manifest is not the one that was written.

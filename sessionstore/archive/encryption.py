@@ -22,7 +22,6 @@ class _Program:
 
     Args:
         command: program and arguments; nothing secret, arguments can be seen by all.
-        stdin: where it reads.
     """
 
     def __init__(self, command: Sequence[str], stdin: int | IO[bytes]) -> None:
@@ -77,10 +76,6 @@ class Encryption:
     """A pipeline ``zstd | age`` into a file, hashed on its way. Use in ``with``.
 
     Leaving the block without :meth:`finish` kills both programs.
-
-    Args:
-        target_fd: the file to write to.
-        recipients: age recipients; at least one.
     """
 
     def __init__(self, target_fd: int, recipients: Sequence[str]) -> None:
@@ -101,9 +96,6 @@ class Encryption:
 
     def write(self, data: bytes) -> None:
         """Feed plain bytes.
-
-        Args:
-            data: any amount.
 
         Raises:
             ArchiveProblem: one of the programs ended early.
@@ -180,12 +172,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 class Decryption:
-    """A pipeline ``age --decrypt | zstd --decompress`` to read from. Use in ``with``.
-
-    Args:
-        source: the encrypted stream.
-        identity_file: path of the file with the age identity.
-    """
+    """A pipeline ``age --decrypt | zstd --decompress`` to read from. Use in ``with``."""
 
     def __init__(self, source: int | IO[bytes], identity_file: str) -> None:
         self._identity_file = identity_file

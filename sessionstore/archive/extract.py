@@ -53,8 +53,6 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
 
     Args:
         archive: path of the encrypted file, or "-" for standard input.
-        manifest: path of its manifest.
-        identity_file: path of a file with an age identity.
         target: path of the new directory; its parent must be there.
 
     Returns:
@@ -79,13 +77,7 @@ def extract_into(
 
     Args:
         parent_fd: the directory that is to hold it; others may write there meanwhile.
-        name: the new directory's bare name.
         archive: path of the encrypted file, or "-" for standard input.
-        manifest: path of its manifest.
-        identity_file: path of a file with an age identity.
-
-    Returns:
-        What was extracted.
 
     Raises:
         StoreError: as :func:`extract`.

@@ -94,14 +94,7 @@ class Manifest:
 
 
 def entry_of(node: Node) -> Entry:
-    """Describe a node of a tree.
-
-    Args:
-        node: from :func:`sessionstore.disk.walk.walk`.
-
-    Returns:
-        Its entry.
-    """
+    """Describe a node of a tree."""
     status = node.status
     return Entry(
         node.path,
@@ -116,14 +109,7 @@ def entry_of(node: Node) -> Entry:
 
 
 def dump(manifest: Manifest) -> bytes:
-    """Write a manifest.
-
-    Args:
-        manifest: to write.
-
-    Returns:
-        JSON lines in UTF-8.
-    """
+    """Write a manifest."""
     head = {"format": FORMAT, "name": manifest.name, "created_at": manifest.created_at}
     tail = {
         "totals": {
@@ -170,9 +156,6 @@ def read_manifest(path: str) -> Manifest:
 
     Args:
         path: of the file; not a symlink.
-
-    Returns:
-        The manifest.
 
     Raises:
         ArchiveProblem: it can't be read, was cut off, or contradicts itself.

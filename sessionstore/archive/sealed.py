@@ -29,7 +29,6 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
 
     Args:
         name: of the file, without its endings.
-        recipients: age recipients.
 
     Raises:
         ArchiveProblem: with what is wrong.
@@ -49,9 +48,6 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
 @contextmanager
 def exclusive(path: str) -> Iterator[int]:
     """Open a directory of encrypted files for this process alone.
-
-    Args:
-        path: of the directory.
 
     Yields:
         Its descriptor; the lock ends with it, also when the process is killed.
@@ -80,9 +76,6 @@ def seal(
     """Write an encrypted file under its partial name; the caller renames it with :func:`publish`.
 
     Args:
-        out_fd: the directory.
-        name: that it is to have in the end.
-        recipients: age recipients.
         feed: writes the plain bytes.
 
     Returns:
@@ -104,12 +97,7 @@ def seal(
 
 
 def publish(out_fd: int, name: str) -> None:
-    """Give a sealed file its name, durably.
-
-    Args:
-        out_fd: the directory.
-        name: of the file.
-    """
+    """Give a sealed file its name, durably."""
     os.rename(partial_of(name), name, src_dir_fd=out_fd, dst_dir_fd=out_fd)
     os.fsync(out_fd)
 
@@ -118,9 +106,7 @@ def write_file(out_fd: int, name: str, content: bytes) -> None:
     """Write a plain file whole or not at all; readable by its owner only.
 
     Args:
-        out_fd: the directory.
         name: of the file; replaced if it is there.
-        content: all of it.
     """
     forget(out_fd, partial_of(name))
     with open(os.open(partial_of(name), _NEW, 0o600, dir_fd=out_fd), "wb") as file:
@@ -131,12 +117,7 @@ def write_file(out_fd: int, name: str, content: bytes) -> None:
 
 
 def forget(out_fd: int, name: str) -> None:
-    """Delete a file that may not be there.
-
-    Args:
-        out_fd: the directory.
-        name: of the file.
-    """
+    """Delete a file that may not be there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=out_fd)
 
@@ -148,8 +129,6 @@ def compare_on_disk(
 
     Args:
         expected: SHA-256 and size.
-        what: the word for it, for messages.
-        problem: the error to raise.
 
     Raises:
         StoreError: the file is missing, damaged, or not the manifest's.
@@ -170,10 +149,6 @@ def compare_on_disk(
 
 def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
     """Hash a file as it lies on the disk.
-
-    Args:
-        name: of the file.
-        directory_fd: the directory that holds it.
 
     Returns:
         SHA-256 and size in bytes.

@@ -21,11 +21,6 @@ _OCTAL_12 = 0o77777777777
 def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
     """Give all header blocks of one member.
 
-    Args:
-        entry: what it is.
-        name: of the archived directory; members lie below it.
-        attributes: its extended attributes.
-
     Returns:
         A multiple of 512 bytes: a PAX header, then the member's own.
     """
@@ -57,9 +52,6 @@ def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
 
 def padding(size: int) -> bytes:
     """Give the zeros that fill a member's last block.
-
-    Args:
-        size: of the member's data.
 
     Returns:
         0 to 511 zero bytes.

@@ -60,14 +60,8 @@ def check(
     """Restore a backup into a scratch database, compare every table, drop that database.
 
     Args:
-        backup: path of the encrypted dump.
-        manifest: path of its manifest.
-        identity_file: path of a file with an age identity.
         settings: a server and a role that may create databases; any server will do.
         programs: directory of PostgreSQL's client programs; found when not given.
-
-    Returns:
-        What was compared.
 
     Raises:
         BackupProblem: it does not restore, or differs.

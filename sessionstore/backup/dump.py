@@ -98,14 +98,9 @@ def take(
 
     Args:
         conn: a connection to the database, in no transaction.
-        settings: its connection settings, for pg_dump.
         out_dir: an existing directory for ``NAME.dump.zst.age`` and ``NAME.backup.json``.
         name: of the backup; one that is there and whole is kept.
-        recipients: age recipients.
         programs: directory of PostgreSQL's client programs; found when not given.
-
-    Returns:
-        What was made.
 
     Raises:
         BackupProblem: pg_dump is missing, too old, or failed.
@@ -137,10 +132,6 @@ def take(
 
 def is_of_now(conn: Connection, manifest: str) -> bool:
     """Tell whether a backup holds what the tables hold.
-
-    Args:
-        conn: an open connection, in no transaction.
-        manifest: path of the backup's manifest.
 
     Returns:
         False also where a table was added or dropped since.

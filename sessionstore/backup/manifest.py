@@ -103,14 +103,7 @@ def digest_of(conn: Connection, table: str) -> TableDigest:
 
 
 def text_of(manifest: BackupManifest) -> bytes:
-    """Write a manifest.
-
-    Args:
-        manifest: what to write.
-
-    Returns:
-        JSON, as :func:`read_manifest` reads it.
-    """
+    """Write a manifest."""
     told = {"format": FORMAT, **asdict(manifest)}
     told["manifest_sha256"] = _seal(told)
     return json.dumps(told, indent=1).encode() + b"\n"
@@ -123,12 +116,6 @@ def _seal(told: dict[str, Any]) -> str:
 
 def read_manifest(path: str) -> BackupManifest:
     """Read a backup's manifest.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        What it says.
 
     Raises:
         BackupProblem: it is missing, cut off, or no manifest of a backup.

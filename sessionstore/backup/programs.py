@@ -37,7 +37,6 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
     """Find a client program that fits a server.
 
     Args:
-        name: such as ``pg_dump``.
         at_least: the server's major version; older programs refuse to work with it.
         directory: where to look; by default where Debian has them, then ``PATH``.
 
@@ -70,12 +69,6 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
 def major_of(path: str) -> int:
     """Ask a program for its major version.
 
-    Args:
-        path: of the program.
-
-    Returns:
-        For example 17.
-
     Raises:
         BackupProblem: it does not say.
     """
@@ -107,9 +100,6 @@ def running(
 
     Args:
         command: program and arguments; nothing secret.
-        settings: as for ``database.connect``.
-        stdin: as for ``subprocess``.
-        stdout: as for ``subprocess``.
 
     Yields:
         The process, its standard error piped; it is ended when the block is left early.
@@ -164,11 +154,7 @@ def _password_file(password: str) -> int:
 
 
 class Complaints:
-    """Reads what a program says on standard error, so that it never waits for a reader.
-
-    Args:
-        pipe: the program's standard error.
-    """
+    """Reads what a program says on standard error, so that it never waits for a reader."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._lines: list[str] = []

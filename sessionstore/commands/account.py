@@ -24,11 +24,7 @@ It holds for the moment in which the service is stopped: afterwards keys move on
 
 
 def add(commands: Any) -> None:
-    """Add these commands.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add these commands."""
     account = commands.add_parser(
         "account",
         help="account for every file against the database",

@@ -12,11 +12,7 @@ from sessionstore.errors import BackupProblem
 
 
 def add(commands: Any) -> None:
-    """Add these commands.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add these commands."""
     backups = commands.add_parser(
         "backup",
         help="encrypted backups of the tables",

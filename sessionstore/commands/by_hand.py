@@ -46,11 +46,7 @@ be opened, only `archive check` tells: run it first."""
 
 
 def add(commands: Any) -> None:
-    """Add these commands.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add these commands."""
     moving = commands.add_parser(
         "import",
         help="import a directory's companies, each key proven",

@@ -38,15 +38,7 @@ _SHOWN = 50
 
 
 def main(argv: Sequence[str], called: str = CALLED) -> int:
-    """Run one command.
-
-    Args:
-        argv: the arguments after the program's name.
-        called: how it was called, for its help.
-
-    Returns:
-        The exit code.
-    """
+    """Run one command."""
     try:
         with interruptible():
             arguments = _parser(called).parse_args(argv)

@@ -44,11 +44,7 @@ _KINDS = {
 
 
 def add(commands: Any) -> None:
-    """Add this command.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add this command."""
     parser = commands.add_parser(
         "explain",
         help="what becomes of one file or directory, and why",

@@ -30,11 +30,7 @@ transaction.
 
 
 def add(commands: Any) -> None:
-    """Add this command.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add this command."""
     migrate = commands.add_parser(
         "migrate",
         help="the schema's migrations",

@@ -17,11 +17,7 @@ should be. It changes nothing."""
 
 
 def add(commands: Any) -> None:
-    """Add this command.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add this command."""
     parser = commands.add_parser(
         "misfiled",
         help="find rows that an importer filed under wrong names",

@@ -32,9 +32,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
 
-        Args:
-            message: what is wrong.
-
         Raises:
             UsageError: always.
         """
@@ -47,9 +44,6 @@ def folded(text: str) -> str:
     Args:
         text: paragraphs; a line that begins with two blanks is one of a list, and what follows
             its first word is kept in a column.
-
-    Returns:
-        The same, folded.
     """
     parts = []
     for paragraph in text.split("\n\n"):
@@ -68,25 +62,13 @@ def _folded_line(line: str) -> str:
 
 
 def emit(event: str, **fields: object) -> None:
-    """Write one event as a JSON line.
-
-    Args:
-        event: its name.
-        **fields: what belongs to it.
-    """
+    """Write one event as a JSON line."""
     # ASCII only: a file name that is not UTF-8 must not end the program here.
     print(json.dumps({"event": event, **fields}, default=str), flush=True)
 
 
 def actions_of(parser: argparse.ArgumentParser) -> Any:
-    """Let a command have actions of its own.
-
-    Args:
-        parser: the command's.
-
-    Returns:
-        To add the actions to.
-    """
+    """Let a command have actions of its own."""
     return parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
 
 

@@ -179,10 +179,7 @@ def takes_plan(
     """Let a command read its plan, which holds a password, from standard input.
 
     Args:
-        parser: the command's; ``--help`` shows what the plan holds.
-        run: what carries it out; it calls :func:`read_plan`.
         needed: names in :data:`FIELDS` that the plan must hold besides "database".
-        optional: names that it may hold.
         by_option: whether ``--plan -`` is to be said.
     """
     if by_option:
@@ -204,9 +201,6 @@ def _explained(needed: tuple[str, ...], optional: tuple[str, ...]) -> str:
 
 def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read the plan on standard input.
-
-    Args:
-        arguments: of a command that :func:`takes_plan`.
 
     Returns:
         The plan; what the command asks of it has the form that it must have.
@@ -238,14 +232,7 @@ def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def companies_of(plan: Mapping[str, Any]) -> list[str]:
-    """The companies that a plan names.
-
-    Args:
-        plan: of a command.
-
-    Returns:
-        Bare ids, each once.
-    """
+    """The companies that a plan names."""
     named = plan.get("companies", [])
     return list(dict.fromkeys(named.values() if isinstance(named, dict) else named))
 
@@ -254,11 +241,7 @@ def layout_of(plan: Mapping[str, Any], *, flat: str | None = None) -> Layout:
     """What a plan declares of its directory.
 
     Args:
-        plan: of a command.
         flat: whose files they are that lie in the directory itself, if the plan does not say.
-
-    Returns:
-        Whose files lie where, and what is litter.
     """
     named = plan.get("companies", {})
     companies = dict(named) if isinstance(named, dict) else {}

@@ -17,11 +17,7 @@ from sessionstore.scan.scan import scan_directory
 
 
 def add(commands: Any) -> None:
-    """Add these commands.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add these commands."""
     scan = commands.add_parser(
         "scan",
         help="list what a directory of session files holds",

@@ -10,27 +10,12 @@ from sessionstore.judgement.activity import UNKNOWN, Activity
 
 
 def with_holders(plan: Mapping[str, Any], sight: Sight) -> Activity:
-    """Put together what the plan says of the service and what was seen of processes.
-
-    Args:
-        plan: of the command.
-        sight: who holds what is decided about.
-
-    Returns:
-        Both.
-    """
+    """Put together what the plan says of the service and what was seen of processes."""
     return Activity(plan.get("service", UNKNOWN), sight.holders, len(sight.closed))
 
 
 def shown(activity: Activity) -> dict[str, object]:
-    """Give the fields of a result that tell of it.
-
-    Args:
-        activity: what is known.
-
-    Returns:
-        Names and values for JSON.
-    """
+    """Give the fields of a result that tell of it."""
     return {
         "service": activity.service,
         "holders": [one._asdict() for one in activity.holders],

@@ -20,11 +20,7 @@ UNUSUAL_GROWTH = 7
 
 
 def add(commands: Any) -> None:
-    """Add this command.
-
-    Args:
-        commands: the parser's commands.
-    """
+    """Add this command."""
     figures = commands.add_parser(
         "stats",
         help="rows, bytes, growth, unused pre-keys and expiry of each company",

@@ -37,13 +37,6 @@ class CompanyState:
 def company_state(conn: Connection, company_id: str) -> CompanyState:
     """Look what the database holds of a company.
 
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
-
-    Returns:
-        Credentials, keys and imports.
-
     Raises:
         DatabaseProblem: the tables are missing or may not be read.
     """
@@ -81,15 +74,7 @@ class CredentialsRow:
 
 
 def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None:
-    """Read a company's credentials.
-
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
-
-    Returns:
-        The row, or None.
-    """
+    """Read a company's credentials."""
     with explained("reading the credentials", company_id):
         row = conn.execute(
             "SELECT creds::text, CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype"
@@ -107,9 +92,6 @@ def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None
 def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
     """Read the credentials of every company.
 
-    Args:
-        conn: an open connection.
-
     Returns:
         Company ids as they stand there, each with its credentials as JSON text.
     """
@@ -119,16 +101,7 @@ def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
 
 
 def read_value(conn: Connection, company_id: str, key: Key) -> bytes | None:
-    """Read one key's value.
-
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
-        key: type and id.
-
-    Returns:
-        JSON text, or None without such a row.
-    """
+    """Read one key's value."""
     with explained("reading a key", company_id):
         row = conn.execute(
             "SELECT value::text FROM whatsapp_keys"

@@ -40,6 +40,7 @@ _ALWAYS = {
 # table comes last, else it would come first), times have one spelling.
 PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZone = 'UTC'"
 
+#: In autocommit. What takes one opens a transaction of its own, unless it says that it wants one.
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -129,10 +130,6 @@ def _authority_there(given: dict[str, str]) -> Iterator[None]:
 def explained(doing: str, where: str = "") -> Iterator[None]:
     """Turn the driver's errors into sentences.
 
-    Args:
-        doing: what was being done, such as "importing".
-        where: what it concerned.
-
     Raises:
         DatabaseUnreachable: the connection broke.
         DatabaseProblem: the server refused a statement.
@@ -172,9 +169,6 @@ _REMEDIES: Mapping[type[psycopg.Error], str] = {
 def message_of(error: psycopg.Error) -> str:
     """Give the server's main message.
 
-    Args:
-        error: any error of the driver.
-
     Returns:
         One line, without DETAIL and CONTEXT: those quote values.
     """
@@ -187,12 +181,6 @@ def transaction(
     conn: Connection, doing: str, where: str = "", *, isolation: str = "READ COMMITTED"
 ) -> Iterator[None]:
     """Run a block in one transaction that is durable once this returns.
-
-    Args:
-        conn: a connection that is in no transaction.
-        doing: what is being done, for messages.
-        where: what it concerns.
-        isolation: the isolation level.
 
     Raises:
         Refused: the connection is already in a transaction: what the caller believes to be
@@ -227,7 +215,6 @@ def lock_company(conn: Connection, company_id: str) -> None:
 
     Args:
         conn: a connection in a transaction.
-        company_id: the bare id.
 
     Raises:
         LockHeld: another run is at work on it.
@@ -246,9 +233,6 @@ def lock_company(conn: Connection, company_id: str) -> None:
 
 def clock(conn: Connection) -> float:
     """Read the database's clock.
-
-    Args:
-        conn: an open connection.
 
     Returns:
         Seconds since 1970; within a transaction the time of its beginning.

@@ -95,9 +95,6 @@ class _Job(NamedTuple):
 def deleters(conn: Connection) -> tuple[Deleter, ...]:
     """Find functions that delete from whatsapp_keys, and what runs them.
 
-    Args:
-        conn: an open connection.
-
     Returns:
         Functions, and jobs of the pg_cron extension that delete on their own.
 

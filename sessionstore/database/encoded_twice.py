@@ -29,10 +29,6 @@ _MENDED_BY = (
 def why_encoded_twice(conn: Connection, company_id: str) -> str | None:
     """Tell whether a company's rows are encoded twice.
 
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
-
     Returns:
         What they are, who makes such rows and what mends them, in words; None where none is.
     """

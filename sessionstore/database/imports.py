@@ -72,11 +72,6 @@ class ImportRecord:
 def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
     """Name an import before it is made, so that a journal can hold its id first.
 
-    Args:
-        rollout_id: the rollout.
-        host: the host whose files are imported.
-        company_id: the bare id.
-
     Returns:
         A UUID that is always the same for the same arguments.
     """
@@ -86,13 +81,6 @@ def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
 def find(conn: Connection, import_id: str) -> ImportRecord | None:
     """Read the record of an import.
 
-    Args:
-        conn: an open connection.
-        import_id: a UUID.
-
-    Returns:
-        The record, or None.
-
     Raises:
         DatabaseProblem: the tables can't be read.
     """
@@ -101,10 +89,6 @@ def find(conn: Connection, import_id: str) -> ImportRecord | None:
 
 def find_for_company(conn: Connection, company_id: str) -> ImportRecord | None:
     """Read the record of the import by which a company came into the database.
-
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
 
     Returns:
         The staged or active record, or None; there is never more than one.
@@ -135,11 +119,6 @@ def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
 def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:
     """Tell which bytes were imported from some files.
 
-    Args:
-        conn: an open connection.
-        import_id: a UUID.
-        file_names: bare names.
-
     Returns:
         Their SHA-256, for those that the record has.
     """
@@ -155,13 +134,6 @@ def imported_files(conn: Connection, import_id: str, file_names: Collection[str]
 def require(conn: Connection, import_id: str) -> ImportRecord:
     """Read a record that must be there.
 
-    Args:
-        conn: an open connection.
-        import_id: a UUID.
-
-    Returns:
-        The record.
-
     Raises:
         Refused: there is none.
     """
@@ -173,10 +145,6 @@ def require(conn: Connection, import_id: str) -> ImportRecord:
 
 def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
     """Read what an import recorded of each file.
-
-    Args:
-        conn: an open connection.
-        import_id: a UUID.
 
     Yields:
         Each file, creds.json included, in no order: name, kind, the digests of its bytes and of

@@ -44,10 +44,6 @@ class KeyRow(NamedTuple):
 def read_rows(conn: Connection, company_id: str) -> Iterator[KeyRow]:
     """Read every key of a company in one statement.
 
-    Args:
-        conn: an open connection.
-        company_id: the bare id.
-
     Yields:
         The rows, in no particular order.
 

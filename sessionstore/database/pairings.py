@@ -31,9 +31,6 @@ SELECT company_id, file_sha256, identity_sha256, creds::text
 def imported(conn: Connection) -> dict[Pairing, str | None]:
     """Tell for each imported pairing whether the database still has it.
 
-    Args:
-        conn: an open connection.
-
     Returns:
         Of each active import the pairing, with None where the credentials of the company are of
         that very pairing now, else with the reason why they can't be taken for it, in words.
@@ -60,12 +57,8 @@ def why_not_there(company_id: str, recorded: str | None, creds: bytes | None) ->
     """Tell why the database can't be taken to have the pairing of an import. Pure.
 
     Args:
-        company_id: the bare id, for the words.
         recorded: digest of the imported identity; None in records from before it was kept.
         creds: the company's credentials now, as JSON text; None where there are none.
-
-    Returns:
-        The reason, or None where the identity is the same.
     """
     if creds is None:
         return f"the database has no credentials of company {company_id} any more"

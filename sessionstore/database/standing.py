@@ -74,13 +74,6 @@ def _by_role(conn: Connection) -> list[str]:
 def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, ...]:
     """Say why the rows of companies do not stay, or are not those that the service uses.
 
-    Args:
-        conn: as for :func:`of_database`.
-        company_ids: bare ids.
-
-    Returns:
-        Each reason as a sentence, with the operator's way on.
-
     Raises:
         DatabaseProblem: the tables can't be read.
     """
@@ -114,9 +107,6 @@ def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
 
 def where(conn: Connection) -> str:
     """Name the place of the rows, as no copy of it is named.
-
-    Args:
-        conn: an open connection.
 
     Returns:
         Cluster, timeline (another one where a copy of the cluster was promoted), database and tables,

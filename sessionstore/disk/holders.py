@@ -53,9 +53,6 @@ class Sight(NamedTuple):
 def held_open(directory_fd: int) -> tuple[Holder, ...]:
     """Find the processes that hold a directory or anything in it.
 
-    Args:
-        directory_fd: the directory.
-
     Returns:
         One entry for each process, this one left out.
 
@@ -72,12 +69,7 @@ def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[H
     """Do as :func:`held_open` for a tree that was walked already.
 
     Args:
-        directory_fd: the directory.
-        tree: all that is in it.
         leases: False asks /proc only, where the caller asks again before anything depends on it.
-
-    Returns:
-        One entry for each process.
 
     Raises:
         Refused: nobody can tell.
@@ -91,12 +83,6 @@ def seen_in_directory(path: str) -> Sight:
 
     No lease is taken: it would keep a service that works there waiting whenever it opens a file.
 
-    Args:
-        path: of the directory.
-
-    Returns:
-        What /proc shows, and what it does not.
-
     Raises:
         DirectoryProblem: it can't be opened, or is a symlink.
     """
@@ -109,9 +95,6 @@ def seen_at_file(path: str) -> Sight:
 
     Args:
         path: of the file; not a symlink.
-
-    Returns:
-        What /proc shows, and what it does not.
 
     Raises:
         OSError: it is not there.

@@ -12,9 +12,6 @@ from sessionstore.errors import DirectoryProblem
 def mount_id(fd: int) -> int:
     """Tell which mount a descriptor lies on.
 
-    Args:
-        fd: any open descriptor.
-
     Returns:
         The kernel's mount id; a bind mount has its own even on the same device, which
         st_dev does not show.
@@ -34,9 +31,6 @@ def mount_id(fd: int) -> int:
 
 def in_memory(fd: int) -> bool:
     """Tell whether a file lies in memory only: whatever is flushed there, a power cut takes it.
-
-    Args:
-        fd: any open descriptor.
 
     Raises:
         DirectoryProblem: /proc does not say.
@@ -62,9 +56,6 @@ def _mounts() -> list[bytes]:
 
 def mounts_beneath(fd: int) -> list[str]:
     """List what is mounted on anything below a directory, files included.
-
-    Args:
-        fd: an open directory.
 
     Returns:
         Paths below it. A file can be a mount point too, and opening it looks as usual.

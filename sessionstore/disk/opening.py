@@ -75,15 +75,7 @@ def open_beneath(parent_fd: int, relative: str) -> int:
 
 
 def exists(parent_fd: int, name: str) -> bool:
-    """Tell whether a name is in a directory, whatever it is; symlinks are not followed.
-
-    Args:
-        parent_fd: the directory.
-        name: the bare name.
-
-    Returns:
-        Whether it is there.
-    """
+    """Tell whether a name is in a directory, whatever it is; symlinks are not followed."""
     try:
         os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
     except FileNotFoundError:
@@ -114,14 +106,7 @@ def open_regular(path: str, directory_fd: int | None = None) -> int:
 
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """Close a descriptor when a block ends.
-
-    Args:
-        fd: an open descriptor.
-
-    Yields:
-        The same.
-    """
+    """Close a descriptor when a block ends."""
     try:
         yield fd
     finally:
@@ -142,9 +127,6 @@ _REMEDIES = {
 
 def kind_of_mode(mode: int) -> str:
     """Name the type of a file system object.
-
-    Args:
-        mode: ``st_mode``.
 
     Returns:
         A word such as "symlink" or "socket".

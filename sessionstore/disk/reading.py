@@ -21,9 +21,6 @@ class FileContent(NamedTuple):
 def has_holes(status: os.stat_result) -> bool:
     """Tell whether a copy of a file would take more on the disk than the file does.
 
-    Args:
-        status: of the file.
-
     Returns:
         Whether it has holes, or a file system that compresses it.
     """
@@ -34,12 +31,8 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
     """Read a file below an open directory, and make sure that it held still.
 
     Args:
-        directory_fd: the directory that holds it.
         name: a single name, no path.
         limit: the largest size in bytes that is read at all.
-
-    Returns:
-        The content with the file's status.
 
     Raises:
         BadFile: with the kind of trouble.

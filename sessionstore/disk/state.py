@@ -47,10 +47,6 @@ Status = Union[FileState, os.stat_result]
 def same_file_state(one: Status, other: Status) -> bool:
     """Tell whether two statuses are of the same file in the same state.
 
-    Args:
-        one: an earlier status.
-        other: a later one.
-
     Returns:
         True when inode, device, size, and both change times agree.
     """

@@ -90,7 +90,6 @@ def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
     """See and hash everything below a directory.
 
     Args:
-        directory_fd: an open directory.
         hashed: False leaves the contents unread and the digests empty.
 
     Returns:
@@ -216,9 +215,6 @@ def _is_fixed(fd: int) -> bool:
 def chunks(fd: int) -> Iterator[bytes]:
     """Read a file to its end.
 
-    Args:
-        fd: an open file.
-
     Yields:
         Pieces of at most :data:`CHUNK` bytes.
     """
@@ -242,9 +238,6 @@ class Beneath:
     def parent_of(self, path: str) -> tuple[int, str]:
         """Open the directory that holds a path.
 
-        Args:
-            path: below the root.
-
         Returns:
             A descriptor, valid until the next call, and the bare name in it.
 
@@ -261,9 +254,6 @@ class Beneath:
 
     def open_file(self, path: str) -> int:
         """Open a file for reading.
-
-        Args:
-            path: below the root.
 
         Returns:
             A descriptor that the caller closes.

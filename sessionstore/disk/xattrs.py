@@ -20,9 +20,6 @@ _GIVEN_BY_POLICY = "security.selinux"
 def read(fd: int) -> Attributes:
     """Read the attributes of an open file or directory.
 
-    Args:
-        fd: a descriptor.
-
     Returns:
         All but SELinux's; only root is shown those named ``trusted.``.
 
@@ -43,10 +40,6 @@ def read(fd: int) -> Attributes:
 def put(fd: int, wanted: Attributes) -> None:
     """Give an open file or directory exactly these; what it has beside them (inherited ACLs) goes.
 
-    Args:
-        fd: a descriptor.
-        wanted: as :func:`read` gave them.
-
     Raises:
         OSError: the file system does not take one, or only root may set it.
     """
@@ -59,14 +52,7 @@ def put(fd: int, wanted: Attributes) -> None:
 
 
 def to_pax(attributes: Attributes) -> list[tuple[str, bytes]]:
-    """Write them as PAX records; a name in them can't hold ``=``, so it is escaped as GNU tar does.
-
-    Args:
-        attributes: to write.
-
-    Returns:
-        Keywords with their values.
-    """
+    """Write them as PAX records; a name in them can't hold ``=``, so it is escaped as GNU tar does."""
     return [
         (_PAX + name.replace("%", "%25").replace("=", "%3D"), value) for name, value in attributes
     ]
@@ -77,9 +63,6 @@ def from_pax(headers: Mapping[str, str]) -> Attributes:
 
     Args:
         headers: as ``tarfile`` gives them, opened with ``errors="surrogateescape"``.
-
-    Returns:
-        The attributes.
     """
     return tuple(
         sorted(

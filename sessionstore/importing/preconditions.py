@@ -19,13 +19,6 @@ from sessionstore.scan.table import CREDS
 def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
     """Find the company's files in a scan, fit to be imported.
 
-    Args:
-        scan: of the directory.
-        company_id: the bare id.
-
-    Returns:
-        The company's directory.
-
     Raises:
         Refused: it is not there, has no credentials, or something blocks; with every reason.
             Session files that nobody says a company of block every other company's.
@@ -45,10 +38,6 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
 
 def refuse_blocking(scan: DirectoryScan, *company_ids: str) -> None:
     """Make sure that all in a directory is understood, and nothing in the way of companies.
-
-    Args:
-        scan: of the directory.
-        company_ids: the companies that are to be imported.
 
     Raises:
         Refused: with every problem, by its path.
@@ -87,7 +76,6 @@ def refuse_unless_absent(conn: Connection, company_id: str) -> None:
 
     Args:
         conn: a connection in a transaction that locks the company.
-        company_id: the bare id.
 
     Raises:
         Refused: with what is there.
@@ -116,8 +104,6 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
 
     Args:
         conn: a connection in a transaction; the pairing stays locked until it ends.
-        company_id: the bare id.
-        identity: of the pairing that is to be imported.
 
     Raises:
         Refused: it has: two sockets on one pairing drive each other out.
@@ -140,7 +126,6 @@ def refuse_unless_standing(conn: Connection, company_id: str) -> None:
 
     Args:
         conn: a connection in a transaction.
-        company_id: the bare id.
 
     Raises:
         Refused: with every reason.

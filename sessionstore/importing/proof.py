@@ -99,13 +99,8 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
     """Compare a fresh scan of the frozen directory with the rows as read back.
 
     Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
         scan: made after the import, contents read.
         active: the import must have been declared active too: until then a run may take it back.
-
-    Returns:
-        The proof; look at ``ok``.
 
     Raises:
         Refused: there is no such import, or the scan did not read contents.
@@ -237,14 +232,7 @@ def _names_against_record(
 
 
 def not_active(record: ImportRecord) -> str:
-    """Say why an import proves nothing.
-
-    Args:
-        record: of one that is not active.
-
-    Returns:
-        The reason and the way on, in words.
-    """
+    """Say why an import proves nothing."""
     return (
         f"the import of company {record.company_id} is only {record.state}, it was never declared"
         " active and may be taken back: end what began it (import again, on these files; on a host"
@@ -254,10 +242,6 @@ def not_active(record: ImportRecord) -> str:
 
 def unchanged(conn: Connection, import_id: str) -> bool:
     """Tell whether the database still holds exactly what was imported.
-
-    Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
 
     Returns:
         True when every row and the credentials equal the record and none was added.

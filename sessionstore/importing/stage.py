@@ -64,15 +64,9 @@ def stage(
     """Import a company's files, recorded as staged.
 
     Args:
-        conn: an open connection, in no transaction.
         scan: of the directory; nothing in it may block.
         company_id: the bare id; the database must have nothing of it, in either spelling.
-        rollout_id: goes into the record.
-        host: goes into the record.
         import_id: a UUID; by default the one of :func:`import_id_for`.
-
-    Returns:
-        The record.
 
     Raises:
         Refused: the files or the database are not fit for it; nothing was written.
@@ -93,17 +87,6 @@ def rehearse(
     import_id: str | None = None,
 ) -> ImportRecord:
     """Do everything that :func:`stage` does, then roll it back.
-
-    Args:
-        conn: as for :func:`stage`, like all others.
-        scan: of the directory.
-        company_id: the bare id.
-        rollout_id: goes into the record.
-        host: goes into the record.
-        import_id: a UUID.
-
-    Returns:
-        The record that would have been made, its state REHEARSED.
 
     Raises:
         Refused: as :func:`stage`.

@@ -20,10 +20,6 @@ from sessionstore.scan.table import FileTable
 def activate(conn: Connection, import_id: str) -> ImportRecord:
     """Declare a staged import to be what the service runs on.
 
-    Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
-
     Returns:
         The record, active; durable when this returns. One that is active already is
         returned as it is.
@@ -49,8 +45,6 @@ def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: b
     """Take an import back: delete exactly its rows, whose files are all there.
 
     Args:
-        conn: an open connection, in no transaction.
-        import_id: a UUID.
         scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
             for byte, only the database has.
         active: take back an active import too. It is compared in the same transaction, so that

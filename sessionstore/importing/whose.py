@@ -17,7 +17,6 @@ class KnownCompanies:
     """The companies that the database knows, found by name or by identity.
 
     Args:
-        conn: an open connection.
         company_ids: the companies of the host; the only one of them is taken for files that lie
             in the directory itself and belong to no other by identity.
     """
@@ -28,14 +27,7 @@ class KnownCompanies:
         self._by_identity: dict[Identity, str] | None = None
 
     def company_for(self, company: CompanyScan) -> str | None:
-        """Tell whose files a directory holds.
-
-        Args:
-            company: what a scan found in it.
-
-        Returns:
-            The bare id, or None where nobody can tell.
-        """
+        """Tell whose files a directory holds."""
         if company.company_id is not None:
             return company.company_id
         if company.credentials is not None:
@@ -55,14 +47,7 @@ class KnownCompanies:
 
 
 def readable(text: bytes) -> Credentials | None:
-    """Read identity and clocks from a row.
-
-    Args:
-        text: the credentials as JSON text.
-
-    Returns:
-        Both, or None where the row holds no credentials.
-    """
+    """Read identity and clocks from a row."""
     try:
         return credentials_of(parse(text))
     except BadFile:
@@ -87,7 +72,6 @@ def census(conn: Connection, company_ids: Collection[str]) -> Census:
 
     Args:
         conn: a connection in a transaction.
-        company_ids: bare ids.
 
     Raises:
         DatabaseProblem: the tables can't be read.

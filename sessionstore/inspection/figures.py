@@ -119,9 +119,6 @@ _Snapshot = Mapping[str, tuple[int, int]]
 def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
     """Measure every company and judge its growth.
 
-    Args:
-        conn: an open connection.
-
     Returns:
         One a company, also for one that the last snapshot has and the tables have no more.
 
@@ -148,13 +145,6 @@ def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
 
 def record(conn: Connection, companies: Sequence[CompanyFigures]) -> bool:
     """Keep today's figures; the first of a day stay. What is older than a year goes.
-
-    Args:
-        conn: an open connection, in no transaction.
-        companies: what :func:`measure` found.
-
-    Returns:
-        Whether anything was recorded.
 
     Raises:
         DatabaseProblem: the table is missing or may not be written.

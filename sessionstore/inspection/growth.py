@@ -64,7 +64,6 @@ def judge(history: Sequence[Sample], now: Sample) -> Growth:
 
     Args:
         history: its snapshots, oldest first, one a day.
-        now: what it holds at this moment.
 
     Returns:
         What it grew by and whether that is unusual; "not known" while there are fewer than

@@ -93,9 +93,6 @@ class CompanyRows:
 def right_name(row: Key) -> Key | None:
     """Tell what a row's type and id should be.
 
-    Args:
-        row: as they stand in the row.
-
     Returns:
         The same where they are right; another key where they are misfiled; None where the
         grammar does not know them.
@@ -108,9 +105,6 @@ def right_name(row: Key) -> Key | None:
 
 def judge(row: Key) -> MisfiledRow | None:
     """Judge one row's name.
-
-    Args:
-        row: as it stands in the database.
 
     Returns:
         What it should be and how it came about; None where it is right or unknown.
@@ -162,11 +156,7 @@ def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
     """Tell which companies have no key in the database, so that nothing can be said of them.
 
     Args:
-        conn: an open connection.
         company_ids: bare ids, looked for in both spellings.
-
-    Returns:
-        Those of them that have none.
 
     Raises:
         DatabaseProblem: the table is missing or may not be read.

@@ -35,10 +35,6 @@ Answer = tuple[bool, str]
 def explain(file: File, company: Company) -> Answer:
     """Say why a key may be absent from the database.
 
-    Args:
-        file: that holds it.
-        company: what is known of the company.
-
     Returns:
         Whether it is explained, and the evidence, or what is missing, in words.
     """

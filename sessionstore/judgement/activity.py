@@ -60,7 +60,6 @@ def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
     """Say what of all that goes on forbids removing a directory, or a file in it.
 
     Args:
-        activity: what is known.
         live: whether it is of the kind that the service may run on; what goes on at a backup
             matters only if a process holds it.
 

@@ -48,11 +48,6 @@ def identity_of(
 
     Args:
         address: ``user.device``.
-        company: what is known of the company.
-        value_of: of the database or of the files, as :class:`Company` has them.
-
-    Returns:
-        The public key; None where there is none.
     """
     for place in (lid_address(address, company.lid_of), address):
         value = value_of(Key("identity-key", place)) if place else None
@@ -68,7 +63,6 @@ def changed_identity(address: str, company: Company) -> bytes | None:
 
     Args:
         address: ``user.device``.
-        company: what is known of the company.
 
     Returns:
         The public key; None where the identity did not change, or nothing tells.
@@ -83,7 +77,6 @@ def removed_device(address: str, company: Company) -> bool:
 
     Args:
         address: ``user.device``.
-        company: what is known of the company.
 
     Returns:
         False also for the first device, which is the account itself, and without a list.
@@ -114,9 +107,6 @@ def is_device_list(value: Value) -> bool:
 def remote_identities(session: Value) -> set[bytes]:
     """Give the identities of the contact that a session record was made with.
 
-    Args:
-        session: the parsed record.
-
     Returns:
         Public keys; empty for a form that is not known here.
     """
@@ -126,10 +116,6 @@ def remote_identities(session: Value) -> set[bytes]:
 
 def opened_with(session: Value, identity: bytes) -> tuple[Value, float] | None:
     """Find a contact's open session where it is with an identity.
-
-    Args:
-        session: the parsed record.
-        identity: a public key.
 
     Returns:
         Its base key, and when it began, seconds since 1970 by the service's clock; None where the

@@ -10,16 +10,7 @@ from sessionstore.scan.session_file import read_session_file
 
 
 def newer_of(fd: int, name: str, original: str) -> str:
-    """Tell which of a copy and its original is newer: by the credentials' counters, else by time.
-
-    Args:
-        fd: the directory of both.
-        name: of the copy.
-        original: name of what it is a copy of.
-
-    Returns:
-        What can be told, in words.
-    """
+    """Tell which of a copy and its original is newer: by the credentials' counters, else by time."""
     try:
         copy, own = read_session_file(fd, name), read_session_file(fd, original)
         if copy.value_sha256 == own.value_sha256:

@@ -18,7 +18,6 @@ def trouble_with(file: Value, database: Value) -> str | None:
     """Say what speaks against the database's credentials being a later state of the file's.
 
     Args:
-        file: the file's value.
         database: the row's value; of the same identity.
 
     Returns:

@@ -77,15 +77,8 @@ def decide(
     """Decide about a directory.
 
     Args:
-        kind: as declared: LIVE, BACKUP or TEST.
-        companies: the facts for each company directory found in it.
-        others: dispositions of files outside those.
         blocking: what forbids a removal whatever the kind, in words.
         acknowledge: ``{"reason": …, "identities": bool, "companies": […]}`` or None.
-        activity: what the service does, and who holds something there.
-
-    Returns:
-        The decision with every reason, not only the first.
     """
     if kind not in KINDS:
         return DirectoryDecision(kind, False, (f"unknown kind {kind!r}",), False, {}, ())

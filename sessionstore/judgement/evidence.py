@@ -38,10 +38,6 @@ class Behind(Exception):
 def lacking(file: Mapping[str, Value], database: Mapping[str, Value]) -> list[str]:
     """Name what a file's object has and the database's has not.
 
-    Args:
-        file: the file's.
-        database: the row's.
-
     Returns:
         Names whose value is missing there, empty, or of another kind.
     """
@@ -60,10 +56,6 @@ def _kind(value: Value) -> type:
 
 def compare_versions(file: Value, database: Value) -> Finding:
     """Order two app-state-sync-version values.
-
-    Args:
-        file: the file's value.
-        database: the row's value.
 
     Returns:
         Newer only when the version number is higher and a hash of the file's length is there.

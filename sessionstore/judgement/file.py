@@ -66,13 +66,8 @@ def judge(file: File, row: Row | None, company: Company, *, revived: bool = True
     """Judge a file that does not equal its row.
 
     Args:
-        file: the file.
         row: the database's row, or None; for credentials there is one.
-        company: what is known of the company.
         revived: whether each Buffer of the row is in a spelling that the service's reader revives.
-
-    Returns:
-        Newer, explained, or unexplained.
     """
     if company.verdict.relation not in (SAME, DESCENDS):
         return Disposition(file.path, UNEXPLAINED, company.verdict.reason)

@@ -34,7 +34,6 @@ def compare(files: Credentials, database: Credentials | None) -> Verdict:
     """Tell how the database's credentials relate to those in files.
 
     Args:
-        files: from ``creds.json``.
         database: from ``whatsapp_auth``, or None where there is no row.
 
     Returns:

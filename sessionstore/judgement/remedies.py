@@ -76,10 +76,6 @@ _IF_DIFFERENT: Mapping[str, str] = {
 def of_file(found: FoundFile, in_the_way: Sequence[Obstacle] = ()) -> str:
     """Say what would change a file's outcome, or let it go.
 
-    Args:
-        found: the file.
-        in_the_way: what goes on that forbids its removal.
-
     Returns:
         Words that follow "what would change it".
     """
@@ -120,10 +116,6 @@ def _of_key(found: FoundFile) -> str:
 
 def of_directory(decision: DirectoryDecision, in_the_way: Sequence[Obstacle] = ()) -> str:
     """Say what would change the decision about a directory.
-
-    Args:
-        decision: about it.
-        in_the_way: what goes on that forbids its removal, and is among the decision's reasons.
 
     Returns:
         Words that follow "what would change it".

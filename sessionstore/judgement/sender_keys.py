@@ -28,10 +28,6 @@ class _State(NamedTuple):
 def compare_sender_keys(file: Value, database: Value) -> Finding:
     """Order two sender-key records, each a list or a Buffer of its JSON text.
 
-    Args:
-        file: the file's value.
-        database: the row's value.
-
     Returns:
         Newer only when the states are the same sender's, none went back and something went forward.
     """
@@ -57,9 +53,6 @@ def compare_sender_keys(file: Value, database: Value) -> Finding:
 
 def states_in(value: Value) -> list[Value] | None:
     """Give the list of states in a sender-key record.
-
-    Args:
-        value: the parsed record.
 
     Returns:
         None for a form that is not known here.

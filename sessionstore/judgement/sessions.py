@@ -33,8 +33,6 @@ def compare_sessions(file: Value, database: Value, identities: Collection[bytes]
     """Order two session records.
 
     Args:
-        file: the file's value.
-        database: the row's value.
         identities: that the contact rightly has now besides those in the file's record.
 
     Returns:
@@ -57,9 +55,6 @@ def compare_sessions(file: Value, database: Value, identities: Collection[bytes]
 
 def opened_by_contact(session: Value) -> set[str]:
     """Give the sessions of a record that the contact began: each may have used up a pre-key.
-
-    Args:
-        session: the parsed record.
 
     Returns:
         Their base keys; empty for a form that is not known here.

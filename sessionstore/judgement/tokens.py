@@ -20,7 +20,6 @@ def expired(token: Value, now: float) -> bool:
     """Tell whether Baileys would prune a token.
 
     Args:
-        token: the parsed value.
         now: seconds since 1970.
 
     Returns:
@@ -38,8 +37,6 @@ def compare_tokens(file: Value, database: Value, now: float) -> Finding:
     """Order two tokens by the times they carry.
 
     Args:
-        file: the file's value.
-        database: the row's value.
         now: seconds since 1970.
 
     Returns:

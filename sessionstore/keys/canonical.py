@@ -44,9 +44,6 @@ _write = json.JSONEncoder(
 def canonical_of(raw: bytes) -> str:
     """Give the canonical form of a value's text.
 
-    Args:
-        raw: a key file's content, or a row's value.
-
     Returns:
         The same as ``canonical(parse(raw))``.
 

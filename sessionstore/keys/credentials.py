@@ -73,12 +73,6 @@ class Credentials:
 def credentials_of(value: Value) -> Credentials:
     """Read identity and clocks from parsed credentials.
 
-    Args:
-        value: the parsed ``creds.json`` or ``whatsapp_auth.creds``.
-
-    Returns:
-        Its identity and clocks.
-
     Raises:
         BadFile: it is not an object or lacks ``me.id``: Baileys would take it for a
             new, unregistered identity.
@@ -107,9 +101,6 @@ def credentials_of(value: Value) -> Credentials:
 
 def paired_at(value: Value) -> float:
     """Tell before which moment no file of a pairing can have been written.
-
-    Args:
-        value: the parsed credentials.
 
     Returns:
         When the phone signed the pairing (``account.details``), seconds since 1970; where that can't

@@ -108,9 +108,6 @@ _BY_BEGINNING: dict[str, tuple[tuple[str, _Decoder], ...]] = {
 def encode(key: Key) -> str:
     """Give the file name that Baileys writes for a key.
 
-    Args:
-        key: type and id.
-
     Returns:
         ``fixFileName(type + '-' + id + '.json')``.
     """
@@ -148,9 +145,6 @@ _company_id = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}").fullmatch
 def company_of(directory_name: str) -> str | None:
     """Find the company that a directory name stands for.
 
-    Args:
-        directory_name: the bare name.
-
     Returns:
         The bare id (``company_962302`` gives ``962302``), or None.
     """
@@ -161,9 +155,6 @@ def company_of(directory_name: str) -> str | None:
 def is_company_id(text: str) -> bool:
     """Tell whether a text can be a bare company id.
 
-    Args:
-        text: the id.
-
     Returns:
         False also for the form with ``company_`` before it: rows use the bare id.
     """
@@ -171,14 +162,7 @@ def is_company_id(text: str) -> bool:
 
 
 def no_company_id(text: str) -> str:
-    """Say what mends a text that is no bare company id.
-
-    Args:
-        text: for which :func:`is_company_id` is false.
-
-    Returns:
-        A sentence.
-    """
+    """Say what mends a text that is no bare company id."""
     if text.startswith("company_"):
         return "Give the bare id, without company_."
     return (
@@ -188,9 +172,6 @@ def no_company_id(text: str) -> str:
 
 def spellings(company_id: str) -> tuple[str, str]:
     """Give both forms in which a company's rows are met in the wild (docs/facts.md section 2).
-
-    Args:
-        company_id: the bare id.
 
     Returns:
         The bare id and the id with ``company_`` before it.

@@ -25,9 +25,6 @@ _FEWEST_BYTES = 8
 def octets(value: Value) -> bytes | None:
     """Give the bytes of a Buffer, or of base64 text.
 
-    Args:
-        value: as it stands in a record.
-
     Returns:
         None for anything else.
     """
@@ -42,9 +39,6 @@ def octets(value: Value) -> bytes | None:
 def real_key(value: Value) -> bytes | None:
     """Give a chain key.
 
-    Args:
-        value: as it stands in a record.
-
     Returns:
         Its 32 bytes; None for what is no such key.
     """
@@ -54,10 +48,6 @@ def real_key(value: Value) -> bytes | None:
 
 def as_whole(mine: Value, theirs: Value) -> bool:
     """Tell whether a secret of the database is of the form that the file's has.
-
-    Args:
-        mine: the file's.
-        theirs: the database's.
 
     Returns:
         False where it is gone, of another length, or wiped.
@@ -75,7 +65,6 @@ def steps_from(key: bytes, steps: int, wanted: Collection[int]) -> tuple[bytes, 
     """Step a chain on.
 
     Args:
-        key: the chain key to begin with.
         steps: how many; at most :data:`MOST_STEPS`.
         wanted: of which steps to give the message key; the first is 1.
 

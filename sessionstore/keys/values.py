@@ -209,9 +209,6 @@ _CANONICAL = json.JSONEncoder(
 def canonical(value: Value) -> str:
     """Write a value in the one form that equal values share.
 
-    Args:
-        value: as :func:`parse` gives it.
-
     Returns:
         ASCII JSON: keys sorted, no spaces, Buffers as ``{"data":"<base64>","type":"Buffer"}``.
     """
@@ -221,9 +218,6 @@ def canonical(value: Value) -> str:
 def unrevived(raw: bytes) -> bool:
     """Tell whether a row holds a Buffer that the service's reader would take for an object.
 
-    Args:
-        raw: the value's text; :func:`parse` takes it.
-
     Returns:
         Whether one is in a spelling beyond :data:`REVIVED`.
     """
@@ -231,14 +225,7 @@ def unrevived(raw: bytes) -> bool:
 
 
 def digest(value: Value) -> str:
-    """Give the fingerprint by which values are compared.
-
-    Args:
-        value: as :func:`parse` gives it, from a file or from a row.
-
-    Returns:
-        SHA-256 of the canonical form, 64 hexadecimal digits.
-    """
+    """Give the fingerprint by which values are compared."""
     return digest_of_canonical(_CANONICAL(value))
 
 
@@ -247,9 +234,6 @@ def digest_of_canonical(text: str) -> str:
 
     Args:
         text: from :func:`canonical`.
-
-    Returns:
-        64 hexadecimal digits.
     """
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -35,7 +35,6 @@ def locked(conn: Connection, wait: float) -> Iterator[None]:
     """Hold the lock for a block.
 
     Args:
-        conn: a direct connection in autocommit mode.
         wait: seconds to wait for another holder.
 
     Raises:
@@ -66,9 +65,6 @@ def _holder(conn: Connection) -> str:
 
 def demand_lock(conn: Connection) -> None:
     """Make sure that the lock is still this session's.
-
-    Args:
-        conn: the connection that took it.
 
     Raises:
         MigrationProblem: it is not: a transaction pooler gave another session.

@@ -56,9 +56,6 @@ def load(directory: str) -> tuple[Migration, ...]:
     Args:
         directory: holds ``deploy/``, ``verify/`` and ``revert/``.
 
-    Returns:
-        All migrations in order.
-
     Raises:
         MigrationProblem: a file is missing, misnamed, out of sequence, not UTF-8, or holds
             what it must not; there is none.
@@ -91,9 +88,6 @@ def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
         entries: one a migration: ``name``, ``deploy``, ``verify`` and ``revert``, SQL each; an
             empty script counts as missing.
 
-    Returns:
-        All migrations in order.
-
     Raises:
         MigrationProblem: as for :func:`load`.
     """
@@ -114,7 +108,6 @@ def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migra
 
     Args:
         scripts: kind to name to SQL.
-        where: where they came from, for messages.
 
     Raises:
         MigrationProblem: a script is missing, out of sequence, or holds what it must not;
@@ -174,13 +167,6 @@ def _names(directory: Path) -> set[str]:
 def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:
     """Compare files with what the database has.
 
-    Args:
-        migrations: all files, in order.
-        records: all rows, in order.
-
-    Returns:
-        The migrations that the database lacks.
-
     Raises:
         MigrationProblem: an applied file is missing or was edited, or an earlier one was
             never applied.
@@ -214,11 +200,7 @@ def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
     """Find what must be reverted to get back to a target.
 
     Args:
-        records: all rows, in order.
         target: the last migration to keep, or "nothing" to revert all.
-
-    Returns:
-        The records to revert, newest first.
 
     Raises:
         MigrationProblem: no such target, or one in the way was adopted.

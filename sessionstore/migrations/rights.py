@@ -21,7 +21,6 @@ def grant_rows(conn: Connection, role: str) -> None:
     """Let the service's role use rows of the tables, and read which migrations there are.
 
     Args:
-        conn: a connection of the owning role.
         role: the service's role; it gets no right to change a table.
 
     Raises:

@@ -128,9 +128,6 @@ class Runner:
     def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
         """Record pending migrations whose verify script passes already; run nothing else.
 
-        Args:
-            dry_run: do it in a transaction that is rolled back.
-
         Returns:
             One step for each that was adopted; stops at the first that is not there.
 
@@ -178,9 +175,6 @@ class Runner:
         Args:
             to: the last migration to keep, or "nothing".
 
-        Returns:
-            Their names.
-
         Raises:
             MigrationProblem: there is no such target, or one of them can't be undone.
         """
@@ -193,10 +187,6 @@ class Runner:
 
         Args:
             to: the last migration to keep, or "nothing".
-            dry_run: do it in transactions that are rolled back.
-
-        Returns:
-            One step for each reverted migration.
 
         Raises:
             LockHeld: another runner did not finish in time.

@@ -39,7 +39,6 @@ class Session:
     """Runs scripts of migrations on a connection.
 
     Args:
-        conn: a direct connection of the owning role, autocommit.
         lock_timeout: seconds a statement waits for a table's lock.
         statement_timeout: seconds a statement may take.
     """
@@ -51,12 +50,6 @@ class Session:
 
     def verify_fails(self, migration: Migration) -> str | None:
         """Run a verify script without letting it change anything.
-
-        Args:
-            migration: whose.
-
-        Returns:
-            What it said; None when it passes.
 
         Raises:
             MigrationTimeout: it took too long, which says nothing about the schema.
@@ -79,9 +72,6 @@ class Session:
         """Run one script.
 
         Args:
-            name: of its migration.
-            kind: deploy, verify or revert.
-            script: SQL.
             hint: what verify said before, for the message where it fails.
 
         Raises:
@@ -145,10 +135,6 @@ class Session:
     @contextmanager
     def transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
         """Run a block in one transaction, within the limits.
-
-        Args:
-            where: what it concerns, for messages.
-            commit: False rolls it back at its end.
 
         Raises:
             OutcomeUnknown: the connection broke during COMMIT.

@@ -65,16 +65,11 @@ def account(
     """Account for every file of a directory.
 
     Args:
-        conn: an open connection, in no transaction.
         scan: of the directory, contents read.
         kind: as declared: live, backup or test.
         company_ids: the companies of the host; the only one of them is taken for files
             that lie in the directory itself and belong to no other by identity.
         activity: what the service does, and who holds something there, as far as it is known.
-        acknowledge: as declared, or None.
-
-    Returns:
-        The decision with everything that led to it.
 
     Raises:
         Refused: the scan did not read contents.

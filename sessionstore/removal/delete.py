@@ -32,7 +32,6 @@ def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tu
     """Delete everything in a directory, but not the directory itself.
 
     Args:
-        fd: the directory.
         tree: all that is in it, proven.
         again: what is looked at once more before the credentials go.
 
@@ -58,11 +57,6 @@ def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tu
 def remove_empty(parent_fd: int, bare: str, path: str) -> None:
     """Delete a directory that should be empty by now.
 
-    Args:
-        parent_fd: the directory that holds it.
-        bare: its name there.
-        path: how to call it in messages.
-
     Raises:
         Refused: something came into it, which is named; or it can't be deleted.
     """
@@ -77,15 +71,7 @@ def remove_empty(parent_fd: int, bare: str, path: str) -> None:
 
 
 def stopped(reason: str, where: str) -> Refused:
-    """Say that a removal ended half way.
-
-    Args:
-        reason: why, in words.
-        where: the path.
-
-    Returns:
-        The error to raise.
-    """
+    """Say that a removal ended half way."""
     return Refused(
         f"removal stopped: {reason}",
         where,

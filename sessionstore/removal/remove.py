@@ -64,18 +64,12 @@ def remove(
     """Prove that a directory may go, and delete it.
 
     Args:
-        parent_fd: the directory that holds it.
-        name: its bare name.
         manifest: of its archive, which the caller has just verified on disk.
         objections: makes every further proof again (the database above all), given a
             descriptor of the directory and all that was just read of it; what it returns forbids
             the removal.
         again: what is looked at once more just before the first file goes, and before the credentials
             do: that the archive and the rows are still there.
-        dry_run: prove only; delete nothing.
-
-    Returns:
-        What was deleted, or would be.
 
     Raises:
         Refused: with every reason; nothing was deleted then.

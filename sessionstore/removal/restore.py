@@ -19,9 +19,6 @@ def objections(reads_files: bool | None, in_database: Sequence[str] | None) -> t
             can tell.
         in_database: the directory's companies that the database has something of, which is
             newer than the files or may be; None where nobody can tell.
-
-    Returns:
-        Every reason, in words; empty where it may be put back.
     """
     if reads_files is False:
         return ()

@@ -41,20 +41,11 @@ def account_again(
     of both what somebody made of them.
 
     Args:
-        conn: an open connection, in no transaction.
-        directory_fd: the directory.
         tree: all of it, as walked and hashed; whoever deletes a file afterwards makes sure that it
             is still in the state that was hashed.
-        label: how to call the directory in messages.
         kind: as declared: live, backup or test.
-        company_ids: the companies of the host.
         activity: what the service does. Who holds something is left to the removal itself, which
             looks last of all, and by leases where /proc does not tell.
-        acknowledge: as declared, or None.
-        layout: whose files lie where, as declared.
-
-    Returns:
-        The decision with everything that led to it.
 
     Raises:
         DatabaseProblem: the tables can't be read.
@@ -102,7 +93,6 @@ class SecondLook:
     pairing, in a database of the same standing.
 
     Args:
-        conn: an open connection, in no transaction.
         first: the rows in the snapshot that was judged; of a backup there are none to look at again.
     """
 
@@ -168,7 +158,6 @@ class RemovalProof:
 
     Args:
         conn: an open connection, in no transaction, for as long as the removal takes.
-        held: the directory's archive.
         accounted: makes the whole proof of a directory that was read as a tree.
     """
 

@@ -96,7 +96,6 @@ def manifests(directory: str, ending: str) -> list[str]:
 
     Args:
         directory: where they are; links in it are not followed.
-        ending: of the manifests' names.
 
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
@@ -161,11 +160,7 @@ def _state(path: str, manifest: Manifest, *, hashed: bool) -> tuple[str, str]:
 
 
 def absent(base: str) -> tuple[str, str]:
-    """State and detail of an archive or a backup whose manifest is there, and it is not.
-
-    Args:
-        base: its path without the ending.
-    """
+    """State and detail of an archive or a backup whose manifest is there, and it is not."""
     try:
         with open(base + PRUNED, encoding="utf-8") as file:
             return GONE, str(json.load(file)["why"])
@@ -212,7 +207,6 @@ def discard(path: str, why: str) -> None:
 
     Args:
         path: of the encrypted file, ``NAME.KIND.zst.age``.
-        why: the reason.
 
     Raises:
         ArchiveProblem: it can't be deleted.

@@ -44,13 +44,7 @@ def prune(
 
     Args:
         settings: of the database that the archived files were imported into.
-        directory: of archives and backups, and of directories of them.
-        keep_days: how long each is kept at least.
         in_use: paths of archives that something still relies on.
-        dry_run: only say what would go.
-
-    Returns:
-        What was decided, in order; it is done, unless it is a dry run.
 
     Raises:
         LockHeld: another process is at work there.

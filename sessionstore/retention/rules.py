@@ -53,9 +53,7 @@ def judge(
 
     Args:
         shelf: the archives, each hashed.
-        keep_days: how long an archive is kept at least.
         now: seconds since 1970; where two clocks are at hand, the earlier.
-        imported: as :func:`sessionstore.database.pairings.imported` gives them.
         in_use: paths of archives that something still relies on, such as those of directories
             that are set aside.
 
@@ -80,7 +78,6 @@ def judge_backups(backups: Sequence[Backup], keep_days: float, now: float) -> li
 
     Args:
         backups: each hashed.
-        keep_days: how long a backup is kept at least.
         now: seconds since 1970; where two clocks are at hand, the earlier.
 
     Returns:

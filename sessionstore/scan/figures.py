@@ -32,11 +32,7 @@ class Figures:
     newest: int | None = None
 
     def add(self, entry: FileEntry) -> None:
-        """Count a file in.
-
-        Args:
-            entry: the file.
-        """
+        """Count a file in."""
         self.files += 1
         self.bytes += entry.size
         changed = entry.mtime_ns
@@ -46,9 +42,6 @@ class Figures:
 
 def figures_of(company: CompanyScan) -> dict[str, Figures]:
     """Add a company's files up.
-
-    Args:
-        company: from a scan that read contents.
 
     Returns:
         Figures for each key type by name, the largest first, then for the credentials,
@@ -64,14 +57,7 @@ def figures_of(company: CompanyScan) -> dict[str, Figures]:
 
 
 def all_of(figures: Iterable[Figures]) -> Figures:
-    """Add figures up.
-
-    Args:
-        figures: of several sorts.
-
-    Returns:
-        Of all of them.
-    """
+    """Add figures up."""
     total = Figures()
     for one in figures:
         total.files += one.files
@@ -83,14 +69,7 @@ def all_of(figures: Iterable[Figures]) -> Figures:
 
 
 def problems_of(scan: DirectoryScan) -> list[Problem]:
-    """List everything a scan complains about.
-
-    Args:
-        scan: of a directory.
-
-    Returns:
-        The problems outside any company, then those of each company.
-    """
+    """List everything a scan complains about."""
     return [*scan.problems, *(one for company in scan.companies for one in company.problems)]
 
 

@@ -27,32 +27,15 @@ class Layout:
 
         Args:
             path: below the directory; "" for itself.
-
-        Returns:
-            The bare id, or None.
         """
         return self._companies.get(posixpath.normpath(path or "."))
 
     def leads_on(self, path: str) -> bool:
-        """Tell whether a declared directory lies below a path.
-
-        Args:
-            path: below the directory.
-
-        Returns:
-            Whether one does.
-        """
+        """Tell whether a declared directory lies below a path."""
         return any(one.startswith(f"{path}/") for one in self._companies)
 
     def leaves_out(self, name: str) -> bool:
-        """Tell whether a name was declared to be litter.
-
-        Args:
-            name: the bare name.
-
-        Returns:
-            Whether a pattern matches it.
-        """
+        """Tell whether a name was declared to be litter."""
         return any(fnmatchcase(name, pattern) for pattern in self.litter)
 
     @property

@@ -17,22 +17,12 @@ _ending = re.compile(r"\.(?:json|tmp|bak|backup)(?![0-9A-Za-z])")
 
 
 def is_artefact(name: str) -> bool:
-    """Tell whether a name is one that writers leave behind, and Baileys never asks for.
-
-    Args:
-        name: the bare name.
-
-    Returns:
-        Whether it is.
-    """
+    """Tell whether a name is one that writers leave behind, and Baileys never asks for."""
     return _is_artefact(name) is not None
 
 
 def litter(name: str) -> str | None:
     """Recognize what a copy by another system leaves.
-
-    Args:
-        name: the bare name of a file or directory.
 
     Returns:
         What it is, in words; None where it is none of these.
@@ -49,9 +39,6 @@ def litter(name: str) -> str | None:
 
 def original_of(name: str) -> str | None:
     """Find the file that a name is a copy of: ``.pre-key-7.json.tmp``, ``creds.json.bak``.
-
-    Args:
-        name: the bare name.
 
     Returns:
         The name of a key's file or of the credentials; None where it is no such copy.

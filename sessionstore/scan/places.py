@@ -32,10 +32,6 @@ class Place:
     def company(self, layout: Layout, own_name: str) -> str | None:
         """Tell whose files it is for.
 
-        Args:
-            layout: what was declared.
-            own_name: the name of the scanned directory itself.
-
         Returns:
             The bare id; None where neither its name nor a declaration tells.
         """
@@ -47,15 +43,7 @@ class Place:
         return company_of(os.path.basename(self.path) or own_name)
 
     def problems(self, layout: Layout, company_id: str | None) -> Iterator[Problem]:
-        """Say what is wrong with it; nothing is, where it was declared.
-
-        Args:
-            layout: what was declared.
-            company_id: of :meth:`company`.
-
-        Yields:
-            Problems.
-        """
+        """Say what is wrong with it; nothing is, where it was declared."""
         if not self.path or layout.company_at(self.path):
             return
         if self._is_litter:

@@ -17,17 +17,7 @@ from sessionstore.scan.table import ARTEFACT, KEY, ONLY_COPY, UNKNOWN
 
 
 def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem]:
-    """Report what a file's name alone tells.
-
-    Args:
-        name: the bare name.
-        kind: what it stands for.
-        path: of its directory, below the scanned one.
-        layout: what was declared.
-
-    Yields:
-        Problems.
-    """
+    """Report what a file's name alone tells."""
     where = below(path, name)
     if litter(name) or layout.leaves_out(name):
         yield of_litter(name, where, layout, blocks=kind == UNKNOWN)
@@ -41,13 +31,7 @@ def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem
     """Report what a copy by another system left.
 
     Args:
-        name: the bare name of a file or directory.
-        where: its path below the scanned directory.
-        layout: what was declared.
         blocks: whether it does unless it was declared.
-
-    Returns:
-        The problem.
     """
     if layout.leaves_out(name):
         return Problem("litter", where, "left out, as declared", False)
@@ -57,12 +41,6 @@ def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem
 
 def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
     """Report a copy of a key whose own file is missing or torn.
-
-    Args:
-        fd: the directory.
-        name: of the copy.
-        original: the key's own file name.
-        path: of the directory, below the scanned one.
 
     Returns:
         The problem, with which of the two is whole and what the library would read.
@@ -87,9 +65,7 @@ def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Proble
 
     Args:
         kind: what the name stands for; only a KEY is looked at.
-        name: the bare name.
         canonical: the canonical form of what its file holds: parsing it would cost as much again.
-        path: of its directory, below the scanned one.
 
     Yields:
         A problem, which does not block: what is there is copied as it is.
@@ -110,23 +86,12 @@ def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Proble
 
 
 def unlistable(path: str, error: OSError) -> Problem:
-    """Report a directory that can't be listed, or not to its end.
-
-    Args:
-        path: below the scanned directory; "" for itself.
-        error: what the kernel said.
-
-    Returns:
-        The problem.
-    """
+    """Report a directory that can't be listed, or not to its end."""
     return Problem("unreadable", path or ".", cause_of(error), True)
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:
     """Name what is neither a regular file nor a directory.
-
-    Args:
-        entry: of the directory that holds it.
 
     Returns:
         A word such as "symlink" or "socket".
@@ -158,14 +123,7 @@ _BY_KIND = {
 
 
 def remedy_of(problems: Collection[Problem]) -> str:
-    """Say what mends the problems of a directory.
-
-    Args:
-        problems: those that block.
-
-    Returns:
-        Sentences, one for each kind that has one.
-    """
+    """Say what mends the problems of a directory."""
     found = []
     torn = [one for one in problems if one.kind in _TORN]
     if any(os.path.basename(one.where) == CREDENTIALS for one in torn):
@@ -180,16 +138,7 @@ def remedy_of(problems: Collection[Problem]) -> str:
 
 
 def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
-    """Report a file that could not be read or understood.
-
-    Args:
-        trouble: what was raised.
-        where: path below the scanned directory.
-        kind: what the file's name stands for.
-
-    Returns:
-        The problem.
-    """
+    """Report a file that could not be read or understood."""
     # An artefact is never read by Baileys, so what it holds can't block an import.
     blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
         "not a regular file",
@@ -200,14 +149,7 @@ def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
 
 
 def is_utf8(name: str) -> bool:
-    """Tell whether a name is valid UTF-8.
-
-    Args:
-        name: as ``os.fsdecode`` gives it.
-
-    Returns:
-        Whether it is.
-    """
+    """Tell whether a name is valid UTF-8."""
     if name.isascii():
         return True
     try:
@@ -218,13 +160,5 @@ def is_utf8(name: str) -> bool:
 
 
 def below(path: str, name: str) -> str:
-    """Give the path of something in a directory.
-
-    Args:
-        path: of the directory, below the scanned one; "" for that itself.
-        name: the bare name.
-
-    Returns:
-        Its path below the scanned directory.
-    """
+    """Give the path of something in a directory."""
     return f"{path}/{name}" if path else name

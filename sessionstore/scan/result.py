@@ -154,9 +154,6 @@ class DirectoryScan:
     def company(self, company_id: str) -> CompanyScan | None:
         """Find a company.
 
-        Args:
-            company_id: the bare id.
-
         Returns:
             Its scan, or None; None also when it was found twice.
         """
@@ -165,9 +162,6 @@ class DirectoryScan:
 
     def open_company(self, company: CompanyScan) -> int:
         """Open a company's directory again.
-
-        Args:
-            company: one of :attr:`companies`.
 
         Returns:
             A descriptor that the caller closes.
@@ -205,9 +199,6 @@ class DirectoryScan:
 
 def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
     """Mark companies, and pairings, that were found in more than one directory.
-
-    Args:
-        companies: all that were found.
 
     Returns:
         The same, those found twice with a problem that blocks them and names the other places.

@@ -73,13 +73,7 @@ class Counts:
     names: int = 0
 
     def add(self, name: str, kind: str, key: Key | None) -> None:
-        """Count a file in.
-
-        Args:
-            name: the bare name.
-            kind: one of this module's.
-            key: what the name stands for.
-        """
+        """Count a file in."""
         self.by_kind[kind] += 1
         if key is not None:
             self.by_type[key.key_type] += 1
@@ -95,9 +89,6 @@ class Counts:
 
         Args:
             names: bare names, each once, in any order.
-
-        Returns:
-            Whether they do.
         """
         count = total = 0
         for name in names:
@@ -114,11 +105,7 @@ class PackedNames(Sequence[str]):
         self._ends = array("Q", [0])
 
     def append(self, name: str) -> None:
-        """Add a name.
-
-        Args:
-            name: as ``os.scandir`` gives it.
-        """
+        """Add a name."""
         self._bytes += name.encode(_NAMING, "surrogateescape")
         self._ends.append(len(self._bytes))
 
@@ -149,12 +136,6 @@ class PackedNames(Sequence[str]):
 def regular_files(directory_fd: int) -> Iterator[os.DirEntry[str]]:
     """List the regular files of a directory, in no order.
 
-    Args:
-        directory_fd: the directory.
-
-    Yields:
-        Their entries.
-
     Raises:
         OSError: the directory can't be listed, or not to its end.
     """
@@ -168,12 +149,6 @@ def in_reading_order(directory_fd: int) -> Iterator[str]:
     On ext4 files that were not read lately are read several times faster in the order of their
     inodes. They are put into that order :data:`WINDOW` at a time, so that no size of directory
     takes more memory than that.
-
-    Args:
-        directory_fd: the directory.
-
-    Yields:
-        Bare names.
 
     Raises:
         OSError: as :func:`regular_files`.
@@ -204,11 +179,7 @@ class FileTable(Sequence[FileEntry]):
         self._digests = bytearray()
 
     def append(self, entry: FileEntry) -> None:
-        """Add what is known of the next file.
-
-        Args:
-            entry: of the file.
-        """
+        """Add what is known of the next file."""
         self._names.append(entry.name)
         self._digests += _packed(entry.sha256) + _packed(entry.value_sha256)
         self._kinds.append(_CODES[entry.kind])
@@ -216,30 +187,16 @@ class FileTable(Sequence[FileEntry]):
         self._times.append(entry.mtime_ns)
 
     def first_of(self, kind: str) -> FileEntry | None:
-        """Find a file of a kind.
-
-        Args:
-            kind: one of this module's.
-
-        Returns:
-            The first, or None.
-        """
+        """Find a file of a kind."""
         index = self._kinds.find(_CODES[kind])
         return None if index < 0 else self[index]
 
     def names(self) -> Iterator[str]:
-        """The names alone, in order: much faster than whole entries.
-
-        Yields:
-            The name of each entry.
-        """
+        """The names alone, in order: much faster than whole entries."""
         return iter(self._names)
 
     def digests(self, index: int) -> tuple[str | None, str | None]:
         """An entry's digests without the rest of it.
-
-        Args:
-            index: place of the entry, from 0.
 
         Returns:
             That of its bytes and that of its value, or None for either.
@@ -249,16 +206,7 @@ class FileTable(Sequence[FileEntry]):
         return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
 
     def has_digests(self, index: int, sha256: str | None, value_sha256: str | None) -> bool:
-        """Tell whether an entry has two digests: twice as fast as comparing those it gives.
-
-        Args:
-            index: place of the entry, from 0.
-            sha256: of its bytes, or None.
-            value_sha256: of its value, or None.
-
-        Returns:
-            Whether both are the entry's.
-        """
+        """Tell whether an entry has two digests: twice as fast as comparing those it gives."""
         start = 2 * _DIGEST * index
         found = self._digests[start : start + 2 * _DIGEST]
         return found == _packed(sha256) + _packed(value_sha256)
