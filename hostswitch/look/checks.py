@@ -119,7 +119,7 @@ def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
 def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list[Refusal]:
     """Who holds session files beside the service would hold them after the stop as well."""
     known, found = _ours(observed), []
-    for path in (host.path(item.path) for item in _live(decision)):
+    for path in (host.path(item.path) for item in live_directories(decision)):
         try:
             holders = seen_in_directory(path).holders
         except StoreError:
@@ -159,13 +159,14 @@ def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:
     return [Refusal("process", what, directory, remedy)]
 
 
-def _live(decision: Decision) -> list[LegacyDirectory]:
+def live_directories(decision: Decision) -> list[LegacyDirectory]:
+    """Those that a file-reading version works in."""
     return [item for item in decision.aside if item.kind == "live"]
 
 
 def _live_bytes(host: Host, decision: Decision) -> int:
     """What copies of the live directories may take: a copy of a file with holes in it has none."""
-    places = [walk(host.path(item.path)) for item in _live(decision)]
+    places = [walk(host.path(item.path)) for item in live_directories(decision)]
     return sum(_size(one) for found in places for _, entries in found for one in entries)
 
 

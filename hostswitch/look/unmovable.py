@@ -81,11 +81,12 @@ def _file_refusals(host: Host) -> list[Refusal]:
             remedy = remedy.format(shlex.quote(str(path)))
             found.append(Refusal("file", what, str(path), remedy))
         elif not all(os.access(one, os.W_OK) for one in (path, path.parent) if one.exists()):
-            found.append(Refusal("file", "can't be replaced", str(path), _look_at(str(path))))
+            found.append(Refusal("file", "can't be replaced", str(path), look_at(str(path))))
     return found
 
 
-def _look_at(path: str) -> str:
+def look_at(path: str) -> str:
+    """The commands that tell why a path can't be changed."""
     quoted = shlex.quote(path)
     return f"See: findmnt -T {quoted}; lsattr -d {quoted}; df -h {quoted}"
 

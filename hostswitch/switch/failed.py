@@ -1,9 +1,9 @@
-"""A switch that did not end well: put back, or left stopped and alarmed."""
+"""A switch that did not end well: put back, or left stopped and alarmed. What ends it here, raises."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from hostswitch.base.errors import (
     HostError,
@@ -25,30 +25,74 @@ from hostswitch.switch.stop import take_down
 from sessionstore.errors import StoreError
 
 
-def _unrecorded(error: Exception) -> str:
+def left(
+    switch: Switch,
+    kind: type[HostError],
+    message: str,
+    *,
+    closed_as: str | None = None,
+    why: str = "",
+) -> NoReturn:
+    """Alarm, and raise an error of this kind; close the switch first where it has ended.
+
+    Args:
+        switch: the open switch.
+        kind: of the error.
+        message: the alarm's and the error's, which adds where the end can't be recorded.
+        closed_as: how the record calls the end; None leaves the switch open, for `resume`.
+        why: for the record.
+    """
+    alarm(switch.host, message)
+    raise kind(message + (_closed(switch, closed_as, why) if closed_as else "")) from None
+
+
+def unrecorded(error: Exception) -> str:
+    """What to add to a sentence where its end can't be written down."""
     return (
         f"that can't be recorded ({error}), so the switch is not ended. When the disk takes it: "
         f"baileys-hostswitch resume"
     )
 
 
-def _close(switch: Switch, outcome: str, why: str, down: Mapping[str, Any] | None = None) -> str:
-    """Close a switch that failed; what its error has to add where that can't be recorded."""
+def said(error: Exception) -> str:
+    """An error's sentence; one that was not foreseen with its kind."""
+    if isinstance(error, HostError | StoreError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def undo(switch: Switch, why: str) -> NoReturn:
+    """Put back a switch whose import was not active.
+
+    Raises:
+        PutBackError: the old version runs again.
+        LeftStoppedError: it does not, or is not healthy.
+    """
+    progress(f"put back: {why}")
     try:
-        close.close(switch, outcome, why=why, down=down)
-    except (HostError, OSError) as error:
-        return f"; {_unrecorded(error)}"
-    return ""
+        undone = put_back.put_back(switch, why, after_active=False)
+    except TornFilesError as error:
+        left(switch, TornFilesError, str(error))
+    except Exception as error:
+        runs = fetch(switch.host.plan.gate.status_url) is not None
+        message = (
+            f"{why}; and putting back failed: {error}. {'A version still answers. ' if runs else ''}"
+            f"Mend that, then: baileys-hostswitch resume"
+        )
+        left(switch, LeftStoppedError, message)
+    _end(switch, undone, why)
 
 
-def after_active(switch: Switch, why: str) -> HostError:
+def undo_after_active(switch: Switch, why: str) -> NoReturn:
     """The database is the truth now: back to files only if nothing in it has moved.
 
-    Returns:
-        The error that tells how it ended, for the caller to raise.
+    Raises:
+        PutBackError: the old version runs again.
+        LeftStoppedError: it does not, or is not healthy.
     """
+    progress(f"put back: {why}")
     try:
-        return undo(switch, why, after_active=True)
+        undone = put_back.put_back(switch, why, after_active=True)
     except Exception as error:
         _stay_down(switch.host)
         if _withdrawn(switch):
@@ -56,16 +100,14 @@ def after_active(switch: Switch, why: str) -> HostError:
                 f"{why}; the import was withdrawn, so the files are the truth again, but putting "
                 f"them back failed: {error}. Mend that, then: baileys-hostswitch resume"
             )
-            alarm(switch.host, message)
-            return LeftStoppedError(message)
+            left(switch, LeftStoppedError, message)
         message = (
             f"{why}. The service is left stopped: the keys may have moved in the database, so a "
             f"version that reads files must not start ({error}). Mend the new version or the "
             f"database, then: rollout apply {switch.host.plan.environment}"
         )
-        alarm(switch.host, message)
-        message += _close(switch, LeftStoppedError.outcome, why)
-        return LeftStoppedError(message)
+        left(switch, LeftStoppedError, message, closed_as=LeftStoppedError.outcome, why=why)
+    _end(switch, undone, why)
 
 
 def _stay_down(host: Host) -> None:
@@ -83,42 +125,7 @@ def _withdrawn(switch: Switch) -> bool:
     return rows_back is not None and rows_back.data.get("pending") is None
 
 
-def said(error: Exception) -> str:
-    """An error's sentence; one that was not foreseen with its kind."""
-    if isinstance(error, HostError | StoreError | OSError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
-
-
-def undo(switch: Switch, why: str, *, after_active: bool) -> HostError:
-    """Put the switch back and close it.
-
-    Returns:
-        The error that tells how it ended, for the caller to raise.
-
-    Raises:
-        LeftStoppedError: the old version must not start, or an activated import can't be withdrawn.
-    """
-    progress(f"put back: {why}")
-    try:
-        undone = put_back.put_back(switch, why, after_active=after_active)
-    except TornFilesError as error:
-        alarm(switch.host, str(error))
-        raise
-    except Exception as error:
-        if after_active:
-            raise
-        runs = fetch(switch.host.plan.gate.status_url) is not None
-        message = (
-            f"{why}; and putting back failed: {error}. {'A version still answers. ' if runs else ''}"
-            f"Mend that, then: baileys-hostswitch resume"
-        )
-        alarm(switch.host, message)
-        return LeftStoppedError(message)
-    return end_of_undo(switch, undone, why)
-
-
-def end_of_undo(switch: Switch, undone: put_back.Undone, why: str) -> HostError:
+def _end(switch: Switch, undone: put_back.Undone, why: str) -> NoReturn:
     """Close a switch that was put back, unless the database still has to be tidied."""
     why = why.rstrip(".")
     if undone.strays:
@@ -128,25 +135,32 @@ def end_of_undo(switch: Switch, undone: put_back.Undone, why: str) -> HostError:
     again = "The old version runs again" + (f", after {seconds:.0f} s" if seconds else "")
     if undone.verdict is not None and not undone.verdict.healthy:
         message = f"{why}; the old version was started, but: {'; '.join(undone.verdict.problems)}"
-        alarm(switch.host, message)
-        if undone.pending is None:
-            message += _close(switch, NotHealthyError.outcome, why)
-        return NotHealthyError(message)
+        ended = NotHealthyError.outcome if undone.pending is None else None
+        left(switch, NotHealthyError, message, closed_as=ended, why=why)
     if undone.pending is not None:
-        return PutBackError(
+        raise PutBackError(
             f"{why}. {again}, but staged rows could not be withdrawn "
             f"({undone.pending}); they stay without effect. When the database answers: "
             f"baileys-hostswitch resume"
         )
     switch.journal.tell(journal.UNDONE, "done")
+    ran = switch.facts.ran
     message = f"{why}. {again}; nothing was lost"
-    if not switch.facts.ran:
+    if not ran:
         message = f"{why}. All is as before the switch; the service did not run then"
-    unrecorded = _close(switch, PutBackError.outcome, why, down)
-    if unrecorded:
-        message += unrecorded
+    if not_recorded := _closed(switch, PutBackError.outcome, why, down):
+        message += not_recorded
         alarm(switch.host, message)
-    return PutBackError(message) if switch.facts.ran else LeftStoppedError(message)
+    raise PutBackError(message) if ran else LeftStoppedError(message)
+
+
+def _closed(switch: Switch, outcome: str, why: str, down: Mapping[str, Any] | None = None) -> str:
+    """Close a switch that failed; what its error has to add where that can't be recorded."""
+    try:
+        close.close(switch, outcome, why=why, down=down)
+    except (HostError, OSError) as error:
+        return f"; {unrecorded(error)}"
+    return ""
 
 
 def _down(switch: Switch, verdict: Verdict | None) -> dict[str, Any]:

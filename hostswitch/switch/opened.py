@@ -118,5 +118,6 @@ def step(switch: Switch, name: str, **data: Any) -> Iterator[dict[str, Any]]:
     switch.journal.mark(name, "done", **done)
 
 
-def _name(switch: Switch, path: str) -> str:
+def kept_as(switch: Switch, path: str) -> str:
+    """The name under which the switch keeps one of its legacy directories."""
     return next(item["name"] for item in switch.facts.aside if item["path"] == path)

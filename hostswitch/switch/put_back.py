@@ -25,7 +25,7 @@ from hostswitch.service import logs, pointers
 from hostswitch.service.watch import Since, Verdict, Watch
 from hostswitch.switch.opened import Facts, Switch
 from hostswitch.switch.steps import scan_aside
-from hostswitch.switch.stop import live_paths, problems_of, take_down, torn_files
+from hostswitch.switch.stop import demand_whole, live_paths, take_down
 from sessionstore.errors import DirectoryProblem, StoreError
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
@@ -88,7 +88,8 @@ def put_back(
     log.tell(journal.UNDONE, "files")
     if started:
         return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
-    _demand_whole(switch)
+    for path in live_paths(switch) if switch.facts.files_provider else ():
+        demand_whole(switch, path)
     before = dump.read(host.places.dump_before)
     dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
     if with_pm2:
@@ -211,14 +212,6 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
             for item in reversed(facts.aside)
             if aside.back(app, place, item["path"], item["name"])
         )
-
-
-def _demand_whole(switch: Switch) -> None:
-    """A version that reads files is never started on files that are not whole."""
-    for path in live_paths(switch) if switch.facts.files_provider else ():
-        problems = problems_of(switch, path)
-        if problems:
-            raise torn_files(switch, path, problems)
 
 
 def _gate_old(switch: Switch, since: Since) -> Verdict:

@@ -19,7 +19,7 @@ from hostswitch.directories.scan import scan_steadily
 from hostswitch.envfile import values
 from hostswitch.envfile.provider import providers
 from hostswitch.host import Host
-from hostswitch.look.checks import _live
+from hostswitch.look.checks import live_directories
 from hostswitch.look.observe import Observed
 from hostswitch.plan import LegacyDirectory
 from hostswitch.record import journal
@@ -94,7 +94,7 @@ def prepare(switch: Switch, decision: Decision) -> None:
         rehearsed = time.monotonic() - began
         if decision.cut_over:
             backup.before(host, "import")
-        copied = sum(_copy(switch, path) for path in _live(decision))
+        copied = sum(_copy(switch, path) for path in live_directories(decision))
         switch.journal.mark(journal.READY, "copied", bytes=copied)
         host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
         undoable.try_all(host, switch.facts)

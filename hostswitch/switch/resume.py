@@ -11,8 +11,6 @@ from hostswitch.base.errors import PutBackError
 from hostswitch.base.output import emit, progress
 from hostswitch.base.places import Places
 from hostswitch.base.structured import PlanError
-from hostswitch.database import evidence
-from hostswitch.database.patience import Patience
 from hostswitch.decide.recovery import Action, Recovery, decide, settle
 from hostswitch.host import Host
 from hostswitch.plan import load
@@ -24,7 +22,7 @@ from hostswitch.service.alarm import alarm
 from hostswitch.switch import close, put_back, start
 from hostswitch.switch import opened as facts
 from hostswitch.switch import run as switch
-from hostswitch.switch.failed import after_active, said, undo
+from hostswitch.switch.failed import said, undo, undo_after_active
 from hostswitch.switch.opened import Switch
 from hostswitch.switch.report import result_of
 
@@ -97,12 +95,7 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     """
     if recovery.action is not Action.ASK_DATABASE:
         return _pointed(opened, recovery)
-    try:
-        with Patience(seconds).connected(opened.host.plan, wait=True) as connection:
-            states = evidence.import_states(connection, opened.facts.imports.values())
-    except Exception as error:
-        raise switch.undecided(opened, said(error)) from None
-    return _pointed(opened, settle(recovery, states))
+    return _pointed(opened, settle(recovery, switch.import_states(opened, seconds)))
 
 
 def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
@@ -143,8 +136,8 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     if recovery.action is Action.PUT_BACK:
         why = _cause(opened, recovery)
         if _after_active(opened):
-            raise after_active(opened, why)
-        raise undo(opened, why, after_active=False)
+            undo_after_active(opened, why)
+        undo(opened, why)
     if recovery.action is Action.START_NEW:
         if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
             switch.activate_again(opened, "an import is active")

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from hostswitch.base.drill import Drill
 from hostswitch.base.errors import (
@@ -26,11 +26,10 @@ from hostswitch.look.checks import refusals
 from hostswitch.look.observe import look
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal
-from hostswitch.service.alarm import alarm
 from hostswitch.service.watch import Verdict
 from hostswitch.switch import close, ready, steps
 from hostswitch.switch import start as starting
-from hostswitch.switch.failed import _unrecorded, after_active, said, undo
+from hostswitch.switch.failed import left, said, undo, undo_after_active, unrecorded
 from hostswitch.switch.opened import Facts, Switch
 from hostswitch.switch.report import result_of
 from hostswitch.switch.stop import demand_down, stop
@@ -85,13 +84,12 @@ def forward(switch: Switch) -> Result:
     try:
         _before_active(switch)
     except TornFilesError as error:
-        alarm(switch.host, str(error))
-        raise
+        left(switch, TornFilesError, str(error))
     except Exception as error:
         if switch.journal.last(journal.STOPPED, "intent") is None:
             close.finish(switch.host, switch.facts, switch.journal)
             raise ready.as_refused(error) from None
-        raise undo(switch, said(error), after_active=False) from None
+        undo(switch, said(error))
     if switch.facts.imports:
         _activate(switch)
     return go_live(switch, starting.start_stopped)
@@ -117,22 +115,25 @@ def _activate(switch: Switch) -> None:
     try:
         steps.activate(switch)
     except DatabaseUnreachable as error:
-        raise undo(switch, said(error), after_active=False) from None
+        undo(switch, said(error))
     except Exception as error:
-        if not _is_active(switch, said(error)):
-            raise undo(switch, said(error), after_active=False) from None
+        asked = f"activating the import failed ({said(error)}), and "
+        if "active" not in import_states(switch, switch.host.plan.gate.limit_seconds, asked):
+            undo(switch, said(error))
         activate_again(switch, said(error))
 
 
-def _is_active(switch: Switch, why: str) -> bool:
-    patience = Patience(switch.host.plan.gate.limit_seconds)
+def import_states(switch: Switch, seconds: float, why: str = "") -> list[str]:
+    """How far each import of the switch came, by the database, which is waited for.
+
+    Raises:
+        LeftStoppedError: it does not answer; `why` is told before its own reason.
+    """
     try:
-        with patience.connected(switch.host.plan, wait=True) as connection:
-            return "active" in evidence.import_states(connection, switch.facts.imports.values())
+        with Patience(seconds).connected(switch.host.plan, wait=True) as connection:
+            return evidence.import_states(connection, switch.facts.imports.values())
     except Exception as error:
-        raise undecided(
-            switch, f"activating the import failed ({why}), and {said(error)}"
-        ) from None
+        _undecided(switch, f"{why}{said(error)}")
 
 
 def activate_again(switch: Switch, why: str) -> None:
@@ -145,17 +146,16 @@ def activate_again(switch: Switch, why: str) -> None:
         # Its own deadline: that of the first try may have ended it.
         steps.activate(replace(switch))
     except Exception as error:
-        raise undecided(switch, f"{why}; the rest was not activated: {said(error)}") from None
+        _undecided(switch, f"{why}; the rest was not activated: {said(error)}")
 
 
-def undecided(switch: Switch, why: str) -> LeftStoppedError:
-    """The error for a switch whose direction only the database knows; the alarm was raised."""
+def _undecided(switch: Switch, why: str) -> NoReturn:
+    """Only the database knows the direction of this switch."""
     message = (
         f"the service is left stopped: only the database knows whether the import was activated, "
         f"and it does not say ({why}). When it does: baileys-hostswitch resume"
     )
-    alarm(switch.host, message)
-    return LeftStoppedError(message)
+    left(switch, LeftStoppedError, message)
 
 
 def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
@@ -173,12 +173,10 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
     if not verdict.healthy and switch.facts.imports:
         progress(f"not healthy ({verdict.problems[0]}): one more try")
         verdict = _attempt(switch, starting.start_new)
-    if verdict.healthy:
-        return result_of(_keep(switch, verdict))
-    why = "the new version did not become healthy: " + "; ".join(verdict.problems)
-    if not switch.facts.imports:
-        raise undo(switch, why, after_active=False)
-    raise after_active(switch, why)
+    if not verdict.healthy:
+        why = "the new version did not become healthy: " + "; ".join(verdict.problems)
+        (undo_after_active if switch.facts.imports else undo)(switch, why)
+    return result_of(_keep(switch, verdict))
 
 
 def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:
@@ -191,14 +189,11 @@ def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:
             f"{runs} PM2 can't be told to start it at a boot: {error}{room}. Then: "
             f"baileys-hostswitch resume"
         )
-        alarm(switch.host, message)
-        raise HostError(message) from None
+        left(switch, HostError, message)
     try:
         return close.close(switch, "switched")
     except (HostError, OSError) as error:
-        message = f"{runs} {_unrecorded(error)}"
-        alarm(switch.host, message)
-        raise HostError(message) from None
+        left(switch, HostError, f"{runs} {unrecorded(error)}")
 
 
 def _attempt(switch: Switch, start: Callable[[Switch], Verdict]) -> Verdict:

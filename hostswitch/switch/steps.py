@@ -11,8 +11,8 @@ from hostswitch.database import evidence
 from hostswitch.directories import aside
 from hostswitch.record import journal
 from hostswitch.service import pointers
-from hostswitch.switch.opened import Switch, _name, step
-from hostswitch.switch.stop import _SHOWN
+from hostswitch.switch.opened import Switch, kept_as, step
+from hostswitch.switch.stop import SHOWN
 from sessionstore.disk.opening import open_beneath
 from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
 from sessionstore.judgement.activity import STOPPED
@@ -69,7 +69,7 @@ def import_files(switch: Switch) -> dict[str, int]:
             with scan_aside(switch, path) as scan:
                 proof = prove(connection, record.import_id, scan)
             if not proof.ok:
-                shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:_SHOWN])
+                shown = "; ".join(f"{m.file}: {m.reason}" for m in proof.mismatches[:SHOWN])
                 raise StepFailedError(f"the import of company {company_id} is not proven: {shown}")
             keys[company_id] = record.key_count
             equal += proof.keys + proof.credentials_equal
@@ -90,7 +90,7 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
         DirectoryProblem: it is not there.
     """
     with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
-        descriptor = open_beneath(place, _name(switch, path))
+        descriptor = open_beneath(place, kept_as(switch, path))
         try:
             layout = switch.host.plan.layout_of(path)
             with scan_directory(descriptor, label=path, contents=contents, layout=layout) as scan:
@@ -113,7 +113,7 @@ def account_aside(switch: Switch) -> None:
             # Row 1 saw every process of it end.
             reasons = evidence.unaccounted(connection, scan, switch.host.plan, service=STOPPED)
         if reasons:
-            raise StepFailedError(f"{path} is not accounted for: {'; '.join(reasons[:_SHOWN])}")
+            raise StepFailedError(f"{path} is not accounted for: {'; '.join(reasons[:SHOWN])}")
 
 
 def swap_pointers(switch: Switch) -> None:

@@ -14,7 +14,7 @@ from hostswitch.host import Host
 from hostswitch.record import journal
 from hostswitch.service import started_with
 from hostswitch.service.status import fetch
-from hostswitch.switch.opened import Switch, _name, step
+from hostswitch.switch.opened import Switch, kept_as, step
 from sessionstore.disk.opening import open_directory
 from sessionstore.judgement.lineage import DESCENDS, SAME, compare
 from sessionstore.removal import remove
@@ -22,12 +22,8 @@ from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
 
 _PM2_SECONDS = 30
-
-
 _KILL_GRACE = 5
-
-
-_SHOWN = 5
+SHOWN = 5
 
 
 def stop(switch: Switch) -> None:
@@ -38,23 +34,29 @@ def stop(switch: Switch) -> None:
         TornFilesError: the stop tore session files; nothing that reads files may start.
     """
     host = switch.host
-    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
-    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    names, running = _listed(host)
     with step(switch, journal.STOPPED):
         # Deleted, not only stopped: PM2 starts a stopped app again at the tick of its cron_restart.
         # What was kept in row 0 has all that bringing it back needs.
-        seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
-        host.pm2.delete(sorted({app.name for app in apps}), seconds)
+        host.pm2.delete(names, _pm2_seconds(host))
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
         host.pm2.save(host.plan.pm2_apps)
         for path in live_paths(switch):
             _demand_unheld(host.path(path))
-            problems = problems_of(switch, path)
-            if problems and switch.facts.files_provider:
-                raise torn_files(switch, path, problems)
-            if problems:
-                raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:_SHOWN])}")
+            demand_whole(switch, path)
+
+
+def _listed(host: Host) -> tuple[list[str], set[processes.Identity]]:
+    """The plan's apps that PM2 lists, by name, and all of their processes."""
+    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
+    return sorted({app.name for app in apps}), processes.tree(
+        {app.pid for app in apps if app.pid > 0}
+    )
+
+
+def _pm2_seconds(host: Host) -> float:
+    return host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
 
 
 def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
@@ -121,12 +123,26 @@ def problems_of(switch: Switch, path: str) -> list[str]:
             return _regressions(before, scan)
 
 
+def demand_whole(switch: Switch, path: str) -> None:
+    """A version that reads files is never started on files that are not whole, nor are they imported.
+
+    Raises:
+        TornFilesError: they are not, and the version before reads them.
+        StepFailedError: they are not, and it does not.
+    """
+    problems = problems_of(switch, path)
+    if problems and switch.facts.files_provider:
+        raise torn_files(switch, path, problems)
+    if problems:
+        raise StepFailedError(f"{path} is not whole: {'; '.join(problems[:SHOWN])}")
+
+
 def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
     """The error for session files that a stop tore, with the way out."""
     live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), _copy(switch, path)))
     user = shlex.quote(switch.host.plan.service_user)
     return TornFilesError(
-        f"{live} is not whole: {'; '.join(problems[:_SHOWN])}. The service is left stopped: started "
+        f"{live} is not whole: {'; '.join(problems[:SHOWN])}. The service is left stopped: started "
         f"on these files it would lose keys or make a new identity. A copy from just before the "
         f"stop lies in {copy}. Compare: diff -rq --no-dereference {copy} {live}. Take a file over, with "
         f"that user's rights: runuser -u {user} -- tee {live}/FILE < {copy}/FILE > /dev/null. Then: "
@@ -136,7 +152,7 @@ def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError
 
 def _copy(switch: Switch, path: str) -> Path:
     copies_of = switch.host.places.copies
-    return copies.directory(copies_of, switch.facts.rollout_id, _name(switch, path))
+    return copies.directory(copies_of, switch.facts.rollout_id, kept_as(switch, path))
 
 
 def _regressions(before: DirectoryScan, now: DirectoryScan) -> list[str]:
@@ -163,9 +179,8 @@ def take_down(host: Host) -> None:
         StepFailedError: a process survived.
     """
     started_with.forget(host)
-    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
-    running = processes.tree({app.pid for app in apps if app.pid > 0})
-    seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
-    host.pm2.delete(sorted({app.name for app in apps}), seconds)
+    names, running = _listed(host)
+    seconds = _pm2_seconds(host)
+    host.pm2.delete(names, seconds)
     if processes.wait_gone(running, seconds):
         raise StepFailedError("PM2 deleted the service, but its processes run on; end them by hand")

@@ -10,7 +10,7 @@ from pathlib import Path
 from hostswitch.base.errors import HostError, Refusal, RefusedError
 from hostswitch.directories import aside
 from hostswitch.host import Host
-from hostswitch.look.unmovable import _look_at
+from hostswitch.look.unmovable import look_at
 from hostswitch.pm2 import dump
 from hostswitch.service import pointers
 from hostswitch.switch.opened import Facts
@@ -42,7 +42,7 @@ def _tried(what: str, where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        found = Refusal("trial", f"{what}: {error.strerror}", where, _look_at(where))
+        found = Refusal("trial", f"{what}: {error.strerror}", where, look_at(where))
         raise RefusedError([found]) from None
 
 

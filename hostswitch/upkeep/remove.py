@@ -17,7 +17,7 @@ from hostswitch.host import Host
 from hostswitch.record.history import REMOVED, REMOVING
 from hostswitch.record.journal import demand_none_open
 from hostswitch.service import status
-from hostswitch.upkeep.unfinished import _gone_unrecorded, _record_refusal, complete_record
+from hostswitch.upkeep.unfinished import complete_record, gone_unrecorded, record_refusal
 from sessionstore.archive import create
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import StoreError
@@ -36,7 +36,7 @@ def to_remove(host: Host) -> dict[str, Any]:
     changes = [
         f"remove {item.shown}" for item in found if item.ripeness.due or item.ripeness.unverified
     ]
-    changes += [f"record the removal of {one['name']}" for _, one in _gone_unrecorded(host)]
+    changes += [f"record the removal of {one['name']}" for _, one in gone_unrecorded(host)]
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
@@ -80,7 +80,7 @@ def remove_due(host: Host) -> dict[str, Any]:
         try:
             removed.append(_remove(host, item, dry_run=False))
         except BaseException as error:
-            _record_refusal(host, item, report, error)
+            record_refusal(host, item, report, error)
             raise
         host.history.add(REMOVED, rollout_id=host.plan.rollout_id, directories=removed[-1:])
     for rollout_id in aside.kept(host.plan.app_dir):

@@ -11,7 +11,7 @@ from hostswitch.host import Host
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING, RESTORED
 
 
-def _record_refusal(
+def record_refusal(
     host: Host, item: Kept, report: Refusal | dict[str, Any], error: BaseException
 ) -> None:
     """End what the line before it began: a directory that is moved away by hand afterwards must
@@ -28,14 +28,15 @@ def complete_record(host: Host) -> list[dict[str, Any]]:
         What was recorded: figures of the proof just before; what was freed is not known.
     """
     completed = []
-    for line, one in _gone_unrecorded(host):
+    for line, one in gone_unrecorded(host):
         known = {**one, "freed": None}
         host.history.add(REMOVED, rollout_id=line["rollout_id"], directories=[known])
         completed.append(known)
     return completed
 
 
-def _gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Those of `unrecorded` whose directory is gone."""
     there = {(item.rollout_id, item.name) for item in kept(host)}
     return [
         (line, one)
