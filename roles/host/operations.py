@@ -36,12 +36,7 @@ UNPACK = (
 
 @operation()
 def global_npm_package(package: str, version: str) -> Iterator[StringCommand]:
-    """Install one version of an npm package for the whole host.
-
-    Args:
-        package: its name; scoped names too.
-        version: the exact version.
-    """
+    """Install one version of an npm package for the whole host."""
     if host.get_fact(GlobalNpmVersion, package=package) == version:
         host.noop(f"{package} {version} is installed")
         return
@@ -88,9 +83,7 @@ def user_present(user: str, home: str, shell: str) -> Iterator[StringCommand]:
     """Have a user with this home directory and shell, and a group of the same name.
 
     Args:
-        user: its name.
         home: its home directory, made with the user; an existing user's files are not moved.
-        shell: its login shell.
     """
     found = host.get_fact(Account, user=user)
     if found == {"home": home, "shell": shell}:
@@ -111,7 +104,6 @@ def open_switch_ended(sha256: str, journal: str) -> Iterator[StringCommand]:
 
     Args:
         sha256: of what PROGRAM is to hold; it names its version.
-        journal: the journal of an open switch.
     """
     digests = host.get_fact(FileDigests, paths=[PROGRAM, journal])
     installed = digests.get(PROGRAM, {}).get("sha256")
@@ -156,12 +148,7 @@ def enabled_units(units: list[str]) -> Iterator[StringCommand]:
 
 @operation()
 def pm2_boot_unit(user: str, home: str) -> Iterator[StringCommand]:
-    """Let systemd bring PM2 and its saved apps back at boot, as the service's user.
-
-    Args:
-        user: the service's user.
-        home: its home directory.
-    """
+    """Let systemd bring PM2 and its saved apps back at boot, as the service's user."""
     unit = f"pm2-{user}.service"
     if unit in host.get_fact(EnabledUnits, units=[unit]):
         host.noop(f"{unit} is enabled")

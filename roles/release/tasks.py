@@ -26,9 +26,7 @@ def staged(
     """Have ``releases/<commit>`` complete: checked out, dependencies installed, entry parsed.
 
     Args:
-        app_dir: the application directory.
         repository: git address that the service's user can read.
-        revision: tag, branch or commit.
         entry: the file that Node.js runs, within the release.
         user: the service's user, as whom everything here runs.
     """

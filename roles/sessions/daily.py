@@ -53,7 +53,6 @@ def scheduling(found: Mapping[str, Any], wanted: Mapping[str, str]) -> Iterator[
     """What brings the files and the timer from what was found to what is wanted.
 
     Args:
-        found: as ``InstalledTimer`` tells.
         wanted: path to content, of those of PATHS that are known.
     """
     stale = [

@@ -33,9 +33,7 @@ def scripts_archived(
     """Move retired scripts of the old checkout into the archive, where none can be executed.
 
     Args:
-        app_dir: the application directory.
         scripts: their paths, relative to it.
-        archive: where they go, relative to it.
         owner: the user who owns the scripts, as whom this runs.
     """
     present = host.get_fact(PresentFiles, directory=app_dir, names=scripts)
@@ -58,7 +56,6 @@ def cron_jobs_retired(user: str, texts: Sequence[str], keep_in: str) -> Iterator
     """Take the lines that hold one of these texts out of a user's crontab.
 
     Args:
-        user: whose crontab.
         texts: what marks a retired line.
         keep_in: directory that gets a copy of the crontab first.
     """

@@ -29,9 +29,6 @@ def packages_installed(packages: Sequence[str]) -> Iterator[StringCommand]:
 
     pyinfra's ``apt.packages`` with a cache time updates the lists of a host that needs nothing, so
     a plan would show a change every day.
-
-    Args:
-        packages: Debian package names.
     """
     missing = host.get_fact(MissingPackages, packages=packages)
     if not missing:

@@ -16,10 +16,8 @@ class Evidence:
     """What the database shows of a company beside its absent keys.
 
     Args:
-        credentials_moved_on: whether the credentials differ from the imported ones.
         first_unuploaded_pre_key: pre-keys below it were given to WhatsApp: peers use them up.
         lid_of: phone-number user → LID user, from lid-mapping.
-        sessions: ids of the sessions that are there.
     """
 
     credentials_moved_on: bool
@@ -29,13 +27,7 @@ class Evidence:
 
 
 def explanation(key_type: str, key_id: str, evidence: Evidence) -> str | None:
-    """Why Baileys may have deleted a key; None if nothing explains its absence.
-
-    Args:
-        key_type: the key's type.
-        key_id: its id.
-        evidence: what the database shows.
-    """
+    """Why Baileys may have deleted a key; None if nothing explains its absence."""
     if key_type == "pre-key":
         uploaded = key_id.isdigit() and int(key_id) < evidence.first_unuploaded_pre_key
         if uploaded and evidence.credentials_moved_on:

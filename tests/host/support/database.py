@@ -33,12 +33,7 @@ SESSION: dict[str, Any] = {
 
 
 class Database:
-    """The declared database as seen from one host; connected at the first question.
-
-    Args:
-        declared: the host's settings.
-        connections: the shared SSH connections.
-    """
+    """The declared database as seen from one host; connected at the first question."""
 
     def __init__(self, declared: Declared, connections: Connections) -> None:
         self._declared = declared
@@ -52,7 +47,6 @@ class Database:
 
         Args:
             question: SQL with named placeholders, ``%(name)s``.
-            values: the placeholders' values.
 
         Raises:
             AssertionError: the database can't be reached from the host, or refuses the question.

@@ -45,12 +45,7 @@ class LegacyDirectory:
 
 @dataclass(frozen=True)
 class Declared:
-    """One host's settings.
-
-    Args:
-        environment: the environment that it belongs to.
-        host: the host with every setting.
-    """
+    """One host's settings."""
 
     environment: Environment
     host: Host

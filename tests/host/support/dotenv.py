@@ -6,11 +6,7 @@ from hostswitch.envfile.dotenv import assignments
 
 
 def parse(text: str) -> dict[str, list[str]]:
-    """Every value that each name has in the file, in order; dotenv uses the last.
-
-    Args:
-        text: the file's content.
-    """
+    """Every value that each name has in the file, in order; dotenv uses the last."""
     found: dict[str, list[str]] = {}
     for one in assignments(text):
         found.setdefault(one.name, []).append(one.value)

@@ -15,11 +15,7 @@ FILE = STATE / "history.jsonl"
 
 
 def lines_of(text: str) -> list[Line]:
-    """The lines of a history; one that a power cut tore is passed over.
-
-    Args:
-        text: the file's content.
-    """
+    """The lines of a history; one that a power cut tore is passed over."""
     found = []
     for line in text.splitlines():
         try:
@@ -31,12 +27,7 @@ def lines_of(text: str) -> list[Line]:
 
 @dataclass(frozen=True)
 class Removal:
-    """Whether what a rollout set aside should be gone by now.
-
-    Args:
-        due: whether it should.
-        why: since when, or what it waits for.
-    """
+    """Whether what a rollout set aside should be gone by now."""
 
     due: bool
     why: str
@@ -50,7 +41,6 @@ def removal(lines: Sequence[Line], rollout_id: str, days: int, now: datetime) ->
 
     Args:
         lines: the host's history, oldest first.
-        rollout_id: which rollout.
         days: the declared ``remove_after_days``.
         now: the time, with its zone.
     """

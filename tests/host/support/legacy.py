@@ -17,12 +17,7 @@ ELSEWHERE = ("/tmp", "/var/tmp", "/root")
 
 @dataclass(frozen=True)
 class SetAside:
-    """What one rollout set aside and is still there.
-
-    Args:
-        path: where it is.
-        removal: whether it should be gone by now.
-    """
+    """What one rollout set aside and is still there."""
 
     path: str
     removal: history.Removal

@@ -48,11 +48,7 @@ def found(what: str) -> NoReturn:
 
 
 class Reporter:
-    """The pytest plugin that judges and reports every check.
-
-    Args:
-        suite: the environment under check.
-    """
+    """The pytest plugin that judges and reports every check."""
 
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
@@ -61,12 +57,7 @@ class Reporter:
         self._logs_shown: set[str] = set()
 
     def begin(self, out: TextIO, count: int) -> None:
-        """Write the JSON lines from here on, and first how many checks are coming.
-
-        Args:
-            out: where they go.
-            count: how many.
-        """
+        """Write the JSON lines from here on, and first how many checks are coming."""
         self._out = out
         self._write({"event": "planned", "count": count})
 

@@ -26,7 +26,6 @@ class SideBySide:
     """The pytest plugin that runs the checks host by host.
 
     Args:
-        reporter: writes what each check found.
         descriptors: by host, the open file descriptor that its JSON lines go to.
         at_once: how many hosts at the same time, at most.
     """

@@ -18,7 +18,6 @@ class Suite:
     """One run of the checks.
 
     Args:
-        environment: the environment.
         only_hosts: names of the hosts to look at; empty for all.
 
     Raises:

@@ -40,10 +40,6 @@ json.dump(probe["answer"](*sys.argv[3:]), sys.stdout)
 class Target:
     """A host that answers.
 
-    Args:
-        declared: what its environment declares about it.
-        connections: the shared SSH connections.
-
     Raises:
         OperatorError: it can't be reached, or logged in to as root.
     """
@@ -99,11 +95,8 @@ class Target:
 
         Args:
             name: the file in `probes/` without its ending. Nothing of it is left on the host.
-            arguments: its arguments; never a secret.
             as_root: instead of with the rights of `user`: only for what that user can't read, and for
                 probes that open nothing of that user's.
-            stdin: what it reads.
-            seconds: how long it may take.
 
         Returns:
             The JSON that it printed.
@@ -196,7 +189,6 @@ class Target:
         """A file's bytes, whatever lies there; asked once a run.
 
         Args:
-            path: the file.
             as_root: for places where root alone can write.
 
         Raises:
@@ -237,7 +229,6 @@ class Target:
         """Root's files that hold a secret, which is looked for without standing in any command line.
 
         Args:
-            secret: the text.
             places: directories and files where root alone can write.
         """
         words = ["grep", "-rlsF", "-D", "skip", "-f", "-", "--", *places]
