@@ -95,6 +95,7 @@ class Target:
 
         Args:
             name: the file in `probes/` without its ending. Nothing of it is left on the host.
+            arguments: never a secret; that comes on standard input.
             as_root: instead of with the rights of `user`: only for what that user can't read, and for
                 probes that open nothing of that user's.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +13,14 @@ from rollout.apply.one_host import SWITCH, has_switched
 from rollout.deploys.runs import HostRun, take_event
 from rollout.environment.environment import DATABASE, SERVICE, Host
 
-ROOT = Path(__file__).resolve().parents[3]
+from .deploys import prepared
+
 REVISION = {"service_repository": "git", "service_revision": "main"}
 DEPLOY = """
 from roles.hostprogram.ask import declared_commit
 from roles.guard import checked_settings
 checked_settings()
 declared_commit()
-"""
-# One deploy on this machine itself, with the engine's own parts.
-RUN = """
-import json, sys
-place, root, data, overrides = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
-sys.path[:0] = [root]
-from rollout.deploys import engine
-from pyinfra.api.config import Config
-from pyinfra.api.inventory import Inventory
-state = engine.State(check_for_changes=False)
-state.cwd = place
-engine.ctx_state.set(state)
-config = Config()
-engine.ctx_config.set(config)
-config.lock_current_state()
-inventory = Inventory(([("@local", data)], {}), override_data=overrides)
-engine.ctx_inventory.set(inventory)
-state.init(inventory, config)
-state.set_stage(engine.StateStage.Connect)
-engine.connect_all(state)
-state.set_stage(engine.StateStage.Prepare)
-engine.load_deploy_file(state, place + "/deploy.py")
-engine.emit_answers()
 """
 
 
@@ -65,7 +41,6 @@ def push(repository: Path) -> str:
 
 def deployed(place: Path, revision: str, **overrides: Any) -> str:
     """What a deploy resolves the revision to, as the command hears of it; else what it said."""
-    (place / "deploy.py").write_text(DEPLOY)
     data = {
         "environment": "lab",
         "service_repository": str(place / "code"),
@@ -73,16 +48,11 @@ def deployed(place: Path, revision: str, **overrides: Any) -> str:
         "service_user": "nobody",
         "app_dir": str(place),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(place), str(ROOT), json.dumps(data), json.dumps(overrides)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told, said = prepared(place, DEPLOY, data=data, overrides=overrides)
     run = HostRun("wa-1")
-    for line in done.stdout.splitlines():
-        take_event(run, json.loads(line), print)
-    return run.commit or done.stderr
+    for event in told:
+        take_event(run, event, print)
+    return run.commit or said
 
 
 def test_a_branch_that_moves_during_a_rollout_is_not_followed(tmp_path: Path) -> None:
