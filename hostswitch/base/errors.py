@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from sessionstore.errors import printable
+from sessionstore.errors import StoreError, printable
 
 OK = 0
 ERROR = 1
@@ -34,6 +34,20 @@ class Refusal:
     what: str
     where: str
     remedy: str
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        error: Exception,
+        where: str = "this host",
+        remedy: str = "Mend that, then run again",
+    ) -> list[Refusal]:
+        """The reasons that an error is; place and remedy are its own where it has some."""
+        if not isinstance(error, StoreError):
+            return [cls(kind, str(error), where, remedy)]
+        reasons: Sequence[str] = getattr(error, "reasons", None) or (error.what,)
+        return [cls(kind, one, error.where or where, error.remedy or remedy) for one in reasons]
 
     def __str__(self) -> str:
         return printable(f"{self.what} ({self.where}). {self.remedy}")

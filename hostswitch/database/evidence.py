@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Any
 
 from hostswitch.decide.seen import InDatabase
@@ -22,17 +22,7 @@ def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, I
     """What the database holds of each company."""
     from sessionstore.database.companies import company_state
 
-    found = {}
-    for company_id in companies:
-        state = company_state(connection, company_id)
-        found[company_id] = InDatabase(
-            state.credentials,
-            state.keys,
-            state.staged_import,
-            state.active_import,
-            state.imported_on,
-        )
-    return found
+    return {c: InDatabase(*astuple(company_state(connection, c))[1:]) for c in companies}
 
 
 def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]:

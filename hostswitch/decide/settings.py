@@ -8,10 +8,8 @@ from collections.abc import Mapping
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide.seen import Seen, effective, following, unclear
-from hostswitch.envfile.provider import OLDER_SWITCH, POSTGRES, PROVIDERS, providers
+from hostswitch.envfile.provider import OLDER_SWITCH, POSTGRES, PROVIDERS, on_postgres, providers
 from hostswitch.plan import Plan
-
-"""Where this is true, releases from before the clean-up keep their keys in PostgreSQL."""
 
 _DATABASE_NAMES = {
     "POSTGRES_HOST": "host",
@@ -86,7 +84,7 @@ def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, st
         plan: its database.
         values: what the version sees; what it does not is an empty text.
     """
-    if providers(values) != (POSTGRES,) and values.get(OLDER_SWITCH, "false") == "false":
+    if not on_postgres(values) and values.get(OLDER_SWITCH, "false") == "false":
         return None
     host, port, name = (values.get(f"POSTGRES_{one}", "") for one in ("HOST", "PORT", "DATABASE"))
     found = (host, port or "5432", name)
@@ -130,6 +128,6 @@ def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
         values: the .env.
     """
     wanted = dict(plan.flags)
-    if providers(values) == (POSTGRES,):
+    if on_postgres(values):
         wanted |= {name: str(getattr(plan.database, key)) for name, key in _DATABASE_NAMES.items()}
     return [name for name, value in wanted.items() if values.get(name) != value]

@@ -7,24 +7,19 @@ from collections.abc import Mapping
 from sessionstore.judgement.activity import DATABASE, FILES, UNKNOWN
 
 POSTGRES = "USE_REPOSITORY_PATTERN"
-
-
+PROVIDERS = ("USE_LEGACY_SUPABASE", POSTGRES)
 OLDER_SWITCH = "USE_DATABASE_AUTH_STATE"
-
-
-PROVIDERS = ("USE_LEGACY_SUPABASE", "USE_REPOSITORY_PATTERN")
+"""Where this is true, releases from before the clean-up keep their keys in PostgreSQL."""
 
 
 def providers(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Which auth providers a set of environment values chooses (docs/facts.md section 1).
-
-    Args:
-        values: names and values of an .env file.
-
-    Returns:
-        The names of the provider flags that are true; exactly one may be.
-    """
+    """The provider flags that are true (docs/facts.md section 1); exactly one may be."""
     return tuple(name for name in PROVIDERS if values.get(name, "").strip().lower() == "true")
+
+
+def on_postgres(values: Mapping[str, str]) -> bool:
+    """Whether PostgreSQL is the one provider that is chosen."""
+    return providers(values) == (POSTGRES,)
 
 
 def of(file: Mapping[str, str] | None, process: Mapping[str, str] | None) -> str:
@@ -46,5 +41,4 @@ def of(file: Mapping[str, str] | None, process: Mapping[str, str] | None) -> str
 
 def _chosen(values: Mapping[str, str]) -> str:
     """Without any auth provider the old versions run on files (docs/facts.md section 1)."""
-    chosen = providers(values)
-    return FILES if not chosen else DATABASE if chosen == (POSTGRES,) else UNKNOWN
+    return FILES if not providers(values) else DATABASE if on_postgres(values) else UNKNOWN

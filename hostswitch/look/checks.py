@@ -90,7 +90,7 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
                 # stops it, and makes sure that nobody holds them, before it touches anything.
                 reasons = evidence.unaccounted(connection, scan, host.plan, service=STOPPED)
         except StoreError as error:
-            found.append(Refusal("accounting", error.what, error.where or path, error.remedy))
+            found += Refusal.of("accounting", error, path)
         else:
             found += [Refusal("accounting", reason, path, remedy) for reason in reasons]
     return found

@@ -250,7 +250,7 @@ def _legacy(host: Host, declared: LegacyDirectory) -> LegacySeen:
                 for name, one in named.items()
             }
     except StoreError as error:
-        return LegacySeen(declared, True, problems=(_store_refusal(error, path),))
+        return LegacySeen(declared, True, problems=tuple(Refusal.of("session-files", error, path)))
     return LegacySeen(declared, True, companies, written, tuple(problems))
 
 
@@ -284,18 +284,9 @@ def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
             notes.clock_ahead = clock.measured(connection)
             return states
     except StoreError as error:
-        notes.database_error = _store_refusal(error, "database")
+        (notes.database_error, *_) = Refusal.of("database", error, "database")
     except NoDriverError as error:
-        notes.database_error = Refusal("database", str(error), "this host", "Stage the host first")
+        (notes.database_error,) = Refusal.of("database", error, remedy="Stage the host first")
     what = f"the database: {notes.database_error.what}"
     notes.not_checked.append(f"{what} (the switch refuses that, unless the rollout mends it first)")
     return None
-
-
-def _store_refusal(error: StoreError, where: str) -> Refusal:
-    return Refusal(
-        "database" if where == "database" else "session-files",
-        error.what,
-        error.where or where,
-        error.remedy,
-    )

@@ -104,16 +104,11 @@ def prepare(switch: Switch, decision: Decision) -> None:
     switch.journal.mark(journal.READY, "done", **measured)
 
 
-def as_refused(error: Exception) -> HostError:
+def as_refused(error: Exception) -> RefusedError:
     """An error of the ready step as a refusal: nothing was touched yet."""
-    if isinstance(error, RefusedError):
-        return error
-    if isinstance(error, LockHeld):
-        return RefusedError([Refusal("lock", error.what, error.where, error.remedy)])
-    if isinstance(error, StoreError):
-        reasons = getattr(error, "reasons", None) or (error.what,)
-        return RefusedError([Refusal("store", one, error.where, error.remedy) for one in reasons])
-    return RefusedError([Refusal("host", str(error), "this host", "Mend that, then run again")])
+    kind = "store" if isinstance(error, StoreError) else "host"
+    kind = "lock" if isinstance(error, LockHeld) else kind
+    return error if isinstance(error, RefusedError) else RefusedError(Refusal.of(kind, error))
 
 
 def _figures(host: Host) -> Figures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostswitch.decide.gate import Company, Expectation
-from hostswitch.envfile.provider import POSTGRES, providers
+from hostswitch.envfile.provider import on_postgres
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry
 from hostswitch.service import logs, started_with
@@ -85,6 +85,6 @@ def _company(switch: Switch, company_id: str) -> Company:
     imported = done.data["keys"] if done is not None else {}
     # Without an import keys may be consumed at any time: some must be there if some were.
     at_least = imported.get(company_id, min(1, switch.facts.keys_before.get(company_id, 0)))
-    on_postgres = providers(switch.host.plan.flags) == (POSTGRES,)
+    provider = "postgres" if on_postgres(switch.host.plan.flags) else None
     paired = company_id not in switch.facts.waiting
-    return Company("postgres" if on_postgres else None, paired, at_least)
+    return Company(provider, paired, at_least)

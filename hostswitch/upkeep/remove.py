@@ -117,9 +117,8 @@ def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
     try:
         return [_remove(host, item, dry_run=True)]
     except StoreError as error:
-        reasons: Sequence[str] = getattr(error, "reasons", None) or (error.what,)
-        remedy = error.remedy or "Nothing was removed; look at the file and its row"
-        return [Refusal("remove", reason, error.where or where, remedy) for reason in reasons]
+        remedy = "Nothing was removed; look at the file and its row"
+        return Refusal.of("remove", error, where, remedy)
 
 
 def _archive_checked(host: Host, item: Kept) -> str:

@@ -141,7 +141,7 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
     )
     found += [Refusal("restore", reason, path, remedy) for reason in reasons]
-    return [*found, trouble] if reasons and trouble else found
+    return [*found, *trouble] if reasons else found
 
 
 def _taken(path: str) -> Refusal:
@@ -160,17 +160,17 @@ def _reads_files(host: Host, observed: Observed) -> bool | None:
 
 def _in_database(
     host: Host, declared: LegacyDirectory, source: Source
-) -> tuple[tuple[str, ...] | None, Refusal | None]:
+) -> tuple[tuple[str, ...] | None, list[Refusal]]:
     """Its companies that the database has; or None, and why it could not be asked."""
     companies = _companies(host, declared, source)
     try:
         with connect(host.plan) as connection:
             states = evidence.states(connection, companies)
     except StoreError as error:
-        return None, Refusal("database", error.what, error.where or "database", error.remedy)
+        return None, Refusal.of("database", error, "database")
     except NoDriverError as error:
-        return None, Refusal("database", str(error), "this host", "Stage the host first")
-    return tuple(name for name, one in states.items() if one.credentials or one.keys), None
+        return None, Refusal.of("database", error, remedy="Stage the host first")
+    return tuple(name for name, one in states.items() if one.credentials or one.keys), []
 
 
 def _companies(host: Host, declared: LegacyDirectory, source: Source) -> set[str]:
