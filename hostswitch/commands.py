@@ -52,7 +52,6 @@ def changing(places: Places, who: str, what: str, wait: float = 0) -> AbstractCo
     Args:
         places: its state directory is made.
         who: for the message to another run.
-        what: likewise.
         wait: for another run, in seconds.
     """
     places.prepare()

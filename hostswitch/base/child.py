@@ -45,11 +45,7 @@ def run(
     """Run a program, and end whatever it leaves running in its process group.
 
     Args:
-        command: the program and its arguments.
-        seconds: for all of it.
         given: its standard input; in memory, so that no full disk or pipe holds it up.
-        inherits: descriptors.
-        umask: -1 for ours.
         rights: `env`, `user`, `group` and `extra_groups` of another than this process has.
 
     Raises:
@@ -79,7 +75,6 @@ def finish(child: subprocess.Popen[bytes], seconds: float) -> Done:
 
     Args:
         child: it leads a session; what it says goes into pipes or nowhere.
-        seconds: for all of it.
 
     Raises:
         EndlessError: it took longer, or said more than LARGEST.

@@ -18,11 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sync_directory(path: Path | int) -> None:
-    """Wait until a directory's entries are on the disk.
-
-    Args:
-        path: the directory, or an open descriptor of it.
-    """
+    """Wait until a directory's entries are on the disk."""
     if isinstance(path, int):
         os.fsync(path)
         return
@@ -49,7 +45,6 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
 
     Args:
         path: the file; its directory must exist, and be no symlink.
-        content: all of it.
         mode: permission bits, in force from the first byte on.
         owner: uid and gid, or None to leave it to this process.
     """

@@ -24,9 +24,6 @@ def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterato
 
     Args:
         path: the lock file; it stays there, the lock is on the open descriptor.
-        who: the operator, for the message to another run.
-        what: the command and rollout.
-        wait_seconds: how long to wait for another process that holds it.
 
     Raises:
         LockedError: another process holds it still; the text says who, since when and what.

@@ -32,7 +32,6 @@ def emit(event: str, **fields: Any) -> None:
 
     Args:
         event: what the line is about; the last line of a command is "result".
-        fields: plain data.
     """
     _write(1, json.dumps({"event": event, **fields}, ensure_ascii=True) + "\n")
 

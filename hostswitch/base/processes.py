@@ -133,7 +133,6 @@ def environment(pid: int, owner: Owner) -> dict[str, str]:
 
     Args:
         pid: as that user's PM2 or service told it, so perhaps not his.
-        owner: the user.
     """
     # It lies in that process's own memory, which may be had to wait for.
     command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]

@@ -63,8 +63,6 @@ def load(cls: type[T], text: str, what: str) -> T:
 
     Args:
         cls: its fields are the object's; one that has a default may be missing or null.
-        text: as it came.
-        what: what it is, for the error.
 
     Raises:
         PlanError: it is not JSON, or has mistakes; all of them are listed.
@@ -104,7 +102,6 @@ def structured(shape: Any, value: Any, place: str, problems: list[str]) -> Any:
     Args:
         shape: a dataclass, str, bool, int, float (neither negative), tuple[X, ...], Mapping[str, X],
             X | None, or Annotated[X, Form].
-        value: as JSON has it.
         place: of the value, for `problems`.
     """
     shape, *forms = get_args(shape) if get_origin(shape) is Annotated else (shape,)

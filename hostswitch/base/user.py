@@ -64,11 +64,6 @@ class Account:
         Args:
             arguments: the program and its arguments; no secret may be among them.
             environment: names beside HOME, USER, LOGNAME, PATH and LANG; no secret either.
-            seconds: how long it may take.
-            check: whether an exit code other than 0 is an error.
-
-        Returns:
-            Its standard output.
 
         Raises:
             CommandFailedError: it is missing, failed, took too long or said too much.

@@ -16,7 +16,6 @@ def before(host: Host, act: str) -> None:
     """Make the backup that the plan asks for, or record why there is none.
 
     Args:
-        host: the host.
         act: what is about to be done, "import" or "removal".
 
     Raises:

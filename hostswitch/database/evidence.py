@@ -52,9 +52,6 @@ def unaccounted(
     Misfiled rows come first: they are the one cause of hundreds of reasons after it.
 
     Args:
-        connection: to the database.
-        scan: of the directory, contents read.
-        plan: the plan.
         service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
     """
     from sessionstore.inspection import misfiled
@@ -85,10 +82,6 @@ def removal_proof(
     """What must hold for a set-aside directory to be deleted, asked as often as need be.
 
     Args:
-        connection: to the database, for as long as the removal takes.
-        held: the directory's archive.
-        declared: as what it is declared.
-        plan: the plan.
         service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
     """
     from sessionstore.removal.second_proof import RemovalProof, account_again

@@ -44,7 +44,6 @@ class Patience:
         """Connect, and hang up where the block is not done in time.
 
         Args:
-            plan: whose database.
             wait: whether to try again while there is no way in.
 
         Raises:

@@ -37,15 +37,7 @@ class Decision:
 
 
 def decide(plan: Plan, seen: Seen) -> Decision:
-    """Compare what is planned with what was seen.
-
-    Args:
-        plan: the plan.
-        seen: the host.
-
-    Returns:
-        Changes, refusals, and what is to be imported, accounted for and set aside.
-    """
+    """Compare what is planned with what was seen."""
     cut_over = _cut_over(plan, seen)
     aside = tuple(item.declared for item in seen.legacy if item.exists)
     waiting = _waiting(plan, seen)

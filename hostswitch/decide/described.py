@@ -27,10 +27,6 @@ def to_come(described: Description, plan: Plan) -> Description:
 def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
     """What PM2 runs otherwise than the file says.
 
-    Args:
-        description: the file.
-        apps: those that PM2 lists.
-
     Returns:
         Sentences; empty where nothing would change by starting them again.
     """
@@ -60,10 +56,7 @@ def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> 
     """What of the way an app runs a start as the file says would change, by the file's names.
 
     Args:
-        app: as PM2 lists it.
         wanted: its entry in the file; empty where that is not staged yet.
-        plan: the plan.
-        node: the Node.js on the search path, links resolved.
     """
     found = []
     if _in_version(str(app.started_as.get("pm_cwd", plan.app_dir)), plan) != ".":

@@ -44,7 +44,6 @@ def judge(
 
     Args:
         lines: the host's history, oldest first.
-        rollout_id: the rollout that set them aside.
         days: how long the service must have lived without them.
         now: wall clock, seconds since 1970.
         current: the rollout that asks; only its own verification counts.

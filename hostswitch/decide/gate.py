@@ -42,7 +42,6 @@ def problems(status: Any, expected: Expectation) -> list[str]:
     Args:
         status: the endpoint's JSON: `{"pid": …, "companies": {ID: {"provider", "credentials",
             "keys", "connection"}}, "flags": {…}}`; more is ignored.
-        expected: what a healthy service shows.
 
     Returns:
         Sentences; empty when all is as expected.

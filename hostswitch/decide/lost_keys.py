@@ -65,10 +65,6 @@ def before(log: bytes, now: float, since: float | None) -> Rate:
 def allowed(rate: Rate, minutes: float) -> int:
     """How many lines in some minutes are no rise; none where none or no rate was known.
 
-    Args:
-        rate: before.
-        minutes: how long was watched after.
-
     Returns:
         The least count that chance alone exceeds less often than once in a hundred times.
     """

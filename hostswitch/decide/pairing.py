@@ -25,7 +25,6 @@ def waiting(
     """The declared companies that may start without credentials.
 
     Args:
-        companies: those that are declared.
         unused: whether no version of the service ever ran on this host.
         awaited: those that the last switch left waiting.
         with_files: those of which a live directory has files.

@@ -47,9 +47,6 @@ _PUT_BACK_ROWS = (journal.STOPPED, journal.SET_ASIDE, journal.IMPORTED, journal.
 def decide(entries: Sequence[Entry]) -> Recovery:
     """What the lines of a journal ask for.
 
-    Args:
-        entries: all lines, oldest first.
-
     Returns:
         The decision; ASK_DATABASE is to be settled by `settle`.
     """

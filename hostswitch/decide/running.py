@@ -37,8 +37,6 @@ def refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[Refusa
     """What forbids to take the running version down.
 
     Args:
-        plan: the plan.
-        seen: the host.
         cut_over: company to be imported -> path of its directory.
     """
     return [
@@ -126,12 +124,7 @@ def _exported_otherwise(plan: Plan, seen: Seen) -> set[str]:
 
 
 def only_in_file(plan: Plan, seen: Seen) -> list[str]:
-    """What a version that uses it before it reads its .env would miss after a switch, in a sentence.
-
-    Args:
-        plan: the plan.
-        seen: the host.
-    """
+    """What a version that uses it before it reads its .env would miss after a switch, in a sentence."""
     will = following(plan, seen)
     names = {n for one in seen.listed for n, value in _of_the_service(one) if will.get(n) == value}
     left = sorted(names - {*plan.pm2_environment, *plan.pm2_dropped})

@@ -104,21 +104,12 @@ def companies_of(values: Mapping[str, str]) -> list[str]:
 
 
 def following(plan: Plan, seen: Seen) -> Mapping[str, str]:
-    """The .env after the switch; before it is staged, what staging will make of it.
-
-    Args:
-        plan: its flags.
-        seen: the host.
-    """
+    """The .env after the switch; before it is staged, what staging will make of it."""
     if seen.env_next is not None:
         return seen.env_next
     return {**(seen.env_live or {}), **plan.flags}
 
 
 def with_files(seen: Seen) -> set[str]:
-    """Companies whose files are in a live directory.
-
-    Args:
-        seen: the host.
-    """
+    """Companies whose files are in a live directory."""
     return {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}

@@ -21,13 +21,7 @@ _DATABASE_NAMES = {
 
 
 def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
-    """What forbids the settings.
-
-    Args:
-        plan: the plan.
-        seen: the host.
-        cut_over: whether a company's files are to be imported.
-    """
+    """What forbids the settings."""
     return [
         *_unclear_refusals(plan, seen),
         *_provider_refusals(plan, seen, cut_over),
@@ -81,7 +75,6 @@ def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, st
     """Host, port and name of the database of a version on PostgreSQL, where its settings are not the plan's.
 
     Args:
-        plan: its database.
         values: what the version sees; what it does not is an empty text.
     """
     if not on_postgres(values) and values.get(OLDER_SWITCH, "false") == "false":
@@ -125,7 +118,6 @@ def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
 
     Args:
         plan: its flags, and its database where the service is to use PostgreSQL.
-        values: the .env.
     """
     wanted = dict(plan.flags)
     if on_postgres(values):

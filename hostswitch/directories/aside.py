@@ -27,8 +27,6 @@ def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[t
     """Descriptors of the application directory and of this rollout's set-aside place.
 
     Args:
-        app_dir: the application directory, which the service's user owns.
-        rollout_id: names the place.
         create: make the place (root's alone) where it is missing.
 
     Raises:
@@ -81,11 +79,6 @@ def try_there_and_back(app: int, place: int, path: str) -> None:
     nothing else to object to: that is the trial of the way there. An empty directory of our own
     tries the way back.
 
-    Args:
-        app: descriptor of the application directory.
-        place: descriptor of the set-aside place.
-        path: the directory, relative to the application directory.
-
     Raises:
         OSError: the reason why one of them is not possible.
     """
@@ -112,13 +105,7 @@ def _made(place: int, name: str) -> Iterator[None]:
 
 
 def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
-    """Remove what a trial left that was killed: directories of its own, only where they are empty.
-
-    Args:
-        app_dir: the application directory.
-        rollout_id: names the place.
-        paths: of the directories that were tried.
-    """
+    """Remove what a trial left that was killed: directories of its own, only where they are empty."""
     places = {f"{PLACE}/{rollout_id}", *(os.path.dirname(path) or "." for path in paths)}
     with closing(open_directory(app_dir)) as app:
         for place in places:
@@ -130,12 +117,6 @@ def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
 
 def away(app: int, place: int, path: str, name: str) -> None:
     """Set one directory aside; harmless if that was done already.
-
-    Args:
-        app: descriptor of the application directory.
-        place: descriptor of the set-aside place.
-        path: the directory, relative to the application directory.
-        name: its name in the place.
 
     Raises:
         StepFailedError: both exist: something made the directory again.

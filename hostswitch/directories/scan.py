@@ -11,11 +11,7 @@ from sessionstore.scan.result import DirectoryScan, Problem
 from sessionstore.scan.scan import scan_directory
 
 _SCANS = 5
-
-
 _PAUSE = 0.3
-
-
 _REMEDIES = {
     "unknown file": "Find out what wrote it and move it out of the session directory",
     "not a regular file": "Replace it by what it leads to, or remove it, with the service stopped",
@@ -24,11 +20,7 @@ _REMEDIES = {
 
 
 _TORN = "Restore it from a backup or pair the company anew; do not restart the service before that"
-
-
 _UNREADABLE = "Look at the file with the service's own tools; nothing is imported while it is so"
-
-
 _TORN_KINDS = ("empty", "truncated", "not JSON", "not registered", "not credentials")
 
 

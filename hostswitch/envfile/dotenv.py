@@ -62,11 +62,7 @@ def bytes_of(text: str) -> bytes:
 
 
 def assignments(text: str) -> list[Assignment]:
-    """Everything that an .env file sets, in its order; dotenv's own result is the last of each name.
-
-    Args:
-        text: the file, from `text_of`.
-    """
+    """Everything that an .env file sets, in its order; dotenv's own result is the last of each name."""
     # dotenv makes every line end a \n first; positions are counted back into the text as it is.
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     pairs = [found.start() - count for count, found in enumerate(re.finditer("\r\n", text))]

@@ -61,14 +61,9 @@ def differences(
     """What changes between two .env files.
 
     Args:
-        before: values now.
-        after: values then.
         plain: the declared settings that are no secrets; every other name is masked.
         never_secret: those of them that can't have been one before either. A name may leave the
             declared secrets with a new value: the old one, in use elsewhere perhaps, stays masked.
-
-    Returns:
-        One difference for each name, in order of name.
     """
     names = sorted(before.keys() | after.keys())
     return [

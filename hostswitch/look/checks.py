@@ -27,9 +27,6 @@ def refusals(
     """Every reason not to switch that can be found without writing anything.
 
     Args:
-        host: the host.
-        observed: what was seen.
-        decision: what is to be done.
         is_staged: whether release, .env and database must be there already.
     """
     found = list(decision.refusals)

@@ -64,7 +64,6 @@ def look(host: Host, *, staged: bool) -> Observed:
     """Look at everything a decision needs; changes nothing, starts nothing.
 
     Args:
-        host: the host.
         staged: whether the plan must have been staged already. Otherwise (preflight) a staged
             .env that does not match the plan yet is left out.
     """
@@ -135,7 +134,6 @@ def paired_of(
 
     Args:
         host: the host; its service is asked only if some company was left waiting.
-        left: the companies.
         database: what it holds of each; empty if it could not be asked.
     """
     if not left:

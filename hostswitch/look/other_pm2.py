@@ -21,11 +21,7 @@ _HOME = re.compile(r"^Environment=\"?PM2_HOME=([^\"\n]+)", re.MULTILINE)
 
 
 def refusals(plan: Plan) -> list[Refusal]:
-    """Apps of the application directory that a PM2 which is not the plan's would start at boot.
-
-    Args:
-        plan: the plan.
-    """
+    """Apps of the application directory that a PM2 which is not the plan's would start at boot."""
     found, app_dir = [], os.path.realpath(plan.app_dir)
     for home, user in sorted(_homes(plan).items()):
         for app in _saved(home, user):

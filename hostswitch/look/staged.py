@@ -80,12 +80,7 @@ def _left(until: float) -> float:
 
 
 def baileys_refusals(host: Host, before: str) -> list[Refusal]:
-    """A cut-over must not change Baileys as well: each reader throws on the other's sender keys.
-
-    Args:
-        host: the host.
-        before: the directory of the version that runs.
-    """
+    """A cut-over must not change Baileys as well: each reader throws on the other's sender keys."""
     old, new = (baileys_version(one, host.owner) for one in (before, host.plan.release))
     if old is not None and old == new:
         return []
@@ -99,7 +94,6 @@ def env_refusals(host: Host, needed: bool) -> list[Refusal]:
     """The staged .env must be a regular file that only its owner reads.
 
     Args:
-        host: the host.
         needed: whether the live one is not as declared, so that there must be a staged one.
     """
     path = host.plan.env_next
@@ -114,12 +108,7 @@ def env_refusals(host: Host, needed: bool) -> list[Refusal]:
 
 
 def beside_refusals(host: Host, before: str) -> list[Refusal]:
-    """More files of settings that lie in the version before, and that no release brings.
-
-    Args:
-        host: the host.
-        before: the directory of the version that runs.
-    """
+    """More files of settings that lie in the version before, and that no release brings."""
     with rights_of(host.owner):
         try:
             names = [name for name in sorted(os.listdir(before)) if _READ_BESIDE.fullmatch(name)]
@@ -166,7 +155,6 @@ def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
     """The file systems of the application and of the state directory need room.
 
     Args:
-        host: the host.
         copy_bytes: what the copy of the live directories will take.
     """
     needed = host.plan.minimum_free_mb << 20

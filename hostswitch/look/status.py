@@ -25,9 +25,6 @@ def show(
     """The host's state as plain data.
 
     Args:
-        places: where journal and history are.
-        app_dir: the application directory.
-        lines: how many lines of history.
         remove_after_days: for how long directories stay set aside; None: not known here.
 
     Returns:

@@ -17,11 +17,7 @@ class Process:
 
 
 ONLINE = ("online", "launching", "waiting restart")
-
-
 NUMBERS = ("kill_timeout", "max_restarts", "min_uptime")
-
-
 _STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
 
 

@@ -131,7 +131,6 @@ class Pm2:
         nothing has to be fallen back to, and PM2's backup, which may name another version, goes.
 
         Args:
-            names: the apps.
             running: one of them that must be there: a daemon that died a moment ago lists none.
 
         Raises:

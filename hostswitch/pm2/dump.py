@@ -108,10 +108,7 @@ def keep(pm2_home: Path, before: Apps, names: Collection[str], owner: tuple[int,
     """Try whether the dump can be replaced, by what it holds; lay one for the way back beside it.
 
     Args:
-        pm2_home: PM2's home.
         before: the apps of the switch as they run now.
-        names: all apps of the switch.
-        owner: uid and gid of the dump.
     """
     content = read_regular(pm2_home / NAMES[0], _LARGEST)
     if content is not None:

@@ -67,7 +67,6 @@ def unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
 
     Args:
         shown: its `pm2_env`, or its entry in the dump.
-        home: PM2_HOME.
     """
     found = [
         name

@@ -37,11 +37,8 @@ def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> 
     """Have the daemon do something.
 
     Args:
-        home: PM2_HOME.
         uid: the user whose daemon it must be: nothing is sent to another process.
         method: the daemon's name for it, such as `getMonitorData`.
-        arguments: what the method takes.
-        seconds: how long it may take.
 
     Returns:
         What it answers; None where it says nothing.

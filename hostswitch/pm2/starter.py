@@ -53,10 +53,7 @@ class Starter:
         """Begin to load; does not wait.
 
         Args:
-            account: the user whose PM2 it is.
-            home: PM2_HOME.
             ecosystem: PM2's file, which is read when the word is given.
-            names: the apps in it to start.
 
         Raises:
             StarterError: there is no PM2.

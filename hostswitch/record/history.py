@@ -60,9 +60,6 @@ class History:
         Args:
             event: "switch", "paired", "verified", "archived", "backup", "removed".
             fields: plain data; never a secret.
-
-        Returns:
-            The line with its time.
         """
         line = {"event": event, "at": clock.now_text(), **fields}
         self._append(line)
@@ -88,15 +85,7 @@ def _parsed(text: bytes) -> Line | None:
 
 
 REMOVING = "removing"
-
-
 REMOVED = "removed"
-
-
 NOT_REMOVED = "not removed"
-
-
 RESTORED = "restored"
-
-
 EVENT = "daily-check"

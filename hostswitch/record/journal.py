@@ -121,12 +121,8 @@ class Journal:
         """Append a line and wait until it is on the disk.
 
         Args:
-            step: the row of the table.
             mark: `intent`, `done`, or what happened between.
             data: plain data for recovery and the record; never a secret.
-
-        Returns:
-            The line.
 
         Raises:
             JournalError: it could not be written, so what it announces must not be done.

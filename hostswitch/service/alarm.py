@@ -10,8 +10,6 @@ from hostswitch.base.output import progress, told
 from hostswitch.host import Host
 
 _ALARM_SECONDS = 60
-
-
 _RUNG = "rung"
 
 

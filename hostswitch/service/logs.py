@@ -67,15 +67,7 @@ def rate(paths: Iterable[str], owner: Owner) -> Rate:
 def compare(
     paths: Iterable[str], before: Rate, sizes: Mapping[str, int], minutes: float, owner: Owner
 ) -> Compared:
-    """Look through what the logs got since a start.
-
-    Args:
-        paths: the logs.
-        before: their rate before.
-        sizes: before the start, as `sizes` told them.
-        minutes: how long ago the start was.
-        owner: the service's user.
-    """
+    """Look through what the logs got since a start."""
     lines, unread, left = 0, [], _AFTER_BYTES
     for path in paths:
         try:

@@ -40,7 +40,6 @@ def point_current(app_dir: str, target: str | None) -> None:
     """Point `current` at a release in one step, or take it away.
 
     Args:
-        app_dir: the application directory.
         target: relative to it; None removes the link.
     """
     link = Path(app_dir, "current")
@@ -76,7 +75,6 @@ def restore_current(app_dir: str, before: str | None) -> None:
     """Point `current` where it pointed before a switch, by the link that was kept.
 
     Args:
-        app_dir: the application directory.
         before: what it pointed to; None: it did not exist.
     """
     kept = Path(app_dir, _KEPT_LINK)
@@ -116,10 +114,8 @@ def keep_env(
     That one can take its place is tried, with its own content.
 
     Args:
-        env_live: the live file.
         judged: SHA-256 of what row 0 judged; None: there was none.
         following: SHA-256 of the staged one; None: the live one stays.
-        owner: uid and gid.
         copy: where root keeps one more, for the one beside it is the service's own to delete.
 
     Raises:
@@ -138,10 +134,7 @@ def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> N
     """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
 
     Args:
-        env_live: the live file.
-        env_next: where the staged one lies.
         judged: SHA-256 of what row 0 judged; None: nothing was staged, the live one is as declared.
-        owner: uid and gid.
 
     Raises:
         StepFailedError: what is staged is not what was judged.
@@ -172,10 +165,7 @@ def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner, 
     again: the next switch still wants it.
 
     Args:
-        env_live: the live file.
-        env_next: where a staged one lies.
         before: its SHA-256 before the switch; None: it did not exist.
-        owner: uid and gid.
         copy: where root kept one more.
 
     Raises:
@@ -206,7 +196,6 @@ def is_put(env_live: str, before: str | None, following: str | None) -> bool:
     """Whether the .env is what a switch made it, and was not before.
 
     Args:
-        env_live: the live file.
         before: its SHA-256 before the switch; None: it did not exist.
         following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
     """
@@ -217,7 +206,6 @@ def is_back(env_live: str, before: str | None, following: str | None) -> bool:
     """Whether the .env is no more what a switch made it: a put back has begun to bring it back.
 
     Args:
-        env_live: the live file.
         before: its SHA-256 before the switch; None: it did not exist.
         following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
     """

@@ -52,9 +52,6 @@ def noted_or_planned(host: Host) -> Mapping[str, str]:
     """The plan's flags as the last switch started the service with them.
 
     A toggle is a switch as well, and the plan at hand may be older than it.
-
-    Args:
-        host: its plan names the flags.
     """
     planned = host.plan.flags
     try:
@@ -68,7 +65,6 @@ def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
     """The flags that a process read from the file when it began.
 
     Args:
-        places: where the note is.
         began: the process's start, seconds since 1970.
 
     Returns:

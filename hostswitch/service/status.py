@@ -21,9 +21,6 @@ from sessionstore.errors import printable
 def now(host: Host) -> str:
     """As :func:`of`, for a host as it is now; PM2 is not asked.
 
-    Args:
-        host: its .env, and the process that answers at its status endpoint.
-
     Raises:
         UnsafeFileError: the .env is no regular file, or far too large.
     """
@@ -37,11 +34,7 @@ def now(host: Host) -> str:
 
 
 _ANSWER_SECONDS = 5.0
-
-
 _LARGEST = 1 << 20
-
-
 _SHOWN = 100
 
 
@@ -62,9 +55,6 @@ def ask(url: str) -> dict[str, Any]:
 
     Args:
         url: on loopback; proxies are not used.
-
-    Returns:
-        Its JSON, an object.
 
     Raises:
         NoStatusError: why that could not be had.

@@ -58,8 +58,6 @@ class Watch:
         """Prepare to watch.
 
         Args:
-            host: the host.
-            expected: what a healthy service shows.
             since: the start, and the logs as they were then; what follows is looked through.
             before: how often the logs told of lost keys before the switch.
         """

@@ -28,13 +28,8 @@ def close(
     """Write the record, then remove what an open switch keeps.
 
     Args:
-        switch: the open switch.
         outcome: "switched", "put back", "left stopped", "put back, not healthy".
-        why: what went wrong.
         down: of a put back, how long there was no service (`without_service`).
-
-    Returns:
-        The record, as it stands in the history.
     """
     line = {
         "event": "switch",

@@ -36,11 +36,8 @@ def left(
     """Alarm, and raise an error of this kind; close the switch first where it has ended.
 
     Args:
-        switch: the open switch.
-        kind: of the error.
         message: the alarm's and the error's, which adds where the end can't be recorded.
         closed_as: how the record calls the end; None leaves the switch open, for `resume`.
-        why: for the record.
     """
     alarm(switch.host, message)
     raise kind(message + (_closed(switch, closed_as, why) if closed_as else "")) from None

@@ -56,7 +56,6 @@ def put_back(
     """Bring back the state before the switch.
 
     Args:
-        switch: the open switch.
         why: what went wrong; for the run that ends this put back if it is cut off.
         after_active: the import was activated: files come back only if the database proves
             that no row was touched since.

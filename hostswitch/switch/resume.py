@@ -36,11 +36,7 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
     """Finish or put back the open switch. The caller holds the lock.
 
     Args:
-        places: where journal and plan are.
         boot: BEFORE_PM2 or AFTER_PM2 from the boot units; None: now, PM2 may be used.
-
-    Returns:
-        The result's fields.
 
     Raises:
         PutBackError: the old version runs again.
@@ -216,9 +212,6 @@ def _keep_down(opened: Switch) -> None:
 
 def first(places: Places) -> dict[str, Any] | None:
     """Before a new switch: finish an open one, and say so.
-
-    Returns:
-        How that ended; None if none was open.
 
     Raises:
         HostError: it could not be ended; a new one must not begin.

@@ -163,10 +163,6 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
 
     Args:
         switch: the open switch, all pointers swapped.
-        first: the first attempt, a function of `starting`.
-
-    Returns:
-        The record.
     """
     progress("start the new version and gate it")
     verdict = _attempt(switch, first)

@@ -82,7 +82,6 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
     """Scan a directory that this switch set aside.
 
     Args:
-        switch: the open switch.
         path: of the directory before it was set aside.
         contents: False only lists what is in it.
 

@@ -27,9 +27,6 @@ def to_archive(host: Host) -> dict[str, Any]:
 def archive_all(host: Host) -> dict[str, Any]:
     """Archive every set-aside directory that has no archive yet.
 
-    Returns:
-        The result's fields.
-
     Raises:
         HostError: a switch is open.
         StoreError: an archive could not be written.

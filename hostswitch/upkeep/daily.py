@@ -50,9 +50,6 @@ def run(host: Host) -> dict[str, Any]:
     Args:
         host: the host; its plan is that of the last rollout.
 
-    Returns:
-        The result's fields.
-
     Raises:
         DailyCheckError: what is wrong, with a remedy for each.
     """

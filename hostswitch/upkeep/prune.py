@@ -49,13 +49,9 @@ def old_releases(
     """The releases that are neither in use nor among the last healthy ones. Pure.
 
     Args:
-        names: all that are there, by commit.
         lines: the host's history, oldest first.
         protected: never to go: what runs, what is declared.
         kept: how many healthy ones stay; one that never became healthy does not count.
-
-    Returns:
-        Their names, in order.
     """
     switches = [
         line

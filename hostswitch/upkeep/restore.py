@@ -49,14 +49,9 @@ def run(
     """Put a directory back exactly as it was: names, modes, owners, times, contents.
 
     Args:
-        host: the host.
         name: the directory's declared path, or the name it was set aside under.
         set_aside_by: the rollout that set it aside; needed only where several did.
         identity: file with an age identity; needed only where nothing but the archive is left.
-        check: only say what would be done.
-
-    Returns:
-        The result's fields.
 
     Raises:
         RefusedError: a service could feed from it against a newer database, or its place is
@@ -92,14 +87,7 @@ def run(
 
 @contextmanager
 def kept_in_memory(identity: str) -> Iterator[str]:
-    """A file with an age identity that is on no disk, for as long as it is needed.
-
-    Args:
-        identity: its text.
-
-    Yields:
-        A path that this process and those that it starts can open.
-    """
+    """A file with an age identity that is on no disk, for as long as it is needed."""
     descriptor = os.memfd_create("identity")
     try:
         os.write(descriptor, identity.encode())

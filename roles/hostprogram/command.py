@@ -110,10 +110,6 @@ def detached_words(arguments: str, rollout_id: str) -> str:
     whose program dies is ended by RESUME.
     Each run has a unit of its own: of two at once the second is told by the program's lock who holds
     it; systemd would only say that the unit is there already.
-
-    Args:
-        arguments: the program's own.
-        rollout_id: names the unit.
     """
     unit = shlex.quote(f"baileys-hostswitch-{rollout_id}-{secrets.token_hex(2)}")
     properties = " ".join(f"-p {shlex.quote(one)}" for one in _PROPERTIES)

@@ -147,8 +147,6 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
     """The plan of ``preflight``, ``switch``, ``archive``, ``remove`` and ``prune``.
 
     Args:
-        data: the host's settings.
-        host_name: its name in the inventory.
         commit: the service's revision, resolved to a commit (40 hexadecimal digits).
 
     Returns:
@@ -209,8 +207,6 @@ def daily_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str
     """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout.
 
     Args:
-        data: the host's settings.
-        host_name: its name in the inventory.
         commit: the service's revision, resolved to a commit.
     """
     own = {"rollout_id": "daily-check", "operator": "timer", "reason": ""}

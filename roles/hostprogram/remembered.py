@@ -20,7 +20,6 @@ def keep(question: Hashable, answer: Any) -> None:
 
     Args:
         question: what was asked, with everything that the answer depends on.
-        answer: what was answered.
     """
     _KEPT[(host.name, question)] = (_moment(), answer)
 

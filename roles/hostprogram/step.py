@@ -34,7 +34,6 @@ def host_program_step(
 
     Args:
         plan: made when the step runs, never before: what it tells may come from an earlier step.
-        act: what runs the command.
     """
 
     def question() -> Question:

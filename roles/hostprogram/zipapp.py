@@ -23,14 +23,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def build_zipapp(out: Path) -> str:
-    """Write the host program.
-
-    Args:
-        out: the file to write.
-
-    Returns:
-        SHA-256 of its bytes.
-    """
+    """Write the host program."""
     content = _SHEBANG + _archive(dict(_members()))
     out.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
