@@ -32,47 +32,34 @@ _ASKED: set[tuple[str, StateStage]] = set()
 EXIT_MARK = "hostswitch-exit="
 
 
-class HostProgramAnswer(FactBase[dict[str, Any]]):
-    """The last JSON object that the streamed host program printed, with its exit code.
+class HostProgramAnswers(FactBase[dict[str, Any]]):
+    """What the host program answers to questions, and the exit code with which it ended.
 
     The command itself always ends in 0: a failing fact would mark the host as failed and still
     return its default (docs/facts.md section 5, "Two phases"). So the exit code is part of the answer,
-    and an answer without one is no answer.
+    and where there is none the host went away.
     """
 
-    def command(self, arguments: str, installed: bool) -> StringCommand:
-        """The program with these arguments, installed or streamed; its input comes with the call."""
-        program = StringCommand(PROGRAM, arguments) if installed else streamed_command(arguments)
+    def command(self, installed: bool) -> StringCommand:
+        """The program, installed or streamed; the questions come with the call."""
+        words = "survey"
+        program = StringCommand(PROGRAM, words) if installed else streamed_command(words)
         return StringCommand(program, f"; echo {EXIT_MARK}$?")
 
     @staticmethod
     def default() -> dict[str, Any]:
-        """No answer."""
-        return {"exit": None, "reason": "the host did not answer"}
+        """Nothing was said."""
+        return {"exit": None, "answers": {}}
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        """The answer: the last JSON object's fields and ``exit``."""
-        answer: dict[str, Any] = {}
-        code: int | None = None
+        """``exit``, and ``answers``: the command asked → its last JSON object's fields, and its ``exit``."""
+        found = self.default()
         for line in output:
             if line.startswith(EXIT_MARK):
-                code = int(line.removeprefix(EXIT_MARK))
-            elif line.startswith("{"):
-                answer = object_in(line)
-        return {**self.default(), **answer, "exit": code}
-
-
-class HostProgramAnswers(HostProgramAnswer):
-    """The answers to several questions, by the command asked; empty where the host gave none."""
-
-    def process(self, output: list[str]) -> dict[str, Any]:
-        """Command → the answer's fields and ``exit``."""
-        answers = [object_in(line) for line in output if line.startswith("{")]
-        return {
-            one["command"]: {**one["answer"], "exit": one["exit"]}
-            for one in answers
-            if one["event"] == "answer"
-        }
+                found["exit"] = int(line.removeprefix(EXIT_MARK))
+            elif line.startswith("{") and (one := object_in(line)).get("event") == "answer":
+                found["answers"][one["command"]] = {**one["answer"], "exit": one["exit"]}
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,23 +92,34 @@ def ask(question: Question) -> dict[str, Any]:
     first = (host.name, state.current_stage)
     if first not in _ASKED:
         _ASKED.add(first)
-        _ask_together([make() for make in _DECLARED])
-    answer = (
-        _too_early(question)
-        or known(question.key)
-        or _answer_of(HostProgramAnswer, question.command, question.plan)
-    )
+        _put([one for one in (make() for make in _DECLARED) if not _too_early(one)])
+    answer = _too_early(question) or known(question.key) or _put([question])
     LAST_ANSWERS[question.command.split(" -", maxsplit=1)[0]] = answer
     return answer
 
 
-def _ask_together(questions: Sequence[Question]) -> None:
-    asked = [one for one in questions if not _too_early(one)]
-    together = [{"command": one.command, "plan": one.plan} for one in asked]
-    answers = _answer_of(HostProgramAnswers, "survey", {"questions": together})
-    for question in asked:
-        if question.command in answers:
-            keep(question.key, answers[question.command])
+def _put(questions: Sequence[Question]) -> dict[str, Any]:
+    """Put questions to the host program, and keep its answers; gives that to the last of them.
+
+    Raises:
+        PyinfraError: the host went away. Even where there is no Python the shell says with what code
+            that ended.
+    """
+    # While a plan is made the program is streamed into memory, so that it need not be installed
+    # yet; when the rollout comes to it, the host role has installed it.
+    installed = state.current_stage == StateStage.Execute
+    payload = {"questions": [{"command": one.command, "plan": one.plan} for one in questions]}
+    stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
+    said = host.get_fact(HostProgramAnswers, installed=installed, _stdin=stdin)
+    if said["exit"] is None:
+        asked = ", ".join(one.command for one in questions)
+        raise PyinfraError(f"{host.name}: it did not answer {asked}")
+    answer = {"exit": None, "reason": "the host did not answer"}
+    for question in questions:
+        if question.command in said["answers"]:
+            answer = said["answers"][question.command]
+            keep(question.key, answer)
+    return answer
 
 
 def _too_early(question: Question) -> dict[str, Any] | None:
@@ -129,20 +127,6 @@ def _too_early(question: Question) -> dict[str, Any] | None:
     if question.plan.get("revision") != "":
         return None
     return {"exit": None, "reason": "the declared revision can't be read on this host yet"}
-
-
-def _answer_of(
-    fact: type[HostProgramAnswer], arguments: str, payload: Mapping[str, Any]
-) -> dict[str, Any]:
-    # While a plan is made the program is streamed into memory, so that it need not be installed
-    # yet; when the rollout comes to it, the host role has installed it.
-    installed = state.current_stage == StateStage.Execute
-    stdin = SecretLines([json.dumps(payload)]) if installed else streamed_stdin(payload)
-    answer = dict(host.get_fact(fact, arguments=arguments, installed=installed, _stdin=stdin))
-    if fact is HostProgramAnswer and answer["exit"] is None:
-        # Even where there is no Python the shell says with what code that ended.
-        raise PyinfraError(f"{host.name}: it did not answer {arguments}")
-    return answer
 
 
 def declared_commit() -> dict[str, Any]:

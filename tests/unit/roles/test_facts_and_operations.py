@@ -27,7 +27,7 @@ FACTS = (
     "sessions.facts.CrontabLines",
     "sessions.facts.InstalledTimer",
     "sessions.facts.PresentFiles",
-    "hostprogram.ask.HostProgramAnswer",
+    "hostprogram.ask.HostProgramAnswers",
     "shared.files.FileDigests",
     "shared.packages.MissingPackages",
     "hostprogram.commit.DeclaredCommit",
