@@ -129,11 +129,7 @@ class MigrationTimeout(MigrationProblem):
 
 
 def cause_of(error: OSError | StoreError) -> str:
-    """Say why something could not be read, for one line in a list of many.
-
-    Returns:
-        Its words, and what mends it where that is known.
-    """
+    """Why something could not be read, and what mends it where known, for one line in a list of many."""
     return ". ".join(part for part in _told(error) if part)
 
 
@@ -144,14 +140,9 @@ def _told(error: OSError | StoreError) -> tuple[str, str]:
 
 
 def without_identities(text: str) -> str:
-    """Take secret keys out of what somebody wrote or a program said.
+    """Take secret keys out of what somebody wrote or a program said, and write the word for it instead.
 
-    Args:
-        text: such as a recipient that is none: an identity stands in the same file as its
-            recipient, and is easily taken for it.
-
-    Returns:
-        The text with the word for it in place of each identity.
+    An identity stands in the same file as its recipient, and is easily taken for it.
     """
     return _identity("(an identity, which is secret)", text)
 
@@ -159,12 +150,8 @@ def without_identities(text: str) -> str:
 def printable(text: str) -> str:
     """Make a file name or message safe to print.
 
-    Args:
-        text: may hold surrogates (names that are not UTF-8) and control characters.
-
-    Returns:
-        The text with those written as escapes, so that a hostile file name can neither
-        break a JSON line nor move an operator's cursor.
+    Surrogates (names that are not UTF-8) and control characters are written as escapes, so that a
+    hostile file name can neither break a JSON line nor move an operator's cursor.
     """
     if text.isprintable():
         return text

@@ -22,14 +22,7 @@ from sessionstore.errors import ArchiveProblem
 
 @dataclass(frozen=True)
 class CheckReport:
-    """An archive that was opened and is what its manifest says.
-
-    Attributes:
-        files: compared.
-        directories: compared.
-        bytes: of the files.
-        seconds: how long it took.
-    """
+    """An archive that was opened and is what its manifest says."""
 
     files: int
     directories: int
@@ -40,11 +33,7 @@ class CheckReport:
 def check(
     archive: str, manifest: str, identity_file: str, *, stdin: IO[bytes] | None = None
 ) -> CheckReport:
-    """Decrypt an archive and compare everything in it with its manifest.
-
-    Args:
-        archive: path, or "-" for standard input.
-        stdin: what "-" reads; by default the process's own.
+    """Decrypt an archive ("-": standard input) and compare everything in it with its manifest.
 
     Raises:
         ArchiveProblem: it can't be opened, or differs; the first difference is named.
@@ -61,18 +50,10 @@ class Sink(Protocol):
     """Takes what is in an archive, member by member; each was found in the manifest before."""
 
     def directory(self, path: str, attributes: Attributes) -> None:
-        """Take a directory.
-
-        Args:
-            path: below the archived one; "." for itself.
-        """
+        """Take a directory; "." is the archived one itself."""
 
     def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
-        """Take a file.
-
-        Args:
-            chunks: its content; all of them must be taken.
-        """
+        """Take a file; all chunks of its content must be taken."""
 
 
 def read_archive(
@@ -83,12 +64,10 @@ def read_archive(
     sink: Sink | None = None,
     stdin: IO[bytes] | None = None,
 ) -> None:
-    """Decrypt an archive, compare everything in it with its manifest, and pass it on.
+    """Decrypt an archive as :func:`check`, and pass on what is in it.
 
     Args:
-        archive: path, or "-" for standard input.
         sink: what takes the members; it is told of a difference only by this function's error.
-        stdin: what "-" reads; by default the process's own.
 
     Raises:
         ArchiveProblem: it can't be opened, or differs; the first difference is named.

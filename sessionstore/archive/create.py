@@ -52,47 +52,29 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """One archive that was made, or found to be there already.
+    """One archive that was made, or found to be there already."""
 
-    Attributes:
-        archive: path of the encrypted file.
-        manifest: path of its manifest.
-        files: files in it.
-        directories: directories in it.
-        bytes: of the files.
-        archive_bytes: of the encrypted file.
-        archive_sha256: of the encrypted file as it lies on the disk.
-        plain_sha256: of the tar stream in it.
-        manifest_sha256: of the manifest's lines; "" where nobody can tell that it is as written.
-        reused: whether it was there already.
-        seconds: how long it took.
-    """
-
-    archive: str
-    manifest: str
+    archive: str  # path of the encrypted file
+    manifest: str  # path of its manifest
     files: int
     directories: int
     bytes: int
-    archive_bytes: int
-    archive_sha256: str
-    plain_sha256: str
-    manifest_sha256: str
-    reused: bool
+    archive_bytes: int  # of the encrypted file
+    archive_sha256: str  # of the encrypted file as it lies on the disk
+    plain_sha256: str  # of the tar stream in it
+    manifest_sha256: str  # of the manifest's lines; "" where nobody can tell that it is as written
+    reused: bool  # whether it was there already
     seconds: float
 
 
 @without_collector()
 def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]) -> ArchiveReport:
-    """Archive everything below a directory.
+    """Archive everything below a directory; one that is whole and equals it is kept ("reused").
 
     Args:
         out_dir: an existing directory for ``NAME.tar.zst.age`` and ``NAME.manifest.jsonl``.
         name: of the archive, and of the top directory in it.
-        recipients: age recipients; whoever has one of their identities can open it.
-
-    Returns:
-        What was made. An archive of this name that is whole and equals the directory is
-        kept and reported as reused.
+        recipients: of age; whoever has one of their identities can open it.
 
     Raises:
         ArchiveProblem: it could not be made, or another one of this name is there.
@@ -304,17 +286,11 @@ def verify_on_disk(archive_path: str, manifest: str | Manifest) -> Manifest:
 
 @dataclass(frozen=True)
 class Held:
-    """An archive that was verified, and is held open for as long as something is removed for it.
-
-    Attributes:
-        manifest: of it.
-        path: of the encrypted file.
-        fd: of the very file that was verified.
-    """
+    """An archive that was verified, and is held open for as long as something is removed for it."""
 
     manifest: Manifest
-    path: str
-    fd: int
+    path: str  # of the encrypted file
+    fd: int  # of the very file that was verified
 
     def objections(self) -> tuple[str, ...]:
         """Say why it would not be there afterwards; asked again before each step that can't be undone."""

@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from types import TracebackType
 from typing import IO
 
 from sessionstore.disk.walk import CHUNK
@@ -51,11 +50,7 @@ class _Program:
         return self.process.stdout
 
     def finish(self) -> str | None:
-        """Wait for its end.
-
-        Returns:
-            None when it ended well, else what it complained about.
-        """
+        """Wait for its end; tell what it complained about, None where it ended well."""
         code = self.process.wait()
         self._complaints.seek(0)
         said = self._complaints.read(2000).decode("utf-8", "replace").split("\n")[0].strip()
@@ -95,21 +90,14 @@ class Encryption:
         self._pump.start()
 
     def write(self, data: bytes) -> None:
-        """Feed plain bytes.
-
-        Raises:
-            ArchiveProblem: one of the programs ended early.
-        """
+        """Feed plain bytes. Raises ArchiveProblem: one of the programs ended early."""
         try:
             self._input.write(data)
         except OSError:
             raise ArchiveProblem(self._diagnosis()) from None
 
     def finish(self) -> tuple[str, int]:
-        """Flush everything.
-
-        Returns:
-            SHA-256 and size of what was written.
+        """Flush everything; gives SHA-256 and size of what was written.
 
         Raises:
             ArchiveProblem: a program failed, or the file could not be written.
@@ -153,12 +141,7 @@ class Encryption:
     def __enter__(self) -> Encryption:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._zstd.kill()
         self._age.kill()
         self._pump.join()
@@ -199,12 +182,7 @@ class Decryption:
     def __enter__(self) -> Decryption:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._zstd.output.close()
         self._zstd.kill()
         self._age.kill()

@@ -31,32 +31,19 @@ _CONTENTS = "contents"
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """One directory that is as it was when it was archived.
-
-    Attributes:
-        directory: its path.
-        files: in it.
-        directories: in it, itself included.
-        bytes: of the files.
-        seconds: how long it took.
-    """
+    """One directory that is as it was when it was archived."""
 
     directory: str
     files: int
-    directories: int
+    directories: int  # in it, itself included
     bytes: int
     seconds: float
 
 
 def extract(archive: str, manifest: str, identity_file: str, target: str) -> ExtractionReport:
-    """Extract an archive to a directory that is not there yet.
+    """Extract an archive ("-": standard input) to a directory that is not there yet, but its parent.
 
-    Args:
-        archive: path of the encrypted file, or "-" for standard input.
-        target: path of the new directory; its parent must be there.
-
-    Returns:
-        What was extracted, and compared with the manifest as it lies on the disk.
+    What was extracted is compared with the manifest as it lies on the disk.
 
     Raises:
         Refused: the target is there already, or the owners can't be put back.
@@ -73,15 +60,7 @@ def extract(archive: str, manifest: str, identity_file: str, target: str) -> Ext
 def extract_into(
     parent_fd: int, name: str, archive: str, manifest: str, identity_file: str
 ) -> ExtractionReport:
-    """Do as :func:`extract` for a place that is given by descriptor.
-
-    Args:
-        parent_fd: the directory that is to hold it; others may write there meanwhile.
-        archive: path of the encrypted file, or "-" for standard input.
-
-    Raises:
-        StoreError: as :func:`extract`.
-    """
+    """Do as :func:`extract`, below a descriptor of a directory in which others may write meanwhile."""
     started = time.monotonic()
     expected = read_manifest(manifest)
     _refuse(parent_fd, name, expected)

@@ -33,53 +33,31 @@ _BLOCK = 1000
 
 
 class Entry(NamedTuple):
-    """One file or directory of an archive.
+    """One file or directory of an archive."""
 
-    Attributes:
-        path: below the archived directory; "." for itself.
-        directory: whether it is one.
-        mode: permission bits.
-        uid: owner.
-        gid: group.
-        mtime_ns: last change.
-        size: in bytes; 0 for a directory.
-        sha256: of a file's bytes; "" for a directory.
-    """
-
-    path: str
-    directory: bool
+    path: str  # below the archived directory; "." for itself
+    directory: bool  # whether it is one
     mode: int
     uid: int
     gid: int
     mtime_ns: int
-    size: int
-    sha256: str
+    size: int  # in bytes; 0 for a directory
+    sha256: str  # of a file's bytes; "" for a directory
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an archive holds.
+    """What an archive holds."""
 
-    Attributes:
-        name: of the archived directory.
-        created_at: ISO 8601, UTC.
-        entries: by path.
-        bytes: sum of the file sizes.
-        plain_sha256: of the tar stream.
-        archive_sha256: of the encrypted file on disk.
-        archive_bytes: its size.
-        recipients: to whom it is encrypted.
-        sha256: of all its lines, where it stands in the last one; "" where it does not or does not fit.
-    """
-
-    name: str
-    created_at: str
+    name: str  # of the archived directory
+    created_at: str  # ISO 8601, UTC
     entries: dict[str, Entry]
-    bytes: int
-    plain_sha256: str
-    archive_sha256: str
-    archive_bytes: int
-    recipients: tuple[str, ...]
+    bytes: int  # sum of the file sizes
+    plain_sha256: str  # of the tar stream
+    archive_sha256: str  # of the encrypted file on disk
+    archive_bytes: int  # its size
+    recipients: tuple[str, ...]  # to whom it is encrypted
+    #: of all its lines, where it stands in the last one; "" where it does not or does not fit
     sha256: str = ""
 
     @property
@@ -152,10 +130,7 @@ def _line(entry: Entry) -> dict[str, Any]:
 
 @without_collector()
 def read_manifest(path: str) -> Manifest:
-    """Read a manifest file.
-
-    Args:
-        path: of the file; not a symlink.
+    """Read a manifest file, not by a symlink.
 
     Raises:
         ArchiveProblem: it can't be read, was cut off, or contradicts itself.

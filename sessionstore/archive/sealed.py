@@ -25,14 +25,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
-    """Refuse what could not become a file of this kind.
-
-    Args:
-        name: of the file, without its endings.
-
-    Raises:
-        ArchiveProblem: with what is wrong.
-    """
+    """Refuse a name, without its endings, and recipients that could not become such a file."""
     if not name or "/" in name or name in (".", "..") or "\0" in name:
         remedy = "Give a bare name, such as baileys_sessions: --name"
         raise ArchiveProblem("not the name of an archive", name, remedy)
@@ -47,10 +40,7 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
 
 @contextmanager
 def exclusive(path: str) -> Iterator[int]:
-    """Open a directory of encrypted files for this process alone.
-
-    Yields:
-        Its descriptor; the lock ends with it, also when the process is killed.
+    """Open a directory of encrypted files for this process alone: the lock ends with it, even if killed.
 
     Raises:
         LockHeld: another process is at work there.
@@ -75,11 +65,7 @@ def seal(
 ) -> tuple[str, int]:
     """Write an encrypted file under its partial name; the caller renames it with :func:`publish`.
 
-    Args:
-        feed: writes the plain bytes.
-
-    Returns:
-        SHA-256 and size of the file as it lies on the disk.
+    Gives SHA-256 and size of the file as it lies on the disk.
 
     Raises:
         ArchiveProblem: it could not be written, or what lies there is not what was written.
@@ -103,11 +89,7 @@ def publish(out_fd: int, name: str) -> None:
 
 
 def write_file(out_fd: int, name: str, content: bytes) -> None:
-    """Write a plain file whole or not at all; readable by its owner only.
-
-    Args:
-        name: of the file; replaced if it is there.
-    """
+    """Write, or replace, a plain file whole or not at all; readable by its owner only."""
     forget(out_fd, partial_of(name))
     with open(os.open(partial_of(name), _NEW, 0o600, dir_fd=out_fd), "wb") as file:
         file.write(content)
@@ -125,10 +107,7 @@ def forget(out_fd: int, name: str) -> None:
 def compare_on_disk(
     path: str, expected: tuple[str, int], what: str, problem: type[StoreError] = ArchiveProblem
 ) -> None:
-    """Hash a sealed file again as it lies on the disk, and compare it with its manifest.
-
-    Args:
-        expected: SHA-256 and size.
+    """Hash a sealed file again as it lies on the disk; SHA-256 and size must be those expected.
 
     Raises:
         StoreError: the file is missing, damaged, or not the manifest's.
@@ -148,10 +127,7 @@ def compare_on_disk(
 
 
 def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
-    """Hash a file as it lies on the disk.
-
-    Returns:
-        SHA-256 and size in bytes.
+    """SHA-256 and size of a file as it lies on the disk.
 
     Raises:
         OSError: it can't be read, or is no regular file.

@@ -19,11 +19,7 @@ _OCTAL_12 = 0o77777777777
 
 
 def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
-    """Give all header blocks of one member.
-
-    Returns:
-        A multiple of 512 bytes: a PAX header, then the member's own.
-    """
+    """All header blocks of one member: a PAX header, then the member's own."""
     path = os.fsencode(name if entry.path == "." else f"{name}/{entry.path}")
     if entry.directory:
         path += b"/"
@@ -51,11 +47,7 @@ def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """Give the zeros that fill a member's last block.
-
-    Returns:
-        0 to 511 zero bytes.
-    """
+    """The zeros that fill a member's last block: 0 to 511."""
     return bytes(-size % BLOCK)
 
 

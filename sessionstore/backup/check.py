@@ -36,13 +36,7 @@ SELECT datname FROM pg_database WHERE datname ~ %s AND pg_get_userbyid(datdba) =
 
 @dataclass(frozen=True)
 class BackupCheck:
-    """A backup that was restored and is what its manifest says.
-
-    Attributes:
-        tables: compared.
-        rows: compared.
-        seconds: how long it took.
-    """
+    """A backup that was restored and is what its manifest says."""
 
     tables: int
     rows: int

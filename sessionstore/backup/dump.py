@@ -57,24 +57,14 @@ SELECT DISTINCT pg_get_functiondef(tgfoid) FROM pg_trigger
 
 @dataclass(frozen=True)
 class BackupReport:
-    """One backup that was made, or found to be there already.
+    """One backup that was made, or found to be there already."""
 
-    Attributes:
-        backup: path of the encrypted dump; "" when there was nothing to back up.
-        manifest: path of its manifest.
-        tables: how many.
-        rows: of all tables.
-        bytes: of the file on disk.
-        reused: whether it was there already.
-        seconds: how long it took.
-    """
-
-    backup: str
-    manifest: str
+    backup: str  # path of the encrypted dump; "" when there was nothing to back up
+    manifest: str  # path of its manifest
     tables: int
     rows: int
-    bytes: int
-    reused: bool
+    bytes: int  # of the file on disk
+    reused: bool  # whether it was there already
     seconds: float
 
     @property
@@ -94,13 +84,10 @@ def take(
     *,
     programs: str | None = None,
 ) -> BackupReport:
-    """Back up those of TABLES that are there.
+    """Back up those of TABLES that are there, to ``NAME.dump.zst.age`` and ``NAME.backup.json``.
 
-    Args:
-        conn: a connection to the database, in no transaction.
-        out_dir: an existing directory for ``NAME.dump.zst.age`` and ``NAME.backup.json``.
-        name: of the backup; one that is there and whole is kept.
-        programs: directory of PostgreSQL's client programs; found when not given.
+    A backup of this name that is there and whole is kept. ``programs`` is the directory of PostgreSQL's
+    client programs, found when not given.
 
     Raises:
         BackupProblem: pg_dump is missing, too old, or failed.
@@ -131,11 +118,7 @@ def take(
 
 
 def is_of_now(conn: Connection, manifest: str) -> bool:
-    """Tell whether a backup holds what the tables hold.
-
-    Returns:
-        False also where a table was added or dropped since.
-    """
+    """Tell whether a backup holds what the tables hold, no table added or dropped since."""
     with transaction(conn, "comparing with the backup", isolation="REPEATABLE READ"):
         now = tuple(digest_of(conn, table) for table in _tables(conn))
     return now == read_manifest(manifest).tables

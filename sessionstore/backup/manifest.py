@@ -42,55 +42,34 @@ _TABLE_KINDS = {"name": str, "rows": int, "sha256": str}
 
 @dataclass(frozen=True)
 class TableDigest:
-    """One table in a backup.
+    """One table in a backup."""
 
-    Attributes:
-        name: with its schema.
-        rows: how many.
-        sha256: over the digests of all rows, in their order.
-    """
-
-    name: str
+    name: str  # with its schema
     rows: int
-    sha256: str
+    sha256: str  # over the digests of all rows, in their order
 
 
 @dataclass(frozen=True)
 class BackupManifest:
-    """What a backup holds.
+    """What a backup holds."""
 
-    Attributes:
-        created_at: ISO 8601, UTC.
-        server: major version of the server it was made of.
-        program: major version of pg_dump.
-        tables: what was dumped.
-        functions: SQL of the functions that the tables' triggers call.
-        plain_sha256: of the dump before it was compressed and encrypted.
-        backup_sha256: of the file on disk.
-        backup_bytes: its size.
-        manifest_sha256: of all the rest, where it stands there; "" where it does not or does not fit.
-    """
-
-    created_at: str
-    server: int
-    program: int
+    created_at: str  # ISO 8601, UTC
+    server: int  # major version of the server it was made of
+    program: int  # major version of pg_dump
     tables: tuple[TableDigest, ...]
-    functions: tuple[str, ...]
-    plain_sha256: str
-    backup_sha256: str
+    functions: tuple[str, ...]  # SQL of the functions that the tables' triggers call
+    plain_sha256: str  # of the dump before it was compressed and encrypted
+    backup_sha256: str  # of the file on disk
     backup_bytes: int
+    #: of all the rest, where it stands there; "" where it does not or does not fit
     manifest_sha256: str = ""
 
 
 def digest_of(conn: Connection, table: str) -> TableDigest:
-    """Count and hash the rows of a table.
+    """Count and hash the rows of a table, whatever their order, in the caller's transaction.
 
     Args:
-        conn: a connection, in a transaction.
         table: quoted and with its schema.
-
-    Returns:
-        The same for the same rows, whatever their order.
 
     Raises:
         DatabaseProblem: the table can't be read.

@@ -34,14 +34,11 @@ _version = re.compile(r"\(PostgreSQL\) (\d+)").search
 
 
 def find(name: str, at_least: int, directory: str | None = None) -> str:
-    """Find a client program that fits a server.
+    """Find the oldest client program that fits a server, and knows nothing that the server does not.
 
     Args:
         at_least: the server's major version; older programs refuse to work with it.
         directory: where to look; by default where Debian has them, then ``PATH``.
-
-    Returns:
-        Its path; the oldest one that fits, which knows nothing that the server does not.
 
     Raises:
         BackupProblem: there is none, or all are too old.
@@ -67,11 +64,7 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
 
 
 def major_of(path: str) -> int:
-    """Ask a program for its major version.
-
-    Raises:
-        BackupProblem: it does not say.
-    """
+    """Ask a program for its major version. Raises BackupProblem: it does not say."""
     try:
         done = subprocess.run(
             [path, "--version"],
@@ -96,13 +89,7 @@ def running(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a client program against a database.
-
-    Args:
-        command: program and arguments; nothing secret.
-
-    Yields:
-        The process, its standard error piped; it is ended when the block is left early.
+    """Run a client program, nothing secret in its arguments; ended when the block is left early.
 
     Raises:
         BackupProblem: it can't be run.

@@ -30,20 +30,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **given)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print.
-
-        Raises:
-            UsageError: always.
-        """
+        """Raise what argparse would print."""
         raise UsageError(f"{printable(message)}\n{self.format_usage().rstrip()}")
 
 
 def folded(text: str) -> str:
-    """Fold a text for people to 80 columns.
+    """Fold paragraphs for people to 80 columns.
 
-    Args:
-        text: paragraphs; a line that begins with two blanks is one of a list, and what follows
-            its first word is kept in a column.
+    A line that begins with two blanks is one of a list: what follows its first word stays in a column.
     """
     parts = []
     for paragraph in text.split("\n\n"):
@@ -73,10 +67,6 @@ def actions_of(parser: argparse.ArgumentParser) -> Any:
 
 
 def tell(text: str) -> None:
-    """Tell people something, on standard error and within 80 columns.
-
-    Args:
-        text: its own line breaks stay; a path or a command is never broken.
-    """
+    """Tell people something on standard error, within 80 columns; a path or a command is never broken."""
     for line in text.splitlines():
         print(_folded_line(line), file=sys.stderr)

@@ -29,17 +29,11 @@ _SHOWN = ("host", "port", "dbname", "user", "password")
 
 @dataclass(frozen=True)
 class Field:
-    """One name in a plan.
+    """One name in a plan."""
 
-    Attributes:
-        form: what it must be, in words.
-        meaning: what it is for.
-        fits: tells whether a value has that form.
-    """
-
-    form: str
-    meaning: str
-    fits: Callable[[object], bool]
+    form: str  # what it must be, in words
+    meaning: str  # what it is for
+    fits: Callable[[object], bool]  # tells whether a value has that form
 
 
 def _text(value: object) -> bool:
@@ -200,10 +194,7 @@ def _explained(needed: tuple[str, ...], optional: tuple[str, ...]) -> str:
 
 
 def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the plan on standard input.
-
-    Returns:
-        The plan; what the command asks of it has the form that it must have.
+    """Read the plan on standard input; what the command asks of it has the form that it must have.
 
     Raises:
         UsageError: it is no plan, or lacks something; no value of it is shown.
@@ -238,11 +229,7 @@ def companies_of(plan: Mapping[str, Any]) -> list[str]:
 
 
 def layout_of(plan: Mapping[str, Any], *, flat: str | None = None) -> Layout:
-    """What a plan declares of its directory.
-
-    Args:
-        flat: whose files they are that lie in the directory itself, if the plan does not say.
-    """
+    """What a plan declares of its directory; ``flat`` has the files in itself, if it does not say."""
     named = plan.get("companies", {})
     companies = dict(named) if isinstance(named, dict) else {}
     if flat and not companies:

@@ -10,23 +10,14 @@ from sessionstore.keys.names import Key, spellings
 
 @dataclass(frozen=True)
 class CompanyState:
-    """What the database holds of a company.
+    """What the database holds of a company."""
 
-    Attributes:
-        company_id: the bare id.
-        credentials: whether whatsapp_auth has it, in either spelling of the id.
-        keys: rows in whatsapp_keys, both spellings together.
-        staged_import: the id of an import that waits to become active, or None.
-        active_import: the id of the import that became active, or None.
-        imported_on: the host whose files that import brought, or None.
-    """
-
-    company_id: str
-    credentials: bool
-    keys: int
-    staged_import: str | None
-    active_import: str | None
-    imported_on: str | None
+    company_id: str  # the bare id
+    credentials: bool  # whether whatsapp_auth has it, in either spelling of the id
+    keys: int  # rows in whatsapp_keys, both spellings together
+    staged_import: str | None  # the id of an import that waits to become active, or None
+    active_import: str | None  # the id of the import that became active, or None
+    imported_on: str | None  # the host whose files that import brought, or None
 
     @property
     def empty(self) -> bool:
@@ -61,15 +52,11 @@ def company_state(conn: Connection, company_id: str) -> CompanyState:
 
 @dataclass(frozen=True)
 class CredentialsRow:
-    """One row of whatsapp_auth.
+    """One row of whatsapp_auth."""
 
-    Attributes:
-        text: the credentials as JSON text.
-        updated_at: when the row was last written, seconds since 1970; None where the column is
-            empty or has no time zone.
-    """
-
-    text: bytes
+    text: bytes  # the credentials as JSON text
+    #: when the row was last written, seconds since 1970; None where the column is empty or has no
+    #: time zone
     updated_at: float | None
 
 
@@ -90,11 +77,7 @@ def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None
 
 
 def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
-    """Read the credentials of every company.
-
-    Returns:
-        Company ids as they stand there, each with its credentials as JSON text.
-    """
+    """Credentials of every company as JSON text, each with the company id as it stands there."""
     with explained("reading all credentials"):
         rows = conn.execute("SELECT company_id, creds::text FROM whatsapp_auth").fetchall()
     return [(str(company_id), str(text).encode("utf-8")) for company_id, text in rows]

@@ -45,13 +45,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def connect(settings: Mapping[str, object]) -> Connection:
-    """Connect.
-
-    Args:
-        settings: any of ``SETTINGS``; libpq's meaning.
-
-    Returns:
-        A connection in autocommit mode; transactions are opened where they are needed.
+    """Connect; ``settings`` as libpq means them.
 
     Raises:
         DatabaseUnreachable: with libpq's reason, never with the password.
@@ -167,11 +161,7 @@ _REMEDIES: Mapping[type[psycopg.Error], str] = {
 
 
 def message_of(error: psycopg.Error) -> str:
-    """Give the server's main message.
-
-    Returns:
-        One line, without DETAIL and CONTEXT: those quote values.
-    """
+    """The server's main message in one line, without DETAIL and CONTEXT: those quote values."""
     primary = error.diag.message_primary
     return " ".join((primary or str(error).split("\n")[0]).split())
 
@@ -211,10 +201,7 @@ def transaction(
 
 
 def lock_company(conn: Connection, company_id: str) -> None:
-    """Keep every other run of this program away from a company until the transaction ends.
-
-    Args:
-        conn: a connection in a transaction.
+    """Keep every other run of this program away from a company until the caller's transaction ends.
 
     Raises:
         LockHeld: another run is at work on it.
@@ -232,11 +219,7 @@ def lock_company(conn: Connection, company_id: str) -> None:
 
 
 def clock(conn: Connection) -> float:
-    """Read the database's clock.
-
-    Returns:
-        Seconds since 1970; within a transaction the time of its beginning.
-    """
+    """The database's clock, seconds since 1970; within a transaction the time of its beginning."""
     with explained("reading the clock"):
         row = conn.execute("SELECT extract(epoch FROM now())::float8").fetchone()
     assert row is not None

@@ -66,15 +66,10 @@ SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE')
 
 @dataclass(frozen=True)
 class Deleter:
-    """Something in the database that deletes keys.
+    """Something in the database that deletes keys."""
 
-    Attributes:
-        name: of the function, or of the cron job.
-        runs: what runs it, in words.
-    """
-
-    name: str
-    runs: str
+    name: str  # of the function, or of the cron job
+    runs: str  # what runs it, in words
 
 
 @dataclass(frozen=True)
@@ -93,10 +88,7 @@ class _Job(NamedTuple):
 
 
 def deleters(conn: Connection) -> tuple[Deleter, ...]:
-    """Find functions that delete from whatsapp_keys, and what runs them.
-
-    Returns:
-        Functions, and jobs of the pg_cron extension that delete on their own.
+    """Find functions that delete from whatsapp_keys, what runs them, and such jobs of pg_cron.
 
     Raises:
         DatabaseProblem: the catalogue can't be read.
@@ -120,16 +112,12 @@ def deleters(conn: Connection) -> tuple[Deleter, ...]:
 
 
 def deleting_jobs(conn: Connection) -> tuple[str, ...]:
-    """Say which jobs of pg_cron delete rows of the service that no ``expires_at`` announces.
+    """Jobs of pg_cron that delete rows of the service that no ``expires_at`` announces, with the way on.
 
-    Args:
-        conn: an open connection, to a database with pg_cron.
-
-    Returns:
-        Each as a sentence, with the operator's way on; and one where not all jobs can be seen.
+    One sentence says where not all jobs can be seen.
 
     Raises:
-        DatabaseProblem: the catalogue can't be read.
+        DatabaseProblem: the catalogue can't be read; or has no pg_cron.
     """
     with explained("looking for what deletes keys"):
         hidden = conn.execute(_CRON_SEEN).fetchone() != ("all",)

@@ -27,11 +27,7 @@ _MENDED_BY = (
 
 
 def why_encoded_twice(conn: Connection, company_id: str) -> str | None:
-    """Tell whether a company's rows are encoded twice.
-
-    Returns:
-        What they are, who makes such rows and what mends them, in words; None where none is.
-    """
+    """Rows of a company that are encoded twice: which, who makes such, what mends them; None without."""
     with explained("looking at the rows' encoding", company_id):
         row = conn.execute(_FOUND, {"both": list(spellings(company_id)), "form": _FORM}).fetchone()
     if row != (True,):

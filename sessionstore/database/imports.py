@@ -42,57 +42,32 @@ _NAMESPACE = uuid.UUID("4f1d6c3a-6f5b-5b53-9d0a-6a8a6c1f8a11")
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """One import of one company.
-
-    Attributes:
-        import_id: a UUID.
-        company_id: the bare id.
-        state: STAGED, ACTIVE or WITHDRAWN; REHEARSED for one that was rolled back.
-        rollout_id: the rollout it belongs to.
-        host: the host whose files were imported.
-        source: the directory they lay in.
-        creds_sha256: digest of the credentials' canonical value.
-        key_count: keys without the credentials.
-        created_at: when it was staged.
-        by_type: keys for each key type.
-    """
+    """One import of one company."""
 
     import_id: str
-    company_id: str
-    state: str
-    rollout_id: str
-    host: str
-    source: str
-    creds_sha256: str
-    key_count: int
-    created_at: datetime
-    by_type: dict[str, int]
+    company_id: str  # the bare id
+    state: str  # STAGED, ACTIVE or WITHDRAWN; REHEARSED for one that was rolled back
+    rollout_id: str  # the rollout it belongs to
+    host: str  # the host whose files were imported
+    source: str  # the directory they lay in
+    creds_sha256: str  # digest of the credentials' canonical value
+    key_count: int  # keys without the credentials
+    created_at: datetime  # when it was staged
+    by_type: dict[str, int]  # keys for each key type
 
 
 def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
-    """Name an import before it is made, so that a journal can hold its id first.
-
-    Returns:
-        A UUID that is always the same for the same arguments.
-    """
+    """A UUID, always the same for the same import, so that a journal can hold it before it is made."""
     return str(uuid.uuid5(_NAMESPACE, f"{rollout_id}\n{host}\n{company_id}"))
 
 
 def find(conn: Connection, import_id: str) -> ImportRecord | None:
-    """Read the record of an import.
-
-    Raises:
-        DatabaseProblem: the tables can't be read.
-    """
+    """Read the record of an import. Raises DatabaseProblem: the tables can't be read."""
     return _one(conn, "import_id", import_id)
 
 
 def find_for_company(conn: Connection, company_id: str) -> ImportRecord | None:
-    """Read the record of the import by which a company came into the database.
-
-    Returns:
-        The staged or active record, or None; there is never more than one.
-    """
+    """The record, staged or active, of the import by which a company came in; there is one at most."""
     return _one(conn, "company_id", company_id)
 
 
@@ -117,11 +92,7 @@ def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
 
 
 def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:
-    """Tell which bytes were imported from some files.
-
-    Returns:
-        Their SHA-256, for those that the record has.
-    """
+    """SHA-256 of the bytes that were imported from some files, for those that the record has."""
     with explained("reading the import record", import_id):
         rows = conn.execute(
             "SELECT file_name, file_sha256 FROM whatsapp_import_files"
@@ -132,11 +103,7 @@ def imported_files(conn: Connection, import_id: str, file_names: Collection[str]
 
 
 def require(conn: Connection, import_id: str) -> ImportRecord:
-    """Read a record that must be there.
-
-    Raises:
-        Refused: there is none.
-    """
+    """Read a record that must be there. Raises Refused: there is none."""
     record = find(conn, import_id)
     if record is None:
         raise Refused("the database has no record of this import", import_id)
@@ -144,11 +111,9 @@ def require(conn: Connection, import_id: str) -> ImportRecord:
 
 
 def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
-    """Read what an import recorded of each file.
+    """Read what an import recorded of each file, creds.json included, in no order.
 
-    Yields:
-        Each file, creds.json included, in no order: name, kind, the digests of its bytes and of
-        its value; size and time are not on record.
+    Size and time are not on record.
 
     Raises:
         DatabaseProblem: the tables can't be read.

@@ -27,25 +27,17 @@ COPY (
 
 
 class KeyRow(NamedTuple):
-    """One row of whatsapp_keys.
+    """One row of whatsapp_keys."""
 
-    Attributes:
-        key: type and id as they stand in the row, whatever they are.
-        text: the value as JSON text.
-        updated_at: seconds since 1970; None where the column is empty or has no time zone, as
-            a table that the service's own migration made may have it.
-    """
-
-    key: Key
-    text: bytes
+    key: Key  # type and id as they stand in the row, whatever they are
+    text: bytes  # the value as JSON text
+    #: seconds since 1970; None where the column is empty or has no time zone, as a table that the
+    #: service's own migration made may have it
     updated_at: float | None
 
 
 def read_rows(conn: Connection, company_id: str) -> Iterator[KeyRow]:
-    """Read every key of a company in one statement.
-
-    Yields:
-        The rows, in no particular order.
+    """Read every key of a company in one statement, in no particular order.
 
     Raises:
         DatabaseProblem: the table can't be read.

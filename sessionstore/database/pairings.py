@@ -29,11 +29,7 @@ SELECT company_id, file_sha256, identity_sha256, creds::text
 
 
 def imported(conn: Connection) -> dict[Pairing, str | None]:
-    """Tell for each imported pairing whether the database still has it.
-
-    Returns:
-        Of each active import the pairing, with None where the credentials of the company are of
-        that very pairing now, else with the reason why they can't be taken for it, in words.
+    """The pairing of each active import: None where the company's credentials are of it now, else why not.
 
     Raises:
         DatabaseProblem: the import records can't be read.

@@ -36,13 +36,10 @@ LONGEST_OPEN = 60.0
 
 
 def of_database(conn: Connection) -> tuple[str, ...]:
-    """Say why what this database shows counts for nothing, whatever it shows.
+    """Say why what this database shows counts for nothing, whatever it shows, with the way on.
 
     Args:
         conn: a connection of the service's role, in a transaction.
-
-    Returns:
-        Each reason as a sentence, with the operator's way on; none where it is what it has to be.
 
     Raises:
         DatabaseProblem: the catalogue can't be read.

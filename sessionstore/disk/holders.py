@@ -24,37 +24,25 @@ _HOW = ("working directory", "root directory", "open file", "mapped file")
 
 
 class Holder(NamedTuple):
-    """A process that holds something.
+    """A process that holds something."""
 
-    Attributes:
-        pid: of the process; 0 where it can't be told.
-        command: its short name.
-        how: one of four: "working directory", "root directory", "open file", "mapped file"; or,
-            where it can't be told who it is, which file.
-    """
-
-    pid: int
+    pid: int  # of the process; 0 where it can't be told
     command: str
+    #: one of four: "working directory", "root directory", "open file", "mapped file"; or, where it
+    #: can't be told who it is, which file
     how: str
 
 
 class Sight(NamedTuple):
-    """What /proc shows of who holds something.
+    """What /proc shows of who holds something."""
 
-    Attributes:
-        holders: one entry for each process, this one left out.
-        closed: pids of the processes that may not be looked into; 1 where others are hidden.
-    """
-
-    holders: tuple[Holder, ...]
+    holders: tuple[Holder, ...]  # one entry for each process, this one left out
+    #: pids of the processes that may not be looked into; 1 where others are hidden
     closed: tuple[int, ...]
 
 
 def held_open(directory_fd: int) -> tuple[Holder, ...]:
-    """Find the processes that hold a directory or anything in it.
-
-    Returns:
-        One entry for each process, this one left out.
+    """Find the processes, this one left out, that hold a directory or anything in it.
 
     Raises:
         Refused: nobody can tell.
@@ -91,10 +79,7 @@ def seen_in_directory(path: str) -> Sight:
 
 
 def seen_at_file(path: str) -> Sight:
-    """Do as :func:`seen_in_directory` for one file.
-
-    Args:
-        path: of the file; not a symlink.
+    """Do as :func:`seen_in_directory` for one file, not a symlink.
 
     Raises:
         OSError: it is not there.

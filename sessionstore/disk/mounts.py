@@ -10,11 +10,7 @@ from sessionstore.errors import DirectoryProblem
 
 
 def mount_id(fd: int) -> int:
-    """Tell which mount a descriptor lies on.
-
-    Returns:
-        The kernel's mount id; a bind mount has its own even on the same device, which
-        st_dev does not show.
+    """The kernel's id of a descriptor's mount; a bind mount has its own, which st_dev does not show.
 
     Raises:
         DirectoryProblem: /proc does not say.
@@ -55,10 +51,7 @@ def _mounts() -> list[bytes]:
 
 
 def mounts_beneath(fd: int) -> list[str]:
-    """List what is mounted on anything below a directory, files included.
-
-    Returns:
-        Paths below it. A file can be a mount point too, and opening it looks as usual.
+    """Paths of what is mounted below a directory, on files too: opening one of these looks as usual.
 
     Raises:
         DirectoryProblem: /proc does not say.

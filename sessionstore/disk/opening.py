@@ -23,14 +23,9 @@ TOO_MUCH = (
 
 
 def open_directory(path: str) -> int:
-    """Open a directory by path.
+    """Open a directory by path; the caller closes it.
 
-    Args:
-        path: its last component must be a directory itself, not a symlink to one, also where
-            slashes come after it.
-
-    Returns:
-        A descriptor that the caller closes.
+    Its last component must be a directory itself, not a symlink to one, also where slashes come after it.
 
     Raises:
         DirectoryProblem: it does not exist, is a link, or may not be read.
@@ -47,14 +42,7 @@ def open_directory(path: str) -> int:
 
 
 def open_beneath(parent_fd: int, relative: str) -> int:
-    """Open a directory below another, following no link on the way.
-
-    Args:
-        parent_fd: descriptor of the directory to start from.
-        relative: path below it; "." opens the directory itself again.
-
-    Returns:
-        A descriptor that the caller closes.
+    """Open a directory below another ("." itself), following no link on the way; the caller closes it.
 
     Raises:
         DirectoryProblem: the path is absolute, has "..", or a component is not a directory.
@@ -84,14 +72,7 @@ def exists(parent_fd: int, name: str) -> bool:
 
 
 def open_regular(path: str, directory_fd: int | None = None) -> int:
-    """Open a file for reading, whatever lies there by now.
-
-    Args:
-        path: of the file; not a symlink.
-        directory_fd: the directory that it is below; None takes the path as it is.
-
-    Returns:
-        A descriptor that the caller closes.
+    """Open a file, not a symlink, for reading, whatever lies there by now; the caller closes it.
 
     Raises:
         OSError: it can't be opened, or is a pipe or a device: reading that may take for ever.
@@ -126,11 +107,7 @@ _REMEDIES = {
 
 
 def kind_of_mode(mode: int) -> str:
-    """Name the type of a file system object.
-
-    Returns:
-        A word such as "symlink" or "socket".
-    """
+    """The type of a file system object, in a word such as "symlink" or "socket"."""
     for test, word in (
         (stat.S_ISREG, "regular file"),
         (stat.S_ISDIR, "directory"),

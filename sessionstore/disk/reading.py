@@ -19,20 +19,12 @@ class FileContent(NamedTuple):
 
 
 def has_holes(status: os.stat_result) -> bool:
-    """Tell whether a copy of a file would take more on the disk than the file does.
-
-    Returns:
-        Whether it has holes, or a file system that compresses it.
-    """
+    """Tell whether a copy of a file would take more on the disk: it has holes, or is compressed there."""
     return status.st_blocks * 512 < status.st_size
 
 
 def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
-    """Read a file below an open directory, and make sure that it held still.
-
-    Args:
-        name: a single name, no path.
-        limit: the largest size in bytes that is read at all.
+    """Read a file of at most ``limit`` bytes, by its bare name, and make sure that it held still.
 
     Raises:
         BadFile: with the kind of trouble.

@@ -8,31 +8,18 @@ from typing import NamedTuple, Union
 
 
 class FileState(NamedTuple):
-    """What is kept of a file's status: a third of the memory that all of it takes.
+    """What is kept of a file's status: a third of the memory that all of it takes."""
 
-    Attributes:
-        st_mode: as those of ``os.stat_result`` of the same names, like all others.
-        st_ino: inode.
-        st_dev: device.
-        st_nlink: names that it has.
-        st_uid: owner.
-        st_gid: group.
-        st_size: in bytes.
-        st_mtime_ns: last change of the contents.
-        st_ctime_ns: last change of anything.
-        st_blocks: of 512 bytes, on the disk.
-    """
-
-    st_mode: int
+    st_mode: int  # as those of ``os.stat_result`` of the same names, like all others
     st_ino: int
     st_dev: int
-    st_nlink: int
+    st_nlink: int  # names that it has
     st_uid: int
     st_gid: int
-    st_size: int
-    st_mtime_ns: int
-    st_ctime_ns: int
-    st_blocks: int
+    st_size: int  # in bytes
+    st_mtime_ns: int  # last change of the contents
+    st_ctime_ns: int  # last change of anything
+    st_blocks: int  # of 512 bytes, on the disk
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
@@ -45,11 +32,7 @@ Status = Union[FileState, os.stat_result]
 
 
 def same_file_state(one: Status, other: Status) -> bool:
-    """Tell whether two statuses are of the same file in the same state.
-
-    Returns:
-        True when inode, device, size, and both change times agree.
-    """
+    """Tell whether inode, device, size and both change times agree."""
     return (
         one.st_ino == other.st_ino
         and one.st_dev == other.st_dev

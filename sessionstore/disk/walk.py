@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import TracebackType
 from typing import NamedTuple
 
 from sessionstore.disk.mounts import mount_id, mounts_beneath
@@ -37,20 +36,14 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Node(NamedTuple):
-    """One file or directory.
+    """One file or directory."""
 
-    Attributes:
-        path: below the walked directory; "." for itself. Bytes that are not UTF-8 as
-            surrogates (``os.fsdecode``).
-        status: as it was when the walk saw it.
-        sha256: of a file's bytes; "" for a directory.
-        fixed: whether its attributes (chattr +i, +a) forbid deleting it.
-    """
-
+    #: below the walked directory; "." for itself. Bytes that are not UTF-8 as surrogates
+    #: (``os.fsdecode``).
     path: str
-    status: FileState
-    sha256: str = ""
-    fixed: bool = False
+    status: FileState  # as it was when the walk saw it
+    sha256: str = ""  # of a file's bytes; "" for a directory
+    fixed: bool = False  # whether its attributes (chattr +i, +a) forbid deleting it
 
     @property
     def is_directory(self) -> bool:
@@ -60,15 +53,10 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Tree:
-    """Everything below a directory, and what is wrong with it.
+    """Everything below a directory, and what is wrong with it."""
 
-    Attributes:
-        nodes: directories before what they hold, sorted by name.
-        objections: what forbids handling the tree, in words; empty if nothing does.
-    """
-
-    nodes: tuple[Node, ...]
-    objections: tuple[str, ...]
+    nodes: tuple[Node, ...]  # directories before what they hold, sorted by name
+    objections: tuple[str, ...]  # what forbids handling the tree, in words; empty if nothing does
 
     @cached_property
     def files(self) -> tuple[Node, ...]:
@@ -87,14 +75,7 @@ class Tree:
 
 
 def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
-    """See and hash everything below a directory.
-
-    Args:
-        hashed: False leaves the contents unread and the digests empty.
-
-    Returns:
-        The tree; trouble is in its objections, never raised.
-    """
+    """See, and unless told otherwise hash, everything below a directory; trouble is in the objections."""
     with closing(open_beneath(directory_fd, ".")) as fd:
         walker = _Walker(mount_id(fd), hashed=hashed)
         walker.directory(fd, ".")
@@ -213,22 +194,14 @@ def _is_fixed(fd: int) -> bool:
 
 
 def chunks(fd: int) -> Iterator[bytes]:
-    """Read a file to its end.
-
-    Yields:
-        Pieces of at most :data:`CHUNK` bytes.
-    """
+    """Read a file to its end, in pieces of at most :data:`CHUNK` bytes."""
     size = min(CHUNK, os.fstat(fd).st_size + 1)
     while chunk := os.read(fd, size):
         yield chunk
 
 
 class Beneath:
-    """Opens many paths below one directory, keeping the last parent open. Use in ``with``.
-
-    Args:
-        root_fd: the directory; it stays the caller's.
-    """
+    """Opens many paths below the caller's directory, keeping the last parent open. Use in ``with``."""
 
     def __init__(self, root_fd: int) -> None:
         self._root = root_fd
@@ -236,10 +209,7 @@ class Beneath:
         self._fd = -1
 
     def parent_of(self, path: str) -> tuple[int, str]:
-        """Open the directory that holds a path.
-
-        Returns:
-            A descriptor, valid until the next call, and the bare name in it.
+        """Open the directory that holds a path, valid until the next call; gives the bare name in it too.
 
         Raises:
             DirectoryProblem: a component is not a directory any more.
@@ -253,10 +223,7 @@ class Beneath:
         return self._fd, name
 
     def open_file(self, path: str) -> int:
-        """Open a file for reading.
-
-        Returns:
-            A descriptor that the caller closes.
+        """Open a file for reading; the caller closes it.
 
         Raises:
             OSError: it is not there, or a symlink.
@@ -273,10 +240,5 @@ class Beneath:
     def __enter__(self) -> Beneath:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

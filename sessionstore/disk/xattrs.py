@@ -18,10 +18,7 @@ _GIVEN_BY_POLICY = "security.selinux"
 
 
 def read(fd: int) -> Attributes:
-    """Read the attributes of an open file or directory.
-
-    Returns:
-        All but SELinux's; only root is shown those named ``trusted.``.
+    """The attributes of an open file or directory but SELinux's; only root is shown ``trusted.`` ones.
 
     Raises:
         OSError: one can't be read.
@@ -59,11 +56,7 @@ def to_pax(attributes: Attributes) -> list[tuple[str, bytes]]:
 
 
 def from_pax(headers: Mapping[str, str]) -> Attributes:
-    """Read them from a member's PAX headers.
-
-    Args:
-        headers: as ``tarfile`` gives them, opened with ``errors="surrogateescape"``.
-    """
+    """Read them from PAX headers of ``tarfile``, opened with ``errors="surrogateescape"``."""
     return tuple(
         sorted(
             (

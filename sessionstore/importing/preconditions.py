@@ -72,10 +72,7 @@ def _sentence(problem: Problem) -> str:
 
 
 def refuse_unless_absent(conn: Connection, company_id: str) -> None:
-    """Make sure that the database has nothing at all of a company.
-
-    Args:
-        conn: a connection in a transaction that locks the company.
+    """Make sure that the database has nothing of a company, in a transaction that locks it.
 
     Raises:
         Refused: with what is there.
@@ -100,10 +97,7 @@ def refuse_unless_absent(conn: Connection, company_id: str) -> None:
 
 
 def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identity) -> None:
-    """Make sure that the database has a pairing under no other company.
-
-    Args:
-        conn: a connection in a transaction; the pairing stays locked until it ends.
+    """Make sure that the database has a pairing under no other company, locked until the transaction ends.
 
     Raises:
         Refused: it has: two sockets on one pairing drive each other out.
@@ -122,10 +116,7 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
 
 
 def refuse_unless_standing(conn: Connection, company_id: str) -> None:
-    """Make sure that what is imported would be where the service reads, and stay there.
-
-    Args:
-        conn: a connection in a transaction.
+    """Make sure, in a transaction, that what is imported would be where the service reads, and stay.
 
     Raises:
         Refused: with every reason.

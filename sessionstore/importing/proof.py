@@ -41,39 +41,23 @@ SELECT count(*) FILTER (WHERE r.name IS NULL), count(*) FILTER (WHERE f.name IS 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One file, or row, that is not equal.
+    """One file, or row, that is not equal."""
 
-    Attributes:
-        file: the file name; for a row without a file the name it would have; or the database.
-        reason: in words.
-    """
-
-    file: str
-    reason: str
+    file: str  # the file name; for a row without a file the name it would have; or the database
+    reason: str  # in words
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The outcome of comparing files, record and rows.
+    """The outcome of comparing files, record and rows."""
 
-    Attributes:
-        ok: whether everything is equal.
-        files: files compared, creds.json included.
-        keys: key files among them.
-        rows: rows of whatsapp_keys read back.
-        credentials_equal: creds.json against whatsapp_auth.
-        mismatches: the first :data:`SHOWN` differences.
-        differences: how many there are in all.
-        seconds: how long it took.
-    """
-
-    ok: bool
-    files: int
-    keys: int
-    rows: int
+    ok: bool  # whether everything is equal
+    files: int  # files compared, creds.json included
+    keys: int  # key files among them
+    rows: int  # rows of whatsapp_keys read back
     credentials_equal: bool
-    mismatches: tuple[Mismatch, ...]
-    differences: int
+    mismatches: tuple[Mismatch, ...]  # the first :data:`SHOWN` differences
+    differences: int  # how many there are in all
     seconds: float
 
 
@@ -241,10 +225,7 @@ def not_active(record: ImportRecord) -> str:
 
 
 def unchanged(conn: Connection, import_id: str) -> bool:
-    """Tell whether the database still holds exactly what was imported.
-
-    Returns:
-        True when every row and the credentials equal the record and none was added.
+    """Tell whether every row and the credentials equal what was imported, and none was added.
 
     Raises:
         Refused: there is no such import.

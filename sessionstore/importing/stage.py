@@ -86,12 +86,7 @@ def rehearse(
     *,
     import_id: str | None = None,
 ) -> ImportRecord:
-    """Do everything that :func:`stage` does, then roll it back.
-
-    Raises:
-        Refused: as :func:`stage`.
-        LockHeld: as :func:`stage`.
-    """
+    """Do everything that :func:`stage` does, then roll it back: a record that is REHEARSED."""
     records: list[ImportRecord] = []
     try:
         with transaction(conn, "rehearsing the import", company_id):

@@ -18,11 +18,7 @@ from sessionstore.scan.table import FileTable
 
 
 def activate(conn: Connection, import_id: str) -> ImportRecord:
-    """Declare a staged import to be what the service runs on.
-
-    Returns:
-        The record, active; durable when this returns. One that is active already is
-        returned as it is.
+    """Declare a staged import, durably, to be what the service runs on; one that is so already stays.
 
     Raises:
         Refused: it was withdrawn, or does not exist.
@@ -42,16 +38,15 @@ def activate(conn: Connection, import_id: str) -> ImportRecord:
 
 
 def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> int:
-    """Take an import back: delete exactly its rows, whose files are all there.
+    """Take an import back: delete exactly its rows, whose files are all there; gives their number.
+
+    Credentials count in; 0 when it was withdrawn before.
 
     Args:
         scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
             for byte, only the database has.
         active: take back an active import too. It is compared in the same transaction, so that
             one of which a row has moved since is refused like any other.
-
-    Returns:
-        How many rows were deleted, credentials included; 0 when it was withdrawn before.
 
     Raises:
         Refused: it is active and ``active`` is not set, or a row no longer equals its record,

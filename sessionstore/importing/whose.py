@@ -55,23 +55,17 @@ def readable(text: bytes) -> Credentials | None:
 
 
 class Census(NamedTuple):
-    """Which rows there are of companies, in one snapshot: a later one tells whether any went.
+    """Which rows there are of companies, in one snapshot: a later one tells whether any went."""
 
-    Attributes:
-        identities: whose credentials each company's are; None where it has none that can be read.
-        rows: by company and key type, a number for each row: of its id and, where a key of that type
-            never changes, its value.
-    """
-
+    #: whose credentials each company's are; None where it has none that can be read
     identities: dict[str, Identity | None]
+    #: by company and key type, a number for each row: of its id and, where a key of that type never
+    #: changes, its value
     rows: dict[tuple[str, str], frozenset[int]]
 
 
 def census(conn: Connection, company_ids: Collection[str]) -> Census:
-    """Tell the rows of companies.
-
-    Args:
-        conn: a connection in a transaction.
+    """Tell the rows of companies, in the caller's transaction.
 
     Raises:
         DatabaseProblem: the tables can't be read.

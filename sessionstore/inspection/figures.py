@@ -46,46 +46,28 @@ SELECT company_id, key_type, taken_on, row_count, byte_count FROM whatsapp_stats
 
 @dataclass(frozen=True)
 class TypeFigures:
-    """One key type of a company, or its credentials.
+    """One key type of a company, or its credentials."""
 
-    Attributes:
-        key_type: as in the database, or CREDENTIALS_TYPE.
-        rows: how many there are now.
-        bytes: of values as stored, and of names.
-        grown_rows: more than in the last snapshot of an earlier day; None without one.
-        grown_bytes: more than then; None without one.
-        oldest_update: when the row that rested longest was last written; None without rows.
-        with_expiry: rows with ``expires_at``.
-        expired: rows whose ``expires_at`` has passed.
-    """
-
-    key_type: str
-    rows: int
-    bytes: int
-    grown_rows: int | None
-    grown_bytes: int | None
+    key_type: str  # as in the database, or CREDENTIALS_TYPE
+    rows: int  # how many there are now
+    bytes: int  # of values as stored, and of names
+    grown_rows: int | None  # more than in the last snapshot of an earlier day; None without one
+    grown_bytes: int | None  # more than then; None without one
+    #: when the row that rested longest was last written; None without rows
     oldest_update: datetime | None
-    with_expiry: int
-    expired: int
+    with_expiry: int  # rows with ``expires_at``
+    expired: int  # rows whose ``expires_at`` has passed
 
 
 @dataclass(frozen=True)
 class CompanyFigures:
-    """One company.
+    """One company."""
 
-    Attributes:
-        company_id: as it stands in the database.
-        types: by key type.
-        growth: of all types together, judged.
-        unused_pre_keys: pre-keys that no peer has used.
-        uploaded_pre_keys: those of them that the server has been given.
-    """
-
-    company_id: str
+    company_id: str  # as it stands in the database
     types: tuple[TypeFigures, ...]
-    growth: Growth
-    unused_pre_keys: int
-    uploaded_pre_keys: int
+    growth: Growth  # of all types together, judged
+    unused_pre_keys: int  # pre-keys that no peer has used
+    uploaded_pre_keys: int  # those of them that the server has been given
 
     @property
     def rows(self) -> int:
@@ -117,10 +99,7 @@ _Snapshot = Mapping[str, tuple[int, int]]
 
 
 def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
-    """Measure every company and judge its growth.
-
-    Returns:
-        One a company, also for one that the last snapshot has and the tables have no more.
+    """Measure every company, also one that only the last snapshot has, and judge its growth.
 
     Raises:
         DatabaseProblem: the tables are missing or may not be read.

@@ -27,47 +27,29 @@ _LEAST = {"rows": 50.0, "bytes": 65536.0}
 
 @dataclass(frozen=True)
 class Sample:
-    """How large a company was on one day.
+    """How large a company was on one day."""
 
-    Attributes:
-        day: the day, in UTC.
-        rows: credentials and keys.
-        bytes: of their values and names.
-    """
-
-    day: date
+    day: date  # the day, in UTC
     rows: int
-    bytes: int
+    bytes: int  # of their values and names
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How a company changed since its last snapshot, and whether that is like it.
+    """How a company changed since its last snapshot, and whether that is like it."""
 
-    Attributes:
-        verdict: USUAL, UNUSUAL or NOT_KNOWN.
-        why: in words.
-        days: since the last snapshot; None without one.
-        rows: more than then; negative when it shrank; None without one.
-        bytes: more than then; None without one.
-    """
-
-    verdict: str
-    why: str
-    days: int | None = None
-    rows: int | None = None
-    bytes: int | None = None
+    verdict: str  # USUAL, UNUSUAL or NOT_KNOWN
+    why: str  # in words
+    days: int | None = None  # since the last snapshot; None without one
+    rows: int | None = None  # more than then; negative when it shrank; None without one
+    bytes: int | None = None  # more than then; None without one
 
 
 def judge(history: Sequence[Sample], now: Sample) -> Growth:
-    """Compare a company's growth with its own past.
+    """Compare a company's growth with its own past: snapshots, oldest first, one a day.
 
-    Args:
-        history: its snapshots, oldest first, one a day.
-
-    Returns:
-        What it grew by and whether that is unusual; "not known" while there are fewer than
-        ENOUGH daily changes to compare with, or when days are out of order.
+    "Not known" while there are fewer than ENOUGH daily changes to compare with, or when days are out of
+    order.
     """
     if history and history[-1].day > now.day:
         later = f"the last snapshot is of {history[-1].day}, which is later than {now.day}"

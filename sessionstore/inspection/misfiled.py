@@ -43,32 +43,21 @@ SELECT company_id, key_type, key_id FROM whatsapp_keys
 
 
 class MisfiledRow(NamedTuple):
-    """A row under a wrong name.
+    """A row under a wrong name."""
 
-    Attributes:
-        row: type and id as they stand in the row.
-        right: what they should be.
-        cause: FIRST_DASH, OTHER_DASH or FILE_FORM.
-    """
-
-    row: Key
-    right: Key
-    cause: str
+    row: Key  # type and id as they stand in the row
+    right: Key  # what they should be
+    cause: str  # FIRST_DASH, OTHER_DASH or FILE_FORM
 
 
 @dataclass(frozen=True)
 class CompanyRows:
-    """What is wrong with the names of a company's rows.
+    """What is wrong with the names of a company's rows."""
 
-    Attributes:
-        company_id: as it stands in the rows.
-        misfiled: rows that should be named otherwise.
-        unknown: rows whose type the grammar does not have; a fork of Baileys may have written
-            them, so they are named and left alone.
-    """
-
-    company_id: str
-    misfiled: tuple[MisfiledRow, ...]
+    company_id: str  # as it stands in the rows
+    misfiled: tuple[MisfiledRow, ...]  # rows that should be named otherwise
+    #: rows whose type the grammar does not have; a fork of Baileys may have written them, so they
+    #: are named and left alone
     unknown: tuple[Key, ...]
 
     def sentence(self) -> str | None:
@@ -91,12 +80,7 @@ class CompanyRows:
 
 
 def right_name(row: Key) -> Key | None:
-    """Tell what a row's type and id should be.
-
-    Returns:
-        The same where they are right; another key where they are misfiled; None where the
-        grammar does not know them.
-    """
+    """What a row's type and id should be: the same where they are right; None where no grammar has them."""
     found = decode(encode(row))
     if found is None and row.key_id.endswith(".json"):
         found = decode(encode(Key(row.key_type, row.key_id[: -len(".json")])))
@@ -104,11 +88,7 @@ def right_name(row: Key) -> Key | None:
 
 
 def judge(row: Key) -> MisfiledRow | None:
-    """Judge one row's name.
-
-    Returns:
-        What it should be and how it came about; None where it is right or unknown.
-    """
+    """What a row should be named and how it came about; None where it is right or unknown."""
     right = right_name(row)
     if right is None or right == row:
         return None
@@ -123,15 +103,12 @@ def _cause(row: Key, right: Key) -> str:
 
 
 def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
-    """Find the rows that are not named as the service asks for them. Changes nothing.
+    """Find, sorted by company, rows that are not named as the service asks for them. Changes nothing.
+
+    Only whatsapp_keys is read, so it works on the service's own tables too, before any migration.
 
     Args:
-        conn: an open connection; only whatsapp_keys is read, so it works on the service's own
-            tables too, before any migration.
         company_ids: bare ids, looked for in both spellings; None looks at every company.
-
-    Returns:
-        One entry for each company that has any, sorted by id.
 
     Raises:
         DatabaseProblem: the table is missing or may not be read.
@@ -153,10 +130,7 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
 
 
 def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
-    """Tell which companies have no key in the database, so that nothing can be said of them.
-
-    Args:
-        company_ids: bare ids, looked for in both spellings.
+    """Companies without a key in the database, in either spelling: nothing can be said of them.
 
     Raises:
         DatabaseProblem: the table is missing or may not be read.

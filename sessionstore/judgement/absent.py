@@ -33,11 +33,7 @@ Answer = tuple[bool, str]
 
 
 def explain(file: File, company: Company) -> Answer:
-    """Say why a key may be absent from the database.
-
-    Returns:
-        Whether it is explained, and the evidence, or what is missing, in words.
-    """
+    """Tell whether a key may be absent from the database, with the evidence, or with what is missing."""
     rule = RULES.get(file.key.key_type)
     if rule is None:
         what = file.key.key_type

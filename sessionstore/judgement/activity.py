@@ -26,17 +26,12 @@ _RUNS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Activity:
-    """What is known of the service, and of whoever else is at work in a directory.
+    """What is known of the service, and of whoever else is at work in a directory."""
 
-    Attributes:
-        service: FILES or DATABASE, as what it runs on or would from its next start; STOPPED; or
-            UNKNOWN.
-        holders: processes that hold the directory or something in it.
-        unseen: how many processes, at least, can't be looked into: they may hold something too.
-    """
-
+    #: FILES or DATABASE, as what it runs on or would from its next start; STOPPED; or UNKNOWN
     service: str = UNKNOWN
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[Holder, ...] = ()  # processes that hold the directory or something in it
+    #: how many processes, at least, can't be looked into: they may hold something too
     unseen: int = 0
 
 
@@ -45,26 +40,18 @@ NOT_KNOWN = Activity()
 
 
 class Obstacle(NamedTuple):
-    """Something that forbids a removal for as long as it lasts.
+    """Something that forbids a removal for as long as it lasts."""
 
-    Attributes:
-        reason: what it is, in words.
-        ended_by: what would end it, in words that follow "what would change it".
-    """
-
-    reason: str
-    ended_by: str
+    reason: str  # what it is, in words
+    ended_by: str  # what would end it, in words that follow "what would change it"
 
 
 def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
-    """Say what of all that goes on forbids removing a directory, or a file in it.
+    """All that goes on and forbids removing a directory or a file; not knowing what the service runs on too.
 
     Args:
         live: whether it is of the kind that the service may run on; what goes on at a backup
             matters only if a process holds it.
-
-    Returns:
-        Every obstacle; that it is not known what the service runs on is one.
     """
     found = [
         Obstacle(f"{named} holds it: {how}", f"{named} ending, or letting go of it")
@@ -80,13 +67,9 @@ def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
 
 
 def evidence(activity: Activity) -> tuple[str, ...]:
-    """Say what is known, where what the service runs on can only have been declared.
+    """What is known where what the service runs on can only have been declared; holders were looked for.
 
-    Args:
-        activity: what is known; its holders were looked for.
-
-    Returns:
-        Sentences, without any one process: those are named as obstacles.
+    Without any one process: those are named as obstacles.
     """
     count = len(activity.holders)
     held = f"held by {count:,} process{'es' if count > 1 else ''}"

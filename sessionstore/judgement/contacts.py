@@ -21,14 +21,9 @@ _LID_DOMAIN = {"": "1", "128": "129"}
 
 
 def lid_address(address: str, lid_of: Callable[[str], str | None]) -> str | None:
-    """Give the address that a contact's session has once its LID is known.
+    """The address (``user.device``) that a contact's session has once its LID is known.
 
-    Args:
-        address: ``user.device``, as the id of a session.
-        lid_of: gives the LID user that the database maps a phone-number user to.
-
-    Returns:
-        The LID's address; None where it is one already, or no LID is known.
+    None where it is one already, or the database maps the phone-number user to none.
     """
     user, _, device = address.rpartition(".")
     number, _, domain = user.partition("_")
@@ -44,11 +39,7 @@ def place_of(address: str, lid_of: Callable[[str], str | None]) -> str:
 def identity_of(
     address: str, company: Company, value_of: Callable[[Key], Value | None]
 ) -> bytes | None:
-    """Give the identity that is known of a contact.
-
-    Args:
-        address: ``user.device``.
-    """
+    """The identity that is known of a contact, by ``user.device``."""
     for place in (lid_address(address, company.lid_of), address):
         value = value_of(Key("identity-key", place)) if place else None
         if isinstance(value, bytes):
@@ -57,15 +48,9 @@ def identity_of(
 
 
 def changed_identity(address: str, company: Company) -> bytes | None:
-    """Give the identity that a contact has by now, where that is not the files' one.
+    """The identity that a contact (``user.device``) has by now, where that is not the files' one.
 
-    Only a message of the contact itself changes the row (``saveIdentity``).
-
-    Args:
-        address: ``user.device``.
-
-    Returns:
-        The public key; None where the identity did not change, or nothing tells.
+    Only a message of the contact itself changes the row (``saveIdentity``). None also where nothing tells.
     """
     now = identity_of(address, company, company.value_of)
     before = identity_of(address, company, company.file_of)
@@ -75,11 +60,7 @@ def changed_identity(address: str, company: Company) -> bytes | None:
 def removed_device(address: str, company: Company) -> bool:
     """Tell whether a contact removed a device: its list had it, and no list has it any more.
 
-    Args:
-        address: ``user.device``.
-
-    Returns:
-        False also for the first device, which is the account itself, and without a list.
+    False also for the first device, which is the account itself, and without a list.
     """
     user, _, device = address.rpartition(".")
     number = user.partition("_")[0]
@@ -105,21 +86,15 @@ def is_device_list(value: Value) -> bool:
 
 
 def remote_identities(session: Value) -> set[bytes]:
-    """Give the identities of the contact that a session record was made with.
-
-    Returns:
-        Public keys; empty for a form that is not known here.
-    """
+    """Public keys of the contact that a session record was made with; none in an unknown form."""
     found = (octets(index.get("remoteIdentityKey")) for index in _indexes(session))
     return {key for key in found if key is not None}
 
 
 def opened_with(session: Value, identity: bytes) -> tuple[Value, float] | None:
-    """Find a contact's open session where it is with an identity.
+    """The base key of a contact's open session with an identity, and when it began.
 
-    Returns:
-        Its base key, and when it began, seconds since 1970 by the service's clock; None where the
-        open session is with another.
+    Seconds since 1970 by the service's clock; None where the open session is with another.
     """
     for index in _indexes(session):
         created = index.get("created")

@@ -15,14 +15,7 @@ _FIXED = ("pairingEphemeralKeyPair", "account")
 
 
 def trouble_with(file: Value, database: Value) -> str | None:
-    """Say what speaks against the database's credentials being a later state of the file's.
-
-    Args:
-        database: the row's value; of the same identity.
-
-    Returns:
-        Words, without any part of a value; None where nothing does.
-    """
+    """What speaks against the database's credentials, of the same identity, being later; no value's part."""
     if not isinstance(file, dict) or not isinstance(database, dict):
         return "the credentials are no object"
     if gone := lacking(file, database):

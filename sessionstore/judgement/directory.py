@@ -21,48 +21,28 @@ _NO_CREDENTIALS = "without usable credentials nobody can tell whose keys these a
 
 @dataclass(frozen=True)
 class CompanyFacts:
-    """What accounting for one company's directory gave.
+    """What accounting for one company's directory gave."""
 
-    Attributes:
-        directory: path below the scanned directory.
-        company_id: the company in the database it belongs to, or the name it goes by.
-        verdict: lineage; None where there are no usable credentials.
-        known: whether the database has the company.
-        files: how many files there are.
-        unregistered: credentials that never became a pairing, and none but pre-keys beside them.
-        dispositions: of every file that is not simply equal.
-        equal: how many are.
-    """
-
-    directory: str
-    company_id: str | None
-    verdict: Verdict | None
-    known: bool
-    files: int
-    unregistered: bool
-    dispositions: Sequence[Disposition]
+    directory: str  # path below the scanned directory
+    company_id: str | None  # the company in the database it belongs to, or the name it goes by
+    verdict: Verdict | None  # lineage; None where there are no usable credentials
+    known: bool  # whether the database has the company
+    files: int  # how many files there are
+    unregistered: bool  # credentials that never became a pairing, and none but pre-keys beside them
+    dispositions: Sequence[Disposition]  # of every file that is not simply equal
     equal: int
 
 
 @dataclass(frozen=True)
 class DirectoryDecision:
-    """Whether a directory may be removed, once a verified archive holds it.
+    """Whether a directory may be removed, once a verified archive holds it."""
 
-    Attributes:
-        kind: LIVE, BACKUP or TEST.
-        removable: the decision.
-        reasons: why not; or, when it is, what was acknowledged.
-        needs_acknowledge: whether an entry in ``acknowledge`` would change the decision.
-        counts: files for each outcome.
-        beyond: files of a backup or test directory that the archive alone will hold.
-    """
-
-    kind: str
+    kind: str  # LIVE, BACKUP or TEST
     removable: bool
-    reasons: tuple[str, ...]
-    needs_acknowledge: bool
-    counts: dict[str, int]
-    beyond: tuple[str, ...]
+    reasons: tuple[str, ...]  # why not; or, when it is, what was acknowledged
+    needs_acknowledge: bool  # whether an entry in ``acknowledge`` would change the decision
+    counts: dict[str, int]  # files for each outcome
+    beyond: tuple[str, ...]  # files of a backup or test directory that the archive alone will hold
 
 
 def decide(

@@ -18,17 +18,11 @@ _EMPTY: tuple[Value, ...] = (None, "", b"", {}, [])
 
 
 class Finding(NamedTuple):
-    """What comparing two values gave.
+    """What comparing two values gave."""
 
-    Attributes:
-        newer: whether the database's value is proven to be the newer one.
-        reason: the evidence in words.
-        way: what would change it, where that is another thing than for its type.
-    """
-
-    newer: bool
-    reason: str
-    way: str = ""
+    newer: bool  # whether the database's value is proven to be the newer one
+    reason: str  # the evidence in words
+    way: str = ""  # what would change it, where that is another thing than for its type
 
 
 class Behind(Exception):
@@ -36,11 +30,7 @@ class Behind(Exception):
 
 
 def lacking(file: Mapping[str, Value], database: Mapping[str, Value]) -> list[str]:
-    """Name what a file's object has and the database's has not.
-
-    Returns:
-        Names whose value is missing there, empty, or of another kind.
-    """
+    """What a file's object has and the database's has not, or has empty or of another kind."""
     return [
         name
         for name, value in file.items()
@@ -55,11 +45,7 @@ def _kind(value: Value) -> type:
 
 
 def compare_versions(file: Value, database: Value) -> Finding:
-    """Order two app-state-sync-version values.
-
-    Returns:
-        Newer only when the version number is higher and a hash of the file's length is there.
-    """
+    """Order two app-state-sync-versions: newer are a higher number and a hash of the file's length."""
     mine, theirs = number(file, "version"), number(database, "version")
     if mine is None or theirs is None:
         return Finding(False, "no version number")

@@ -47,19 +47,12 @@ OUTCOMES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Disposition:
-    """What became of one file.
+    """What became of one file."""
 
-    Attributes:
-        file: its path below the scanned directory.
-        outcome: one of :data:`OUTCOMES`.
-        reason: the evidence in words.
-        way: what would change it, where that is another thing than for its type.
-    """
-
-    file: str
-    outcome: str
-    reason: str
-    way: str = ""
+    file: str  # its path below the scanned directory
+    outcome: str  # one of :data:`OUTCOMES`
+    reason: str  # the evidence in words
+    way: str = ""  # what would change it, where that is another thing than for its type
 
 
 def judge(file: File, row: Row | None, company: Company, *, revived: bool = True) -> Disposition:

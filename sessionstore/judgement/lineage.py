@@ -19,25 +19,16 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The relation of the database's copy to the files' copy.
+    """The relation of the database's copy to the files' copy."""
 
-    Attributes:
-        relation: one of the constants of this module.
-        reason: the evidence in words.
-    """
-
-    relation: str
-    reason: str
+    relation: str  # one of the constants of this module
+    reason: str  # the evidence in words
 
 
 def compare(files: Credentials, database: Credentials | None) -> Verdict:
-    """Tell how the database's credentials relate to those in files.
+    """Tell how the database's credentials, None without a row, relate to those in files.
 
-    Args:
-        database: from ``whatsapp_auth``, or None where there is no row.
-
-    Returns:
-        The relation; anything but SAME and DESCENDS means that files must stay.
+    Anything but SAME and DESCENDS means that files must stay.
     """
     if database is None:
         return Verdict(ABSENT, "the database has no credentials for this company")

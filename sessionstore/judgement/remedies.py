@@ -15,25 +15,15 @@ from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, UNKNOWN
 
 @dataclass(frozen=True)
 class FoundFile:
-    """One file, as far as it matters for what would change its outcome.
+    """One file, as far as it matters for what would change its outcome."""
 
-    Attributes:
-        kind: KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY, as the scan says.
-        key: what its name stands for, for KEY only.
-        problem: the kind of problem that the scan has with it; None without one.
-        relation: lineage of its company's credentials; None where there are none.
-        in_database: whether the database has a row for it.
-        outcome: its disposition's outcome.
-        way: what its disposition says would change it; "" where its type tells.
-    """
-
-    kind: str
-    key: Key | None
-    problem: str | None
-    relation: str | None
-    in_database: bool
+    kind: str  # KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY, as the scan says
+    key: Key | None  # what its name stands for, for KEY only
+    problem: str | None  # the kind of problem that the scan has with it; None without one
+    relation: str | None  # lineage of its company's credentials; None where there are none
+    in_database: bool  # whether the database has a row for it
     outcome: str
-    way: str = ""
+    way: str = ""  # what its disposition says would change it; "" where its type tells
 
 
 _SETTLED: Mapping[str, str] = {
@@ -74,11 +64,7 @@ _IF_DIFFERENT: Mapping[str, str] = {
 
 
 def of_file(found: FoundFile, in_the_way: Sequence[Obstacle] = ()) -> str:
-    """Say what would change a file's outcome, or let it go.
-
-    Returns:
-        Words that follow "what would change it".
-    """
+    """What would change a file's outcome, or let it go: words that follow "what would change it"."""
     ended = _ended(in_the_way)
     if found.outcome in _SETTLED:
         return ended or _SETTLED[found.outcome]
@@ -115,11 +101,7 @@ def _of_key(found: FoundFile) -> str:
 
 
 def of_directory(decision: DirectoryDecision, in_the_way: Sequence[Obstacle] = ()) -> str:
-    """Say what would change the decision about a directory.
-
-    Returns:
-        Words that follow "what would change it".
-    """
+    """What would change the decision about a directory: words that follow "what would change it"."""
     if decision.removable:
         return "a file, a row or a process that is not there yet: all is proven again at removal"
     alone = set(decision.reasons) <= {one.reason for one in in_the_way}

@@ -28,8 +28,7 @@ class _State(NamedTuple):
 def compare_sender_keys(file: Value, database: Value) -> Finding:
     """Order two sender-key records, each a list or a Buffer of its JSON text.
 
-    Returns:
-        Newer only when the states are the same sender's, none went back and something went forward.
+    Newer only when the states are the same sender's, none went back and something went forward.
     """
     my_list, their_list = states_in(file), states_in(database)
     mine, theirs = _states(my_list), _states(their_list)
@@ -52,11 +51,7 @@ def compare_sender_keys(file: Value, database: Value) -> Finding:
 
 
 def states_in(value: Value) -> list[Value] | None:
-    """Give the list of states in a sender-key record.
-
-    Returns:
-        None for a form that is not known here.
-    """
+    """The states in a sender-key record; None for a form that is not known here."""
     if isinstance(value, bytes):
         try:
             value = parse(value)

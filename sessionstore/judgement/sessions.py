@@ -32,11 +32,10 @@ _Session = dict[str, Value]
 def compare_sessions(file: Value, database: Value, identities: Collection[bytes] = ()) -> Finding:
     """Order two session records.
 
+    Newer only when it is the same contact's, no chain went back and something went forward.
+
     Args:
         identities: that the contact rightly has now besides those in the file's record.
-
-    Returns:
-        Newer only when it is the same contact's, no chain went back and something went forward.
     """
     mine, theirs = _sessions(file), _sessions(database)
     if mine is None or theirs is None:
@@ -54,11 +53,7 @@ def compare_sessions(file: Value, database: Value, identities: Collection[bytes]
 
 
 def opened_by_contact(session: Value) -> set[str]:
-    """Give the sessions of a record that the contact began: each may have used up a pre-key.
-
-    Returns:
-        Their base keys; empty for a form that is not known here.
-    """
+    """Base keys of the sessions that the contact began: each may have used up a pre-key."""
     found = _sessions(session) or {}
     return {
         base

@@ -17,14 +17,7 @@ _WEEKS_KEPT = 4
 
 
 def expired(token: Value, now: float) -> bool:
-    """Tell whether Baileys would prune a token.
-
-    Args:
-        now: seconds since 1970.
-
-    Returns:
-        False also for a form that is not known here.
-    """
+    """Tell whether Baileys would prune a token of a known form by ``now``, seconds since 1970."""
     if not isinstance(token, dict):
         return False
     cutoff = (int(now) // _WEEK - (_WEEKS_KEPT - 1)) * _WEEK
@@ -34,14 +27,9 @@ def expired(token: Value, now: float) -> bool:
 
 
 def compare_tokens(file: Value, database: Value, now: float) -> Finding:
-    """Order two tokens by the times they carry.
+    """Order two tokens by the times they carry; ``now`` in seconds since 1970.
 
-    Args:
-        now: seconds since 1970.
-
-    Returns:
-        Newer only when no time went back and one went on, or the token was emptied after it
-        had expired.
+    Newer only when no time went back and one went on, or the token was emptied after it had expired.
     """
     if not isinstance(file, dict) or not isinstance(database, dict):
         return Finding(False, "not a token of a form that is known here")

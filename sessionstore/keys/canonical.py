@@ -42,28 +42,18 @@ _write = json.JSONEncoder(
 
 
 def canonical_of(raw: bytes) -> str:
-    """Give the canonical form of a value's text.
-
-    Returns:
-        The same as ``canonical(parse(raw))``.
-
-    Raises:
-        BadFile: as :func:`sessionstore.keys.values.parse`.
-    """
+    """The same as ``canonical(parse(raw))``, with the errors of that."""
     found = _unrewritten(raw)
     return canonical(parse(raw)) if found is None else found
 
 
 def stored_value_has(raw: bytes, sha256: str | None) -> bool:
-    """Tell whether a row's value has a fingerprint.
+    """Tell whether a row's value, as the service reads it, has a fingerprint; False where it can't be read.
+
+    ``jsonb`` wrote it, which never holds a name twice.
 
     Args:
-        raw: the value's text, written by ``jsonb``, which never holds a name twice.
-        sha256: of a canonical form, from :func:`sessionstore.keys.values.digest_of_canonical`; None
-            is no value's.
-
-    Returns:
-        Whether what the service reads there has it; False for a value that can't be read exactly.
+        sha256: from :func:`sessionstore.keys.values.digest_of_canonical`; None is no value's.
     """
     ordered = _in_order(raw)
     # The same digest is the same text, so that it is the canonical form needs no further proof.

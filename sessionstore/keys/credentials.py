@@ -26,15 +26,11 @@ _TIMESTAMP = 2 << 3
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes a pairing this one and no other.
+    """What makes a pairing this one and no other."""
 
-    Attributes:
-        account: ``me.id``, the account's own JID.
-        fingerprint: digests of registrationId, signedIdentityKey, noiseKey and
-            advSecretKey; digests because three of them are secret.
-    """
-
-    account: str
+    account: str  # ``me.id``, the account's own JID
+    #: digests of registrationId, signedIdentityKey, noiseKey and advSecretKey; digests because
+    #: three of them are secret
     fingerprint: tuple[str, ...]
 
     @property
@@ -57,17 +53,11 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth.
+    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth."""
 
-    Attributes:
-        identity: what the pairing was born with.
-        clocks: how far it has come.
-        signed_pre_key: digest of the signed pre-key's pair; its number is among the clocks.
-    """
-
-    identity: Identity
-    clocks: Clocks
-    signed_pre_key: str = ""
+    identity: Identity  # what the pairing was born with
+    clocks: Clocks  # how far it has come
+    signed_pre_key: str = ""  # digest of the signed pre-key's pair; its number is among the clocks
 
 
 def credentials_of(value: Value) -> Credentials:
@@ -100,11 +90,10 @@ def credentials_of(value: Value) -> Credentials:
 
 
 def paired_at(value: Value) -> float:
-    """Tell before which moment no file of a pairing can have been written.
+    """The moment, seconds since 1970, before which no file of a pairing can have been written.
 
-    Returns:
-        When the phone signed the pairing (``account.details``), seconds since 1970; where that can't
-        be read, when Baileys was first published.
+    When the phone signed it (``account.details``); where that can't be read, when Baileys was first
+    published.
     """
     account = value.get("account") if isinstance(value, dict) else None
     details = octets(account.get("details")) if isinstance(account, dict) else None

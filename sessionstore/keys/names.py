@@ -106,23 +106,14 @@ _BY_BEGINNING: dict[str, tuple[tuple[str, _Decoder], ...]] = {
 
 
 def encode(key: Key) -> str:
-    """Give the file name that Baileys writes for a key.
-
-    Returns:
-        ``fixFileName(type + '-' + id + '.json')``.
-    """
+    """The file name that Baileys writes: ``fixFileName(type + '-' + id + '.json')``."""
     return f"{key[0]}-{key[1]}.json".replace("/", "__").replace(":", "-")
 
 
 def decode(name: str) -> Key | None:
-    """Find the key that a file name stands for.
+    """Find the key that a file name, ``.json`` included, stands for.
 
-    Args:
-        name: the bare file name, ``.json`` included.
-
-    Returns:
-        The key, or None unless exactly one type's grammar matches and encoding the result
-        gives the name back.
+    None unless exactly one type's grammar matches and encoding the result gives the name back.
     """
     if not name.endswith(".json"):
         return None
@@ -143,21 +134,13 @@ _company_id = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}").fullmatch
 
 
 def company_of(directory_name: str) -> str | None:
-    """Find the company that a directory name stands for.
-
-    Returns:
-        The bare id (``company_962302`` gives ``962302``), or None.
-    """
+    """The bare id that a directory name stands for: ``company_962302`` gives ``962302``."""
     found = _company_directory(directory_name)
     return found[1] if found and is_company_id(found[1]) else None
 
 
 def is_company_id(text: str) -> bool:
-    """Tell whether a text can be a bare company id.
-
-    Returns:
-        False also for the form with ``company_`` before it: rows use the bare id.
-    """
+    """Tell whether a text can be a bare company id, which rows use: none with ``company_`` before it."""
     return _company_id(text) is not None and not text.startswith("company_")
 
 
@@ -171,9 +154,5 @@ def no_company_id(text: str) -> str:
 
 
 def spellings(company_id: str) -> tuple[str, str]:
-    """Give both forms in which a company's rows are met in the wild (docs/facts.md section 2).
-
-    Returns:
-        The bare id and the id with ``company_`` before it.
-    """
+    """The bare id, and with ``company_`` before it: both are met in the wild (docs/facts.md section 2)."""
     return company_id, f"company_{company_id}"

@@ -23,11 +23,7 @@ _FEWEST_BYTES = 8
 
 
 def octets(value: Value) -> bytes | None:
-    """Give the bytes of a Buffer, or of base64 text.
-
-    Returns:
-        None for anything else.
-    """
+    """The bytes of a Buffer, or of base64 text; None for anything else."""
     if not isinstance(value, str):
         return value if isinstance(value, bytes) else None
     try:
@@ -37,21 +33,13 @@ def octets(value: Value) -> bytes | None:
 
 
 def real_key(value: Value) -> bytes | None:
-    """Give a chain key.
-
-    Returns:
-        Its 32 bytes; None for what is no such key.
-    """
+    """The 32 bytes of a chain key; None for what is no such key."""
     found = octets(value)
     return found if found is not None and len(found) == _LENGTH else None
 
 
 def as_whole(mine: Value, theirs: Value) -> bool:
-    """Tell whether a secret of the database is of the form that the file's has.
-
-    Returns:
-        False where it is gone, of another length, or wiped.
-    """
+    """Tell whether a secret of the database is of the file's form: not gone, shortened or wiped."""
     if not mine:
         return True
     before, after = octets(mine), octets(theirs)
@@ -62,14 +50,11 @@ def as_whole(mine: Value, theirs: Value) -> bool:
 
 
 def steps_from(key: bytes, steps: int, wanted: Collection[int]) -> tuple[bytes, dict[int, bytes]]:
-    """Step a chain on.
+    """Step a chain on; gives the chain key after that, and the message keys by step.
 
     Args:
         steps: how many; at most :data:`MOST_STEPS`.
         wanted: of which steps to give the message key; the first is 1.
-
-    Returns:
-        The chain key after them, and the message keys by step.
     """
     kept: dict[int, bytes] = {}
     for step in range(1, steps + 1):

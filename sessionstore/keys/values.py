@@ -44,15 +44,11 @@ _BUFFER_KEYS = (
 
 
 def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
-    """Parse the content of a key file, or a row's value as text.
+    """Parse the content of a key file, or a row's value as text: one JSON value in UTF-8.
 
     Args:
-        raw: UTF-8 bytes of one JSON value.
-        revived: the spellings of a Buffer that are taken for one; :data:`REVIVED` for what a service
-            makes of a row.
-
-    Returns:
-        The value; a Buffer in one of these spellings becomes ``bytes``, in another it stays an object.
+        revived: the spellings of a Buffer that become ``bytes``, another one stays an object;
+            :data:`REVIVED` for what a service makes of a row.
 
     Raises:
         BadFile: it is not JSON as Node.js reads it, or holds what would be lost:
@@ -209,18 +205,14 @@ _CANONICAL = json.JSONEncoder(
 def canonical(value: Value) -> str:
     """Write a value in the one form that equal values share.
 
-    Returns:
-        ASCII JSON: keys sorted, no spaces, Buffers as ``{"data":"<base64>","type":"Buffer"}``.
+    ASCII JSON: keys sorted, no spaces, Buffers as ``{"data":"<base64>","type":"Buffer"}``, which every
+    Baileys revives and ``jsonb`` takes, but for :func:`jsonb_problem`.
     """
     return _CANONICAL(value)
 
 
 def unrevived(raw: bytes) -> bool:
-    """Tell whether a row holds a Buffer that the service's reader would take for an object.
-
-    Returns:
-        Whether one is in a spelling beyond :data:`REVIVED`.
-    """
+    """Tell whether a row holds a Buffer in a spelling beyond :data:`REVIVED`: an object to its reader."""
     return canonical(parse(raw)) != canonical(parse(raw, REVIVED))
 
 
@@ -230,11 +222,7 @@ def digest(value: Value) -> str:
 
 
 def digest_of_canonical(text: str) -> str:
-    """Give the fingerprint of a value that is already in canonical form.
-
-    Args:
-        text: from :func:`canonical`.
-    """
+    """The fingerprint of a value that is in canonical form already."""
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

@@ -21,23 +21,14 @@ _no_statement = re.compile(rf"(?:\s|;|--[^\n\r]*(?:[\n\r]|\Z)|{_comment})*", re.
 
 @dataclass(frozen=True)
 class Migration:
-    """One step of the schema: three scripts of the same name.
+    """One step of the schema: three scripts of the same name."""
 
-    Attributes:
-        name: such as ``0001_whatsapp_auth``.
-        deploy: SQL that makes the change.
-        verify: SQL that raises an error unless the change is there.
-        revert: SQL that undoes it.
-        sha256: of the deploy script.
-        chain: SHA-256 over this and every earlier deploy script, in order.
-    """
-
-    name: str
-    deploy: str
-    verify: str
-    revert: str
-    sha256: str
-    chain: str
+    name: str  # such as ``0001_whatsapp_auth``
+    deploy: str  # SQL that makes the change
+    verify: str  # SQL that raises an error unless the change is there
+    revert: str  # SQL that undoes it
+    sha256: str  # of the deploy script
+    chain: str  # SHA-256 over this and every earlier deploy script, in order
 
 
 @dataclass(frozen=True)
@@ -51,10 +42,7 @@ class Record:
 
 
 def load(directory: str) -> tuple[Migration, ...]:
-    """Read a directory of migrations.
-
-    Args:
-        directory: holds ``deploy/``, ``verify/`` and ``revert/``.
+    """Read a directory of migrations, which holds ``deploy/``, ``verify/`` and ``revert/``.
 
     Raises:
         MigrationProblem: a file is missing, misnamed, out of sequence, not UTF-8, or holds
@@ -104,15 +92,7 @@ def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
 
 
 def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migration, ...]:
-    """Put scripts in order and chain their hashes.
-
-    Args:
-        scripts: kind to name to SQL.
-
-    Raises:
-        MigrationProblem: a script is missing, out of sequence, or holds what it must not;
-            there is none.
-    """
+    """Put scripts, by kind and name, in order and chain their hashes; raises as :func:`load`."""
     every = sorted(set().union(*scripts.values()))
     if not every:
         raise MigrationProblem("no migration is there", where, "Name the directory that has them.")
@@ -197,10 +177,7 @@ def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple
 
 
 def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
-    """Find what must be reverted to get back to a target.
-
-    Args:
-        target: the last migration to keep, or "nothing" to revert all.
+    """What must be reverted, newest first, to get back to a migration, or to "nothing".
 
     Raises:
         MigrationProblem: no such target, or one in the way was adopted.

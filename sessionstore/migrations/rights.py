@@ -18,10 +18,7 @@ _TABLES_OF_THE_SERVICE = (
 
 
 def grant_rows(conn: Connection, role: str) -> None:
-    """Let the service's role use rows of the tables, and read which migrations there are.
-
-    Args:
-        role: the service's role; it gets no right to change a table.
+    """Let the service's role use rows, change no table, and read which migrations there are.
 
     Raises:
         MigrationProblem: the role does not exist, or the tables belong to somebody else.

@@ -27,19 +27,12 @@ CREATE TABLE IF NOT EXISTS rollout_migrations (
 
 @dataclass(frozen=True)
 class Step:
-    """What was done, or would be, with one migration.
+    """What was done, or would be, with one migration."""
 
-    Attributes:
-        name: of the migration.
-        action: "deploy", "adopt", "revert", "verified", "applied" or "adopted".
-        detail: more in words; may be empty.
-        seconds: how long it took; 0 where nothing ran.
-    """
-
-    name: str
-    action: str
-    detail: str = ""
-    seconds: float = 0.0
+    name: str  # of the migration
+    action: str  # "deploy", "adopt", "revert", "verified", "applied" or "adopted"
+    detail: str = ""  # more in words; may be empty
+    seconds: float = 0.0  # how long it took; 0 where nothing ran
 
 
 class Runner:
@@ -73,10 +66,7 @@ class Runner:
         self._session = Session(conn, lock_timeout, statement_timeout)
 
     def status(self) -> tuple[Step, ...]:
-        """Tell what the database has and lacks; reads only.
-
-        Returns:
-            One step a migration: "applied", "adopted" or "deploy" for a pending one.
+        """What the database has and lacks: a step "applied", "adopted" or, for a pending one, "deploy".
 
         Raises:
             MigrationProblem: files and database do not fit together.
@@ -87,11 +77,9 @@ class Runner:
         return (*done, *(Step(migration.name, "deploy") for migration in waiting))
 
     def plan(self) -> tuple[Step, ...]:
-        """Tell what :meth:`deploy` would do; reads only.
+        """What :meth:`deploy` would do; reads only.
 
-        Returns:
-            One step for each pending migration: "adopt" where its verify script passes on
-            what is there already, else "deploy" with what verify said.
+        "adopt" where a verify script passes on what is there already, else "deploy" with what it said.
 
         Raises:
             MigrationProblem: files and database do not fit together.
@@ -104,13 +92,7 @@ class Runner:
         return tuple(steps)
 
     def deploy(self, *, dry_run: bool = False) -> tuple[Step, ...]:
-        """Apply every pending migration, each with verify and record in one transaction.
-
-        Args:
-            dry_run: do it all in one transaction and roll that back.
-
-        Returns:
-            One step for each that was applied or adopted.
+        """Apply each pending migration with verify and record in one transaction; a dry run all in one.
 
         Raises:
             LockHeld: another runner did not finish in time.
@@ -126,10 +108,7 @@ class Runner:
             return tuple(self._apply_alone(migration) for migration in self._pending())
 
     def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
-        """Record pending migrations whose verify script passes already; run nothing else.
-
-        Returns:
-            One step for each that was adopted; stops at the first that is not there.
+        """Record pending migrations whose verify script passes already, up to the first that is not there.
 
         Raises:
             LockHeld: another runner did not finish in time.
@@ -148,10 +127,7 @@ class Runner:
         return tuple(steps)
 
     def verify(self) -> tuple[Step, ...]:
-        """Run the verify script of every migration that the database has.
-
-        Returns:
-            One step each: "verified", or "deploy" for one that the database lacks.
+        """Run the verify script of every migration that the database has; "deploy" is one that it lacks.
 
         Raises:
             MigrationProblem: with what the scripts said, all in one message.
@@ -170,10 +146,7 @@ class Runner:
         return (*verified, *(Step(migration.name, "deploy") for migration in waiting))
 
     def to_revert(self, to: str) -> tuple[str, ...]:
-        """Say which migrations a revert would undo, newest first; changes nothing.
-
-        Args:
-            to: the last migration to keep, or "nothing".
+        """Which migrations a revert would undo, newest first, to get back to one or to "nothing".
 
         Raises:
             MigrationProblem: there is no such target, or one of them can't be undone.
@@ -183,10 +156,7 @@ class Runner:
         return tuple(record.name for record in to_revert(records, to))
 
     def revert(self, *, to: str, dry_run: bool = False) -> tuple[Step, ...]:
-        """Undo migrations, newest first.
-
-        Args:
-            to: the last migration to keep, or "nothing".
+        """Undo migrations, newest first, as :meth:`to_revert` says.
 
         Raises:
             LockHeld: another runner did not finish in time.

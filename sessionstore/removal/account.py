@@ -37,18 +37,12 @@ NEVER_REMOVABLE = (
 
 @dataclass(frozen=True)
 class Accounting:
-    """The outcome for one directory.
+    """The outcome for one directory."""
 
-    Attributes:
-        decision: whether it may be removed, and why not.
-        dispositions: of every file that does not simply equal its row.
-        companies: the facts for each company directory.
-        rows: of a live directory's companies, in the very snapshot that all this was read from.
-    """
-
-    decision: DirectoryDecision
-    dispositions: tuple[Disposition, ...]
-    companies: tuple[CompanyFacts, ...]
+    decision: DirectoryDecision  # whether it may be removed, and why not
+    dispositions: tuple[Disposition, ...]  # of every file that does not simply equal its row
+    companies: tuple[CompanyFacts, ...]  # the facts for each company directory
+    #: of a live directory's companies, in the very snapshot that all this was read from
     rows: Census
 
 

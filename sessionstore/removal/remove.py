@@ -29,26 +29,17 @@ _LONGEST_NAME = 255  # bytes, NAME_MAX of every Linux file system that is met he
 
 @dataclass(frozen=True)
 class RemovalReport:
-    """One directory that was removed.
+    """One directory that was removed."""
 
-    Attributes:
-        name: of the directory.
-        files: deleted in this run.
-        directories: deleted in this run.
-        bytes: sum of the file sizes.
-        freed: what they took on the disk, in bytes, from their block counts; files that
-            have a further name elsewhere count for nothing.
-        seconds: how long it took, the proof included.
-        resumed: whether an earlier run had begun it.
-    """
-
-    name: str
-    files: int
-    directories: int
-    bytes: int
+    name: str  # of the directory
+    files: int  # deleted in this run
+    directories: int  # deleted in this run
+    bytes: int  # sum of the file sizes
+    #: what they took on the disk, in bytes, from their block counts; files that have a further name
+    #: elsewhere count for nothing
     freed: int
-    seconds: float
-    resumed: bool
+    seconds: float  # how long it took, the proof included
+    resumed: bool  # whether an earlier run had begun it
 
 
 @without_collector()

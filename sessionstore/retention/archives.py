@@ -34,55 +34,38 @@ STATES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Kept:
-    """An encrypted file that is kept beside its manifest: an archive, or a backup of the database.
+    """An encrypted file that is kept beside its manifest: an archive, or a backup of the database."""
 
-    Attributes:
-        path: of the encrypted file.
-        manifest: path of the manifest.
-        name: of an archived directory, "" where the manifest can't be read; of a backup what it was
-            made before, such as ``database-before-import``: its kind.
-        state: one of :data:`STATES`.
-        detail: more, where the state is DAMAGED or GONE.
-        created: seconds since 1970, by the clock of the host that made it; None if unknown.
-    """
-
-    path: str
-    manifest: str
+    path: str  # of the encrypted file
+    manifest: str  # path of the manifest
+    #: of an archived directory, "" where the manifest can't be read; of a backup what it was made
+    #: before, such as ``database-before-import``: its kind
     name: str
-    state: str
-    detail: str
+    state: str  # one of :data:`STATES`
+    detail: str  # more, where the state is DAMAGED or GONE
+    #: seconds since 1970, by the clock of the host that made it; None if unknown
     created: float | None
 
 
 @dataclass(frozen=True)
 class Archive(Kept):
-    """An archive; as it is given here where the manifest can't be read.
-
-    Attributes:
-        bytes: of the files.
-        archive_bytes: of the encrypted file, as the manifest says.
-        companies: bare ids of the companies that have session files in it.
-        credentials: for each creds.json in it, the company and the SHA-256 of the file: the pairing.
-        nameless: whether it holds files that are, or may hold, keys of nobody knows which company.
-    """
+    """An archive; as it is given here where the manifest can't be read."""
 
     files: int = 0
     bytes: int = 0
-    archive_bytes: int = 0
-    companies: tuple[str, ...] = ()
+    archive_bytes: int = 0  # of the encrypted file, as the manifest says
+    companies: tuple[str, ...] = ()  # bare ids of the companies that have session files in it
+    #: for each creds.json in it, the company and the SHA-256 of the file: the pairing
     credentials: tuple[tuple[str, str], ...] = ()
+    #: whether it holds files that are, or may hold, keys of nobody knows which company
     nameless: bool = True
 
 
 def look(directory: str, *, hashed: bool) -> list[Archive]:
-    """List the archives in a directory and in those below it.
+    """List the archives in a directory and those below it, the oldest first; links are not followed.
 
     Args:
-        directory: where archives are kept; links in it are not followed.
         hashed: whether each is hashed as it lies on the disk, which reads all of it.
-
-    Returns:
-        One entry for each manifest of an archive, the oldest first.
 
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
@@ -92,10 +75,7 @@ def look(directory: str, *, hashed: bool) -> list[Archive]:
 
 
 def manifests(directory: str, ending: str) -> list[str]:
-    """Paths of the manifests in a directory of archives and in those below it.
-
-    Args:
-        directory: where they are; links in it are not followed.
+    """Paths of the manifests in a directory of archives and in those below it, links not followed.
 
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.
@@ -203,10 +183,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def discard(path: str, why: str) -> None:
-    """Delete an archive or a backup; its manifest stays, with a note that says why.
-
-    Args:
-        path: of the encrypted file, ``NAME.KIND.zst.age``.
+    """Delete ``NAME.KIND.zst.age``; its manifest stays, with a note that says why.
 
     Raises:
         ArchiveProblem: it can't be deleted.

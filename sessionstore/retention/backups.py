@@ -24,25 +24,14 @@ _WITH_KEYS = ("whatsapp_auth", "whatsapp_keys")
 
 @dataclass(frozen=True)
 class Backup(Kept):
-    """A backup; its state is never "there".
+    """A backup; its state is never "there"."""
 
-    Attributes:
-        companies: rows of whatsapp_auth in it.
-        keys: rows of whatsapp_keys.
-    """
-
-    companies: int = 0
+    companies: int = 0  # rows of whatsapp_auth in it
     keys: int = 0
 
 
 def look(directory: str) -> list[Backup]:
-    """List the backups in a directory and in those below it; each is hashed.
-
-    Args:
-        directory: where backups are kept; links in it are not followed.
-
-    Returns:
-        One entry for each manifest of a backup, the oldest first.
+    """List the backups in a directory and in those below it, each hashed, the oldest first.
 
     Raises:
         DirectoryProblem: the directory is not there, or is a symlink.

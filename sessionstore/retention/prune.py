@@ -16,14 +16,10 @@ from sessionstore.retention.rules import Answer
 
 @dataclass(frozen=True)
 class Pruning:
-    """What was found and decided.
+    """What was found and decided."""
 
-    Attributes:
-        archives: each archive with its answer.
-        backups: each backup of the database with its answer.
-    """
-
-    archives: tuple[tuple[shelf.Archive, Answer], ...]
+    archives: tuple[tuple[shelf.Archive, Answer], ...]  # each archive with its answer
+    #: each backup of the database with its answer
     backups: tuple[tuple[backup_shelf.Backup, Answer], ...]
 
     @property

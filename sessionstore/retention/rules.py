@@ -29,17 +29,11 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What becomes of one archive or backup.
+    """What becomes of one archive or backup."""
 
-    Attributes:
-        archive: path of the encrypted file.
-        prune: whether it may be deleted.
-        why: the reason, in words.
-    """
-
-    archive: str
-    prune: bool
-    why: str
+    archive: str  # path of the encrypted file
+    prune: bool  # whether it may be deleted
+    why: str  # the reason, in words
 
 
 def judge(
@@ -49,16 +43,12 @@ def judge(
     imported: Mapping[Pairing, str | None],
     in_use: Collection[str] = (),
 ) -> list[Answer]:
-    """Judge every archive on a shelf.
+    """Judge every archive on a shelf, each hashed; answers in the same order.
 
     Args:
-        shelf: the archives, each hashed.
         now: seconds since 1970; where two clocks are at hand, the earlier.
         in_use: paths of archives that something still relies on, such as those of directories
             that are set aside.
-
-    Returns:
-        One answer for each, in the same order.
     """
     answers, in_database = [], held(imported)
     for one in shelf:
@@ -74,15 +64,7 @@ def judge(
 
 
 def judge_backups(backups: Sequence[Backup], keep_days: float, now: float) -> list[Answer]:
-    """Judge every backup of the database.
-
-    Args:
-        backups: each hashed.
-        now: seconds since 1970; where two clocks are at hand, the earlier.
-
-    Returns:
-        One answer for each, in the same order.
-    """
+    """Judge every backup of the database as :func:`judge` does archives."""
     answers = []
     for one in backups:
         kept = (

@@ -17,18 +17,11 @@ _SHOWN = 5
 
 @dataclass
 class Figures:
-    """Files of one sort.
-
-    Attributes:
-        files: how many.
-        bytes: sum of their sizes.
-        oldest: the earliest change, nanoseconds since 1970; None without a file.
-        newest: the latest.
-    """
+    """Files of one sort."""
 
     files: int = 0
-    bytes: int = 0
-    oldest: int | None = None
+    bytes: int = 0  # sum of their sizes
+    oldest: int | None = None  # the earliest change, nanoseconds since 1970; None without a file
     newest: int | None = None
 
     def add(self, entry: FileEntry) -> None:
@@ -41,11 +34,9 @@ class Figures:
 
 
 def figures_of(company: CompanyScan) -> dict[str, Figures]:
-    """Add a company's files up.
+    """Figures of a company's key types, the largest first, then of credentials, artefacts, unknown files.
 
-    Returns:
-        Figures for each key type by name, the largest first, then for the credentials,
-        artefacts and unknown files; sorts without a file are left out.
+    Sorts without a file are left out.
     """
     found: dict[str, Figures] = {}
     for entry in company.files:
@@ -74,14 +65,7 @@ def problems_of(scan: DirectoryScan) -> list[Problem]:
 
 
 def table(scan: DirectoryScan) -> Iterator[str]:
-    """Show a scan to people.
-
-    Args:
-        scan: of a directory, contents read.
-
-    Yields:
-        Lines of at most 80 columns, but for names that are longer.
-    """
+    """Show a scan that read contents to people, in 80 columns but for longer names."""
     for company in scan.companies:
         yield f"company {company.company_id or '?'} in {printable(company.directory)}"
         yield _row("type", "files", "bytes", "oldest", "newest")

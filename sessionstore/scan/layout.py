@@ -10,24 +10,17 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class Layout:
-    """What is declared of a directory of session files.
+    """What is declared of a directory of session files."""
 
-    Attributes:
-        companies: for a path below the directory, "." for itself, the bare id of the company whose
-            files lie there; needed where the name is not ``company_<id>``.
-        litter: patterns of names (``*``, ``?``, ``[…]``) that are left out; a key's name and
-            that of the credentials never are.
-    """
-
+    #: for a path below the directory, "." for itself, the bare id of the company whose files lie
+    #: there; needed where the name is not ``company_<id>``
     companies: Mapping[str, str] = field(default_factory=dict)
+    #: patterns of names (``*``, ``?``, ``[…]``) that are left out; a key's name and that of the
+    #: credentials never are
     litter: Sequence[str] = ()
 
     def company_at(self, path: str) -> str | None:
-        """Give the company whose files were declared to lie at a path.
-
-        Args:
-            path: below the directory; "" for itself.
-        """
+        """The company, by bare id, whose files were declared to lie at a path; "" is the directory itself."""
         return self._companies.get(posixpath.normpath(path or "."))
 
     def leads_on(self, path: str) -> bool:

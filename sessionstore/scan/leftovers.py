@@ -22,11 +22,7 @@ def is_artefact(name: str) -> bool:
 
 
 def litter(name: str) -> str | None:
-    """Recognize what a copy by another system leaves.
-
-    Returns:
-        What it is, in words; None where it is none of these.
-    """
+    """What a copy by another system left, in words; None where it is none of these."""
     if name in (MAC_DIRECTORY, ".DS_Store") or name.startswith("._"):
         return "left by macOS"
     if name.lower() in _WINDOWS:
@@ -38,11 +34,7 @@ def litter(name: str) -> str | None:
 
 
 def original_of(name: str) -> str | None:
-    """Find the file that a name is a copy of: ``.pre-key-7.json.tmp``, ``creds.json.bak``.
-
-    Returns:
-        The name of a key's file or of the credentials; None where it is no such copy.
-    """
+    """The file of a key or of credentials that a name is a copy of: ``.pre-key-7.json.tmp``."""
     double = _double(name)
     stem = double[1] if double else _ending.split(name.lstrip("."), maxsplit=1)[0]
     original = f"{stem}.json"

@@ -15,26 +15,15 @@ from sessionstore.scan.result import Problem
 
 @dataclass(frozen=True)
 class Place:
-    """A directory of the tree that is scanned.
+    """A directory of the tree that is scanned."""
 
-    Attributes:
-        path: below the scanned directory; "" for itself.
-        depth: how many levels down.
-        inside: whether it lies in a directory of session files.
-        sessions: whether it holds session files.
-    """
-
-    path: str
+    path: str  # below the scanned directory; "" for itself
     depth: int
-    inside: bool
-    sessions: bool
+    inside: bool  # whether it lies in a directory of session files
+    sessions: bool  # whether it holds session files
 
     def company(self, layout: Layout, own_name: str) -> str | None:
-        """Tell whose files it is for.
-
-        Returns:
-            The bare id; None where neither its name nor a declaration tells.
-        """
+        """Whose files it is for, by bare id; None where neither its name nor a declaration tells."""
         declared = layout.company_at(self.path)
         if not self.path:
             declared = declared or layout.company_at(own_name)

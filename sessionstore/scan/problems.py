@@ -28,11 +28,7 @@ def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem
 
 
 def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem:
-    """Report what a copy by another system left.
-
-    Args:
-        blocks: whether it does unless it was declared.
-    """
+    """Report what a copy by another system left, which ``blocks`` unless it was declared."""
     if layout.leaves_out(name):
         return Problem("litter", where, "left out, as declared", False)
     way_on = f'; left out by "litter": ["{name}"]' if blocks else ""
@@ -40,11 +36,7 @@ def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem
 
 
 def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
-    """Report a copy of a key whose own file is missing or torn.
-
-    Returns:
-        The problem, with which of the two is whole and what the library would read.
-    """
+    """Report a copy of a key that is missing or torn: which is whole, and what the library would read."""
     try:
         reading = read_session_file(fd, name)
         if original == CREDENTIALS:
@@ -61,14 +53,9 @@ def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
 
 
 def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Problem]:
-    """Report a value that Baileys can't use as such a key.
+    """Report a value that Baileys can't use as such a KEY; it does not block, and is copied as it is.
 
-    Args:
-        kind: what the name stands for; only a KEY is looked at.
-        canonical: the canonical form of what its file holds: parsing it would cost as much again.
-
-    Yields:
-        A problem, which does not block: what is there is copied as it is.
+    The canonical form is looked at: parsing it would cost as much again.
     """
     form = canonical[0]
     if kind != KEY or (form in "[{" and len(canonical) > 2):
@@ -91,11 +78,7 @@ def unlistable(path: str, error: OSError) -> Problem:
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:
-    """Name what is neither a regular file nor a directory.
-
-    Returns:
-        A word such as "symlink" or "socket".
-    """
+    """Name what is neither a regular file nor a directory: "symlink", "socket"."""
     try:
         return kind_of_mode(entry.stat(follow_symlinks=False).st_mode)
     except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import NamedTuple
 
 from sessionstore.disk.opening import open_beneath
@@ -54,45 +53,28 @@ PROBLEMS: dict[str, str] = {
 
 
 class Problem(NamedTuple):
-    """Something that is not as it should be.
+    """Something that is not as it should be."""
 
-    Attributes:
-        kind: a key of :data:`PROBLEMS`.
-        where: path below the scanned directory.
-        detail: more, without any part of a file's content.
-        blocks: whether nothing may be imported while it lasts.
-    """
-
-    kind: str
-    where: str
-    detail: str
-    blocks: bool
+    kind: str  # a key of :data:`PROBLEMS`
+    where: str  # path below the scanned directory
+    detail: str  # more, without any part of a file's content
+    blocks: bool  # whether nothing may be imported while it lasts
 
 
 @dataclass(frozen=True)
 class CompanyScan:
-    """One directory of session files of one company.
+    """One directory of session files of one company."""
 
-    Attributes:
-        company_id: the bare id; None where neither the directory's name nor the caller
-            tells it.
-        directory: path below the scanned directory; "." for a flat one.
-        device: of the directory.
-        inode: of the directory.
-        counts: of every regular file in it.
-        files: each of them; none where contents were not read.
-        credentials: identity and clocks; None where creds.json is missing, bad or unread.
-        problems: all that concerns this directory.
-    """
-
+    #: the bare id; None where neither the directory's name nor the caller tells it
     company_id: str | None
-    directory: str
+    directory: str  # path below the scanned directory; "." for a flat one
     device: int
     inode: int
-    counts: Counts
-    files: FileTable
+    counts: Counts  # of every regular file in it
+    files: FileTable  # each of them; none where contents were not read
+    #: identity and clocks; None where creds.json is missing, bad or unread
     credentials: Credentials | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # all that concerns this directory
 
     @property
     def keys(self) -> int:
@@ -107,33 +89,20 @@ class CompanyScan:
 
 @dataclass(frozen=True)
 class DirectoryScan:
-    """A whole directory tree of session files. Close it, or use it in ``with``.
+    """A whole directory tree of session files. Close it, or use it in ``with``."""
 
-    Attributes:
-        fd: descriptor of the scanned directory; it stays valid when that is renamed.
-        label: how to call the directory in messages.
-        device: of the directory.
-        inode: of the directory.
-        contents: whether files were read, or only listed, and of each company the credentials read.
-        companies: every directory in it that holds session files.
-        others: regular files outside those.
-        problems: what concerns no single company.
-        bytes: sum of the sizes of all files.
-        allocated: what files and directories take on the disk, in bytes.
-        layout: what was declared of it.
-    """
-
-    fd: int
-    label: str
+    fd: int  # descriptor of the scanned directory; it stays valid when that is renamed
+    label: str  # how to call the directory in messages
     device: int
     inode: int
+    #: whether files were read, or only listed, and of each company the credentials read
     contents: bool
-    companies: tuple[CompanyScan, ...]
-    others: tuple[FileEntry, ...]
-    problems: tuple[Problem, ...]
-    bytes: int
-    allocated: int
-    layout: Layout = AS_NAMED
+    companies: tuple[CompanyScan, ...]  # every directory in it that holds session files
+    others: tuple[FileEntry, ...]  # regular files outside those
+    problems: tuple[Problem, ...]  # what concerns no single company
+    bytes: int  # sum of the sizes of all files
+    allocated: int  # what files and directories take on the disk, in bytes
+    layout: Layout = AS_NAMED  # what was declared of it
     _open: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
 
     @property
@@ -152,19 +121,12 @@ class DirectoryScan:
         return tuple(problem for problem in self.problems if problem.blocks)
 
     def company(self, company_id: str) -> CompanyScan | None:
-        """Find a company.
-
-        Returns:
-            Its scan, or None; None also when it was found twice.
-        """
+        """The scan of a company; None also where it was found twice."""
         found = [one for one in self.companies if one.company_id == company_id]
         return found[0] if len(found) == 1 else None
 
     def open_company(self, company: CompanyScan) -> int:
-        """Open a company's directory again.
-
-        Returns:
-            A descriptor that the caller closes.
+        """Open a company's directory again; the caller closes it.
 
         Raises:
             DirectoryProblem: it is not the directory that was scanned.
@@ -188,21 +150,12 @@ class DirectoryScan:
     def __enter__(self) -> DirectoryScan:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
-    """Mark companies, and pairings, that were found in more than one directory.
-
-    Returns:
-        The same, those found twice with a problem that blocks them and names the other places.
-    """
+    """Mark companies and pairings that were found twice with a problem that blocks, and names the places."""
 
     def checked(company: CompanyScan) -> CompanyScan:
         others = [one for one in companies if one is not company]

@@ -13,19 +13,12 @@ from sessionstore.keys.values import LARGEST_FILE, Value, digest_of_canonical, j
 
 
 class Reading(NamedTuple):
-    """A session file that was read as a whole, parsed, and can be stored.
+    """A session file that was read as a whole, parsed, and can be stored."""
 
-    Attributes:
-        canonical: the value's canonical form, which is also what goes into ``jsonb``.
-        sha256: of the file's bytes.
-        value_sha256: of the canonical form.
-        status: of the file, taken after reading.
-    """
-
-    canonical: str
-    sha256: str
-    value_sha256: str
-    status: os.stat_result
+    canonical: str  # the value's canonical form, which is also what goes into ``jsonb``
+    sha256: str  # of the file's bytes
+    value_sha256: str  # of the canonical form
+    status: os.stat_result  # of the file, taken after reading
 
     @property
     def value(self) -> Value:

@@ -32,23 +32,16 @@ _NAMING = sys.getfilesystemencoding()
 
 
 class FileEntry(NamedTuple):
-    """One regular file.
+    """One regular file."""
 
-    Attributes:
-        name: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For
-            files outside a company's directory the path below the scanned directory.
-        kind: KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY.
-        size: in bytes.
-        mtime_ns: last change.
-        sha256: of the bytes; None where the contents were not read.
-        value_sha256: of the canonical value; None where there is none that can be kept.
-    """
-
+    #: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For files outside a
+    #: company's directory the path below the scanned directory.
     name: str
-    kind: str
-    size: int
+    kind: str  # KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY
+    size: int  # in bytes
     mtime_ns: int
-    sha256: str | None = None
+    sha256: str | None = None  # of the bytes; None where the contents were not read
+    #: of the canonical value; None where there is none that can be kept
     value_sha256: str | None = None
 
     @property
@@ -59,17 +52,12 @@ class FileEntry(NamedTuple):
 
 @dataclass
 class Counts:
-    """How many files a directory holds, and of which sorts.
+    """How many files a directory holds, and of which sorts."""
 
-    Attributes:
-        by_kind: files of each kind.
-        by_type: key files of each key type.
-        names: a sum that tells this set of names from any other: holding the names of a million
-            files to compare them would take more memory than all the rest.
-    """
-
-    by_kind: Counter[str] = field(default_factory=Counter)
-    by_type: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[str] = field(default_factory=Counter)  # files of each kind
+    by_type: Counter[str] = field(default_factory=Counter)  # key files of each key type
+    #: a sum that tells this set of names from any other: holding the names of a million files to
+    #: compare them would take more memory than all the rest
     names: int = 0
 
     def add(self, name: str, kind: str, key: Key | None) -> None:
@@ -85,11 +73,7 @@ class Counts:
         return sum(self.by_kind.values())
 
     def are_of(self, names: Iterable[str]) -> bool:
-        """Tell whether the files that were counted have these names and no others.
-
-        Args:
-            names: bare names, each once, in any order.
-        """
+        """Tell whether the files that were counted have these names, each given once, and no others."""
         count = total = 0
         for name in names:
             count += 1
@@ -196,11 +180,7 @@ class FileTable(Sequence[FileEntry]):
         return iter(self._names)
 
     def digests(self, index: int) -> tuple[str | None, str | None]:
-        """An entry's digests without the rest of it.
-
-        Returns:
-            That of its bytes and that of its value, or None for either.
-        """
+        """An entry's digests, of bytes and of value, without the rest of it."""
         start = 2 * _DIGEST * index
         middle, end = start + _DIGEST, start + 2 * _DIGEST
         return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
