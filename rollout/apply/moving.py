@@ -45,7 +45,7 @@ def ask_hosts(environment: Environment, shown: Progress) -> Running:
     def ask(host: Host) -> Collection[str] | None:
         progress = shown.of(host.name)
         progress.detail("asking which companies it runs")
-        found = companies_on(environment, host)
+        found = companies_on(host)
         progress.ended()
         return found
 
@@ -59,14 +59,13 @@ def not_asked(environment: Environment) -> Running:
     return dict.fromkeys((host.name for host in services), None) if len(services) > 1 else {}
 
 
-def companies_on(environment: Environment, host: Host) -> Collection[str] | None:
+def companies_on(host: Host) -> Collection[str] | None:
     """The companies that a host's service is set to run; None if it can't be asked."""
     with Connections() as connections:
         try:
-            answer = host_status(connections, host, environment.name)
+            found = host_status(connections, host).get("companies")
         except OperatorError:
             return None
-    found = answer.get("companies")
     return None if found is None else [str(company) for company in found]
 
 

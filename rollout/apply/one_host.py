@@ -15,8 +15,8 @@ from rollout.console import HostProgress
 from rollout.deploys.runs import Deploy, HostRun, run_deploys
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.errors import OperatorError, unforeseen
+from rollout.hosts.program import ask
 from rollout.hosts.ssh import Connections
-from rollout.hosts.status import PROGRAM
 from rollout.processes.checkout_lock import only_one
 from rollout.run import Run
 from rollout.verify.checks import FAILED, VerificationResult
@@ -85,7 +85,7 @@ def companies_released(environment: Environment, host: Host, running: moving.Run
         OperatorError: another host still runs one of them; nothing was touched.
     """
     sources = {move.source for move in moving.moves_to(host, running)}
-    now = {name: moving.companies_on(environment, environment.host(name)) for name in sources}
+    now = {name: moving.companies_on(environment.host(name)) for name in sources}
     running = {**running, **now}
     still = moving.moves_to(host, running)
     if still:
@@ -264,7 +264,4 @@ def record(
         "not_checked": result.not_checked if result else 0,
         "archives": {entry.archive: entry.outcome for entry in outcome.archive_checks},
     }
-    done = connections.run(host, [PROGRAM, "record"], stdin=json.dumps(line).encode(), sudo=True)
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise OperatorError(f"{host.name}: the verification was not recorded: {said}")
+    ask(connections, host, ["record"], given=json.dumps(line))

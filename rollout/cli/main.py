@@ -201,7 +201,7 @@ def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = 
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
-        answers = status_of(loaded, hosts, shown)
+        answers = status_of(hosts, shown)
     show(render_status, status_answer, loaded, answers, as_json=as_json)
     raise typer.Exit(ERROR if any("error" in answer for answer in answers.values()) else 0)
 

@@ -1,13 +1,13 @@
 """Run ``deploy.py`` with pyinfra, as a child process that writes events as JSON lines.
 
-``python -m rollout.deploys.engine``; what to do comes on standard input
-(``rollout/deploys/runs.py``), marked secrets included. A process of its own, because pyinfra runs
-under gevent's monkey patch and because a killed child is the one way to stop it at once. Each host is
-run in a fork of it, with one active host as ``deploy.py`` demands: pyinfra and the roles are imported
-once, however many hosts there are, and no host's step waits for another's. Two of the names used here
-are not public, ``pyinfra.is_cli`` and ``pyinfra_cli.util.load_deploy_file``: only with them are
-operations kept in the order of the deploy file and told apart by line (docs/facts.md section 5, "Two
-phases"); ``tests/unit/rollout/test_engine.py`` holds them to it.
+``python -m rollout.deploys.engine REQUEST EVENTS,EVENTS…``, the numbers of descriptors: from the first
+comes what to do, marked secrets included, to the others go the events of each host. A process of its
+own, because pyinfra runs under gevent's monkey patch and because a killed child is the one way to stop
+it at once. Each host is run in a fork of it, with one active host as ``deploy.py`` demands: pyinfra and
+the roles are imported once, however many hosts there are, and no host's step waits for another's. Two
+of the names used here are not public, ``pyinfra.is_cli`` and ``pyinfra_cli.util.load_deploy_file``:
+only with them are operations kept in the order of the deploy file and told apart by line (docs/facts.md
+section 5, "Two phases"); ``tests/unit/rollout/test_engine.py`` holds them to it.
 """
 
 from __future__ import annotations
@@ -192,15 +192,9 @@ def imported() -> None:
     zipapp()
 
 
-def run_one(environment: Environment, deploy: Mapping[str, Any], dry: bool) -> int:
-    """One host's run, in a process of its own; its exit code.
-
-    Args:
-        environment: every host that is to be run.
-        deploy: ``host``, ``overrides`` and ``events``, the descriptor that its events go to.
-        dry: only prepare, and say what would change.
-    """
-    os.dup2(deploy["events"], EVENTS.fileno())
+def run_one(environment: Environment, deploy: Mapping[str, Any], events: int, dry: bool) -> int:
+    """One host's run, in a process of its own; its exit code."""
+    os.dup2(events, EVENTS.fileno())
     try:
         succeeded = run(environment.host(deploy["host"]), environment, deploy["overrides"], dry)
     except HostFailedError as error:
@@ -219,17 +213,21 @@ def run_one(environment: Environment, deploy: Mapping[str, Any], dry: bool) -> i
 
 
 def main() -> int:
-    """Read what to do from standard input and do it on all hosts; 0 when nothing failed."""
+    """Do what is asked on all hosts; 0 when nothing failed."""
     os.dup2(2, 1)  # whatever prints to stdout must not end up between the events
     sys.path.append(str(ROOT))
     logger = logging.getLogger("pyinfra")
     logger.addHandler(LogEvents(level=logging.WARNING))
     logger.setLevel(logging.WARNING)
-    request = json.load(sys.stdin)
+    with os.fdopen(int(sys.argv[1])) as given:
+        request = json.load(given)
     environment = taken_over(request["environment"])
     install()
     imported()
-    acts = [partial(run_one, environment, one, request["dry"]) for one in request["deploys"]]
+    acts = [
+        partial(run_one, environment, one, int(events), request["dry"])
+        for one, events in zip(request["deploys"], sys.argv[2].split(","), strict=True)
+    ]
     return max(map(abs, run_forked(acts, request["at_once"])), default=0)
 
 

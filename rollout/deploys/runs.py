@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from functools import partial
+from typing import Any
 
-from rollout.checkout import ROOT
 from rollout.environment.environment import Environment, Host
 from rollout.environment.handover import handed_over
 from rollout.errors import OperatorError
 from rollout.hosts.program import RESULT, checked, last_object
-from rollout.processes.children import each, following
+from rollout.processes.reporting import run_reporting
 
 Progress = Callable[[str], None]
 
@@ -88,60 +84,24 @@ def run_deploys(
         KeyboardInterrupt: the operator interrupted; the engine is ended, and what the host program
             had begun goes on by itself.
     """
-    pipes = [os.pipe() for _ in deploys]
     request = {
         "environment": handed_over(replace(environment, hosts=tuple(one.host for one in deploys))),
-        "deploys": [
-            {"host": one.host.name, "overrides": dict(one.overrides), "events": writing}
-            for one, (_, writing) in zip(deploys, pipes, strict=True)
-        ],
+        "deploys": [{"host": one.host.name, "overrides": dict(one.overrides)} for one in deploys],
         "dry": dry,
         "at_once": at_once,
     }
-    with (
-        ExitStack() as streams,
-        tempfile.TemporaryFile("w+") as trouble,
-        started_engine(trouble, [writing for _, writing in pipes]) as child,
-        following(child),
-    ):
-        events = [streams.enter_context(os.fdopen(reading)) for reading, _ in pipes]
-        for _, writing in pipes:
-            os.close(writing)
-        assert child.stdin
-        with suppress(BrokenPipeError):  # it ended already: its last words say why
-            child.stdin.write(json.dumps(request))
-            child.stdin.close()
-        pairs = list(zip(deploys, events, strict=True))
-        each(pairs, lambda pair: follow(*pair), len(pairs))
-        child.wait()
-        trouble.seek(0)
-        last_words = trouble.read().strip()[-2000:]
+    _, _, said = run_reporting(
+        lambda given, events: [sys.executable, "-m", "rollout.deploys.engine", given, events],
+        request,
+        [partial(follow, one) for one in deploys],
+        PYINFRA_PROGRESS="off",
+    )
+    last_words = said.strip()[-2000:]
     runs = [one.seen for one in deploys]
     for one in runs:
         if not one.succeeded and not one.failure:
             one.failure = "; ".join(one.log[-3:]) or last_words or "the engine ended without a word"
     return runs
-
-
-def started_engine(trouble: IO[str], events: Sequence[int]) -> subprocess.Popen[str]:
-    """The engine, waiting for its request.
-
-    Args:
-        trouble: where its last words go.
-        events: the descriptors that it writes to.
-    """
-    # A session of its own: the terminal's Ctrl-C reaches the command only, which then decides.
-    return subprocess.Popen(
-        [sys.executable, "-m", "rollout.deploys.engine"],
-        cwd=ROOT,
-        env={**os.environ, "PYINFRA_PROGRESS": "off"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=trouble,
-        text=True,
-        start_new_session=True,
-        pass_fds=events,
-    )
 
 
 def follow(deploy: Deploy, events: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from roles.hostprogram.command import LOADER, PROGRAM, detached_words, zipapp
+from roles.hostprogram.command import LOADER, detached_words, zipapp
 from roles.hostprogram.plan import host_plan
 from rollout.environment.environment import Environment, Host
 from rollout.hosts.program import (
@@ -17,9 +17,9 @@ from rollout.hosts.program import (
     STATUS,
     SWITCH_LINE,
     TOGGLED,
-    _answer,
-    _looking,
+    ask,
     checked,
+    flags_plan,
 )
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
@@ -42,18 +42,17 @@ def look(connections: Connections, host: Host) -> dict[str, Any]:
         OperatorError: the host can't be reached, or does not answer.
     """
     program = base64.b64encode(zipapp()).decode()
-    stdin = "\n".join([str(len(program)), program, json.dumps(_looking(host))])
+    given = "\n".join([str(len(program)), program, json.dumps(flags_plan(host))])
     command = f"python3 -c {shlex.quote(LOADER)} flags --plan -"
-    done = connections.run(host, command, stdin=stdin.encode(), sudo=True)
-    return _answer(host, done, FLAGS)
+    return ask(connections, host, command, FLAGS, given=given)
 
 
 def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
     """Every line of the host's history, oldest first."""
-    words = [PROGRAM, "status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
-    lines = list(_answer(host, connections.run(host, words, sudo=True), STATUS)["history"])
+    words = ["status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
+    lines: list[dict[str, Any]] = ask(connections, host, words, STATUS)["history"]
     for line in lines:
-        checked(host.name, line, LINES.get(line.get("event"), {}))
+        checked(host.name, line, LINES.get(str(line.get("event")), {}))
     return lines
 
 
@@ -63,8 +62,7 @@ def stage(connections: Connections, host: Host) -> None:
     Raises:
         HostRefusedError: the live file is not what it should be.
     """
-    plan = json.dumps(_staging(host)).encode()
-    _answer(host, connections.run(host, [PROGRAM, "env", "--plan", "-"], stdin=plan, sudo=True))
+    ask(connections, host, ["env", "--plan", "-"], given=json.dumps(_staging(host)))
 
 
 def toggle(
@@ -90,12 +88,11 @@ def toggle(
     plan = {
         "env": _staging(host),
         "switch": _switching(environment, host, run, commit),
-        "flags": _looking(host),
+        "flags": flags_plan(host),
     }
     command = detached_words("toggle --plan -", run.rollout_id)
-    stdin = json.dumps(plan).encode()
-    done = connections.run(host, command, stdin=stdin, sudo=True, timeout=ACT_SECONDS)
-    return _answer(host, done, TOGGLED)
+    given = json.dumps(plan)
+    return ask(connections, host, command, TOGGLED, given=given, timeout=ACT_SECONDS)
 
 
 def _staging(host: Host) -> dict[str, Any]:
@@ -129,5 +126,4 @@ def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> Non
     Raises:
         OperatorError: the host did not take it.
     """
-    done = connections.run(host, [PROGRAM, "toggled"], stdin=json.dumps(line).encode(), sudo=True)
-    _answer(host, done)
+    ask(connections, host, ["toggled"], given=json.dumps(line))

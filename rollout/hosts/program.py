@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roles.hostprogram.command import PROGRAM, starter
 from roles.hostprogram.said import UnreadableError, object_in
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
-from rollout.hosts.ssh import Connections
+from rollout.hosts.ssh import ANSWER_SECONDS, NOT_FOUND, Connections
 from rollout.secret import Secret
 from rollout.settings.catalogue import catalogue, revealed
 
+WENT_WELL = (0, 2)
+"""The program's exit codes: done, or only asked and there are changes."""
 ANYTHING = object
 TEXT = (str, type(None))
 COUNT = (int, type(None))
@@ -76,7 +78,7 @@ FLAGS = {
 }
 TOGGLED = {"outcome": str, "staged": [CHANGE], "seconds_without_service?": NUMBER, "seen": FLAGS}
 RESTORING = {"outcome": str, "refusals?": [str], "set_aside_by?": TEXT, "archive?": TEXT}
-ERROR = {"error": str, "outcome?": TEXT}
+ERROR = {"error": str, "outcome?": TEXT, "refusals?": [str]}
 # Lines of the history that tell of flags; there are others.
 FLAGS_LINE = {"rollout_id": str, "at": str, "undoes": str, "changes": [CHANGE]}
 SWITCH_LINE = {"rollout_id": str, "at": str, "flags?": ([CHANGE], type(None))}
@@ -140,19 +142,6 @@ def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
     return answer
 
 
-def answer_of(
-    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any
-) -> tuple[dict[str, Any], str]:
-    """The host program's answer, and the last line that it complained with.
-
-    Raises:
-        OperatorError: as ``last_object``.
-    """
-    lines = done.stdout.decode(errors="replace").splitlines()
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return last_object(host.name, lines, shape), said[-1] if said else ""
-
-
 def not_understood(host: str, problem: str) -> OperatorError:
     """What a host said makes no sense here."""
     return OperatorError(
@@ -164,13 +153,60 @@ def not_understood(host: str, problem: str) -> OperatorError:
 class HostRefusedError(OperatorError):
     """The host's program ended a step with a verdict: its ``outcome`` is refused, put back, locked …"""
 
-    def __init__(self, host: str, outcome: str, said: str) -> None:
+    def __init__(self, host: str, outcome: str, said: str, refusals: Sequence[str] = ()) -> None:
         self.host = host
         self.outcome = outcome
+        self.refusals = list(refusals)
         super().__init__(f"{host}: {said}")
 
 
-def _looking(host: Host) -> dict[str, Any]:
+def ask(
+    connections: Connections,
+    host: Host,
+    command: str | Sequence[str],
+    shape: Any = ANYTHING,
+    *,
+    given: str = "",
+    timeout: float = ANSWER_SECONDS,
+) -> dict[str, Any]:
+    """What the host's program answers: the last JSON object that it prints.
+
+    Args:
+        connections: SSH to the host.
+        host: which.
+        command: of the installed program; a text is for a shell, which runs the program in another way.
+        shape: of the answer.
+        given: what the program reads.
+        timeout: seconds.
+
+    Raises:
+        HostRefusedError: it ended with an error, in its own words.
+        OperatorError: it could not be asked, or said nothing that can be read.
+    """
+    words = command if isinstance(command, str) else [PROGRAM, *command]
+    done = connections.run(host, words, stdin=given.encode(), sudo=True, timeout=timeout)
+    return answer_in(host, done, shape)
+
+
+def answer_in(
+    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any = ANYTHING
+) -> dict[str, Any]:
+    """The answer in what the program printed; errors as ``ask``."""
+    answer = last_object(host.name, done.stdout.decode(errors="replace").splitlines(), shape)
+    if done.returncode in WENT_WELL and answer:
+        checked(host.name, answer, shape)
+        return answer
+    if "error" in answer:
+        checked(host.name, answer, ERROR)
+        outcome, refusals = answer.get("outcome") or "error", answer.get("refusals", [])
+        raise HostRefusedError(host.name, outcome, answer["error"], refusals)
+    said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
+    if PROGRAM in said[-1] and done.returncode == NOT_FOUND:
+        raise OperatorError(f"{host.name}: no host program yet", "rollout apply installs it")
+    raise OperatorError(f"{host.name}: {said[-1] or 'the host program said nothing'}")
+
+
+def flags_plan(host: Host) -> dict[str, Any]:
     """The plan of ``baileys-hostswitch flags``: every flag of the catalogue and every declared one."""
     settings = host.settings
     flags: Mapping[str, Any] = settings["flags"]
@@ -197,31 +233,13 @@ def look_installed(
     """
     remedy = f"rollout apply {environment.name} --host {host.name}"
     both = f"sha256sum {PROGRAM} && {PROGRAM} flags --plan -"
-    done = connections.run(host, both, stdin=json.dumps(_looking(host)).encode(), sudo=True)
+    done = connections.run(host, both, stdin=json.dumps(flags_plan(host)).encode(), sudo=True)
     digest = done.stdout.split()[0].decode() if done.stdout else ""
     if not digest:
         raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
     if digest != hashlib.sha256(starter().encode()).hexdigest():
         raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
-    seen = _answer(host, done, FLAGS)
+    seen = answer_in(host, done, FLAGS)
     if not seen["revision"]:
         raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
     return seen
-
-
-def _answer(
-    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any = ANYTHING
-) -> dict[str, Any]:
-    """The last JSON object that the host program printed.
-
-    Raises:
-        HostRefusedError: it ended with an error, in its own words.
-        OperatorError: it said nothing that can be read.
-    """
-    answer, said = answer_of(host, done, shape)
-    if done.returncode == 0 and answer:
-        checked(host.name, answer, shape)
-        return answer
-    if "error" in answer:
-        raise HostRefusedError(host.name, str(answer.get("outcome", "error")), answer["error"])
-    raise OperatorError(f"{host.name}: {said or 'the host program said nothing'}")

@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roles.hostprogram.command import PROGRAM
 from roles.hostprogram.plan import host_plan
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.errors import OperatorError
-from rollout.hosts.program import RESTORING, answer_of, look_installed
+from rollout.hosts.program import RESTORING, HostRefusedError, ask, look_installed, not_understood
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
 
@@ -100,8 +99,13 @@ def _demand_declared(environment: Environment, host: Host, directory: str) -> No
 def _identity_of(environment: Environment, host: Host, archive: str) -> str:
     """The text of the environment's age identity."""
     named = str(host.settings.get("archive_identity_file") or "")
+    if not named:
+        raise OperatorError(
+            f"{host.name}: only {archive} is left, and archive_identity_file names no identity here.",
+            "run this where the identity is, with archive_identity_file set",
+        )
     try:
-        return Path(named).expanduser().read_text() if named else _no_identity(host, archive)
+        return Path(named).expanduser().read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(
             f"archive_identity_file {named} can't be read: {error}",
@@ -109,27 +113,18 @@ def _identity_of(environment: Environment, host: Host, archive: str) -> str:
         ) from None
 
 
-def _no_identity(host: Host, archive: str) -> str:
-    raise OperatorError(
-        f"{host.name}: only {archive} is left, and archive_identity_file names no identity here.",
-        "run this where the identity is, with archive_identity_file set",
-    )
-
-
 def _asked(
-    connections: Connections, host: Host, wanted: Wanted, stdin: str, options: list[str]
+    connections: Connections, host: Host, wanted: Wanted, given: str, options: list[str]
 ) -> Restoration:
-    words = [PROGRAM, "restore", wanted.directory, "--plan", "-", *options]
+    words = ["restore", wanted.directory, "--plan", "-", *options]
     words += ["--set-aside-by", wanted.set_aside_by] if wanted.set_aside_by else []
-    done = connections.run(host, words, stdin=stdin.encode(), sudo=True, timeout=ACT_SECONDS)
-    answer, said = answer_of(host, done, RESTORING)
-    outcome = str(answer.get("outcome", ""))
-    if outcome == REFUSED:
-        return Restoration(
-            host.name, wanted.directory, REFUSED, refusals=answer.get("refusals", [])
-        )
-    if outcome not in (RESTORED, CHANGES):
-        reason = answer.get("error") or said or "the host program said nothing"
-        raise OperatorError(f"{host.name}: {reason}")
+    try:
+        answer = ask(connections, host, words, RESTORING, given=given, timeout=ACT_SECONDS)
+    except HostRefusedError as error:
+        if error.outcome != REFUSED:
+            raise
+        return Restoration(host.name, wanted.directory, REFUSED, refusals=error.refusals)
+    if answer["outcome"] not in (RESTORED, CHANGES):
+        raise not_understood(host.name, f"its outcome is {answer['outcome']}")
     kept = (str(answer.get("set_aside_by")), answer.get("archive"))
-    return Restoration(host.name, wanted.directory, outcome, *kept)
+    return Restoration(host.name, wanted.directory, answer["outcome"], *kept)

@@ -8,21 +8,16 @@ It runs them as `pytest tests/host` would, and forks one process for each host
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rollout.checkout import ROOT
 from rollout.environment.environment import Environment
 from rollout.environment.handover import handed_over
 from rollout.errors import OperatorError
-from rollout.processes.children import each, following
+from rollout.processes.reporting import run_reporting
 from rollout.verify.checks import Check, VerificationResult
 
 # pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
@@ -51,47 +46,18 @@ def run_suite(
         OperatorError: pytest ended early.
     """
     began = time.monotonic()
-    pipes = [os.pipe() for _ in hosts]
-    reports = [writing for _, writing in pipes]
-    with in_memory(handed_over(environment)) as handed, tempfile.TemporaryFile() as output:
-        given = ["--environment-from", str(handed), "--report-to", ",".join(map(str, reports))]
-        child = subprocess.Popen(
-            pytest_command(suite, [*selection, *given]),
-            cwd=ROOT,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=[handed, *reports],
-            start_new_session=True,
-        )
-        with following(child), ExitStack() as streams:
-            lines = [streams.enter_context(os.fdopen(reading)) for reading, _ in pipes]
-            for writing in reports:
-                os.close(writing)
-            told = list(zip(lines, hosts.values(), strict=True))
-            found = each(
-                told, lambda one: collect(environment.name, one[0], one[1], began), len(told)
-            )
-            code = child.wait()
-        output.seek(0)
-        said = output.read().decode(errors="replace")
+    found, code, said = run_reporting(
+        lambda given, pipes: pytest_command(
+            suite, [*selection, "--environment-from", given, "--report-to", pipes]
+        ),
+        handed_over(environment),
+        [partial(collect, environment.name, told=told, began=began) for told in hosts.values()],
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
     results = [result for result in found if result is not None]
     if len(results) < len(found) or code not in CAME_TO_ITS_END:
         raise cut_short(environment.name, selection, said)
     return results
-
-
-@contextmanager
-def in_memory(data: Mapping[str, Any]) -> Iterator[int]:
-    """A descriptor from which a child can read JSON with secrets, which are on no disk."""
-    descriptor = os.memfd_create("environment")
-    try:
-        os.write(descriptor, json.dumps(data).encode())
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
@@ -102,17 +68,8 @@ def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
     than many a check.
     """
     own = ["-p", "pytest11.testinfra", "-p", "no:cacheprovider", "-o", "addopts="]
-    return [
-        sys.executable,
-        "-m",
-        "pytest",
-        str(suite),
-        *own,
-        "--rootdir",
-        str(suite),
-        "--quiet",
-        *options,
-    ]
+    own += ["--rootdir", str(suite), "--quiet"]
+    return [sys.executable, "-m", "pytest", str(suite), *own, *options]
 
 
 def collect(
