@@ -40,15 +40,19 @@ def to_remove(host: Host) -> dict[str, Any]:
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
-        "due": [f"{item.shown}: {item.ripeness.why}" for item in found if not item.ripeness.due],
+        "due": _due_later(found),
     }
+
+
+def _due_later(found: Sequence[Kept]) -> list[str]:
+    return [f"{item.shown}: {item.ripeness.why}" for item in found if not item.ripeness.due]
 
 
 def remove_due(host: Host) -> dict[str, Any]:
     """Remove what is due; nothing at all if one of those directories is not proven.
 
     Returns:
-        The result's fields; `waiting` says what is not due, and why.
+        The result's fields; `waiting` says what is not due, and why, `due` the same in sentences.
 
     Raises:
         RefusedError: a directory that is due can't be accounted for, or has no archive.
@@ -90,6 +94,7 @@ def remove_due(host: Host) -> dict[str, Any]:
         "removed": removed,
         "freed": sum(one["freed"] for one in removed if one["freed"] is not None),
         "waiting": waiting,
+        "due": _due_later(found),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rollout.apply.look import HostPlan
+from rollout.apply.plan import HostPlan
 from rollout.apply.report import Report
 from rollout.environment.environment import Environment
 from rollout.errors import MistakesError, OperatorError
@@ -39,7 +39,7 @@ def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str
 
 def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
     """What ``rollout apply --json`` prints: the report that is kept, too."""
-    return _answer("apply", environment) | asdict(report)
+    return _answer("apply", environment) | dict(report)
 
 
 def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from typing import Any
 import typer
 
 from roles.hostprogram.plan import new_rollout_id
-from rollout.apply.all_hosts import apply_environment
-from rollout.apply.look import exit_code, plan_hosts
+from rollout.apply.look import plan_hosts
+from rollout.apply.plan import HostPlan
+from rollout.apply.procedure import apply_environment
 from rollout.apply.report import report_of, save_report
 from rollout.cli import flags, sessions
 from rollout.cli.answers import (
@@ -71,7 +72,7 @@ app = typer.Typer(
     context_settings={"max_content_width": WIDTH},
 )
 
-ERROR, EX_USAGE = 1, 64
+NOTHING_TO_DO, ERROR, CHANGES, EX_USAGE = 0, 1, 2, 64
 # typer carries its own click; the base of all its usage errors has no public name of its own.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
@@ -104,6 +105,13 @@ def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
         plans = plan_hosts(loaded, hosts, shown)
     show(render_plan, plan_answer, loaded, plans, as_json=as_json)
     raise typer.Exit(exit_code(plans))
+
+
+def exit_code(plans: Sequence[HostPlan]) -> int:
+    """Of ``rollout plan``."""
+    if any(plan.in_the_way for plan in plans):
+        return ERROR
+    return NOTHING_TO_DO if all(plan.nothing_to_do for plan in plans) else CHANGES
 
 
 @app.command(short_help="Roll out: stage, switch, verify, remove what is due.")
@@ -176,9 +184,7 @@ def verify_command(
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
-        result = verify(
-            loaded.name, only=only or None, hosts=[one.name for one in hosts], shown=shown.of
-        )
+        result = verify(loaded, hosts, only=only or None, shown=shown.of)
     if junit is not None:
         write_junit(result, junit)
     show(render_verification, verify_answer, loaded, result, as_json=as_json)

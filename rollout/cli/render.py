@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from rollout.apply.look import HostPlan
-from rollout.apply.report import HostReport, Report
+from rollout.apply.plan import HostPlan
+from rollout.apply.report import Report
 from rollout.console import table
 from rollout.environment.environment import Environment
 from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, Check, VerificationResult
@@ -41,12 +41,12 @@ def plan_lines(plan: HostPlan) -> list[str]:
 
 def render_report(console: Console, environment: Environment, report: Report) -> None:
     """What a rollout did."""
-    verdict = "done" if report.succeeded else "FAILED"
+    verdict = "done" if report["succeeded"] else "FAILED"
     console.print(
-        f"Rollout {report.rollout_id} of {environment.name}: {verdict} in {report.seconds:.1f} s",
+        f"Rollout {report['rollout_id']} of {environment.name}: {verdict} in {report['seconds']:.1f} s",
         style="bold",
     )
-    for host in report.hosts:
+    for host in report["hosts"]:
         render_host(console, host)
     for line in stopping_lines(environment.name, report):
         console.print(line, markup=False)
@@ -54,65 +54,67 @@ def render_report(console: Console, environment: Environment, report: Report) ->
 
 def stopping_lines(environment: str, report: Report) -> list[str]:
     """Where a rollout of several hosts stopped: who failed, who is done, who is untouched."""
-    failed = [host.host for host in report.hosts if host.failure]
-    if not failed or len(report.hosts) + len(report.untouched) == 1:
+    failed = [host["host"] for host in report["hosts"] if host["failure"]]
+    if not failed or len(report["hosts"]) + len(report["untouched"]) == 1:
         return []
-    done = [host.host for host in report.hosts if not host.failure]
+    done = [host["host"] for host in report["hosts"] if not host["failure"]]
     return [
         f"\nFailed: {', '.join(failed)}",
         f"Done: {', '.join(done) or 'none'}",
-        f"Untouched: {', '.join(report.untouched) or 'none'}",
+        f"Untouched: {', '.join(report['untouched']) or 'none'}",
         f"Mend that, then rollout apply {environment}; what is done stays as it is.",
     ]
 
 
-def render_host(console: Console, host: HostReport) -> None:
+def render_host(console: Console, host: Report) -> None:
     """What a rollout did on one host."""
-    if host.failure:
-        console.print(f"\n{host.host}: FAILED", style="bold red")
-        console.print(host.failure, markup=False)
-        if switch_rows(host.switch):
+    if host["failure"]:
+        console.print(f"\n{host['host']}: FAILED", style="bold red")
+        console.print(host["failure"], markup=False)
+        if switch_rows(host["switch"]):
             console.print("The switch itself was done:")
-            console.print(table("", switch_rows(host.switch)))
+            console.print(table("", switch_rows(host["switch"])))
         return
-    if not host.changed:
-        checks = check_text(host.checks)
-        console.print(f"\n{host.host}: no changes ({checks}, {host.seconds:.1f} s)", style="bold")
-        for sentence in host.kept:
+    if not host["changed"]:
+        checks = check_text(host["checks"])
+        console.print(
+            f"\n{host['host']}: no changes ({checks}, {host['seconds']:.1f} s)", style="bold"
+        )
+        for sentence in host["kept"]:
             console.print(f"  still set aside: {sentence}", markup=False)
-        for sentence in host.found:
+        for sentence in host["found"]:
             console.print(f"  FOUND: {sentence}", markup=False)
         return
-    console.print(f"\n{host.host}", style="bold")
+    console.print(f"\n{host['host']}", style="bold")
     console.print(table("", report_rows(host)))
-    for sentence in host.found:
+    for sentence in host["found"]:
         console.print(f"  FOUND: {sentence}", markup=False)
-    for reason in host.not_checked:
+    for reason in host["not_checked"]:
         console.print(f"  not checked: {reason}", markup=False)
 
 
-def report_rows(host: HostReport) -> list[tuple[str, str]]:
+def report_rows(host: Report) -> list[tuple[str, str]]:
     """The figures of one host that was changed: (what, figure)."""
-    rows = [("steps that changed something", str(len(host.changed)))]
-    rows += switch_rows(host.switch)
+    rows = [("steps that changed something", str(len(host["changed"])))]
+    rows += switch_rows(host["switch"])
     rows += [
         ("archived", f"{entry['name']}: {number(entry['files'])} files, {size(entry['bytes'])}")
-        for entry in host.archives
+        for entry in host["archives"]
     ]
     rows += [
         ("removed", f"{entry['name']} ({entry['kind']}): {number(entry['files'])} files")
-        for entry in host.removed
+        for entry in host["removed"]
     ]
     rows += [
         ("old release removed", f"{short(entry['name'])}: {size(entry['freed'])}")
-        for entry in host.pruned
+        for entry in host["pruned"]
     ]
-    if host.removed:
-        freed = sum(entry["freed"] or 0 for entry in host.removed)
+    if host["removed"]:
+        freed = sum(entry["freed"] or 0 for entry in host["removed"])
         rows.append(("bytes freed on the disk", f"{size(freed)}"))
-    rows += [("still set aside", sentence) for sentence in host.kept]
-    rows.append(("checks", check_text(host.checks)))
-    rows.append(("wall time", f"{host.seconds:.1f} s"))
+    rows += [("still set aside", sentence) for sentence in host["kept"]]
+    rows.append(("checks", check_text(host["checks"])))
+    rows.append(("wall time", f"{host['seconds']:.1f} s"))
     return rows
 
 

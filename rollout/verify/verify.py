@@ -12,7 +12,7 @@ from functools import partial
 
 from rollout.checkout import ROOT
 from rollout.console import HostProgress
-from rollout.environment.environment import Environment, Host, load
+from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError, did_you_mean
 from rollout.verify.checks import Check, VerificationResult, merged
 from rollout.verify.suite import run_suite
@@ -21,41 +21,35 @@ SUITE = ROOT / "tests" / "host"
 
 
 def verify(
-    environment: str,
+    environment: Environment,
+    hosts: Sequence[Host],
     *,
     only: str | None = None,
-    hosts: Sequence[str] = (),
     shown: Callable[[str], HostProgress],
 ) -> VerificationResult:
-    """Check an environment's hosts, several at once; nothing on them is changed.
+    """Check hosts, several at once; nothing on them is changed.
 
     Args:
-        environment: its name.
+        environment: whose they are.
+        hosts: which.
         only: one concern, such as ``disk``; None for all.
-        hosts: names of the hosts to look at; empty for all.
         shown: gives the progress of a host by its name.
 
-    Returns:
-        What was found, host by host.
-
     Raises:
-        OperatorError: the environment has mistakes, there is no such concern, or the checks did not
-            come to their end.
+        OperatorError: there is no such concern, or the checks did not come to their end.
     """
     if only is not None and only not in concerns():
         raise OperatorError(
             f"There are no checks of {only!r}; there are {', '.join(concerns())}."
             + did_you_mean(only, concerns()),
-            f"rollout verify {environment} --only disk",
+            f"rollout verify {environment.name} --only disk",
         )
-    loaded = load(environment)
-    chosen = [loaded.host(name) for name in hosts] or list(loaded.hosts)
-    result = merged(environment, verify_hosts(loaded, chosen, only=only, shown=shown))
+    result = merged(environment.name, verify_hosts(environment, hosts, only=only, shown=shown))
     if not result.checks:
-        names = ", ".join(host.name for host in chosen)
+        names = ", ".join(host.name for host in hosts)
         raise OperatorError(
-            f"{environment}: there is no check of {only!r} for {names}; nothing counts as passed.",
-            f"rollout verify {environment}",
+            f"{environment.name}: there is no check of {only!r} for {names}; nothing counts as passed.",
+            f"rollout verify {environment.name}",
         )
     return result
 
@@ -67,16 +61,7 @@ def verify_hosts(
     only: str | None = None,
     shown: Callable[[str], HostProgress],
 ) -> list[VerificationResult]:
-    """Check hosts, several at once; nothing on them is changed.
-
-    Args:
-        environment: whose they are.
-        hosts: which.
-        only: one concern that there is; None for all.
-        shown: gives the progress of a host by its name.
-
-    Returns:
-        What was found on each, in their order.
+    """As ``verify``, of a concern that there is: what was found on each host, in their order.
 
     Raises:
         OperatorError: the checks did not come to their end on one of them.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rollout.apply.all_hosts import commits_said, resolution, revision_of
-from rollout.apply.one_host import SWITCH, has_switched
+from rollout.apply.revision import commits_said, resolution, revision_of
 from rollout.deploys.runs import HostRun, take_event
 from rollout.environment.environment import DATABASE, SERVICE, Host
+from rollout.errors import OperatorError
 
 from .deploys import prepared
 
@@ -129,21 +129,5 @@ def test_no_host_chooses_what_another_deploys() -> None:
     assert resolution(hosts[2], alone) == ("", one)
     assert resolution(hosts[3], {**alone, "wa-2": one}) == (one, one)
     assert resolution(hosts[1], {}) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("changed", "outcome", "again"),
-    [
-        ([], None, False),
-        (["Remove old releases"], None, False),
-        ([SWITCH], "nothing to do", False),
-        ([SWITCH], "switched", True),
-        ([SWITCH], None, True),
-    ],
-)
-def test_a_switch_after_the_verification_is_noticed(
-    changed: list[str], outcome: str | None, again: bool
-) -> None:
-    """What runs after it was verified by nobody."""
-    results = {SWITCH: {"outcome": outcome}} if outcome else {}
-    assert has_switched(HostRun("wa-1", changed=changed, results=results)) is again
+    with pytest.raises(OperatorError, match=f"is {one} on wa-1, {other} on wa-2: it moved"):
+        resolution(hosts[3], {**alone, "wa-2": other})

@@ -14,11 +14,13 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from rollout.apply.look import HostPlan
-from rollout.apply.report import HostReport, Report
+from rollout.apply.outcome import HostOutcome, Outcome
+from rollout.apply.plan import HostPlan
+from rollout.apply.report import report_of
 from rollout.cli import answers
 from rollout.environment.environment import Environment, Host, environment_names
 from rollout.errors import OperatorError, unforeseen
+from rollout.run import Run
 from rollout.verify.checks import Check, VerificationResult
 from rollout.verify.junit import write_junit
 from rollout.verify.verify import verify
@@ -39,7 +41,7 @@ RESULT = VerificationResult(
     7,
     3.25,
 )
-HOST_REPORT = HostReport("wa-1", [], {}, [], [], [], {}, [], "", 1.0)
+OUTCOME = Outcome("lab", Run("id", "me", "why"), [HostOutcome("wa-1")])
 
 
 def rollout(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -240,9 +242,7 @@ def test_colour_on_a_terminal_alone_and_not_with_no_color() -> None:
         ("plan", answers.plan_answer(Environment("lab", ()), [HostPlan("wa-1")])),
         (
             "apply",
-            answers.apply_answer(
-                Environment("lab", ()), Report("lab", "id", "me", "why", True, 1.0, [HOST_REPORT])
-            ),
+            answers.apply_answer(Environment("lab", ()), report_of(OUTCOME)),
         ),
         ("verify", answers.verify_answer(Environment("lab", ()), RESULT)),
         ("an error", answers.error_answer(OperatorError("It is wrong.", "mend it"))),
@@ -283,4 +283,4 @@ def test_junit_is_what_a_ci_reads(tmp_path: Path) -> None:
 def test_a_mistyped_concern_is_answered_before_anything_runs() -> None:
     """`--only dsk` must not look like a disk without findings."""
     with pytest.raises(OperatorError, match=r"Did you mean disk\?"):
-        verify("lab", only="dsk", shown=pytest.fail)
+        verify(Environment("lab", ()), [], only="dsk", shown=pytest.fail)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from hostswitch.base import output
 from hostswitch.base.errors import Refusal, RefusedError
-from rollout.apply.look import HostPlan
-from rollout.apply.report import HostReport, Report
+from rollout.apply.outcome import HostOutcome, Outcome
+from rollout.apply.plan import HostPlan
+from rollout.apply.report import host_report, report_of
 from rollout.cli.main import show_error
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import progress, stdout_console
 from rollout.environment.environment import Environment
 from rollout.errors import OperatorError
+from rollout.run import Run
 from rollout.verify.checks import Check, VerificationResult
 
 HOSTILE = "a\x1b[2J\x07\x9b31m\u202eb\r"
@@ -33,11 +33,10 @@ def test_results_of_hosts(capsys: pytest.CaptureFixture[str]) -> None:
     console = stdout_console()
     render_plan(console, LAB, [HostPlan("wa-1", changes=(HOSTILE,), refusals=(HOSTILE,))])
     assert_harmless(capsys.readouterr().out, 2)
-    host = HostReport("wa-1", [], {}, [], [], [HOSTILE], {"passed": 1, "failed": 0, "not checked": 0},
-                      [], "", 1.0)  # fmt: skip
-    changed = dataclasses.replace(host, changed=["x"], not_checked=[HOSTILE], found=[HOSTILE])
-    failed = dataclasses.replace(host, failure=f"{HOSTILE}\n{HOSTILE}")
-    report = Report("lab", "r", "o", "", False, 1.0, [host, changed, failed])
+    host = host_report(HostOutcome("wa-1", kept=[HOSTILE]))
+    changed = {**host, "changed": ["x"], "not_checked": [HOSTILE], "found": [HOSTILE]}
+    failed = {**host, "failure": f"{HOSTILE}\n{HOSTILE}"}
+    report = {**report_of(Outcome("lab", Run("r", "o", ""))), "hosts": [host, changed, failed]}
     render_report(console, LAB, report)
     assert_harmless(capsys.readouterr().out, 6)
     check = Check("t", "d", "wa-1", "It breaks.", "failed", HOSTILE, f"{HOSTILE}\n{HOSTILE}", 0.1)

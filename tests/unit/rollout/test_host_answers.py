@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roles.hostprogram.said import UnreadableError, object_in
+from roles.hostprogram.steps import ARCHIVE, REMOVE, STEPS, SWITCH
 from rollout.apply import report as reporting
-from rollout.apply.all_hosts import apply_environment
-from rollout.apply.look import SUBCOMMAND_OF_STEP, host_plan
 from rollout.apply.one_host import (
-    REMOVE,
-    SWITCH,
     awaits_verification,
     companies_released,
     only_waited,
     take_answers,
 )
 from rollout.apply.outcome import HostOutcome, Outcome
+from rollout.apply.plan import host_plan
+from rollout.apply.procedure import apply_environment
 from rollout.cli.answers import plan_answer, restore_answer, status_answer
 from rollout.cli.flags_render import render_history, render_hosts
 from rollout.cli.render import plan_lines, render_plan, render_report, status_rows
@@ -86,11 +84,11 @@ def console() -> HarmlessConsole:
     return HarmlessConsole(file=io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), width=80)
 
 
-@given(answers(RESULT), st.sampled_from(sorted(SUBCOMMAND_OF_STEP)))
+@given(answers(RESULT), st.sampled_from(sorted(STEPS)))
 def test_no_answer_trips_up_a_plan(answer: dict[str, Any], step: str) -> None:
     """It is either refused as that host's failure, or shown."""
     run = HostRun("wa-1", succeeded=True, planned=[step])
-    event = {"event": "answers", "commit": "", "answers": {SUBCOMMAND_OF_STEP[step]: answer}}
+    event = {"event": "answers", "commit": "", "answers": {STEPS[step].question: answer}}
     environment = Environment("lab", ())
     try:
         take_event(run, event, print)
@@ -102,7 +100,7 @@ def test_no_answer_trips_up_a_plan(answer: dict[str, Any], step: str) -> None:
     json.dumps(plan_answer(environment, [plan]), allow_nan=False)
 
 
-@given(answers(RESULT), st.sampled_from([SWITCH, REMOVE, "Archive the legacy directories"]))
+@given(answers(RESULT), st.sampled_from([SWITCH.title, REMOVE.title, ARCHIVE.title]))
 def test_no_answer_trips_up_the_report(answer: dict[str, Any], step: str) -> None:
     """Nor what decides whether there is something to remove."""
     run = HostRun("wa-1")
@@ -119,7 +117,7 @@ def test_no_answer_trips_up_the_report(answer: dict[str, Any], step: str) -> Non
     awaits_verification(outcome)
     report = reporting.report_of(Outcome("lab", Run("id", "ada", ""), [outcome]))
     render_report(console(), Environment("lab", ()), report)
-    json.dumps(asdict(report), allow_nan=False)
+    json.dumps(report, allow_nan=False)
 
 
 @given(answers(STATUS), answers(FLAGS), answers())

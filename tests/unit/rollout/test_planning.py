@@ -7,12 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from rollout.apply.look import CHANGES, ERROR, NOTHING_TO_DO, HostPlan, exit_code, host_plan
+from roles.hostprogram.steps import MIGRATE
+from roles.hostprogram.steps import SWITCH as THE_SWITCH
+from rollout.apply.plan import HostPlan, host_plan
+from rollout.cli.main import CHANGES, ERROR, NOTHING_TO_DO, exit_code
 from rollout.cli.render import render_plan
 from rollout.deploys.runs import HostRun
 from rollout.environment.environment import Environment
 
-SWITCH, SCHEMA = "Switch the service", "Migrate the schema"
+SWITCH, SCHEMA = THE_SWITCH.title, MIGRATE.title
 
 
 def dry_run(planned: list[str], **answers: dict[str, Any]) -> HostRun:

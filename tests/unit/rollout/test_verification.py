@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from rollout.cli.render import render_verification
-from rollout.console import HarmlessConsole, Progress
-from rollout.environment.environment import Environment
+from rollout.console import HarmlessConsole
+from rollout.environment.environment import Environment, Host, load
 from rollout.errors import MistakesError, OperatorError
 from rollout.verify.checks import FAILED, Check, VerificationResult
 from rollout.verify.junit import junit_xml
 from rollout.verify.suite import collect, pytest_command, run_suite
-from rollout.verify.verify import verify
 
 ROOT = Path(__file__).resolve().parents[3]
 CHECK = {
@@ -243,13 +242,13 @@ def test_a_run_that_breaks_is_an_error(tmp_path: Path) -> None:
 def test_mistakes_come_before_any_host() -> None:
     """An environment that is not filled in is refused with its list of mistakes."""
     with pytest.raises(MistakesError, match="no host was contacted"):
-        verify("staging", shown=Progress().of)
+        load("staging")
 
 
 def test_unknown_host_is_named() -> None:
     """A typing mistake in --host is told before anything runs."""
-    with pytest.raises(OperatorError):
-        verify("no-such-environment", hosts=["wa-1"], shown=Progress().of)
+    with pytest.raises(OperatorError, match="lab has no host 'wa-l'; it has wa-1"):
+        Environment("lab", (Host("wa-1", (), {}),)).host("wa-l")
 
 
 @pytest.mark.parametrize(
