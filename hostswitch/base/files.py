@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hostswitch.base.errors import HostError
+from sessionstore.disk.opening import closing
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -22,11 +23,8 @@ def sync_directory(path: Path | int) -> None:
     if isinstance(path, int):
         os.fsync(path)
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with closing(os.open(path, os.O_RDONLY | os.O_DIRECTORY)) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_file_system(descriptor: int) -> None:
@@ -49,11 +47,8 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
         owner: uid and gid, or None to leave it to this process.
     """
     # Through the directory itself: its owner may put a link in its place meanwhile.
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
+    with closing(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as directory:
         _replace_in(directory, path.name, content, mode, owner)
-    finally:
-        os.close(directory)
 
 
 def replace_by_itself(path: Path, content: bytes) -> None:
@@ -101,12 +96,9 @@ def open_for_update(path: Path) -> int:
 def append_line(path: Path, line: str) -> None:
     """Append one line to a file (0600) and wait until it is on the disk."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
-    try:
+    with closing(os.open(path, flags, 0o600)) as descriptor:
         write_all(descriptor, line.encode() + b"\n")
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     sync_directory(path.parent)
 
 
@@ -195,15 +187,12 @@ def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | Non
         UnsafeFileError: it is something else, or may not be read.
     """
     try:
-        with rights_of(owner):
-            # Without opening it: a device may act on being opened (a watchdog, a tape).
-            found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                if not stat.S_ISREG(os.fstat(found).st_mode):
-                    raise UnsafeFileError(f"{path} is no regular file. See: {see(path)}")
-                return open(f"/proc/self/fd/{found}", "rb")
-            finally:
-                os.close(found)
+        # Without opening it: a device may act on being opened (a watchdog, a tape).
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        with rights_of(owner), closing(os.open(path, flags)) as found:
+            if not stat.S_ISREG(os.fstat(found).st_mode):
+                raise UnsafeFileError(f"{path} is no regular file. See: {see(path)}")
+            return open(f"/proc/self/fd/{found}", "rb")
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -14,6 +14,7 @@ from hostswitch.base.clock import now_text
 from hostswitch.base.errors import LockedError
 from hostswitch.base.files import open_for_update
 from hostswitch.base.output import progress
+from sessionstore.disk.opening import closing
 
 _LOOK_SECONDS = 1
 
@@ -29,16 +30,13 @@ def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterato
         LockedError: another process holds it still; the text says who, since when and what.
     """
     # Close-on-exec (Python's default): a PM2 daemon started from here must not inherit the lock.
-    descriptor = open_for_update(path)
-    try:
+    with closing(open_for_update(path)) as descriptor:
         _take(descriptor, path, time.monotonic() + wait_seconds)
         text = json.dumps({"who": who, "when": now_text(), "what": what, "pid": os.getpid()})
         with suppress(OSError):  # A full disk keeps no switch open.
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, text.encode(), 0)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _take(descriptor: int, path: Path, end: float) -> None:

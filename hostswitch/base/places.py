@@ -9,6 +9,16 @@ from pathlib import Path
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+class _File:
+    """A path below the state directory."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, places: Places, _: type[Places]) -> Path:
+        return places.state / self._name
+
+
 @dataclass(frozen=True)
 class Places:
     """Directories of this program and the PATH on which pm2, node and systemctl are found."""
@@ -17,45 +27,22 @@ class Places:
     run: Path = Path("/run/baileys-rollout")
     search_path: str = SEARCH_PATH
 
-    @property
-    def journal(self) -> Path:
-        """The open switch, if there is one."""
-        return self.state / "journal.jsonl"
-
-    @property
-    def plan(self) -> Path:
-        """The open switch's plan (0600: it holds the database password)."""
-        return self.state / "plan.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held while a command changes something."""
-        return self.state / "lock"
-
-    @property
-    def history(self) -> Path:
-        """One line for everything that happened."""
-        return self.state / "history.jsonl"
-
-    @property
-    def dump_before(self) -> Path:
-        """The apps as they ran before the open switch (PM2's own format, secrets in it)."""
-        return self.state / "dump.pm2.before"
-
-    @property
-    def env_before(self) -> Path:
-        """The .env from before the open switch, out of the reach of the version that it started."""
-        return self.state / "env.before"
-
-    @property
-    def started(self) -> Path:
-        """What the .env said when the last switch started the service."""
-        return self.state / "started.json"
-
-    @property
-    def copies(self) -> Path:
-        """Copies of live directories, one a rollout, until its switch has ended well."""
-        return self.state / "copies"
+    journal = _File("journal.jsonl")
+    """The open switch, if there is one."""
+    plan = _File("plan.json")
+    """The open switch's plan (0600: it holds the database password)."""
+    lock = _File("lock")
+    """Held while a command changes something."""
+    history = _File("history.jsonl")
+    """One line for everything that happened."""
+    dump_before = _File("dump.pm2.before")
+    """The apps as they ran before the open switch (PM2's own format, secrets in it)."""
+    env_before = _File("env.before")
+    """The .env from before the open switch, out of the reach of the version that it started."""
+    started = _File("started.json")
+    """What the .env said when the last switch started the service."""
+    copies = _File("copies")
+    """Copies of live directories, one a rollout, until its switch has ended well."""
 
     @property
     def drill(self) -> Path:

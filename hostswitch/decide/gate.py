@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostswitch.pm2.app import Process
+from hostswitch.pm2.app import App
 
 _ASKED = ("provider", "credentials", "keys", "connection")
 _LONGEST = 100
@@ -111,7 +111,7 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, int | str) and len(str(value)) <= _LONGEST
 
 
-def process_problems(process: Process | None, first: Process | None) -> list[str]:
+def process_problems(process: App | None, first: App | None) -> list[str]:
     """What is wrong with the app as a process.
 
     Args:

@@ -33,19 +33,13 @@ def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[t
         StepFailedError: the place belongs to somebody else.
         DirectoryProblem: a component is missing or a symlink.
     """
-    app = open_directory(app_dir)
-    try:
+    with closing(open_directory(app_dir)) as app:
         if create:
             outer = _make(app, PLACE)
             os.close(_make(outer, rollout_id))
             os.close(outer)
-        place = open_beneath(app, f"{PLACE}/{rollout_id}")
-        try:
+        with closing(open_beneath(app, f"{PLACE}/{rollout_id}")) as place:
             yield app, place
-        finally:
-            os.close(place)
-    finally:
-        os.close(app)
 
 
 def place_problem(app_dir: str) -> str | None:
@@ -166,8 +160,7 @@ def back_alone(app: int, place: int, path: str, name: str) -> None:
 
 def drop_empty(app_dir: str, rollout_id: str) -> None:
     """Remove a rollout's place, and the place of all, where they are empty."""
-    app = open_directory(app_dir)
-    try:
+    with closing(open_directory(app_dir)) as app:
         for path in (f"{PLACE}/{rollout_id}", PLACE):
             try:
                 os.rmdir(path, dir_fd=app)
@@ -176,8 +169,6 @@ def drop_empty(app_dir: str, rollout_id: str) -> None:
             except OSError:
                 return
         sync_directory(app)
-    finally:
-        os.close(app)
 
 
 def kept(app_dir: str) -> dict[str, list[str]]:
@@ -208,11 +199,8 @@ def _bring(place: int, name: str, parent: int, base: str) -> None:
 @contextmanager
 def _parent(app: int, path: str) -> Iterator[tuple[int, str]]:
     directory, _, base = path.rpartition("/")
-    parent = open_beneath(app, directory or ".")
-    try:
+    with closing(open_beneath(app, directory or ".")) as parent:
         yield parent, base
-    finally:
-        os.close(parent)
 
 
 def _make(parent: int, name: str) -> int:

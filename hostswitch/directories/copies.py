@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hostswitch.base.errors import HostError
 from hostswitch.base.files import sync_file_system
-from sessionstore.disk.opening import open_beneath, open_directory, open_regular
+from sessionstore.disk.opening import closing, open_beneath, open_directory, open_regular
 from sessionstore.disk.reading import has_holes
 from sessionstore.keys.values import LARGEST_FILE
 
@@ -35,16 +35,10 @@ def make(source: str, copy: Path) -> int:
     """
     shutil.rmtree(copy, ignore_errors=True)
     copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = open_directory(source)
-    try:
+    with closing(open_directory(source)) as descriptor:
         copied = _copy_into(descriptor, copy)
-    finally:
-        os.close(descriptor)
-    target = open_directory(str(copy.parent))
-    try:
+    with closing(open_directory(str(copy.parent))) as target:
         sync_file_system(target)
-    finally:
-        os.close(target)
     return copied
 
 
@@ -60,11 +54,8 @@ def _copy_into(source: int, target: Path) -> int:
         entries = list(found)
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            child = open_beneath(source, entry.name)
-            try:
+            with closing(open_beneath(source, entry.name)) as child:
                 copied += _copy_into(child, target / entry.name)
-            finally:
-                os.close(child)
         elif entry.is_file(follow_symlinks=False):
             copied += _copy_file(source, entry.name, target / entry.name)
         else:

@@ -6,19 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Process:
-    """What PM2 and /proc say about the app."""
-
-    pid: int
-    status: str
-    restarts: int
-
-
 ONLINE = ("online", "launching", "waiting restart")
+"""States in which PM2 runs an app or is about to."""
+
 NUMBERS = ("kill_timeout", "max_restarts", "min_uptime")
-_STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
+STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -29,9 +21,8 @@ class App:
     pid: int
     status: str
     restarts: int
-    exec_mode: str
-    out_log: str
-    error_log: str
+    out_log: str = ""
+    error_log: str = ""
     started_as: Mapping[str, Any] = field(default_factory=dict)
     """How PM2 started it: settings of the ecosystem file, none of them a secret."""
     exported: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,8 +39,3 @@ class App:
     def logs(self) -> tuple[str, ...]:
         """Its log files."""
         return tuple(path for path in (self.out_log, self.error_log) if path)
-
-    @property
-    def process(self) -> Process:
-        """What the gate looks at."""
-        return Process(self.pid, self.status, self.restarts)

@@ -11,11 +11,8 @@ from hostswitch.base.files import read_regular
 from hostswitch.base.user import Account
 from hostswitch.pm2 import dump, rpc
 from hostswitch.pm2 import entry as pm2_entry
-from hostswitch.pm2.app import _STARTED_AS, NUMBERS, App
+from hostswitch.pm2.app import NUMBERS, STARTED_AS, App
 from hostswitch.pm2.starter import Starter
-
-"""States in which PM2 runs an app or is about to."""
-
 
 _LARGEST_PID_FILE = 4096
 _ANSWER_SECONDS = 30
@@ -54,7 +51,7 @@ class Pm2:
         if self.daemon() is None and Path("/run/systemd/system").is_dir():
             self._start_unit()
         if self.daemon() is None:
-            self._run("ping")
+            self._account.run(["pm2", "ping"], environment={"PM2_HOME": str(self.home)})
 
     def apps(self) -> list[App]:
         """PM2's list; empty if no daemon runs (none is started).
@@ -176,20 +173,15 @@ class Pm2:
             pid=entry.get("pid", 0),
             status=shown.get("status", "unknown"),
             restarts=shown.get("restart_time", 0),
-            exec_mode=shown.get("exec_mode", ""),
             out_log=shown.get("pm_out_log_path", ""),
             error_log=shown.get("pm_err_log_path", ""),
-            started_as={name: shown[name] for name in _STARTED_AS if name in shown},
+            started_as={name: shown[name] for name in STARTED_AS if name in shown},
             exported=pm2_entry.exported(shown),
             unusual=pm2_entry.unusual(shown, self.home),
         )
 
     def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         return rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
-
-    def _run(self, *arguments: str, check: bool = True) -> None:
-        environment = {"PM2_HOME": str(self.home)}
-        self._account.run(["pm2", *arguments], environment=environment, check=check)
 
 
 _TEXTS = ("status", "exec_mode", "pm_cwd", "pm_exec_path", "pm_out_log_path", "pm_err_log_path")

@@ -20,6 +20,7 @@ from typing import Any
 
 from hostswitch.base.answer import incoming, understood
 from hostswitch.base.errors import HostError
+from sessionstore.disk.opening import closing
 from sessionstore.errors import printable
 
 _VERSION = 1
@@ -85,11 +86,8 @@ def _connected(home: Path, uid: int) -> socket.socket:
 
 def _connect(connection: socket.socket, home: Path) -> None:
     # By way of the directory's descriptor: a socket's path must be shorter than 108 bytes.
-    directory = os.open(home, os.O_PATH | os.O_DIRECTORY)
-    try:
+    with closing(os.open(home, os.O_PATH | os.O_DIRECTORY)) as directory:
         connection.connect(f"/proc/self/fd/{directory}/rpc.sock")
-    finally:
-        os.close(directory)
 
 
 def _demand_owner(connection: socket.socket, uid: int) -> None:

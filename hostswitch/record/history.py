@@ -10,6 +10,7 @@ from typing import Any
 from hostswitch.base import clock
 from hostswitch.base.errors import HostError
 from hostswitch.base.files import append_line, reserve
+from sessionstore.disk.opening import closing
 
 Line = dict[str, Any]
 
@@ -43,11 +44,8 @@ class History:
         """
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
+            with closing(os.open(self._path, flags, 0o600)) as descriptor:
                 reserve(descriptor, os.fstat(descriptor).st_size + _RESERVED)
-            finally:
-                os.close(descriptor)
         except OSError as error:
             raise HistoryError(
                 f"{self._path} can't be given the space for this switch's record: {error.strerror}; "

@@ -13,7 +13,7 @@ from hostswitch.decide.gate import Expectation
 from hostswitch.decide.lost_keys import Rate
 from hostswitch.envfile import values
 from hostswitch.host import Host
-from hostswitch.pm2.app import Process
+from hostswitch.pm2.app import App
 from hostswitch.service import logs
 from hostswitch.service.logs import Compared
 from hostswitch.service.status import NoStatusError, ask, fetch
@@ -122,7 +122,7 @@ class Watch:
             return [f"PM2 shows it as {app.status} after {app.restarts} restarts"]
         return []
 
-    def _settle(self, first: Mapping[str, Process]) -> list[str]:
+    def _settle(self, first: Mapping[str, App]) -> list[str]:
         """See that every process stays as it is until the youngest has run for the settle time.
 
         It counts from their own start, and at least half of it comes after the first good answer.
@@ -144,11 +144,11 @@ class Watch:
         ]
         return problems + self._log_problems()
 
-    def _processes(self) -> dict[str, Process]:
+    def _processes(self) -> dict[str, App]:
         wanted = self._host.plan.pm2_apps
-        return {app.name: app.process for app in self._host.pm2.apps() if app.name in wanted}
+        return {app.name: app for app in self._host.pm2.apps() if app.name in wanted}
 
-    def _process_problems(self, found: Mapping[str, Process], status: Any) -> list[str]:
+    def _process_problems(self, found: Mapping[str, App], status: Any) -> list[str]:
         process = found.get(self._host.plan.service_app)
         problems = gate.process_problems(process, None)
         if process is None or problems:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.envfile.provider import on_postgres
+from hostswitch.plan import REQUIRED
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry
 from hostswitch.service import logs, started_with
@@ -74,7 +75,7 @@ def _expected(switch: Switch) -> Expectation:
     plan = switch.host.plan
     return Expectation(
         companies={company_id: _company(switch, company_id) for company_id in plan.companies},
-        connected=plan.gate.connected == "required",
+        connected=plan.gate.connected == REQUIRED,
         directory=plan.release,
         flags=plan.flags,
     )

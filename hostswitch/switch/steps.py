@@ -13,7 +13,7 @@ from hostswitch.record import journal
 from hostswitch.service import pointers
 from hostswitch.switch.opened import Switch, kept_as, step
 from hostswitch.switch.stop import SHOWN
-from sessionstore.disk.opening import open_beneath
+from sessionstore.disk.opening import closing, open_beneath
 from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
 from sessionstore.judgement.activity import STOPPED
 from sessionstore.scan.result import DirectoryScan
@@ -37,11 +37,8 @@ def set_aside(switch: Switch) -> None:
                     switch.journal.mark(journal.SET_ASIDE, "rename", path=item["path"])
 
 
-def import_files(switch: Switch) -> dict[str, int]:
+def import_files(switch: Switch) -> None:
     """Stage every company of the cut-over and prove it at this frozen instant.
-
-    Returns:
-        Company -> keys imported.
 
     Raises:
         StepFailedError: a file does not equal its row.
@@ -74,7 +71,6 @@ def import_files(switch: Switch) -> dict[str, int]:
             keys[company_id] = record.key_count
             equal += proof.keys + proof.credentials_equal
         done["keys"], done["equal"] = keys, equal
-    return keys
 
 
 @contextmanager
@@ -88,14 +84,13 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
     Raises:
         DirectoryProblem: it is not there.
     """
-    with aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place):
-        descriptor = open_beneath(place, kept_as(switch, path))
-        try:
-            layout = switch.host.plan.layout_of(path)
-            with scan_directory(descriptor, label=path, contents=contents, layout=layout) as scan:
-                yield scan
-        finally:
-            os.close(descriptor)
+    layout = switch.host.plan.layout_of(path)
+    with (
+        aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place),
+        closing(open_beneath(place, kept_as(switch, path))) as directory,
+        scan_directory(directory, label=path, contents=contents, layout=layout) as scan,
+    ):
+        yield scan
 
 
 def account_aside(switch: Switch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hostswitch.record import journal
 from hostswitch.service import started_with
 from hostswitch.service.status import fetch
 from hostswitch.switch.opened import Switch, kept_as, step
-from sessionstore.disk.opening import open_directory
+from sessionstore.disk.opening import closing, open_directory
 from sessionstore.judgement.lineage import DESCENDS, SAME, compare
 from sessionstore.removal import remove
 from sessionstore.scan.result import DirectoryScan
@@ -96,11 +95,8 @@ def live_paths(switch: Switch) -> list[str]:
 
 
 def _demand_unheld(path: str) -> None:
-    descriptor = open_directory(path)
-    try:
+    with closing(open_directory(path)) as descriptor:
         holders = remove.held_open(descriptor)
-    finally:
-        os.close(descriptor)
     if holders:
         first = holders[0]
         raise StepFailedError(

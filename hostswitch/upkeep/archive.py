@@ -11,7 +11,7 @@ from hostswitch.directories.kept import Kept, kept
 from hostswitch.host import Host
 from hostswitch.record.journal import demand_none_open
 from sessionstore.archive import create
-from sessionstore.disk.opening import open_beneath
+from sessionstore.disk.opening import closing, open_beneath
 from sessionstore.errors import StoreError
 
 
@@ -48,14 +48,12 @@ def archive_all(host: Host) -> dict[str, Any]:
 
 def _archived(host: Host, place: int, item: Kept, target: str) -> dict[str, Any] | None:
     try:
-        directory = open_beneath(place, item.name)
+        opened = open_beneath(place, item.name)
     except StoreError:
         return None  # Its removal was cut off half way; it was archived before that.
     progress(f"archive {item.name}")
-    try:
+    with closing(opened) as directory:
         report = create.create(directory, target, item.name, host.plan.archive.recipients)
-    finally:
-        os.close(directory)
     return {
         "name": item.name,
         "set_aside_by": item.rollout_id,

@@ -17,6 +17,7 @@ from hostswitch.decide.seen import NOTHING
 from hostswitch.envfile import values
 from hostswitch.host import Host
 from hostswitch.look import observe
+from hostswitch.plan import REQUIRED
 from hostswitch.record.history import EVENT
 from hostswitch.record.journal import is_open
 from hostswitch.service import started_with
@@ -119,7 +120,7 @@ def _service(host: Host) -> list[str]:
     except (HostError, StoreError) as error:
         return [f"{error}. See: {remedy}"]
     companies = {company: Company(None, company not in waiting, 0) for company in plan.companies}
-    connected = plan.gate.connected == "required"
+    connected = plan.gate.connected == REQUIRED
     flags = started_with.noted_or_planned(host)
     found = gate.problems(status, Expectation(companies, connected, flags=flags))
     pid = status.get("pid")

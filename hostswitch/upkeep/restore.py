@@ -88,12 +88,9 @@ def run(
 @contextmanager
 def kept_in_memory(identity: str) -> Iterator[str]:
     """A file with an age identity that is on no disk, for as long as it is needed."""
-    descriptor = os.memfd_create("identity")
-    try:
+    with closing(os.memfd_create("identity")) as descriptor:
         os.write(descriptor, identity.encode())
         yield f"/proc/{os.getpid()}/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
 
 
 def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> Source:

@@ -18,7 +18,7 @@ from hostswitch.envfile import values
 from hostswitch.envfile.provider import of
 from hostswitch.plan import load
 from hostswitch.pm2 import dump
-from hostswitch.pm2.app import Process
+from hostswitch.pm2.app import App
 from hostswitch.record import tokens
 from hostswitch.upkeep.unfinished import unrecorded
 from sessionstore.judgement import activity
@@ -66,14 +66,14 @@ def test_anything_less_is_not_healthy(status: Any) -> None:
 
 def test_a_process_must_stay_the_same_one() -> None:
     """PM2 shows a crash loop as online most of the time; only pid and restarts tell."""
-    first = Process(7, "online", 0)
+    first = App("app", 7, "online", 0)
     assert gate.process_problems(first, first) == []
     for now in (
         None,
-        Process(8, "online", 0),
-        Process(7, "online", 1),
-        Process(7, "stopping", 0),
-        Process(0, "errored", 3),
+        App("app", 8, "online", 0),
+        App("app", 7, "online", 1),
+        App("app", 7, "stopping", 0),
+        App("app", 0, "errored", 3),
     ):
         assert gate.process_problems(now, first)
 
