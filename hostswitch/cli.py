@@ -12,6 +12,7 @@ from hostswitch.base import errors
 from hostswitch.base.errors import HostError, RefusedError
 from hostswitch.base.output import emit, progress, survive_controller, told
 from hostswitch.base.places import SEARCH_PATH, Places
+from hostswitch.base.structured import load
 from hostswitch.commands import CHECK, COMMANDS, Answer, Command, text_of
 from hostswitch.look import questions
 from sessionstore.errors import StoreError
@@ -35,7 +36,7 @@ was raised); 64 a mistyped command or option; 130 Ctrl-C, 143 SIGTERM"""
 
 
 def _survey(_given: argparse.Namespace, _places: Places) -> Answer:
-    asked = questions.questions(text_of())
+    asked = load(questions.Survey, text_of(), "survey").questions
     # What the questions need is imported here, once for all of their processes.
     from sessionstore.commands import cli as _store
     from sessionstore.migrations import runner as _migrations

@@ -22,7 +22,7 @@ class Drill:
         """End this process if the drill names this instant.
 
         Args:
-            instant: `mark:step`, one of `journal.INSTANTS`.
+            instant: `mark:step` of a journal's line.
         """
         if self._wanted() == instant:
             self._path.unlink()

@@ -101,13 +101,16 @@ def structured(shape: Any, value: Any, place: str, problems: list[str]) -> Any:
 
     Args:
         shape: a dataclass, str, bool, int, float (neither negative), tuple[X, ...], Mapping[str, X],
-            X | None, or Annotated[X, Form].
+            X | None, Any, or Annotated[X, Form].
         place: of the value, for `problems`.
     """
     shape, *forms = get_args(shape) if get_origin(shape) is Annotated else (shape,)
     kind, inside = get_origin(shape) or shape, get_args(shape)
-    if kind in (Union, UnionType):
-        return None if value is None else structured(inside[0], value, place, problems)
+    optional = kind in (Union, UnionType)
+    if kind is Any or (optional and value is None):
+        return value
+    if optional:
+        return structured(inside[0], value, place, problems)
     if is_dataclass(kind):
         return _object(kind, value, place, problems)
     fits = _is(kind, value)
@@ -119,7 +122,7 @@ def structured(shape: Any, value: Any, place: str, problems: list[str]) -> Any:
         return {} if kind is Mapping else kind()
     if kind is tuple:
         each = enumerate(value)
-        return tuple(structured(inside[0], one, f"{place}[{at}]", problems) for at, one in each)
+        value = [structured(inside[0], one, f"{place}[{at}]", problems) for at, one in each]
     if kind is Mapping:
         pairs = value.items()
         return {at: structured(inside[1], one, f"{place}.{at}", problems) for at, one in pairs}

@@ -1,7 +1,8 @@
 """Several read-only questions at once: each in a child of this process, which has imported all of it.
 
 A converged rollout asks six of them. One after the other, each as a program of its own, they are
-five starts of Python and five round trips; here the starts are one, and they wait side by side.
+five starts of Python and five round trips; here the starts are one, and they wait side by side. In
+processes: what reads a user's files has that user's rights meanwhile, and threads share them.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from hostswitch.base.errors import ERROR, HostError
+from hostswitch.base.errors import ERROR
+from hostswitch.base.structured import one_of
 
-READ_ONLY = frozenset(
-    {
-        "preflight --plan -",
-        "env --check --plan -",
-        "archive --check --plan -",
-        "remove --check --plan -",
-        "prune --check --plan -",
-        "store migrate plan --plan -",
-    }
+READ_ONLY = (
+    "preflight --plan -",
+    "env --check --plan -",
+    "archive --check --plan -",
+    "remove --check --plan -",
+    "prune --check --plan -",
+    "store migrate plan --plan -",
 )
 """The commands that may be asked: those that change nothing."""
 
@@ -33,38 +33,23 @@ READ_ONLY = frozenset(
 class Question:
     """A read-only command of this program and what it reads on standard input."""
 
-    command: str
-    plan: Any
+    command: Annotated[str, one_of(*READ_ONLY)]
+    plan: Mapping[str, Any]
 
 
-def questions(text: str) -> list[Question]:
-    """Read the questions.
+@dataclass(frozen=True)
+class Survey:
+    """What is asked at once."""
 
-    Args:
-        text: JSON, ``{"questions": [{"command": text of READ_ONLY, "plan": object}, …]}``.
-
-    Raises:
-        HostError: it is something else.
-    """
-    try:
-        found = [Question(one["command"], one["plan"]) for one in json.loads(text)["questions"]]
-    except (ValueError, KeyError, TypeError):
-        raise HostError(
-            'the survey must be {"questions": [{"command": …, "plan": …}, …]}'
-        ) from None
-    for question in found:
-        if question.command not in READ_ONLY:
-            raise HostError(
-                f"{question.command!r} is no question; there are: {', '.join(sorted(READ_ONLY))}"
-            )
-    return found
+    questions: tuple[Question, ...]
 
 
-def ask_all(asked: list[Question], answer: Callable[[list[str]], int]) -> Iterator[dict[str, Any]]:
+def ask_all(
+    asked: Sequence[Question], answer: Callable[[list[str]], int]
+) -> Iterator[dict[str, Any]]:
     """Ask all at once.
 
     Args:
-        asked: the questions.
         answer: runs one command of this program with its words, standard input and output being
             the process's own, and returns the exit code.
 
@@ -75,25 +60,21 @@ def ask_all(asked: list[Question], answer: Callable[[list[str]], int]) -> Iterat
     running = [(question, *_start(question, answer)) for question in asked]
     for question, pid, output in running:
         _, status = os.waitpid(pid, 0)
-        yield {
-            "command": question.command,
-            "exit": os.waitstatus_to_exitcode(status),
-            "answer": _last_object(output),
-        }
+        code = os.waitstatus_to_exitcode(status)
+        yield {"command": question.command, "exit": code, "answer": _last_object(output)}
 
 
 def _start(question: Question, answer: Callable[[list[str]], int]) -> tuple[int, int]:
     # In memory: the plan holds the database's password.
     given, output = os.memfd_create("plan"), os.memfd_create("answer")
-    with open(given, "wb", closefd=False) as file:
+    with open(given, "wb") as file:
         file.write(json.dumps(question.plan).encode())
-    os.lseek(given, 0, os.SEEK_SET)
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(given, 0)
-        os.dup2(output, 1)
-        _answer_and_end(shlex.split(question.command), answer)
-    os.close(given)
+        file.seek(0)
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(given, 0)
+            os.dup2(output, 1)
+            _answer_and_end(shlex.split(question.command), answer)
     return pid, output
 
 

@@ -35,39 +35,6 @@ CLOSED = "closed"
 STEPS = (READY, STOPPED, SET_ASIDE, IMPORTED, SWAPPED, ACTIVE, HEALTHY)
 """The rows of the table in docs/switch.md."""
 
-INSTANTS = (
-    "intent:ready",
-    "copied:ready",
-    "done:ready",
-    "intent:stopped",
-    "stop:stopped",
-    "done:stopped",
-    "intent:set-aside",
-    "rename:set-aside",
-    "done:set-aside",
-    "intent:imported",
-    "staged:imported",
-    "done:imported",
-    "intent:swapped",
-    "current:swapped",
-    "done:swapped",
-    "intent:active",
-    "done:active",
-    "intent:healthy",
-    "start:healthy",
-    "gate:healthy",
-    "done:healthy",
-    "intent:put-back",
-    "stop:put-back",
-    "rows:put-back",
-    "files:put-back",
-    "start:put-back",
-    "done:put-back",
-    "done:closed",
-)
-"""Every instant `mark:step` at which a drill can end the program, in order (see `drill`)."""
-
-
 _RESERVED = 1 << 20
 """Bytes set aside for a journal when it is opened; one of a hundred companies needs a tenth."""
 
@@ -87,7 +54,7 @@ class Entry:
 
     @property
     def instant(self) -> str:
-        """The line's name, as in INSTANTS."""
+        """The line's name: `mark:step`."""
         return f"{self.mark}:{self.step}"
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from hostswitch.record.journal import INSTANTS
 from lab.fleet import hosts
+from tests.instants import INSTANTS
 from tests.lab import rig
 
 EVERY_LINE = tuple(instant for instant in INSTANTS if not instant.endswith("put-back"))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from hostswitch.record.journal import INSTANTS, read
+from hostswitch.record.journal import read
 from roles.host.operations import END_OPEN_SWITCH
+from tests.instants import INSTANTS
 
 from .outcomes import assert_after, assert_before
 from .world import World

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hostswitch.envfile.values import parse
-from hostswitch.record import journal
+from tests import instants
 
 from .plans import APP
 from .world import World
@@ -20,7 +20,7 @@ TOGGLE = "20261123T140000Z-flag"
 # Between the write, the rename and the restart; in a soak every line of the journal around them.
 FEW = ["current:swapped", "start:healthy"]
 ROWS = ("ready", "stopped", "swapped", "healthy")
-INSTANTS = [one for one in journal.INSTANTS if one.split(":")[1] in ROWS]
+INSTANTS = [one for one in instants.INSTANTS if one.split(":")[1] in ROWS]
 SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 
 

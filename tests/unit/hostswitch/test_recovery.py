@@ -6,7 +6,8 @@ import pytest
 
 from hostswitch.base import clock
 from hostswitch.decide.recovery import Action, decide, reached, settle
-from hostswitch.record.journal import INSTANTS, STEPS, Entry
+from hostswitch.record.journal import STEPS, Entry
+from tests.instants import INSTANTS
 
 WITHOUT_CUT_OVER = (
     "intent:imported",
