@@ -14,7 +14,7 @@ from sessionstore.scan.result import DirectoryScan
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from sessionstore.archive.create import Held
+    from sessionstore.archive.on_disk import Held
     from sessionstore.removal.second_proof import RemovalProof
 
 

@@ -18,7 +18,8 @@ from hostswitch.record.history import REMOVED, REMOVING
 from hostswitch.record.journal import demand_none_open
 from hostswitch.service import status
 from hostswitch.upkeep.unfinished import complete_record, gone_unrecorded, record_refusal
-from sessionstore.archive import create
+from sessionstore.archive.on_disk import Held
+from sessionstore.archive.on_disk import held as held_archive
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import StoreError
 from sessionstore.removal import remove
@@ -135,7 +136,7 @@ def _archive_checked(host: Host, item: Kept) -> str:
 def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     assert item.declared is not None
     with (
-        create.held(*item.archive_paths(host)) as held,
+        held_archive(*item.archive_paths(host)) as held,
         connect(host.plan) as connection,
         aside.opened(host.plan.app_dir, item.rollout_id) as (_, place),
     ):
@@ -167,7 +168,7 @@ def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _forged(host: Host, held: create.Held) -> list[str]:
+def _forged(host: Host, held: Held) -> list[str]:
     """Whether the manifest is the one that this host wrote beside the archive: its history knows."""
     known = {
         one["archive"]: one.get("manifest_sha256", held.manifest.sha256)

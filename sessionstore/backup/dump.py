@@ -105,8 +105,9 @@ def take(
             if there:
                 made: BackupManifest | None = verified(backup, manifest)
             else:
-                files = _Files(out_fd, name, tuple(recipients))
-                made = _make(conn, settings, program, files)
+                made = _make(
+                    conn, settings, program, out_fd=out_fd, name=name, recipients=recipients
+                )
     except OSError as error:
         raise ArchiveProblem.because("cannot write the backup", error, backup) from None
     if made is None:
@@ -124,20 +125,16 @@ def is_of_now(conn: Connection, manifest: str) -> bool:
     return now == read_manifest(manifest).tables
 
 
-@dataclass(frozen=True)
-class _Files:
-    """Where a backup goes, and to whom it is encrypted."""
-
-    out_fd: int
-    name: str
-    recipients: tuple[str, ...]
-
-
 def _make(
-    conn: Connection, settings: Mapping[str, object], program: str, files: _Files
+    conn: Connection,
+    settings: Mapping[str, object],
+    program: str,
+    *,
+    out_fd: int,
+    name: str,
+    recipients: Sequence[str],
 ) -> BackupManifest | None:
-    out_fd = files.out_fd
-    dump, listing = (files.name + ending for ending in ENDINGS)
+    dump, listing = (name + ending for ending in ENDINGS)
     for left in map(partial_of, (dump, listing)):
         forget(out_fd, left)
     plain = hashlib.sha256()
@@ -153,7 +150,7 @@ def _make(
         command += [f"--table={table}" for table in tables]
         try:
             digest, size = seal(
-                out_fd, dump, files.recipients, lambda into: _dump(command, settings, into, plain)
+                out_fd, dump, recipients, lambda into: _dump(command, settings, into, plain)
             )
             digests = tuple(digest_of(conn, table) for table in tables)
             functions = tuple(str(row[0]) for row in conn.execute(_FUNCTIONS, [tables]).fetchall())

@@ -10,6 +10,8 @@ from typing import Any
 
 from sessionstore.archive import create as archive
 from sessionstore.archive import extract as extraction
+from sessionstore.archive.check import check
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.commands.output import CHANGES, OK, UsageError, actions_of, emit, tell
 from sessionstore.commands.plan import read_plan, takes_plan
 from sessionstore.disk.opening import closing, open_directory
@@ -115,13 +117,13 @@ def _archive_create(arguments: argparse.Namespace) -> int:
 
 
 def _archive_check(arguments: argparse.Namespace) -> int:
-    report = archive.check(arguments.archive, arguments.manifest, arguments.identity)
+    report = check(arguments.archive, arguments.manifest, arguments.identity)
     emit("result", outcome="checked", **asdict(report))
     return OK
 
 
 def _archive_verify(arguments: argparse.Namespace) -> int:
-    manifest = archive.verify_on_disk(arguments.archive, arguments.manifest)
+    manifest = verify_on_disk(arguments.archive, arguments.manifest)
     emit("result", outcome="verified on disk", files=manifest.files, bytes=manifest.bytes)
     return OK
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.archive import create
+from sessionstore.archive.on_disk import held as held_archive
 from sessionstore.commands.output import CHANGES, OK, emit, tell
 from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import held_open
@@ -261,7 +261,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         )
 
     with (
-        create.held(arguments.archive, arguments.manifest) as held,
+        held_archive(arguments.archive, arguments.manifest) as held,
         connection.connect(plan["database"]) as conn,
         closing(open_directory(parent)) as parent_fd,
     ):

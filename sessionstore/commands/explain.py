@@ -22,6 +22,7 @@ from sessionstore.judgement.directory import LIVE
 from sessionstore.judgement.file import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
 from sessionstore.judgement.remedies import FoundFile, of_directory, of_file
 from sessionstore.retention.archives import SEALED
+from sessionstore.scan.figures import problems_of
 from sessionstore.scan.leftovers import original_of
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
@@ -150,7 +151,7 @@ def _file(
 ) -> int:
     name = os.path.basename(path)
     entry = _entry(scan, name)
-    problem = next((one for one in _problems(scan) if one.where == name), None)
+    problem = next((one for one in problems_of(scan) if one.where == name), None)
     if entry is None:
         detail = f"{problem.kind}: {problem.detail}" if problem else "not a regular file"
         remedy = "Name a regular file, or the directory that it lies in."
@@ -237,10 +238,6 @@ def _time(entry: FileEntry) -> str:
 def _entry(scan: DirectoryScan, name: str) -> FileEntry | None:
     here = [one for company in scan.companies if company.directory == "." for one in company.files]
     return next((one for one in [*here, *scan.others] if one.name == name), None)
-
-
-def _problems(scan: DirectoryScan) -> list[Any]:
-    return [*scan.problems, *(one for company in scan.companies for one in company.problems)]
 
 
 def _tell(path: str, parts: Mapping[str, Sequence[str]]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from sessionstore.database import standing
@@ -78,22 +79,14 @@ def stage(
 
 
 def rehearse(
-    conn: Connection,
-    scan: DirectoryScan,
-    company_id: str,
-    rollout_id: str,
-    host: str,
-    *,
-    import_id: str | None = None,
+    conn: Connection, scan: DirectoryScan, company_id: str, rollout_id: str, host: str
 ) -> ImportRecord:
     """Do everything that :func:`stage` does, then roll it back: a record that is REHEARSED."""
     records: list[ImportRecord] = []
-    try:
-        with transaction(conn, "rehearsing the import", company_id):
-            records.append(_import(conn, scan, company_id, rollout_id, host, import_id=import_id))
-            raise _RolledBack
-    except _RolledBack:
-        return replace(records[0], state=REHEARSED)
+    with suppress(_RolledBack), transaction(conn, "rehearsing the import", company_id):
+        records.append(_import(conn, scan, company_id, rollout_id, host))
+        raise _RolledBack
+    return replace(records[0], state=REHEARSED)
 
 
 @without_collector()
@@ -104,7 +97,7 @@ def _import(
     rollout_id: str,
     host: str,
     *,
-    import_id: str | None,
+    import_id: str | None = None,
 ) -> ImportRecord:
     import_id = import_id or import_id_for(rollout_id, host, company_id)
     company = fit_company(scan, company_id)

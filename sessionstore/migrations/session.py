@@ -9,13 +9,8 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from sessionstore.database.connection import Connection, explained, message_of
-from sessionstore.errors import (
-    DatabaseUnreachable,
-    MigrationProblem,
-    MigrationTimeout,
-    OutcomeUnknown,
-)
+from sessionstore.database.connection import Connection, message_of, transaction
+from sessionstore.errors import MigrationProblem, MigrationTimeout, OutcomeUnknown
 from sessionstore.migrations.plan import Migration
 
 _NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
@@ -25,10 +20,10 @@ _NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it whi
 _EXECUTE = "exec_stmt_dynexecute"
 
 
-def _within_a_block(script: str) -> sql.Composable:
+def _within_a_block(conn: Connection, script: str) -> bytes:
     """Sent as it is, a COMMIT in it would end the transaction silently, and a COPY wait for a client."""
-    block = sql.SQL("BEGIN EXECUTE {}; END").format(sql.Literal(script)).as_string(None)
-    return sql.SQL("DO {}").format(sql.Literal(block))
+    block = sql.SQL("BEGIN EXECUTE {}; END").format(sql.Literal(script)).as_string(conn)
+    return sql.SQL("DO {}").format(sql.Literal(block)).as_bytes(conn)
 
 
 class _RolledBack(Exception):
@@ -81,7 +76,7 @@ class Session:
         """
         before = self._surroundings()
         try:
-            self._conn.execute(_within_a_block(script).as_bytes(self._conn))
+            self._conn.execute(_within_a_block(self._conn, script))
         except pg.LockNotAvailable:
             raise MigrationTimeout(
                 f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
@@ -141,9 +136,8 @@ class Session:
             DatabaseUnreachable: it broke before.
             DatabaseProblem: the server refused a statement.
         """
-        committing = False
         try:
-            with explained("migrating", where), self._conn.transaction():
+            with transaction(self._conn, "migrating", where):
                 for name, seconds in self._limits().items():
                     self._conn.execute(
                         "SELECT set_config(%s, %s, true)", [name, f"{int(seconds * 1000)}ms"]
@@ -151,14 +145,8 @@ class Session:
                 yield
                 if not commit:
                     raise _RolledBack
-                committing = True
         except _RolledBack:
             pass
-        except DatabaseUnreachable as error:
-            if not committing:
-                raise
-            raise OutcomeUnknown(
-                f"{error.what}, while COMMIT was under way",
-                where,
-                "See: migrate status; then run again, it goes on from what is there.",
-            ) from None
+        except OutcomeUnknown as error:
+            error.remedy = "See: migrate status; then run again, it goes on from what is there."
+            raise

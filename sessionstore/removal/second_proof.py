@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
-from sessionstore.archive.create import Held
 from sessionstore.archive.manifest import Manifest
+from sessionstore.archive.on_disk import Held
 from sessionstore.database import standing
 from sessionstore.database.connection import Connection, transaction
 from sessionstore.database.keys import read_rows

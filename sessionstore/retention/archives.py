@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sessionstore.archive.create import verify_on_disk
 from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.archive.sealed import write_file
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem

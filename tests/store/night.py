@@ -19,6 +19,9 @@ from types import FrameType
 from typing import Any
 
 from sessionstore.archive import create
+from sessionstore.archive.check import check
+from sessionstore.archive.manifest import read_manifest
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.database import imports
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
@@ -134,7 +137,7 @@ class Night:
             return prove(conn, import_id, scan)
 
     def _remove(self, conn: Connection) -> None:
-        manifest = create.verify_on_disk(*self.archive)
+        manifest = verify_on_disk(*self.archive)
 
         def objections(fd: int, tree: Tree) -> tuple[str, ...]:
             found = account_again(
@@ -153,7 +156,7 @@ class Night:
             if content not in (_content(self.root / name), _content(self.half / name))
         }
         if missing and self._archive_opens():
-            names = create.read_manifest(self.archive[1]).entries
+            names = read_manifest(self.archive[1]).entries
             missing = {
                 name: content
                 for name, content in missing.items()
@@ -165,7 +168,7 @@ class Night:
 
     def _archive_opens(self) -> bool:
         try:
-            create.check(*self.archive, self.identity[0])
+            check(*self.archive, self.identity[0])
         except ArchiveProblem:
             return False
         return True
@@ -194,7 +197,7 @@ class Night:
         assert self.in_database()
         assert not list(self.parent.iterdir())
         assert {str(path) for path in self.out.iterdir()} == set(self.archive)
-        assert create.check(*self.archive, self.identity[0]).files == len(self.files)
+        assert check(*self.archive, self.identity[0]).files == len(self.files)
         with connect(self.settings) as conn:
             assert conn.execute("SELECT state FROM whatsapp_imports").fetchall() == [("active",)]
         self.assert_canary()

@@ -12,6 +12,7 @@ import pytest
 
 from sessionstore.archive import create
 from sessionstore.archive.manifest import Manifest
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.database.connection import connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import LockHeld, Refused, StoreError
@@ -144,7 +145,7 @@ def test_a_second_removal_keeps_away(new_night: NewNight) -> None:
 
     with closing(open_directory(str(night.root))) as fd:
         made = create.create(fd, str(night.out), night.root.name, [night.identity[1]])
-    manifests.append(create.verify_on_disk(made.archive, made.manifest))
+    manifests.append(verify_on_disk(made.archive, made.manifest))
     with (
         closing(open_directory(str(night.parent))) as parent,
         pytest.raises(Refused, match="tried"),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.archive import create
-from sessionstore.archive.create import Manifest
+from sessionstore.archive.check import check
 from sessionstore.archive.extract import extract
+from sessionstore.archive.manifest import Manifest
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import StoreError
 from sessionstore.removal import remove as removal
@@ -73,7 +73,7 @@ def test_names_that_mean_something_to_programs(
     assert blocking
     manifest = archived(root, out, age_identity[1])
     files = len(NAMES) * (len(NAMES) + 1)
-    checked = create.check(
+    checked = check(
         str(out / "-sessions.tar.zst.age"), str(out / "-sessions.manifest.jsonl"), age_identity[0]
     )
     assert checked.files == files

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.archive import create
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
@@ -162,7 +162,7 @@ def test_the_whole_way_of_a_directory(conn: Connection, root: Path, tmp_path: Pa
         )
         return () if found.decision.removable else found.decision.reasons
 
-    manifest = create.verify_on_disk(made, listing)
+    manifest = verify_on_disk(made, listing)
     lost = "DELETE FROM whatsapp_keys WHERE key_type = 'session' AND key_id = '15550003333_128.99'"
     with closing(open_directory(str(tmp_path))) as parent:
         conn.execute("CREATE TABLE kept AS SELECT * FROM whatsapp_keys")

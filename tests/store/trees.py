@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from sessionstore.archive import create
-from sessionstore.archive.create import Manifest
+from sessionstore.archive.manifest import Manifest
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.disk.opening import closing, open_directory
 
 NAMES = [
@@ -36,7 +37,7 @@ def archived(root: Path, out: Path, recipient: str) -> Manifest:
     """Archive a tree; gives its manifest as read back."""
     with closing(open_directory(str(root))) as fd:
         made = create.create(fd, str(out), root.name, [recipient])
-    return create.verify_on_disk(made.archive, made.manifest)
+    return verify_on_disk(made.archive, made.manifest)
 
 
 def contents(root: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING
 from hostswitch.upkeep.unfinished import unrecorded
-from sessionstore.archive import create
+from sessionstore.archive.check import check
 
 from .ending import told_to_end
 from .plans import ROLLOUT
@@ -95,7 +95,7 @@ class Removing:
         """Every file is in the archive; none is deleted without a line that says so before."""
         base = self._world.place / "archive" / ROLLOUT / BACKUP
         identity = str(self._world.place / "identity.txt")
-        checked = create.check(f"{base}.tar.zst.age", f"{base}.manifest.jsonl", identity)
+        checked = check(f"{base}.tar.zst.age", f"{base}.manifest.jsonl", identity)
         assert checked.files == FILES
         assert self.left() == FILES or self.events()[0] == REMOVING
 

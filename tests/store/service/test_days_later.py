@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sessionstore.archive import create
+from sessionstore.archive.check import check
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import walk
@@ -110,7 +111,7 @@ def test_the_command_removes_it_however_often_it_is_cut_off(
     code, events, said = json.loads(heard.read_text())
     assert (code, events[-1]["outcome"]) == (0, "removed"), said
     assert not root.exists() and not half.exists() and cuts > 10
-    assert create.check(made.archive, made.manifest, age_identity[0]).files == 1314
+    assert check(made.archive, made.manifest, age_identity[0]).files == 1314
 
 
 def test_one_planted_key_blocks_and_is_named(moved_on: Moved) -> None:

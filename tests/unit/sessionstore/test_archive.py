@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from sessionstore.archive import create
+from sessionstore.archive.check import check
 from sessionstore.archive.manifest import read_manifest
+from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.disk import walk
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem
@@ -75,9 +77,9 @@ def test_an_archive_opens_and_equals_the_directory(
     """The only proof that a backup is one."""
     report = make(tree, out, identity[1])
     assert (report.files, report.directories, report.reused) == (8, 4, False)
-    checked = create.check(report.archive, report.manifest, identity[0])
+    checked = check(report.archive, report.manifest, identity[0])
     assert (checked.files, checked.bytes) == (report.files, report.bytes)
-    create.verify_on_disk(report.archive, report.manifest)
+    verify_on_disk(report.archive, report.manifest)
     assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
     assert sorted(path.name for path in out.iterdir()) == [
         "baileys_sessions_backup.manifest.jsonl",
@@ -163,7 +165,7 @@ def test_an_identity_in_the_wrong_place_is_never_told(
     alone.write_text(secret + "\n")
     manifest = str(out / f"{tree.name}.manifest.jsonl")
     with pytest.raises(ArchiveProblem, match="age ended with 1") as caught:
-        create.check(str(alone), manifest, identity[0])
+        check(str(alone), manifest, identity[0])
     assert secret[20:] not in str(caught.value)
 
 
@@ -196,7 +198,7 @@ def test_leavings_of_a_killed_run_do_not_matter(
     (out / f".{tree.name}.manifest.jsonl.partial").write_text("half")
     (out / f"{tree.name}.manifest.jsonl").write_text("stale")
     report = make(tree, out, identity[1])
-    create.check(report.archive, report.manifest, identity[0])
+    check(report.archive, report.manifest, identity[0])
     assert len(list(out.iterdir())) == 2
 
 
@@ -214,9 +216,9 @@ def test_one_flipped_bit_is_found(
     report = make(tree, out, identity[1])
     _flip(Path(report.archive), position)
     with pytest.raises(ArchiveProblem, match="not what its manifest says"):
-        create.verify_on_disk(report.archive, report.manifest)
+        verify_on_disk(report.archive, report.manifest)
     with pytest.raises(ArchiveProblem):
-        create.check(report.archive, report.manifest, identity[0])
+        check(report.archive, report.manifest, identity[0])
 
 
 def test_a_cut_off_archive_or_manifest_is_found(
@@ -228,7 +230,7 @@ def test_a_cut_off_archive_or_manifest_is_found(
     whole_archive = path.read_bytes()
     path.write_bytes(whole_archive[:-1000])
     with pytest.raises(ArchiveProblem):
-        create.check(report.archive, report.manifest, identity[0])
+        check(report.archive, report.manifest, identity[0])
     path.write_bytes(whole_archive)
     lines = listing.read_text().splitlines(keepends=True)
     for cut in (lines[:-1], lines[:3] + lines[4:], [], [*lines[:-1], lines[-1].rstrip()]):
@@ -246,7 +248,7 @@ def test_a_manifest_of_other_contents_is_found(
     (tmp_path / "other").mkdir()
     other = make(tree, tmp_path / "other", identity[1])
     with pytest.raises(ArchiveProblem, match="sha256"):
-        create.check(report.archive, other.manifest, identity[0])
+        check(report.archive, other.manifest, identity[0])
 
 
 def test_the_wrong_identity_opens_nothing(
@@ -257,7 +259,7 @@ def test_the_wrong_identity_opens_nothing(
     wrong = tmp_path / "wrong"
     new_identity(wrong)
     with pytest.raises(ArchiveProblem, match="age ended with"):
-        create.check(report.archive, report.manifest, str(wrong))
+        check(report.archive, report.manifest, str(wrong))
 
 
 @pytest.mark.parametrize(
@@ -333,9 +335,9 @@ def test_a_pipe_in_an_archive_s_place_holds_nobody_up(
     signal.alarm(30)
     try:
         with pytest.raises(ArchiveProblem, match="not a regular file"):
-            create.verify_on_disk(report.archive, report.manifest)
+            verify_on_disk(report.archive, report.manifest)
         with pytest.raises(ArchiveProblem, match="not a regular file"):
-            create.check(report.archive, report.manifest, identity[0])
+            check(report.archive, report.manifest, identity[0])
         Path(report.manifest).unlink()
         os.mkfifo(report.manifest)
         with pytest.raises(ArchiveProblem, match="not a regular file"):
@@ -374,7 +376,7 @@ def test_a_manifest_of_many_blocks_is_read_to_its_last_line(
     report = make(many, out, identity[1])
     manifest = read_manifest(report.manifest)
     assert manifest.entries.keys() == {".", *(path.name for path in many.iterdir())}
-    create.check(report.archive, report.manifest, identity[0])
+    check(report.archive, report.manifest, identity[0])
 
 
 def test_a_manifest_that_names_a_file_twice_is_damaged(

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionstore.archive import create
+from sessionstore.archive.check import check
 from sessionstore.archive.extract import extract
 from sessionstore.disk import xattrs
 from sessionstore.disk.opening import closing, open_directory
@@ -80,7 +81,7 @@ def archived(source: Path, tmp_path: Path) -> tuple[str, str, str]:
 def test_they_come_back_exactly(source: Path, tmp_path: Path) -> None:
     """Neither lost, nor taken over from where the directory is put."""
     kept = archived(source, tmp_path)
-    create.check(*kept)
+    check(*kept)
     inheriting = tmp_path / "elsewhere"
     inheriting.mkdir()
     os.setxattr(inheriting, "system.posix_acl_default", acl(4321))
