@@ -24,20 +24,9 @@ from rollout.verify.suite import run_suite
 from tests.ports import free_port
 from tests.unit.good_settings import GOOD
 
-from .hostile.host import (
-    APP_DIR,
-    HOME,
-    KINDS,
-    ROOTS,
-    SHELL,
-    UID,
-    USER,
-    HostileHost,
-    dig,
-    lead_away,
-    plant,
-)
+from .hostile.host import APP_DIR, HOME, ROOTS, SHELL, UID, USER, HostileHost
 from .hostile.touched import Watched
+from .hostile.traps import KINDS, dig, lead_away, plant
 from .plans import APP, COMPANY, NEW, ROLLOUT
 
 ROOT = Path(__file__).parents[2]
