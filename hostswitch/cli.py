@@ -89,14 +89,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        arguments: without the program's name; None takes the process's own.
-
-    Returns:
-        The exit code (see `errors`).
-    """
+    """Run one command, the process's own unless one is given; its exit code (see `errors`)."""
     survive_controller()
     os.umask(0o077)
     given = sys.argv[1:] if arguments is None else arguments

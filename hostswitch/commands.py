@@ -47,13 +47,7 @@ class Command:
 
 
 def changing(places: Places, who: str, what: str, wait: float = 0) -> AbstractContextManager[None]:
-    """What changes something holds the host's lock.
-
-    Args:
-        places: its state directory is made.
-        who: for the message to another run.
-        wait: for another run, in seconds.
-    """
+    """What changes something holds the host's lock; another run is told who does what, and waited for."""
     places.prepare()
     return held(places.lock, who, what, wait_seconds=wait)
 

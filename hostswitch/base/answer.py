@@ -45,15 +45,10 @@ class _Bounded(io.BufferedReader):
 
 
 def incoming(connection: socket.socket, end: float, largest: int) -> io.BufferedReader:
-    """What comes from a connection, as a file that reads it.
+    """What comes from a connection until `end` (monotonic), at most `largest` bytes, as a file that reads it.
 
-    Args:
-        connection: its own timeout holds for each piece only, so that a drip has no end.
-        end: on the monotonic clock.
-        largest: bytes.
-
-    Returns:
-        The file; it raises OSError where the end is passed, ValueError where more comes.
+    A connection's own timeout holds for each piece only, so that a drip has no end. The file raises OSError
+    where the end is passed, ValueError where more comes.
     """
     return _Bounded(_Incoming(connection, end, largest), largest)
 

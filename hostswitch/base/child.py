@@ -71,10 +71,7 @@ def run(
 
 
 def finish(child: subprocess.Popen[bytes], seconds: float) -> Done:
-    """Hear what a child says until it ends, then end its process group.
-
-    Args:
-        child: it leads a session; what it says goes into pipes or nowhere.
+    """Hear what a child that leads a session says until it ends, then end its process group.
 
     Raises:
         EndlessError: it took longer, or said more than LARGEST.

@@ -19,11 +19,7 @@ class Drill:
         self._path = path
 
     def at(self, instant: str) -> None:
-        """End this process if the drill names this instant.
-
-        Args:
-            instant: `mark:step` of a journal's line.
-        """
+        """End this process if the drill names this instant: `mark:step` of a journal's line."""
         if self._wanted() == instant:
             self._path.unlink()
             os.kill(os.getpid(), signal.SIGKILL)

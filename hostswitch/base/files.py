@@ -105,9 +105,7 @@ def append_line(path: Path, line: str) -> None:
 def reserve(descriptor: int, size: int) -> None:
     """Set space aside behind a file's end, so that a disk that fills up later can't stop its growth.
 
-    Args:
-        descriptor: the file, open for writing; its length stays as it is.
-        size: bytes from the file's beginning.
+    Its length stays as it is; `size` is in bytes from its beginning.
 
     Raises:
         OSError: there is no room for it. A file system that can't reserve is no error.
@@ -177,11 +175,9 @@ def see(path: str | Path) -> str:
 
 
 def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | None:
-    """Open a regular file for reading; None if there is nothing.
+    """Open a regular file for reading; None if there is nothing. A symlink is not followed.
 
-    Args:
-        path: a symlink as its last part is not followed.
-        owner: with whose rights; None where that user can't choose the path.
+    With the owner's rights; None where that user can't choose the path.
 
     Raises:
         UnsafeFileError: it is something else, or may not be read.
@@ -200,12 +196,7 @@ def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | Non
 
 
 def read_regular(path: str | Path, limit: int, owner: Owner | None = None) -> bytes | None:
-    """All bytes of a regular file; None if there is nothing.
-
-    Args:
-        path: a symlink as its last part is not followed.
-        limit: the largest size in bytes that such a file can sensibly have.
-        owner: as for `open_regular`.
+    """All bytes of a regular file, as `open_regular` opens it; None if there is nothing.
 
     Raises:
         UnsafeFileError: it is something else, may not be read, or is larger.

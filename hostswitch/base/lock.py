@@ -21,10 +21,7 @@ _LOOK_SECONDS = 1
 
 @contextmanager
 def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the host's lock.
-
-    Args:
-        path: the lock file; it stays there, the lock is on the open descriptor.
+    """Hold the host's lock: on the open descriptor, the file stays there.
 
     Raises:
         LockedError: another process holds it still; the text says who, since when and what.

@@ -28,11 +28,7 @@ def survive_controller() -> None:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Write one result line to stdout.
-
-    Args:
-        event: what the line is about; the last line of a command is "result".
-    """
+    """Write one result line to stdout; the event of a command's last one is "result"."""
     _write(1, json.dumps({"event": event, **fields}, ensure_ascii=True) + "\n")
 
 

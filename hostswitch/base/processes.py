@@ -115,11 +115,7 @@ def node_outside(app_dir: str, pm2_home: str, pids: Collection[int]) -> dict[int
 
 
 def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
-    """Wait until processes have ended.
-
-    Returns:
-        Those that still run after `seconds`.
-    """
+    """Wait until processes have ended; those that still run after `seconds`."""
     end = time.monotonic() + seconds
     while left := {process for process in wanted if alive(process)}:
         if time.monotonic() > end:
@@ -131,8 +127,7 @@ def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
 def environment(pid: int, owner: Owner) -> dict[str, str]:
     """The environment a process was started with; empty if it is gone or another's. Holds secrets.
 
-    Args:
-        pid: as that user's PM2 or service told it, so perhaps not his.
+    The pid is as that user's PM2 or service told it, so perhaps not his.
     """
     # It lies in that process's own memory, which may be had to wait for.
     command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]

@@ -59,10 +59,7 @@ RelativePath = Annotated[Line, Form("a relative path without . and ..", _plain)]
 
 
 def load(cls: type[T], text: str, what: str) -> T:
-    """Read a dataclass from JSON.
-
-    Args:
-        cls: its fields are the object's; one that has a default may be missing or null.
+    """Read a dataclass from JSON; a field that has a default may be missing or null.
 
     Raises:
         PlanError: it is not JSON, or has mistakes; all of them are listed.

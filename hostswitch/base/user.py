@@ -59,11 +59,9 @@ class Account:
         seconds: float = 60,
         check: bool = True,
     ) -> str:
-        """Run a program as this user.
+        """Run a program as this user; its standard output.
 
-        Args:
-            arguments: the program and its arguments; no secret may be among them.
-            environment: names beside HOME, USER, LOGNAME, PATH and LANG; no secret either.
+        Arguments and environment (beside HOME, USER, LOGNAME, PATH and LANG) hold no secret.
 
         Raises:
             CommandFailedError: it is missing, failed, took too long or said too much.
@@ -82,12 +80,7 @@ class Account:
     def popen(
         self, arguments: Sequence[str], *, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        """Start a program as this user, to be finished by `child`; its input and output are pipes.
-
-        Args:
-            arguments: the program and its arguments; no secret may be among them.
-            environment: as for `run`.
-        """
+        """Start a program as this user (as `run`), for `child` to finish; its input and output are pipes."""
         return subprocess.Popen(
             [*self._prefix(environment), *arguments],
             stdin=subprocess.PIPE,

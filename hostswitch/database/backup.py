@@ -13,10 +13,7 @@ from hostswitch.plan import PROVIDER
 
 
 def before(host: Host, act: str) -> None:
-    """Make the backup that the plan asks for, or record why there is none.
-
-    Args:
-        act: what is about to be done, "import" or "removal".
+    """Make the backup that the plan asks for before an "import" or "removal", or record why there is none.
 
     Raises:
         StoreError: the backup could not be made; the act must not be done.

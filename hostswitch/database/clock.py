@@ -38,8 +38,7 @@ def measured(connection: Connection[Any]) -> float:
 def refusals(ahead: float | None) -> list[Refusal]:
     """Why nothing may be concluded from times; empty if the clocks agree.
 
-    Args:
-        ahead: as :func:`measured`; None where the database could not be asked, which is its own error.
+    Nor where the database could not be asked, which is its own error.
     """
     if ahead is None or abs(ahead) <= FURTHEST_SECONDS:
         return []

@@ -49,10 +49,8 @@ def unaccounted(
 ) -> list[str]:
     """Why a live directory's files are not all accounted for in the database; empty if they are.
 
-    Misfiled rows come first: they are the one cause of hundreds of reasons after it.
-
-    Args:
-        service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
+    Misfiled rows come first: they are the one cause of hundreds of reasons after it. What the service
+    runs on is as :mod:`sessionstore.judgement.activity` has it.
     """
     from sessionstore.inspection import misfiled
     from sessionstore.removal import account
@@ -79,11 +77,7 @@ def removal_proof(
     *,
     service: str,
 ) -> RemovalProof:
-    """What must hold for a set-aside directory to be deleted, asked as often as need be.
-
-    Args:
-        service: what it runs on, as :mod:`sessionstore.judgement.activity` has it.
-    """
+    """What must hold for a set-aside directory to be deleted, asked as often as need be."""
     from sessionstore.removal.second_proof import RemovalProof, account_again
 
     acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None

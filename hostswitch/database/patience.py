@@ -41,10 +41,7 @@ class Patience:
 
     @contextmanager
     def connected(self, plan: Plan, *, wait: bool = False) -> Iterator[Connection]:
-        """Connect, and hang up where the block is not done in time.
-
-        Args:
-            wait: whether to try again while there is no way in.
+        """Connect, trying again in time where it is to wait, and hang up where the block is not done in time.
 
         Raises:
             StoreError: what the block was at when it was hung up, or another error of the database.

@@ -25,11 +25,7 @@ def to_come(described: Description, plan: Plan) -> Description:
 
 
 def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
-    """What PM2 runs otherwise than the file says.
-
-    Returns:
-        Sentences; empty where nothing would change by starting them again.
-    """
+    """What PM2 runs otherwise than the file says, in sentences: what starting it again would change."""
     found = []
     for name, wanted in description.items():
         if name not in apps:
@@ -55,8 +51,7 @@ def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
 def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> list[str]:
     """What of the way an app runs a start as the file says would change, by the file's names.
 
-    Args:
-        wanted: its entry in the file; empty where that is not staged yet.
+    The file's entry, `wanted`, is empty where that is not staged yet.
     """
     found = []
     if _in_version(str(app.started_as.get("pm_cwd", plan.app_dir)), plan) != ".":

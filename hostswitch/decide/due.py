@@ -40,17 +40,10 @@ def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, 
 def judge(
     lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: float, current: str
 ) -> Ripeness:
-    """Judge the directories that one rollout set aside.
+    """Judge the directories that one rollout set aside, at `now`, in the rollout `current`.
 
-    Args:
-        lines: the host's history, oldest first.
-        days: how long the service must have lived without them.
-        now: wall clock, seconds since 1970.
-        current: the rollout that asks; only its own verification counts.
-
-    Returns:
-        Due only with positive evidence: a healthy switch since, the days gone by, and the host
-        verified in this very rollout.
+    Due only with positive evidence: a healthy switch since, the days gone by without them, and the host
+    verified in this very rollout.
     """
     own = next((n for n, line in enumerate(lines) if _is_switch(line, rollout_id)), None)
     if own is None:

@@ -37,14 +37,10 @@ class Expectation:
 
 
 def problems(status: Any, expected: Expectation) -> list[str]:
-    """What a status answer lacks.
+    """What a status answer lacks, in sentences; empty when all is as expected.
 
-    Args:
-        status: the endpoint's JSON: `{"pid": …, "companies": {ID: {"provider", "credentials",
-            "keys", "connection"}}, "flags": {…}}`; more is ignored.
-
-    Returns:
-        Sentences; empty when all is as expected.
+    It is `{"pid": …, "companies": {ID: {"provider", "credentials", "keys", "connection"}}, "flags": {…}}`;
+    more is ignored.
     """
     companies = companies_of(status)
     found = _flag_problems(status, expected.flags)
@@ -112,14 +108,9 @@ def _is_plain(value: Any) -> bool:
 
 
 def process_problems(process: App | None, first: App | None) -> list[str]:
-    """What is wrong with the app as a process.
+    """What is wrong with the app as a process, once it answered well as `first`, in sentences.
 
-    Args:
-        process: as it is now, None if PM2 does not know it.
-        first: as it was when it first answered well, or None before that.
-
-    Returns:
-        Sentences. PM2's exit codes are never asked (docs/facts.md section 3: they lie).
+    PM2's exit codes are never asked (docs/facts.md section 3: they lie).
     """
     if process is None:
         return ["PM2 does not list it"]

@@ -65,8 +65,7 @@ def before(log: bytes, now: float, since: float | None) -> Rate:
 def allowed(rate: Rate, minutes: float) -> int:
     """How many lines in some minutes are no rise; none where none or no rate was known.
 
-    Returns:
-        The least count that chance alone exceeds less often than once in a hundred times.
+    The least count that chance alone exceeds less often than once in a hundred times.
     """
     if not rate.lines or not rate.minutes or rate.minutes <= 0:
         return 0

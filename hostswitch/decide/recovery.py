@@ -45,25 +45,16 @@ _PUT_BACK_ROWS = (journal.STOPPED, journal.SET_ASIDE, journal.IMPORTED, journal.
 
 
 def decide(entries: Sequence[Entry]) -> Recovery:
-    """What the lines of a journal ask for.
-
-    Returns:
-        The decision; ASK_DATABASE is to be settled by `settle`.
-    """
+    """What the lines of a journal ask for; ASK_DATABASE is to be settled by `settle`."""
     row = reached(entries)
     return _decision(_action(list(entries), row), row)
 
 
 def settle(recovery: Recovery, states: Collection[str]) -> Recovery:
-    """Decide by the states of the switch's imports in the database.
+    """Decide ASK_DATABASE by the states of the switch's imports: "staged", "active", "withdrawn".
 
-    Args:
-        recovery: a decision ASK_DATABASE.
-        states: of each import record: "staged", "active", "withdrawn".
-
-    Returns:
-        Forward if any import is active (activation is the point of no return; the others were
-        proven before it), else back.
+    Forward if any is active (activation is the point of no return; the others were proven before it),
+    else back.
     """
     forward = "active" in states
     return _decision(Action.START_NEW if forward else Action.PUT_BACK, recovery.row)

@@ -34,11 +34,7 @@ _KEPT_BY = {"cwd": "app_dir", "script": "service_entry", "kill_timeout": "kill_t
 
 
 def refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[Refusal]:
-    """What forbids to take the running version down.
-
-    Args:
-        cut_over: company to be imported -> path of its directory.
-    """
+    """What forbids to take the running version down, with these companies (-> directory) to be imported."""
     return [
         *_repeated_refusals(plan, seen),
         *_stopped_refusals(plan, seen),

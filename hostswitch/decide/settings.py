@@ -72,11 +72,7 @@ def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
 
 
 def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """Host, port and name of the database of a version on PostgreSQL, where its settings are not the plan's.
-
-    Args:
-        values: what the version sees; what it does not is an empty text.
-    """
+    """Host, port and name of the database of a version on PostgreSQL, where they are not the plan's."""
     if not on_postgres(values) and values.get(OLDER_SWITCH, "false") == "false":
         return None
     host, port, name = (values.get(f"POSTGRES_{one}", "") for one in ("HOST", "PORT", "DATABASE"))
@@ -114,11 +110,7 @@ def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
 
 
 def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
-    """Names in an .env whose values are not those of the plan.
-
-    Args:
-        plan: its flags, and its database where the service is to use PostgreSQL.
-    """
+    """Names in an .env whose values are not those of the plan: its flags, on PostgreSQL its database too."""
     wanted = dict(plan.flags)
     if on_postgres(values):
         wanted |= {name: str(getattr(plan.database, key)) for name, key in _DATABASE_NAMES.items()}

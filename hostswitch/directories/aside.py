@@ -24,10 +24,7 @@ _FULL, _EMPTY = ".rollout-trial-full", ".rollout-trial-empty"
 
 @contextmanager
 def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[tuple[int, int]]:
-    """Descriptors of the application directory and of this rollout's set-aside place.
-
-    Args:
-        create: make the place (root's alone) where it is missing.
+    """Descriptors of the application directory and of this rollout's set-aside place, made for root alone.
 
     Raises:
         StepFailedError: the place belongs to somebody else.
@@ -127,14 +124,10 @@ def away(app: int, place: int, path: str, name: str) -> None:
 
 
 def back(app: int, place: int, path: str, name: str) -> bool:
-    """Bring one directory back; harmless if that was done already.
+    """Bring one directory back; harmless if that was done already. Whether a stray was in its place:
 
-    A directory that appeared at the old path meanwhile is kept in the place, under its name
-    with `.stray` and, for a second one, a number added: a stray start may have written a new
-    identity there.
-
-    Returns:
-        Whether there was such a stray.
+    a directory that appeared at the old path meanwhile is kept in the place, under its name with `.stray`
+    and, for a second one, a number added: a stray start may have written a new identity there.
     """
     with _parent(app, path) as (parent, base):
         if not exists(place, name):

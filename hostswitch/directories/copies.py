@@ -21,14 +21,7 @@ def directory(copies: Path, rollout_id: str, name: str) -> Path:
 
 
 def make(source: str, copy: Path) -> int:
-    """Copy a tree of regular files; owners are not kept, the copy is root's alone.
-
-    Args:
-        source: the live directory; no symlink in it is followed.
-        copy: does not exist yet.
-
-    Returns:
-        Bytes copied, all of them on the disk.
+    """Copy a tree of regular files on to the disk, for root alone; its bytes. No symlink is followed.
 
     Raises:
         HostError: a file vanished or is not a regular one.

@@ -25,12 +25,9 @@ _TORN_KINDS = ("empty", "truncated", "not JSON", "not registered", "not credenti
 
 
 def scan_steadily(path: str, label: str, layout: Layout) -> DirectoryScan:
-    """Scan a directory that a running service writes to.
+    """Scan a directory that a running service writes to; the caller closes the scan.
 
     A file that is caught half written looks torn; it is so only if it stays so.
-
-    Returns:
-        The scan; the caller closes it.
 
     Raises:
         DirectoryProblem: the directory can't be opened or is a symlink.

@@ -19,14 +19,7 @@ class UnwritableValueError(HostError):
 
 
 def edited(content: bytes, settings: Mapping[str, str]) -> bytes:
-    """The file with these settings in it.
-
-    Args:
-        content: the file as it is, any bytes; empty for a new one.
-        settings: NAME to value; names that are not here keep their lines.
-
-    Returns:
-        The new content. Where every value is there already, it is ``content`` itself.
+    """The file with these settings in it; the file itself where every value is there already.
 
     Raises:
         UnwritableValueError: a value can't be spelled so that dotenv reads it back; nothing but

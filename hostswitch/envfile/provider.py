@@ -25,13 +25,8 @@ def on_postgres(values: Mapping[str, str]) -> bool:
 def of(file: Mapping[str, str] | None, process: Mapping[str, str] | None) -> str:
     """What a service runs on, or would from its next start. Pure.
 
-    Args:
-        file: its .env; None: there is none.
-        process: the environment that it runs with, which shadows the file; None: no process of it
-            is seen.
-
-    Returns:
-        FILES if it is that now or then, DATABASE if it is that now and then, UNKNOWN otherwise.
+    FILES if it is that now or then, DATABASE if it is that now and then, UNKNOWN otherwise. The process's
+    environment shadows the file; None: there is no file, or no process of it is seen.
     """
     if file is None:
         return UNKNOWN

@@ -9,13 +9,9 @@ from hostswitch.envfile.dotenv import assignments, text_of
 
 
 def parse(content: bytes) -> dict[str, str]:
-    """Names and values of an .env file.
+    """Names and values of an .env file as the npm package `dotenv` reads them; a later line wins.
 
-    Args:
-        content: the file; bytes that are no UTF-8 become replacement characters.
-
-    Returns:
-        The values as the npm package `dotenv` reads them; a later line wins.
+    Bytes that are no UTF-8 become replacement characters.
     """
     return {one.name: one.value for one in assignments(text_of(content))}
 
@@ -58,12 +54,10 @@ def differences(
     plain: Collection[str],
     never_secret: Collection[str],
 ) -> list[Difference]:
-    """What changes between two .env files.
+    """What changes between two .env files; every name but the plain ones is masked.
 
-    Args:
-        plain: the declared settings that are no secrets; every other name is masked.
-        never_secret: those of them that can't have been one before either. A name may leave the
-            declared secrets with a new value: the old one, in use elsewhere perhaps, stays masked.
+    Of those only what can't have been a secret before shows its old value as well: a name may leave the
+    declared secrets with a new value, and the old one is perhaps in use elsewhere.
     """
     names = sorted(before.keys() | after.keys())
     return [

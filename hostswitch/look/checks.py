@@ -26,8 +26,7 @@ def refusals(
 ) -> list[Refusal]:
     """Every reason not to switch that can be found without writing anything.
 
-    Args:
-        is_staged: whether release, .env and database must be there already.
+    Once it is staged, release, .env and database must be there.
     """
     found = list(decision.refusals)
     if is_staged or os.path.isdir(host.plan.release):

@@ -63,9 +63,7 @@ class _Notes:
 def look(host: Host, *, staged: bool) -> Observed:
     """Look at everything a decision needs; changes nothing, starts nothing.
 
-    Args:
-        staged: whether the plan must have been staged already. Otherwise (preflight) a staged
-            .env that does not match the plan yet is left out.
+    Unless the plan must have been staged already, a staged .env that does not match it is left out.
     """
     notes = _Notes()
     apps = _apps(host, notes, staged)
@@ -130,12 +128,7 @@ def _was_edited(host: Host, began: float) -> bool:
 def paired_of(
     host: Host, left: frozenset[str], database: Mapping[str, InDatabase]
 ) -> frozenset[str]:
-    """Those of the companies left waiting that have credentials, as service or database says.
-
-    Args:
-        host: the host; its service is asked only if some company was left waiting.
-        database: what it holds of each; empty if it could not be asked.
-    """
+    """Those of the companies left waiting that have credentials, as service or database says."""
     if not left:
         return left
     shown = gate.companies_of(fetch(host.plan.gate.status_url))

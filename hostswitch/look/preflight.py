@@ -17,10 +17,7 @@ from hostswitch.record import journal
 
 
 def run(host: Host) -> tuple[int, dict[str, Any]]:
-    """Compare the plan with the host.
-
-    Args:
-        host: the host; its release need not be staged yet.
+    """Compare the plan with the host; its release need not be staged yet.
 
     Returns:
         Exit code (0 nothing to do, 2 changes, 3 refused) and the result's fields: `changes`

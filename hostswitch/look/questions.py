@@ -47,11 +47,7 @@ class Survey:
 def ask_all(
     asked: Sequence[Question], answer: Callable[[list[str]], int]
 ) -> Iterator[dict[str, Any]]:
-    """Ask all at once.
-
-    Args:
-        answer: runs one command of this program with its words, standard input and output being
-            the process's own, and returns the exit code.
+    """Ask all at once; `answer` runs a command's words on the process's own input and output.
 
     Yields:
         For each question in order: ``command``, ``exit`` (its code), ``answer`` (the last JSON

@@ -91,11 +91,7 @@ def baileys_refusals(host: Host, before: str) -> list[Refusal]:
 
 
 def env_refusals(host: Host, needed: bool) -> list[Refusal]:
-    """The staged .env must be a regular file that only its owner reads.
-
-    Args:
-        needed: whether the live one is not as declared, so that there must be a staged one.
-    """
+    """The staged .env, where there is or must be one, must be a regular file that only its owner reads."""
     path = host.plan.env_next
     remedy = _STAGE.format("flags")
     try:
@@ -152,11 +148,7 @@ def _one_fork(app: Mapping[str, Any]) -> bool:
 
 
 def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
-    """The file systems of the application and of the state directory need room.
-
-    Args:
-        copy_bytes: what the copy of the live directories will take.
-    """
+    """The file systems of the application and of the state directory need room, this one for copies too."""
     needed = host.plan.minimum_free_mb << 20
     found = []
     for path, extra in ((host.plan.app_dir, 0), (_existing(host.places.state), copy_bytes)):

@@ -22,10 +22,7 @@ from hostswitch.service.release import revision_of
 def show(
     places: Places, app_dir: str, lines: int, remove_after_days: float | None
 ) -> dict[str, Any]:
-    """The host's state as plain data.
-
-    Args:
-        remove_after_days: for how long directories stay set aside; None: not known here.
+    """The host's state as plain data; removal is told where it is known for how long directories stay.
 
     Returns:
         `current`, `revision`, `companies` (those the live .env names), `open` (the open switch or

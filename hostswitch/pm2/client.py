@@ -125,10 +125,8 @@ class Pm2:
 
         Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon
         died, none of them runs now. In one step and for its owner alone, which PM2's own is not. So
-        nothing has to be fallen back to, and PM2's backup, which may name another version, goes.
-
-        Args:
-            running: one of them that must be there: a daemon that died a moment ago lists none.
+        nothing has to be fallen back to, and PM2's backup, which may name another version, goes. A daemon
+        that died a moment ago lists none: `running` must be there.
 
         Raises:
             Pm2DaemonError: it is not; nothing was written.

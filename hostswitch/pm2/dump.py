@@ -79,13 +79,7 @@ def only(apps: Apps, names: Collection[str]) -> Apps:
 
 
 def merged(current: Apps, before: Apps, names: Collection[str]) -> Apps:
-    """The current dump with the named apps as they were before.
-
-    Args:
-        current: the dump now; apps of other names stay as they are.
-        before: the named apps as they ran before the switch.
-        names: the apps of the switch; those that were not there before disappear.
-    """
+    """The current dump with the named apps as they were before; those that were not there disappear."""
     return [app for app in current if app.get("name") not in names] + only(before, names)
 
 
@@ -105,11 +99,7 @@ def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:
 
 
 def keep(pm2_home: Path, before: Apps, names: Collection[str], owner: tuple[int, int]) -> None:
-    """Try whether the dump can be replaced, by what it holds; lay one for the way back beside it.
-
-    Args:
-        before: the apps of the switch as they run now.
-    """
+    """Try whether the dump can be replaced, by what it holds; lay one for the way back beside it."""
     content = read_regular(pm2_home / NAMES[0], _LARGEST)
     if content is not None:
         replace_by_itself(pm2_home / NAMES[0], content)

@@ -51,11 +51,7 @@ _FILES = {
 
 
 def exported(shown: Mapping[str, Any]) -> dict[str, str]:
-    """What PM2 exports to an app (docs/facts.md section 3), as the process gets it; secrets too.
-
-    Args:
-        shown: its `pm2_env`, or its entry in the dump.
-    """
+    """What PM2 exports to an app (docs/facts.md section 3), as the process gets it; secrets too."""
     found = shown.get("env")
     if not isinstance(found, dict):
         return {}
@@ -65,8 +61,7 @@ def exported(shown: Mapping[str, Any]) -> dict[str, str]:
 def unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
     """Settings that are not as they are where nobody names them, by the ecosystem file's names.
 
-    Args:
-        shown: its `pm2_env`, or its entry in the dump.
+    An app is shown by its `pm2_env`, or by its entry in the dump.
     """
     found = [
         name

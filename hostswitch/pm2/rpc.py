@@ -35,14 +35,7 @@ class Pm2DaemonError(HostError):
 
 
 def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> Any:
-    """Have the daemon do something.
-
-    Args:
-        uid: the user whose daemon it must be: nothing is sent to another process.
-        method: the daemon's name for it, such as `getMonitorData`.
-
-    Returns:
-        What it answers; None where it says nothing.
+    """Have this user's daemon do something (`getMonitorData`); nothing is sent to another's process.
 
     Raises:
         Pm2DaemonError: it does not answer, or answers with an error.

@@ -50,10 +50,7 @@ class Starter:
     """A start of apps that waits for the word; it starts them once, or never."""
 
     def __init__(self, account: Account, home: Path, ecosystem: str, names: Sequence[str]) -> None:
-        """Begin to load; does not wait.
-
-        Args:
-            ecosystem: PM2's file, which is read when the word is given.
+        """Begin to load; does not wait. The ecosystem file is read when the word is given.
 
         Raises:
             StarterError: there is no PM2.

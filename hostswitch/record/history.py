@@ -53,12 +53,7 @@ class History:
             ) from None
 
     def add(self, event: str, **fields: Any) -> Line:
-        """Append a line and wait until it is on the disk.
-
-        Args:
-            event: "switch", "paired", "verified", "archived", "backup", "removed".
-            fields: plain data; never a secret.
-        """
+        """Append a line of plain data, never a secret, and wait until it is on the disk."""
         line = {"event": event, "at": clock.now_text(), **fields}
         self._append(line)
         return line

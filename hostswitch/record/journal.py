@@ -85,11 +85,7 @@ class Journal:
         sync_directory(path.parent)
 
     def mark(self, step: str, mark: str, **data: Any) -> Entry:
-        """Append a line and wait until it is on the disk.
-
-        Args:
-            mark: `intent`, `done`, or what happened between.
-            data: plain data for recovery and the record; never a secret.
+        """Append a line of plain data, never a secret, and wait until it is on the disk.
 
         Raises:
             JournalError: it could not be written, so what it announces must not be done.

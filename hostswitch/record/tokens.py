@@ -14,9 +14,8 @@ _VERIFICATION, _TOGGLE = "result of a verification", "record of a toggle"
 def verification(text: str) -> dict[str, Any]:
     """Read a verification's result.
 
-    Args:
-        text: one JSON object: `rollout_id`, `verified` (a boolean: every check passed), and
-            any figures beside them (passed, failed, not_checked …).
+    It is one JSON object: `rollout_id`, `verified` (a boolean: every check passed), and any figures
+    beside them (passed, failed, not_checked …).
 
     Raises:
         PlanError: it is something else.

@@ -39,10 +39,7 @@ class Compared:
 def sizes(paths: Iterable[str], pm2_home: Path, owner: Owner) -> dict[str, int]:
     """Sizes of log files now; a file that appears later counts from 0.
 
-    Args:
-        paths: logs of the apps as they run.
-        pm2_home: all of PM2's logs count too: an app that is started again may get an old file.
-        owner: the service's user, with whose rights all of this is read.
+    All of PM2's logs count too: an app that is started again may get an old file.
     """
     with rights_of(owner):
         all_logs: list[str] = []

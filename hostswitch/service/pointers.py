@@ -37,11 +37,7 @@ def current_target(app_dir: str) -> str | None:
 
 
 def point_current(app_dir: str, target: str | None) -> None:
-    """Point `current` at a release in one step, or take it away.
-
-    Args:
-        target: relative to it; None removes the link.
-    """
+    """Point `current` at a release in one step; None takes it away."""
     link = Path(app_dir, "current")
     if target is None:
         link.unlink(missing_ok=True)
@@ -72,11 +68,7 @@ def forget_current(app_dir: str) -> None:
 
 
 def restore_current(app_dir: str, before: str | None) -> None:
-    """Point `current` where it pointed before a switch, by the link that was kept.
-
-    Args:
-        before: what it pointed to; None: it did not exist.
-    """
+    """Point `current` where it pointed before a switch, by the link that was kept."""
     kept = Path(app_dir, _KEPT_LINK)
     if current_target(app_dir) == before:
         return
@@ -111,12 +103,8 @@ def keep_env(
 ) -> None:
     """Keep the .env that is live beside it, if another one follows; while the service still runs.
 
-    That one can take its place is tried, with its own content.
-
-    Args:
-        judged: SHA-256 of what row 0 judged; None: there was none.
-        following: SHA-256 of the staged one; None: the live one stays.
-        copy: where root keeps one more, for the one beside it is the service's own to delete.
+    That one can take its place is tried, with its own content. Root keeps one more, for the one beside it
+    is the service's own to delete.
 
     Raises:
         StepFailedError: the live one is not what was judged.
@@ -132,9 +120,6 @@ def keep_env(
 
 def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
     """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
-
-    Args:
-        judged: SHA-256 of what row 0 judged; None: nothing was staged, the live one is as declared.
 
     Raises:
         StepFailedError: what is staged is not what was judged.
@@ -193,22 +178,12 @@ def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner, 
 
 
 def is_put(env_live: str, before: str | None, following: str | None) -> bool:
-    """Whether the .env is what a switch made it, and was not before.
-
-    Args:
-        before: its SHA-256 before the switch; None: it did not exist.
-        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
-    """
+    """Whether the .env is what a switch made it, and was not before."""
     return following not in (None, before) and _is(env_live, following)
 
 
 def is_back(env_live: str, before: str | None, following: str | None) -> bool:
-    """Whether the .env is no more what a switch made it: a put back has begun to bring it back.
-
-    Args:
-        before: its SHA-256 before the switch; None: it did not exist.
-        following: SHA-256 of the staged one; None: nothing was staged, the live one stays.
-    """
+    """Whether the .env is no more what a switch made it: a put back has begun to bring it back."""
     changed = following not in (None, before)
     # Missing: it was cut off between the two renames.
     return changed and (_is(env_live, before) or not os.path.lexists(env_live))

@@ -19,15 +19,7 @@ _BAILEYS = ("node_modules/@whiskeysockets/baileys", "node_modules/baileys")
 
 
 def revision_of(directory: str, owner: Owner) -> str | None:
-    """The commit that a release or an in-place checkout is at.
-
-    Args:
-        directory: `releases/<hash>`, or a git work tree.
-        owner: the service's user, who says which directory it is: with his rights it is read.
-
-    Returns:
-        The full hash, or None where neither says.
-    """
+    """The commit that `releases/<hash>` or a git work tree is at; None where neither says."""
     name = os.path.basename(directory)
     return name if is_hash(name) else _checked_out(Path(directory, ".git"), owner)
 

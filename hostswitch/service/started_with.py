@@ -62,14 +62,7 @@ def noted_or_planned(host: Host) -> Mapping[str, str]:
 
 
 def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
-    """The flags that a process read from the file when it began.
-
-    Args:
-        began: the process's start, seconds since 1970.
-
-    Returns:
-        Names and values; None where the note is about another process, or missing.
-    """
+    """The flags that a process read from the file when it began; None where no note is about it."""
     try:
         line = json.loads(places.started.read_bytes())
         same = line["boot"] == clock.boot_id() and 0 <= began - line["at"] + 0.05 <= _WINDOW

@@ -51,10 +51,7 @@ def fetch(url: str) -> dict[str, Any] | None:
 
 
 def ask(url: str) -> dict[str, Any]:
-    """Ask the status endpoint.
-
-    Args:
-        url: on loopback; proxies are not used.
+    """Ask the status endpoint, on loopback; proxies are not used.
 
     Raises:
         NoStatusError: why that could not be had.

@@ -55,12 +55,7 @@ class Watch:
     """One gate over one start."""
 
     def __init__(self, host: Host, expected: Expectation, since: Since, before: Rate) -> None:
-        """Prepare to watch.
-
-        Args:
-            since: the start, and the logs as they were then; what follows is looked through.
-            before: how often the logs told of lost keys before the switch.
-        """
+        """Prepare to watch what follows a start, before which the logs told of lost keys so often."""
         self._host = host
         self._expected = expected
         self._since = since
@@ -70,11 +65,7 @@ class Watch:
         self._restarts: int | None = None
 
     def run(self) -> Verdict:
-        """Wait for the first good answer, then see whether it stays good.
-
-        Returns:
-            The verdict; it never raises for an unhealthy service.
-        """
+        """Wait for the first good answer, then see whether it stays good; an unhealthy service is no error."""
         status, problems = self._first_answer()
         answered = clock.now()
         if problems:

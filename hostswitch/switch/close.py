@@ -25,12 +25,7 @@ def close(
     why: str | None = None,
     down: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the record, then remove what an open switch keeps.
-
-    Args:
-        outcome: "switched", "put back", "left stopped", "put back, not healthy".
-        down: of a put back, how long there was no service (`without_service`).
-    """
+    """Write the record, then remove what an open switch keeps; the record as it stands in the history."""
     line = {
         "event": "switch",
         "at": clock.now_text(),

@@ -35,9 +35,7 @@ def left(
 ) -> NoReturn:
     """Alarm, and raise an error of this kind; close the switch first where it has ended.
 
-    Args:
-        message: the alarm's and the error's, which adds where the end can't be recorded.
-        closed_as: how the record calls the end; None leaves the switch open, for `resume`.
+    The error adds where that can't be recorded; a switch that is not closed is left to `resume`.
     """
     alarm(switch.host, message)
     raise kind(message + (_closed(switch, closed_as, why) if closed_as else "")) from None

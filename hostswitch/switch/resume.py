@@ -33,10 +33,7 @@ _ONLY_CLOSE = (Action.FORGET, Action.FINISH)
 
 
 def run(places: Places, boot: str | None = None) -> dict[str, Any]:
-    """Finish or put back the open switch. The caller holds the lock.
-
-    Args:
-        boot: BEFORE_PM2 or AFTER_PM2 from the boot units; None: now, PM2 may be used.
+    """Finish or put back the open switch; from a boot unit as far as it may. The caller holds the lock.
 
     Raises:
         PutBackError: the old version runs again.

@@ -159,11 +159,7 @@ def _undecided(switch: Switch, why: str) -> NoReturn:
 
 
 def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
-    """Start and gate; then close the switch as switched, put back or left stopped.
-
-    Args:
-        switch: the open switch, all pointers swapped.
-    """
+    """Start and gate; then close the switch as switched, put back or left stopped."""
     progress("start the new version and gate it")
     verdict = _attempt(switch, first)
     if not verdict.healthy and switch.facts.imports:

@@ -75,11 +75,7 @@ def import_files(switch: Switch) -> None:
 
 @contextmanager
 def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
-    """Scan a directory that this switch set aside.
-
-    Args:
-        path: of the directory before it was set aside.
-        contents: False only lists what is in it.
+    """Scan a directory that this switch set aside, by its path before that; or only list what is in it.
 
     Raises:
         DirectoryProblem: it is not there.

@@ -36,8 +36,7 @@ def read(text: str) -> Toggle:
 def run(plan: Toggle, host: Host) -> dict[str, Any]:
     """Stage, switch and look. The caller holds the lock; no switch is open.
 
-    Returns:
-        The switch's result, `staged` (what changes in the .env) and `seen` (as `flags` shows it).
+    The switch's result, `staged` (what changes in the .env) and `seen` (as `flags` shows it).
     """
     staged = stage(plan.env, check_only=False)
     result = switch.run(host)

@@ -48,9 +48,6 @@ class UnusualGrowthError(DailyCheckError):
 def run(host: Host) -> dict[str, Any]:
     """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong.
 
-    Args:
-        host: the host; its plan is that of the last rollout.
-
     Raises:
         DailyCheckError: what is wrong, with a remedy for each.
     """

@@ -46,12 +46,9 @@ class Choice:
 def old_releases(
     names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
 ) -> list[str]:
-    """The releases that are neither in use nor among the last healthy ones. Pure.
+    """The releases that are neither in use nor among the last healthy ones, by commit. Pure.
 
-    Args:
-        lines: the host's history, oldest first.
-        protected: never to go: what runs, what is declared.
-        kept: how many healthy ones stay; one that never became healthy does not count.
+    One that never became healthy does not count among those that are kept.
     """
     switches = [
         line
@@ -94,10 +91,7 @@ def to_prune(host: Host) -> dict[str, Any]:
 
 
 def prune(host: Host) -> dict[str, Any]:
-    """Take old releases away, once this rollout has verified the host.
-
-    Returns:
-        The result's fields; `waiting` says what still waits for the verification.
+    """Take old releases away, once this rollout has verified the host; `waiting` says what waits for that.
 
     Raises:
         HostError: a switch is open, or a release could not be removed whole.

@@ -48,10 +48,8 @@ def run(
 ) -> dict[str, Any]:
     """Put a directory back exactly as it was: names, modes, owners, times, contents.
 
-    Args:
-        name: the directory's declared path, or the name it was set aside under.
-        set_aside_by: the rollout that set it aside; needed only where several did.
-        identity: file with an age identity; needed only where nothing but the archive is left.
+    Which rollout set it aside is needed only where several did, an age identity's file where nothing but the
+    archive is left.
 
     Raises:
         RefusedError: a service could feed from it against a newer database, or its place is

@@ -38,11 +38,7 @@ class Upkeep:
 
 
 def run(host: Host) -> Upkeep:
-    """Keep today's figures, hash every archive and backup, delete those that retention lets go.
-
-    Args:
-        host: the host; its plan says where archives are, and for how long they stay.
-    """
+    """Keep today's figures, hash every archive and backup, delete those that retention lets go."""
     problems: list[str] = []
     recorded, done = False, None
     unusual: tuple[str, ...] = ()

@@ -24,8 +24,7 @@ def record_refusal(
 def complete_record(host: Host) -> list[dict[str, Any]]:
     """Record what an earlier run deleted to the end, but was killed before it could say so.
 
-    Returns:
-        What was recorded: figures of the proof just before; what was freed is not known.
+    The figures are those of the proof just before; what was freed is not known.
     """
     completed = []
     for line, one in gone_unrecorded(host):

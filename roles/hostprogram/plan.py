@@ -144,13 +144,9 @@ def backup_plan(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
-    """The plan of ``preflight``, ``switch``, ``archive``, ``remove`` and ``prune``.
+    """The plan of ``preflight``, ``switch``, ``archive``, ``remove`` and ``prune`` for a commit.
 
-    Args:
-        commit: the service's revision, resolved to a commit (40 hexadecimal digits).
-
-    Returns:
-        The plan as ``hostswitch.plan`` validates it; the database password is in it.
+    ``hostswitch.plan`` validates it; the database password is in it.
     """
     app_dir = data["app_dir"]
     return {
@@ -204,11 +200,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
 
 
 def daily_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
-    """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout.
-
-    Args:
-        commit: the service's revision, resolved to a commit.
-    """
+    """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout."""
     own = {"rollout_id": "daily-check", "operator": "timer", "reason": ""}
     moving = {"released": [], "others_answered": False}
     return {**host_plan(data, host_name, commit), **own, **moving}

@@ -16,11 +16,7 @@ _KEPT: dict[tuple[str, Hashable], tuple[tuple[Any, int], Any]] = {}
 
 
 def keep(question: Hashable, answer: Any) -> None:
-    """Keep an answer for as long as nothing is changed on this host.
-
-    Args:
-        question: what was asked, with everything that the answer depends on.
-    """
+    """Keep an answer to a question, with all that it depends on, for as long as nothing is changed here."""
     _KEPT[(host.name, question)] = (_moment(), answer)
 
 
