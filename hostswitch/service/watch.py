@@ -65,7 +65,7 @@ class Watch:
         self._restarts: int | None = None
 
     def run(self) -> Verdict:
-        """Wait for the first good answer, then see whether it stays good; an unhealthy service is no error."""
+        """Wait for the first good answer, then see whether it stays good; never raises for what is not."""
         status, problems = self._first_answer()
         answered = clock.now()
         if problems:
