@@ -26,13 +26,7 @@ from sessionstore.archive.sealed import (
     write_file,
 )
 from sessionstore.backup import programs as pg_programs
-from sessionstore.backup.manifest import (
-    BackupManifest,
-    digest_of,
-    read_manifest,
-    text_of,
-    verified,
-)
+from sessionstore.backup.manifest import BackupManifest, digest_of, read_manifest, text_of, verified
 from sessionstore.database.connection import Connection, transaction
 from sessionstore.disk.walk import CHUNK
 from sessionstore.errors import ArchiveProblem, BackupProblem
@@ -196,10 +190,7 @@ def _heard(pipe: int) -> bytes:
 
 
 def _dump(
-    command: Sequence[str],
-    settings: Mapping[str, object],
-    into: Encryption,
-    plain: hashlib._Hash,
+    command: Sequence[str], settings: Mapping[str, object], into: Encryption, plain: hashlib._Hash
 ) -> None:
     with pg_programs.running(command, settings, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None

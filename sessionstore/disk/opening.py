@@ -100,10 +100,7 @@ def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
     return DirectoryProblem.because("cannot open the directory", error, path)
 
 
-_REMEDIES = {
-    errno.ENOENT: "Name one that is there.",
-    errno.ENOTDIR: "Name a directory.",
-}
+_REMEDIES = {errno.ENOENT: "Name one that is there.", errno.ENOTDIR: "Name a directory."}
 
 
 def kind_of_mode(mode: int) -> str:

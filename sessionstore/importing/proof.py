@@ -10,12 +10,7 @@ from itertools import compress
 from sessionstore.database import standing
 from sessionstore.database.companies import read_credentials
 from sessionstore.database.connection import Connection, transaction
-from sessionstore.database.imports import (
-    ACTIVE,
-    ImportRecord,
-    recorded_files,
-    require,
-)
+from sessionstore.database.imports import ACTIVE, ImportRecord, recorded_files, require
 from sessionstore.database.keys import read_rows
 from sessionstore.errors import Refused
 from sessionstore.garbage import without_collector

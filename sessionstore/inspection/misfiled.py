@@ -119,8 +119,7 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
     wanted = [name for one in company_ids or () for name in spellings(one)]
     with explained("looking for misfiled rows", "whatsapp_keys"):
         rows = conn.execute(
-            _SUSPECTS,
-            {"all": company_ids is None, "companies": wanted, "types": list(KEY_TYPES)},
+            _SUSPECTS, {"all": company_ids is None, "companies": wanted, "types": list(KEY_TYPES)}
         ).fetchall()
     suspects: dict[str, list[Key]] = {}
     for company_id, key_type, key_id in rows:

@@ -19,6 +19,7 @@ from sessionstore.judgement.contacts import (
     remote_identities,
     removed_device,
 )
+from sessionstore.judgement.evidence import Finding
 from sessionstore.judgement.facts import Company, File
 from sessionstore.judgement.lineage import DESCENDS
 from sessionstore.judgement.sessions import compare_sessions
@@ -28,45 +29,47 @@ from sessionstore.keys.values import digest
 
 _group = re.compile(r"[0-9]+(?:-[0-9]+)?@g\.us").fullmatch
 
-#: The reason where it is explained, or what is missing: (explained, words).
-Answer = tuple[bool, str]
 
-
-def explain(file: File, company: Company) -> Answer:
+def explain(file: File, company: Company) -> Finding:
     """Tell whether a key may be absent from the database, with the evidence, or with what is missing."""
     rule = RULES.get(file.key.key_type)
     if rule is None:
         what = file.key.key_type
-        return False, f"not in the database; nothing explains a missing {what}"
+        return Finding(False, f"not in the database; nothing explains a missing {what}")
     if file.imported is False:
-        return False, "not in the database, and never imported like this: it was written since"
+        return _missing("and never imported like this: it was written since")
     return rule(file, company)
 
 
-def _pre_key(file: File, company: Company) -> Answer:
+def _missing(why: str) -> Finding:
+    return Finding(False, f"not in the database, {why}")
+
+
+def _pre_key(file: File, company: Company) -> Finding:
     # With equal clocks an uploaded key may have been used, or a clean-up job may have deleted one
     # that WhatsApp still hands out. No value tells which: a session that a contact began does not
     # name the pre-key that it used up (libsignal's session_record.js). So they are counted: after a
     # clean-up of all of them Baileys makes new ones, and the clocks move on just the same.
     before, after, number = company.file_clocks, company.database_clocks, int(file.key.key_id)
     if before is None or after is None or after.next_pre_key <= before.next_pre_key:
-        return False, "not in the database, and the clocks do not show that it was consumed"
+        return _missing("and the clocks do not show that it was consumed")
     if number >= before.next_pre_key:
-        return False, "not in the database, and made after the files' credentials were saved"
+        return _missing("and made after the files' credentials were saved")
     # A pre-key that was never uploaded can't have been used by anyone.
     if number >= after.first_unuploaded_pre_key:
-        return False, "not in the database, although it was never handed out"
+        return _missing("although it was never handed out")
     gone, sessions = company.pre_keys()
     if gone > sessions:
-        return False, (
+        return Finding(
+            False,
             f"{gone} pre-keys are gone, but contacts opened only {sessions} sessions since:"
-            " something else deleted some, and WhatsApp may still hand them out"
+            " something else deleted some, and WhatsApp may still hand them out",
         )
     moved = f"nextPreKeyId went from {before.next_pre_key} to {after.next_pre_key}"
-    return True, f"consumed: {moved}, and contacts opened {sessions} sessions"
+    return Finding(True, f"consumed: {moved}, and contacts opened {sessions} sessions")
 
 
-def _session(file: File, company: Company) -> Answer:
+def _session(file: File, company: Company) -> Finding:
     address = file.key.key_id
     lid, identity = lid_address(address, company.lid_of), changed_identity(address, company)
     successor = company.value_of(Key("session", lid)) if lid else None
@@ -74,33 +77,35 @@ def _session(file: File, company: Company) -> Answer:
     if successor is not None:
         # migrateSession copies the record, so the LID's must go on where this one stops.
         finding = compare_sessions(file.value, successor, [identity] if identity else [])
-        if finding.newer or digest(successor) == digest(file.value):
-            return True, f"moved to its LID session {lid}"
+        if finding.shown or digest(successor) == digest(file.value):
+            return Finding(True, f"moved to its LID session {lid}")
         trouble = f"its LID session {lid} does not go on from it: {finding.reason}"
     known = remote_identities(file.value)
     if identity is not None and known and identity not in known:
-        return True, "cleared: the contact's identity is another one now"
+        return Finding(True, "cleared: the contact's identity is another one now")
     if removed_device(address, company):
-        return True, "deleted: the contact removed the device"
-    return False, trouble
+        return Finding(True, "deleted: the contact removed the device")
+    return Finding(False, trouble)
 
 
-def _sender_key_memory(file: File, company: Company) -> Answer:
+def _sender_key_memory(file: File, company: Company) -> Finding:
     if not _group(file.key.key_id):
-        return False, "not in the database; Baileys forgets such a list for groups only"
+        return Finding(False, "not in the database; Baileys forgets such a list for groups only")
     if company.verdict.relation != DESCENDS:
-        return False, "not in the database, and the clocks do not show that the service has run"
-    return True, "forgotten for a message that was asked for again; it is told anew to everybody"
+        return _missing("and the clocks do not show that the service has run")
+    return Finding(
+        True, "forgotten for a message that was asked for again; it is told anew to everybody"
+    )
 
 
-def _token(file: File, company: Company) -> Answer:
+def _token(file: File, company: Company) -> Finding:
     if file.key.key_id != "__index" and expired(file.value, company.now):
-        return True, "pruned: it has expired"
-    return False, "not in the database, although it has not expired"
+        return Finding(True, "pruned: it has expired")
+    return _missing("although it has not expired")
 
 
 #: The rule of each type that Baileys deletes keys of.
-RULES: dict[str, Callable[[File, Company], Answer]] = {
+RULES: dict[str, Callable[[File, Company], Finding]] = {
     "pre-key": _pre_key,
     "session": _session,
     "sender-key-memory": _sender_key_memory,

@@ -18,9 +18,9 @@ _EMPTY: tuple[Value, ...] = (None, "", b"", {}, [])
 
 
 class Finding(NamedTuple):
-    """What comparing two values gave."""
+    """Whether it is shown that the database's value is newer, or that its absence is right."""
 
-    newer: bool  # whether the database's value is proven to be the newer one
+    shown: bool
     reason: str  # the evidence in words
     way: str = ""  # what would change it, where that is another thing than for its type
 

@@ -64,13 +64,15 @@ def judge(file: File, row: Row | None, company: Company, *, revived: bool = True
     """
     if company.verdict.relation not in (SAME, DESCENDS):
         return Disposition(file.path, UNEXPLAINED, company.verdict.reason)
-    if row is None:
-        explained, reason = absent.explain(file, company)
-        return Disposition(file.path, EXPLAINED if explained else UNEXPLAINED, reason)
-    if not revived:
+    if row is not None and not revived:
         return Disposition(file.path, UNEXPLAINED, *_UNREVIVED)
-    newer, *words = _DIFFERENCES.get(file.key.key_type, _no_counter)(file, row, company)
-    return Disposition(file.path, NEWER if newer else UNEXPLAINED, *words)
+    if row is None:
+        outcome, finding = EXPLAINED, absent.explain(file, company)
+    else:
+        rule = _DIFFERENCES.get(file.key.key_type, _no_counter)
+        outcome, finding = NEWER, rule(file, row, company)
+    shown, *words = finding
+    return Disposition(file.path, outcome if shown else UNEXPLAINED, *words)
 
 
 _TOKEN_INDEX = Key("tctoken", "__index")
@@ -107,7 +109,7 @@ def _credentials(file: File, row: Row, company: Company) -> Finding:
     if verdict.relation == DESCENDS:
         return Finding(True, verdict.reason)
     later = _written_later(file, row, company)
-    return Finding(later.newer, f"{verdict.reason}; {later.reason}")
+    return Finding(later.shown, f"{verdict.reason}; {later.reason}")
 
 
 def _immutable(file: File, _row: Row, _company: Company) -> Finding:

@@ -12,14 +12,7 @@ import re
 from typing import NoReturn
 
 from sessionstore.errors import BadFile
-from sessionstore.keys.values import (
-    DEEPEST,
-    REVIVED,
-    canonical,
-    digest,
-    digest_of_canonical,
-    parse,
-)
+from sessionstore.keys.values import DEEPEST, REVIVED, canonical, digest, digest_of_canonical, parse
 
 # Complete groups of four, then at most one padded one whose unused bits are zero: what a
 # decoder and an encoder give back unchanged.

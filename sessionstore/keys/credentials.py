@@ -10,16 +10,10 @@ from sessionstore.keys.ratchets import octets
 from sessionstore.keys.values import Value, canonical
 
 _BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
-
-
 # 2020-01-01: no session file is older than the library.
 _FIRST_BAILEYS = 1_577_836_800.0
-
-
 # 2100-01-01.
 _NO_SUCH_TIME = 4_102_444_800
-
-
 # Field 2, a number. Measured with proto.ADVDeviceIdentity of 7.0.0-rc14.
 _TIMESTAMP = 2 << 3
 

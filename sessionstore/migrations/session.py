@@ -14,8 +14,6 @@ from sessionstore.errors import MigrationProblem, MigrationTimeout, OutcomeUnkno
 from sessionstore.migrations.plan import Migration
 
 _NOTICES_DEAD_CLIENTS = 140000  # the first server version that looks for it while it works
-
-
 #: The server's function that refuses what can't be run by EXECUTE in a block.
 _EXECUTE = "exec_stmt_dynexecute"
 

@@ -23,6 +23,7 @@ from sessionstore.judgement.directory import LIVE, CompanyFacts, DirectoryDecisi
 from sessionstore.judgement.file import UNEXPLAINED, Disposition
 from sessionstore.judgement.lineage import compare
 from sessionstore.removal.comparison import Comparison, path_of, without_row
+from sessionstore.scan.figures import problems_of
 from sessionstore.scan.result import CompanyScan, DirectoryScan, Problem
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
@@ -87,10 +88,9 @@ def account(
 
 
 def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
-    problems = [*scan.problems, *(one for company in scan.companies for one in company.problems)]
     return [
         f"{problem.where}: {problem.kind} ({problem.detail})"
-        for problem in problems
+        for problem in problems_of(scan)
         if _forbids(problem, kind) and problem.where not in named
     ]
 
@@ -100,11 +100,7 @@ def _forbids(problem: Problem, kind: str) -> bool:
 
 
 def _company(
-    known: KnownCompanies,
-    scan: DirectoryScan,
-    company: CompanyScan,
-    kind: str,
-    doubts: list[str],
+    known: KnownCompanies, scan: DirectoryScan, company: CompanyScan, kind: str, doubts: list[str]
 ) -> CompanyFacts:
     company_id = known.company_for(company)
     row = read_credentials(known.conn, company_id) if company_id else None

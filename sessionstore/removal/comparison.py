@@ -32,10 +32,7 @@ def path_of(company: CompanyScan, entry: FileEntry) -> str:
 
 
 def without_row(
-    entry: FileEntry,
-    path: str,
-    kind: str,
-    reason: str = "it lies outside any company's directory",
+    entry: FileEntry, path: str, kind: str, reason: str = "it lies outside any company's directory"
 ) -> Disposition:
     """Judge a file that no row of the database can stand for."""
     if entry.kind == ARTEFACT:

@@ -158,11 +158,7 @@ def _refuse(name: str, reasons: Sequence[str]) -> None:
 
 
 def _delete(
-    parent_fd: int,
-    fd: int,
-    names: tuple[str, str],
-    tree: Tree,
-    again: Callable[[], Sequence[str]],
+    parent_fd: int, fd: int, names: tuple[str, str], tree: Tree, again: Callable[[], Sequence[str]]
 ) -> None:
     name, current = names
     half = name + HALF_REMOVED

@@ -53,12 +53,7 @@ def account_again(
     """
     with scan_directory(directory_fd, label=label, layout=layout) as scan:
         found = account(
-            conn,
-            scan,
-            kind,
-            company_ids=company_ids,
-            activity=activity,
-            acknowledge=acknowledge,
+            conn, scan, kind, company_ids=company_ids, activity=activity, acknowledge=acknowledge
         )
         return _of_the_same_bytes(found, scan, tree)
 

@@ -56,11 +56,7 @@ def prune(
             imported = _imported(conn)
         decided = Pruning(
             tuple(
-                zip(
-                    archives,
-                    rules.judge(archives, keep_days, now, imported, in_use),
-                    strict=True,
-                )
+                zip(archives, rules.judge(archives, keep_days, now, imported, in_use), strict=True)
             ),
             tuple(zip(backups, rules.judge_backups(backups, keep_days, now), strict=True)),
         )

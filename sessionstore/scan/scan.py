@@ -52,11 +52,7 @@ from sessionstore.scan.table import (
 
 @without_collector()
 def scan_directory(
-    directory: int | str,
-    *,
-    label: str = "",
-    contents: bool = True,
-    layout: Layout = AS_NAMED,
+    directory: int | str, *, label: str = "", contents: bool = True, layout: Layout = AS_NAMED
 ) -> DirectoryScan:
     """List, and normally read, everything in a directory of session files.
 

@@ -6,10 +6,10 @@ import os
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from sessionstore.keys.names import Key, decode
 
@@ -81,7 +81,7 @@ class Counts:
         return (count, total) == (self.total, self.names)
 
 
-class PackedNames(Sequence[str]):
+class PackedNames:
     """File names one after the other in one buffer: half the memory of a list of texts."""
 
     def __init__(self) -> None:
@@ -96,17 +96,7 @@ class PackedNames(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(index)
+    def __getitem__(self, index: int) -> str:
         start, end = self._ends[index], self._ends[index + 1]
         return self._bytes[start:end].decode(_NAMING, "surrogateescape")
 
@@ -152,7 +142,7 @@ def in_reading_order(directory_fd: int) -> Iterator[str]:
             yield names[one % WINDOW]
 
 
-class FileTable(Sequence[FileEntry]):
+class FileTable:
     """What is known of each of a directory's files, in some 140 bytes a file."""
 
     def __init__(self) -> None:
@@ -194,17 +184,7 @@ class FileTable(Sequence[FileEntry]):
     def __len__(self) -> int:
         return len(self._kinds)
 
-    @overload
-    def __getitem__(self, index: int) -> FileEntry: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[FileEntry]: ...
-    def __getitem__(self, index: int | slice) -> FileEntry | list[FileEntry]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(index)
+    def __getitem__(self, index: int) -> FileEntry:
         kind = _KINDS[self._kinds[index]]
         what = (self._names[index], kind, self._sizes[index], self._times[index])
         return FileEntry(*what, *self.digests(index))

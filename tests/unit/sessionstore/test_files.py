@@ -49,7 +49,7 @@ def test_what_goes_in_comes_out(found: list[FileEntry]) -> None:
     """Names of any bytes, digests or none: an import and its proof rest on them."""
     packed = table(found)
     assert list(packed) == found
-    assert packed[1:] == found[1:] and len(packed) == len(found)
+    assert [packed[place] for place in range(len(packed))] == found
     for kind in (KEY, CREDS, ARTEFACT, UNKNOWN):
         of_kind = [entry for entry in found if entry.kind == kind]
         assert packed.first_of(kind) == (of_kind[0] if of_kind else None)
