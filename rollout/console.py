@@ -140,13 +140,7 @@ def progress() -> Iterator[Progress]:
 
 
 def table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> Table:
-    """A plain table that fits 80 columns.
-
-    Args:
-        title: its title; empty for none.
-        rows: the cells, row by row.
-        headings: column titles; none shows no heading line.
-    """
+    """A plain table that fits 80 columns."""
     shown = Table(
         title=title or None,
         title_justify="left",

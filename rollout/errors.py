@@ -43,16 +43,10 @@ def unforeseen(host: str, error: Exception) -> OperatorError:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong in what an environment declares.
+    """One thing that is wrong in what an environment declares."""
 
-    Args:
-        place: ``file:line``, or the folder where something is missing.
-        problem: what is wrong, without what is secret.
-        remedy: what mends it.
-    """
-
-    place: str
-    problem: str
+    place: str  # ``file:line``, or the folder where something is missing
+    problem: str  # what is wrong, without what is secret
     remedy: str
 
     def __str__(self) -> str:
@@ -60,12 +54,7 @@ class Mistake:
 
 
 class MistakesError(OperatorError):
-    """Every mistake of an environment at once, found before any host was contacted.
-
-    Args:
-        environment: its name.
-        mistakes: each with place and remedy.
-    """
+    """Every mistake of an environment at once, found before any host was contacted."""
 
     def __init__(self, environment: str, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)

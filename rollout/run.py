@@ -7,17 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Run:
-    """Who rolls out, and why.
-
-    Args:
-        rollout_id: id of this run.
-        operator: who.
-        reason: why; may be empty.
-    """
+    """Who rolls out, and why."""
 
     rollout_id: str
     operator: str
-    reason: str
+    reason: str  # why; may be empty
 
     def overrides(self) -> dict[str, str]:
         """What every host's plan gets of it."""

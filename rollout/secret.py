@@ -14,9 +14,6 @@ class Secret:
     It is deliberately not a ``str``: formatting, logging, ``json`` and pyinfra's argument printing
     (docs/facts.md section 5, "Exit codes and output") all go through ``__str__``, ``__repr__`` or
     ``to_json`` and get the mask.
-
-    Args:
-        value: the secret text.
     """
 
     __slots__ = ("_value",)

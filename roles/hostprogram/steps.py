@@ -7,16 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """A step that the host program decides on and takes.
+    """A step that the host program decides on and takes."""
 
-    Args:
-        title: the operation's name, by which its result is found.
-        command: of the host program; both it and its check read the plan on standard input.
-        check: the read-only command that tells whether there is anything to do; ``command --check``.
-    """
-
-    title: str
-    command: str
+    title: str  # the operation's name, by which its result is found
+    command: str  # of the host program; both it and its check read the plan on standard input
+    # the read-only command that tells whether there is anything to do; ``command --check``
     check: str = ""
 
     @property

@@ -20,17 +20,11 @@ CHECK = [sys.executable, "-m", "sessionstore", "archive", "check", "-"]
 
 @dataclass(frozen=True)
 class ArchiveCheck:
-    """How checking one archive ended.
+    """How checking one archive ended."""
 
-    Args:
-        archive: its path on the host.
-        outcome: ``passed``, or ``not checked`` with the reason.
-        reason: why it was not checked.
-    """
-
-    archive: str
-    outcome: str
-    reason: str = ""
+    archive: str  # its path on the host
+    outcome: str  # ``passed``, or ``not checked`` with the reason
+    reason: str = ""  # why it was not checked
 
 
 def check_archives(
@@ -39,8 +33,6 @@ def check_archives(
     """Decrypt archives with the environment's identity and compare them with their manifests.
 
     Args:
-        connections: SSH to the host.
-        host: where the archives are.
         archives: (archive, manifest) paths on the host.
 
     Raises:

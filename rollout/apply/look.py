@@ -17,19 +17,12 @@ from rollout.environment.environment import SERVICE, Environment, Host
 
 @dataclass(frozen=True)
 class Look:
-    """What hosts answered.
-
-    Args:
-        environment: whose hosts.
-        hosts: those that are rolled out, in order.
-        runs: the dry run of each, in their order.
-        running: which companies run where; empty where that decides nothing.
-    """
+    """What hosts answered."""
 
     environment: Environment
-    hosts: Sequence[Host]
-    runs: Sequence[HostRun]
-    running: moving.Running
+    hosts: Sequence[Host]  # those that are rolled out, in order
+    runs: Sequence[HostRun]  # the dry run of each, in their order
+    running: moving.Running  # which companies run where; empty where that decides nothing
 
     @property
     def plans(self) -> list[HostPlan]:
@@ -88,11 +81,8 @@ def dry_runs(
     """Prepare the deploy on hosts, several at once, and change nothing.
 
     Args:
-        environment: whose hosts.
         rolled_out: all that are rolled out, in order.
         hosts: those of them that are asked.
-        running: which companies run where, of which each is told.
-        shown: where progress goes.
     """
 
     def deploy(host: Host) -> Deploy:
@@ -130,8 +120,6 @@ def with_moves(
     """A plan that also says which companies come from another host.
 
     Args:
-        plan: what the host itself answered.
-        environment: its name.
         moves: companies that another host still runs.
         leaving: those whose host is rolled out before, and lets go of them.
     """

@@ -32,12 +32,7 @@ class Move:
 
 
 def ask_hosts(environment: Environment, shown: Progress) -> Running:
-    """Ask every service host what it runs; nothing where there is only one.
-
-    Args:
-        environment: all of its hosts are asked, whichever are to be rolled out.
-        shown: where progress goes.
-    """
+    """Ask every service host what it runs; nothing where there is only one."""
     services = environment.in_group(SERVICE)
     if len(services) < 2:
         return {}
@@ -83,8 +78,6 @@ def released(host: Host, running: Running, leaving: Collection[Move] = ()) -> li
     """The companies of a host that no other host runs, as every one of them said.
 
     Args:
-        host: the host.
-        running: what the hosts said.
         leaving: moves whose source will have let go by then.
     """
     if not others_answered(host, running):

@@ -12,35 +12,23 @@ from rollout.verify.checks import VerificationResult
 
 @dataclass
 class HostOutcome:
-    """How the rollout of one host went.
-
-    Args:
-        host: its name.
-        released: its companies that no other host runs.
-        others_answered: every other service host said what it runs.
-        commit: what this rollout resolved the declared revision to; empty until then.
-        claim: what another host said that it is; empty if none did.
-        changed: the steps that changed something.
-        results: the last answer of each step of the host program, by step.
-        verifications: the host checks before removal, and those of the disk after it.
-        archive_checks: what checking the archives for real gave.
-        kept: what stays set aside and until when, in sentences.
-        failure: what failed, empty if nothing did.
-        seconds: wall time on this host.
-    """
+    """How the rollout of one host went."""
 
     host: str
-    released: list[str] = field(default_factory=list)
-    others_answered: bool = False
-    commit: str = ""
-    claim: str = ""
+    released: list[str] = field(default_factory=list)  # its companies that no other host runs
+    others_answered: bool = False  # every other service host said what it runs
+    commit: str = ""  # what this rollout resolved the declared revision to; empty until then
+    claim: str = ""  # what another host said that it is; empty if none did
     changed: list[str] = field(default_factory=list)
+    # the last answer of each step of the host program, by step
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # the host checks before removal, and those of the disk after it
     verifications: list[VerificationResult] = field(default_factory=list)
     archive_checks: list[ArchiveCheck] = field(default_factory=list)
+    # what stays set aside and until when, in sentences
     kept: list[str] = field(default_factory=list)
-    failure: str = ""
-    seconds: float = 0.0
+    failure: str = ""  # what failed, empty if nothing did
+    seconds: float = 0.0  # wall time on this host
 
 
 @dataclass

@@ -17,25 +17,15 @@ Answers = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class HostPlan:
-    """What would happen on one host.
-
-    Args:
-        host: its name.
-        changes: sentences, in the order of the rollout.
-        refusals: what the switch would refuse, each with its remedy.
-        not_checked: what can't be known before earlier steps have run.
-        notes: what is known to happen later by itself ("removal due DATE").
-        failure: why the host could not be asked; empty if it could.
-        found: what is wrong there and no rollout mends, with what does.
-    """
+    """What would happen on one host."""
 
     host: str
     changes: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
-    not_checked: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    failure: str = ""
-    found: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()  # what the switch would refuse, each with its remedy
+    not_checked: tuple[str, ...] = ()  # what can't be known before earlier steps have run
+    notes: tuple[str, ...] = ()  # what is known to happen later by itself ("removal due DATE")
+    failure: str = ""  # why the host could not be asked; empty if it could
+    found: tuple[str, ...] = ()  # what is wrong there and no rollout mends, with what does
 
     @property
     def in_the_way(self) -> bool:

@@ -44,15 +44,7 @@ def apply_environment(
     shown: Progress,
     at_once: int = AT_ONCE,
 ) -> Outcome:
-    """Roll out to hosts, and tell how it went whatever happens.
-
-    Args:
-        environment: the environment.
-        hosts: which of its hosts, in rollout order.
-        run: who and why.
-        shown: where progress goes.
-        at_once: how many hosts a batch has (``rollout/environment/batches.py``).
-    """
+    """Roll out to hosts, and tell how it went whatever happens."""
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
     try:
@@ -120,9 +112,7 @@ def apply_host(
     """One host; a failure ends it and is in its outcome.
 
     Args:
-        one: the host; interrupted, as its outcome says, until it ends.
         said: what hosts resolved its revision to.
-        seen: what hosts answered before anything was changed.
         verified: what its checks found where no host had anything to do; None where any had.
     """
     host, outcome, started = one.host, one.outcome, time.monotonic()

@@ -76,9 +76,6 @@ def switch_record(result: dict[str, Any]) -> dict[str, Any]:
 def save_report(report: Report) -> Path:
     """Keep a report as JSON beside the checkout, readable by its owner only.
 
-    Returns:
-        Where it is.
-
     Raises:
         OperatorError: it can't be written.
     """

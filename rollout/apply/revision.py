@@ -19,12 +19,7 @@ def revision_of(host: Host) -> Revision:
 def commits_said(
     hosts: Sequence[Host], commits: Mapping[str, str]
 ) -> dict[Revision, Mapping[str, str]]:
-    """By revision, what the hosts that are to run it resolved it to; a database host resolves none.
-
-    Args:
-        hosts: the hosts.
-        commits: by host what it said.
-    """
+    """By revision, what the hosts that are to run it resolved it to; a database host resolves none."""
     found: dict[Revision, dict[str, str]] = {}
     for host in hosts:
         if host.name in commits:
@@ -37,10 +32,6 @@ def resolution(host: Host, by_host: Mapping[str, str]) -> tuple[str, str]:
 
     What two hosts said is known, and a branch may move while the others are rolled out. What one said
     is its own: no host chooses what another deploys.
-
-    Args:
-        host: the host.
-        by_host: what hosts said of its revision.
 
     Raises:
         OperatorError: they differ.

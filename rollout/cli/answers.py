@@ -22,7 +22,6 @@ def answer(command: str, **fields: Any) -> dict[str, Any]:
     """What a command prints: its object begins alike everywhere.
 
     Args:
-        command: as it is typed, without `rollout`.
         fields: its own; `environment` first where it has one.
     """
     return {"format": FORMAT, "command": command, **fields}

@@ -126,14 +126,7 @@ class LogEvents(logging.Handler):
 def prepared_state(
     host: Host, environment: Environment, overrides: dict[str, Any], dry: bool
 ) -> State:
-    """pyinfra's state for one host, connected.
-
-    Args:
-        host: the host.
-        environment: the environment it belongs to.
-        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
-        dry: detect what would change while preparing.
-    """
+    """pyinfra's state for one host, connected."""
     state = State(check_for_changes=dry)
     state.cwd = str(ROOT)
     ctx_state.set(state)

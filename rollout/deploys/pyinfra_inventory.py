@@ -13,9 +13,6 @@ from rollout.errors import OperatorError
 def hosts_and_groups(name: str) -> dict[str, Any]:
     """pyinfra's view of an environment, for an inventory file's ``globals()``.
 
-    Args:
-        name: the environment's name.
-
     Returns:
         ``all``: the hosts with their data; and a list of host names for each group (docs/facts.md
         section 5, "Layout and inventory": every module-level list of strings is a group).

@@ -20,46 +20,29 @@ Progress = Callable[[str], None]
 
 @dataclass
 class HostRun:
-    """What happened on a host.
-
-    Args:
-        host: its name.
-        succeeded: every step ended well.
-        changed: names of the steps that changed something, in order.
-        planned: names of the steps that would, in a dry run.
-        answers: what the host program answered in a dry run, by subcommand.
-        results: the last JSON object that each step of the host program printed, by step name.
-        step: the step that was begun last.
-        failure: the step that failed, with what it said.
-        commit: what the declared revision was resolved to; empty where it was not asked for.
-        log: pyinfra's own warnings and errors, in order.
-    """
+    """What happened on a host."""
 
     host: str
     succeeded: bool = False
     changed: list[str] = field(default_factory=list)
-    planned: list[str] = field(default_factory=list)
+    planned: list[str] = field(default_factory=list)  # names of the steps that would, in a dry run
+    # what the host program answered in a dry run, by subcommand
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # the last JSON object that each step of the host program printed, by step name
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
-    step: str = ""
-    failure: str = ""
-    commit: str = ""
-    log: list[str] = field(default_factory=list)
+    step: str = ""  # the step that was begun last
+    failure: str = ""  # the step that failed, with what it said
+    commit: str = ""  # what the declared revision was resolved to; empty where it was not asked for
+    log: list[str] = field(default_factory=list)  # pyinfra's own warnings and errors, in order
 
 
 @dataclass
 class Deploy:
-    """One host's run of ``deploy.py``.
-
-    Args:
-        host: the host.
-        overrides: data of this run (``rollout_id``, ``operator``, ``reason``).
-        progress: called with the name of each step as it begins.
-    """
+    """One host's run of ``deploy.py``."""
 
     host: Host
-    overrides: Mapping[str, Any]
-    progress: Progress
+    overrides: Mapping[str, Any]  # data of this run (``rollout_id``, ``operator``, ``reason``)
+    progress: Progress  # called with the name of each step as it begins
 
     def __post_init__(self) -> None:
         # Filled as it goes: who is interrupted has what was done until then.
@@ -70,12 +53,6 @@ def run_deploys(
     environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
 ) -> list[HostRun]:
     """Run ``deploy.py`` on hosts and follow each to its end.
-
-    Args:
-        environment: the environment.
-        deploys: what to run on which of its hosts.
-        dry: only prepare, and say what would change.
-        at_once: on how many hosts at the same time, at most.
 
     Returns:
         What happened, in the order of the deploys; a failure is in it, not raised.
@@ -105,12 +82,7 @@ def run_deploys(
 
 
 def follow(deploy: Deploy, events: Iterable[str]) -> None:
-    """Take what happens on a host from its events.
-
-    Args:
-        deploy: what runs there; its ``seen`` is filled.
-        events: its lines; no other is waited for after the one that says how it ended.
-    """
+    """Take what happens on a host from its events."""
     outcome = deploy.seen
     for line in events:
         try:

@@ -15,7 +15,6 @@ def batches(hosts: Sequence[Host], size: int) -> list[tuple[Host, ...]]:
     """Split hosts into what is rolled out together.
 
     Args:
-        hosts: in rollout order (``Environment.in_rollout_order``).
         size: how many at once after the barrier, at least 1.
 
     Returns:

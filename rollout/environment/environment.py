@@ -31,17 +31,11 @@ DATABASE = "database"
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """One host of an environment.
-
-    Args:
-        name: its name in the inventory.
-        groups: the groups it is in, sorted.
-        settings: every declared variable, templated; secrets are ``Secret``.
-    """
+    """One host of an environment."""
 
     name: str
     groups: tuple[str, ...]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any]  # every declared variable, templated; secrets are ``Secret``
 
     @property
     def address(self) -> str:
@@ -76,15 +70,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment as declared and validated.
-
-    Args:
-        name: ``lab``, ``staging``, ``production`` …
-        hosts: its hosts in the inventory's order.
-    """
+    """An environment as declared and validated."""
 
     name: str
-    hosts: tuple[Host, ...]
+    hosts: tuple[Host, ...]  # its hosts in the inventory's order
 
     def in_group(self, group: str) -> tuple[Host, ...]:
         """The hosts of a group, in the inventory's order."""
@@ -122,12 +111,6 @@ def environment_names() -> list[str]:
 @cache
 def load(name: str) -> Environment:
     """Load and validate one environment; no host is contacted.
-
-    Args:
-        name: the environment's name.
-
-    Returns:
-        The environment, every setting templated, decrypted and checked.
 
     Raises:
         OperatorError: there is no such environment, or Ansible can't read it.

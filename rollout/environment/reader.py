@@ -33,11 +33,7 @@ def plain(value: Any, secrets: frozenset[str]) -> Any:
     """Ansible's tagged value as plain JSON data, secrets as ``{"__secret__": text}``.
 
     Args:
-        value: a templated value of ansible-core 2.19 (its str, list and dict subclasses carry tags).
         secrets: every text that came out of the vault.
-
-    Returns:
-        str, int, float, bool, None, list or dict.
     """
     if isinstance(value, Mapping):
         return {str(key): plain(item, secrets) for key, item in value.items()}
@@ -105,9 +101,6 @@ def role_defaults() -> dict[str, Any]:
 def read(environment: str) -> dict[str, Any]:
     """Load, template and decrypt one environment.
 
-    Args:
-        environment: its name: ``inventory/NAME.yml``.
-
     Returns:
         ``{"hosts": [{"name", "groups", "variables", "places", "broken"}]}``, hosts in the inventory's
         order; ``places`` as ``places_of`` gives them, ``broken`` variable → why it does not template.
@@ -163,11 +156,7 @@ def read_each(loader: Any, environment: str) -> None:
 
 @contextmanager
 def warnings_are_errors(place: str) -> Iterator[None]:
-    """Refuse what Ansible passes over with a warning: a group that it skips is hosts without a rollout.
-
-    Args:
-        place: what is read.
-    """
+    """Refuse what Ansible passes over with a warning: a group that it skips is hosts without a rollout."""
     from ansible.errors import AnsibleError
     from ansible.utils.display import Display
 

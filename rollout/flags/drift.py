@@ -15,42 +15,28 @@ SHADOW = "PM2 exported it: it shadows the .env"
 
 @dataclass(frozen=True)
 class FlagRow:
-    """One flag on one host, as it is shown; values are masked where they are secret.
-
-    Args:
-        name: the flag.
-        declared: what the environment says; None where it says nothing.
-        file: in the live ``.env``.
-        process: what the running process has; None where it has none, or it can't be known.
-        service: what the service itself reports; None where it reports none.
-        drift: what differs, in words; empty where nothing does.
-    """
+    """One flag on one host, as it is shown; values are masked where they are secret."""
 
     name: str
-    declared: str | None
-    file: str | None
+    declared: str | None  # what the environment says; None where it says nothing
+    file: str | None  # in the live ``.env``
+    # what the running process has; None where it has none, or it can't be known
     process: str | None
-    service: str | None
-    drift: str
+    service: str | None  # what the service itself reports; None where it reports none
+    drift: str  # what differs, in words; empty where nothing does
 
 
 @dataclass(frozen=True)
 class HostFlags:
-    """The flags of one host.
-
-    Args:
-        host: its name.
-        rows: one for each flag that is declared or found.
-        problems: what is wrong with the host as a whole (service stopped, file unreadable).
-        canary: flags that differ here from the environment's on purpose.
-        failure: why the host could not be asked; empty if it could.
-    """
+    """The flags of one host."""
 
     host: str
     rows: tuple[FlagRow, ...] = ()
+    # what is wrong with the host as a whole (service stopped, file unreadable)
     problems: tuple[str, ...] = ()
+    # flags that differ here from the environment's on purpose
     canary: Mapping[str, str] = field(default_factory=dict)
-    failure: str = ""
+    failure: str = ""  # why the host could not be asked; empty if it could
 
     @property
     def differs(self) -> bool:
@@ -64,9 +50,6 @@ def judged(
     """What a host's answer means.
 
     Args:
-        host: its name.
-        declared: NAME → value for the ``.env``; a ``Secret`` is shown masked.
-        seen: what ``baileys-hostswitch flags`` answered.
         canary: NAME → value that only this host has.
     """
     problems = [seen["problem"]] if seen["problem"] else []

@@ -17,24 +17,15 @@ from rollout.settings.folders import flags_file
 
 @dataclass(frozen=True)
 class Toggle:
-    """A toggle that may be carried out.
+    """A toggle that may be carried out."""
 
-    Args:
-        values: NAME → the new value as the ``.env`` spells it; None takes the declaration out.
-        scope: ``environment``, or ``host`` for a canary.
-        before: NAME → what was declared there before, None for nothing.
-        files: the YAML files that change; none if all is declared so already.
-        hosts: the hosts that it concerns, their flags as they are to be.
-        old_hosts: the same hosts with the flags that they had.
-        notes: what else an operator should know.
-    """
-
+    # NAME → the new value as the ``.env`` spells it; None takes the declaration out
     values: Mapping[str, str | None]
-    scope: str
-    before: Mapping[str, str | None]
-    files: tuple[FileEdit, ...]
-    hosts: tuple[Host, ...]
-    old_hosts: tuple[Host, ...]
+    scope: str  # ``environment``, or ``host`` for a canary
+    before: Mapping[str, str | None]  # NAME → what was declared there before, None for nothing
+    files: tuple[FileEdit, ...]  # the YAML files that change; none if all is declared so already
+    hosts: tuple[Host, ...]  # the hosts that it concerns, their flags as they are to be
+    old_hosts: tuple[Host, ...]  # the same hosts with the flags that they had
     notes: tuple[str, ...] = ()
 
     def changes(self) -> list[dict[str, str | None]]:
@@ -47,10 +38,6 @@ class Toggle:
 
 def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
     """NAME=VALUE words as values for the ``.env``.
-
-    Args:
-        environment: its name, for the remedy.
-        words: as typed; everything behind the first = is the value.
 
     Raises:
         OperatorError: a name is unknown or twice, a value is of another type, or the flag changes
@@ -92,7 +79,6 @@ def decided(environment: Environment, values: Mapping[str, str | None], host: st
     """What a toggle does to the files and to the hosts.
 
     Args:
-        environment: as it is declared now.
         values: NAME → the spelled value, or None to take its declaration out.
         host: the one host of a canary; None for the whole environment.
 

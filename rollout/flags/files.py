@@ -73,8 +73,6 @@ def edit(path: Path, variable: str, changes: Mapping[str, str | None]) -> FileEd
     """A file with other declarations.
 
     Args:
-        path: of the file, which need not exist.
-        variable: FLAGS or OVERRIDES.
         changes: NAME → the spelled value, or None to take it out.
 
     Raises:

@@ -16,37 +16,22 @@ SET, UNDO, ROLLOUT = "set", "undo", "rollout"
 
 @dataclass(frozen=True)
 class Change:
-    """A change of flags, on one host or several.
+    """A change of flags, on one host or several."""
 
-    Args:
-        at: when it was proven, ISO 8601 in UTC.
-        operator: who.
-        how: set, undo or rollout.
-        scope: environment or host; empty for a rollout.
-        hosts: where.
-        changes: (name, from, to); None for “not declared”.
-        reason: why.
-        rollout_id: its id.
-        undoes: the id that it undoes, its own where it was taken back; empty for none.
-    """
-
-    at: str
+    at: str  # when it was proven, ISO 8601 in UTC
     operator: str
-    how: str
-    scope: str
+    how: str  # set, undo or rollout
+    scope: str  # environment or host; empty for a rollout
     hosts: tuple[str, ...]
+    # (name, from, to); None for “not declared”
     changes: tuple[tuple[str, str | None, str | None], ...]
     reason: str
     rollout_id: str
-    undoes: str
+    undoes: str  # the id that it undoes, its own where it was taken back; empty for none
 
 
 def changes_in(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Change]:
-    """All changes of flags, oldest first; one that reached several hosts stands once.
-
-    Args:
-        histories: host → the lines of its history.
-    """
+    """All changes of flags, oldest first; one that reached several hosts stands once."""
     found: dict[tuple[str, str], Change] = {}
     for host, lines in histories.items():
         toggles = {line["rollout_id"] for line in lines if line.get("event") == "flags"}
@@ -93,10 +78,6 @@ def _change(host: str, line: Mapping[str, Any], toggles: set[str]) -> Change | N
 
 def to_undo(environment: str, changes: Sequence[Change]) -> Change:
     """The last change that is not undone yet.
-
-    Args:
-        environment: its name.
-        changes: all of them, oldest first.
 
     Raises:
         OperatorError: there is none, it was no toggle, or it changed data.

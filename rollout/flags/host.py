@@ -71,10 +71,6 @@ def toggle(
     """Stage the host's flags and let its switch take them up, on the release that runs.
 
     Args:
-        connections: the SSH connections.
-        environment: the environment.
-        host: the host, its flags as they are to be.
-        run: who and why.
         commit: the commit that runs there; it stays.
 
     Returns:

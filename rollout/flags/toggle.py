@@ -41,45 +41,29 @@ VERDICTS = ("refused", "put back", "put back, not healthy", "left stopped")
 
 @dataclass
 class HostToggle:
-    """How a toggle went on one host.
-
-    Args:
-        host: its name.
-        outcome: done, already so, put back, failed or untouched.
-        changes: what changed in its ``.env``: name, from, to.
-        seconds: from the beginning of the command to the proof in its process.
-        without_service: of them without the service, measured on the host; None where it was not
-            stopped, or nothing answered.
-        error: what failed; empty if nothing did.
-    """
+    """How a toggle went on one host."""
 
     host: str
     outcome: str = UNTOUCHED
+    # what changed in its ``.env``: name, from, to
     changes: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float | None = None
+    seconds: float | None = None  # from the beginning of the command to the proof in its process
+    # of them without the service, measured on the host; None where it was not stopped, or nothing
+    # answered
     without_service: float | None = None
     error: str = ""
 
 
 @dataclass
 class ToggleOutcome:
-    """How a toggle went.
-
-    Args:
-        environment: its name.
-        run: who and why.
-        toggle: what was to be done.
-        hosts: each host, in order.
-        files_back: whether the YAML was put back.
-        error: what failed; empty if nothing did.
-    """
+    """How a toggle went."""
 
     environment: str
     run: Run
     toggle: Toggle
     hosts: list[HostToggle]
     files_back: bool = False
-    error: str = ""
+    error: str = ""  # what failed; empty if nothing did
 
     @property
     def succeeded(self) -> bool:
@@ -106,14 +90,7 @@ def carry_out(
     """Do a toggle.
 
     Args:
-        environment: the environment.
-        toggle: what to do.
-        run: who and why.
         undoes: the rollout id that it undoes; empty for none.
-        shown: where progress goes.
-
-    Returns:
-        How it went; what failed on a host is in it.
 
     Raises:
         OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
@@ -197,11 +174,6 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
 def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
     """The file, the process and the service's own answer show the toggled values.
 
-    Args:
-        work: the toggle.
-        host: the host, its flags as they are to be.
-        seen: what it showed once its switch had ended.
-
     Raises:
         OperatorError: one of them shows another.
     """
@@ -236,10 +208,6 @@ def recorded_back(work: Work) -> dict[str, Any]:
 
 def goes_back(error: OperatorError, some_done: bool) -> bool:
     """Whether a failure on one host takes the whole toggle back.
-
-    Args:
-        error: what failed.
-        some_done: whether hosts before it have the new value already.
 
     Returns:
         True for a verdict about the new value, and where the host itself says that nothing was done

@@ -29,18 +29,13 @@ UNDECLARED = (None, frozenset[Any]())
 
 @dataclass(frozen=True)
 class Column:
-    """One environment's declared flags.
-
-    Args:
-        environment: its name.
-        values: NAME → value, `(value)` where it is the catalogue's default; hosts that differ named.
-        failure: why it can't be read; empty if it can.
-        effective: NAME → what hosts get, the most usual and the others; only to be compared.
-    """
+    """One environment's declared flags."""
 
     environment: str
+    # NAME → value, `(value)` where it is the catalogue's default; hosts that differ named
     values: Mapping[str, str] = field(default_factory=dict)
-    failure: str = ""
+    failure: str = ""  # why it can't be read; empty if it can
+    # NAME → what hosts get, the most usual and the others; only to be compared
     effective: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,9 +55,6 @@ def differing(columns: Sequence[Column]) -> list[str]:
 
 def columns(names: Sequence[str] = ()) -> list[Column]:
     """The declared flags of environments, side by side.
-
-    Args:
-        names: which; all of them if empty.
 
     Raises:
         OperatorError: the catalogue has mistakes.
@@ -128,9 +120,6 @@ def _shown(flags: Mapping[str, Any], name: str) -> str:
 
 def mistakes(names: Sequence[str] = ()) -> list[str]:
     """Every mistake in the flags of environments, each with its environment and place.
-
-    Args:
-        names: which; all of them if empty.
 
     Raises:
         OperatorError: the catalogue has mistakes.

@@ -80,10 +80,8 @@ def edited(text: str, variable: str, changes: Mapping[str, str | None], file: st
     """The file with some flags changed; a mapping whose last entry went is gone with its line.
 
     Args:
-        text: the YAML file; empty for a new one.
         variable: the mapping variable; it is added at the end if the file does not set it.
         changes: NAME → its new value, or None to take it out.
-        file: the file's name, for errors.
 
     Raises:
         OperatorError: the file can't be edited without guessing; edit it by hand.

@@ -172,12 +172,7 @@ def ask(
     """What the host's program answers: the last JSON object that it prints.
 
     Args:
-        connections: SSH to the host.
-        host: which.
         command: of the installed program; a text is for a shell, which runs the program in another way.
-        shape: of the answer.
-        given: what the program reads.
-        timeout: seconds.
 
     Raises:
         HostRefusedError: it ended with an error, in its own words.

@@ -18,37 +18,23 @@ RESTORED, CHANGES, REFUSED = "restored", "changes", "refused"
 
 @dataclass(frozen=True)
 class Restoration:
-    """What was done, would be done, or was refused.
-
-    Args:
-        host: the host's name.
-        directory: as ``legacy_directories`` has it.
-        outcome: ``restored``, ``changes`` (it was only asked) or ``refused``.
-        set_aside_by: the rollout that set it aside; empty where it was refused.
-        archive: path of the archive that it comes out of; None where it is still set aside.
-        refusals: why not, each with a remedy.
-    """
+    """What was done, would be done, or was refused."""
 
     host: str
-    directory: str
-    outcome: str
-    set_aside_by: str = ""
+    directory: str  # as ``legacy_directories`` has it
+    outcome: str  # ``restored``, ``changes`` (it was only asked) or ``refused``
+    set_aside_by: str = ""  # the rollout that set it aside; empty where it was refused
+    # path of the archive that it comes out of; None where it is still set aside
     archive: str | None = None
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)  # why not, each with a remedy
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be put back.
+    """What is to be put back."""
 
-    Args:
-        directory: as ``legacy_directories`` has it.
-        set_aside_by: the rollout that kept it; empty where only one did.
-        only_check: only say what would be done.
-    """
-
-    directory: str
-    set_aside_by: str
+    directory: str  # as ``legacy_directories`` has it
+    set_aside_by: str  # the rollout that kept it; empty where only one did
     only_check: bool
 
 
@@ -56,13 +42,6 @@ def restore(
     environment: Environment, host: Host, wanted: Wanted, run: Run, connections: Connections
 ) -> Restoration:
     """Put a directory back, or say what that would do.
-
-    Args:
-        environment: the environment.
-        host: where.
-        wanted: what.
-        run: who and why; it goes into the host's history.
-        connections: the SSH connections.
 
     Raises:
         OperatorError: it is not declared, the host has no program of this version, only an archive

@@ -64,8 +64,6 @@ class RootShell:
 
     Args:
         argv: what starts it: ``Connections.argv(host, ON_THE_HOST)``.
-        host: the host's name, for errors.
-        remedy: the command with which an operator tries the login.
     """
 
     def __init__(self, argv: Sequence[str], host: str, remedy: str) -> None:
@@ -101,11 +99,7 @@ class RootShell:
         Args:
             words: the program and its arguments; never a secret.
             timeout: seconds; the host itself ends what takes longer.
-            stdin: what the command reads.
             user: as whom, in a session of its own.
-
-        Returns:
-            Its exit code, output and errors.
 
         Raises:
             OperatorError: it took too long or said too much, and was ended; or the host went away,

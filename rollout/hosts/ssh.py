@@ -68,9 +68,6 @@ class Connections:
 
     A context manager. Connections that a killed process left behind end by themselves after
     ``PERSIST_SECONDS`` without a command.
-
-    Args:
-        parent: where the private directory goes; None for the system's temporary directory.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
@@ -132,7 +129,6 @@ class Connections:
         """The ssh command line for a host.
 
         Args:
-            host: where to.
             command: text for the login user's shell there; empty for a login.
         """
         destination = f"{host.user}@{host.address}"
@@ -150,15 +146,9 @@ class Connections:
         """Run a command on a host.
 
         Args:
-            host: where.
             command: text for a shell, or words, which are quoted. Never a secret: those go into
                 ``stdin`` (docs/facts.md section 5, "Exit codes and output").
-            stdin: what the command reads; nothing if None.
-            sudo: run it as root.
             timeout: seconds for all of it.
-
-        Returns:
-            Exit code, output and errors of the remote command, whatever they are.
 
         Raises:
             OperatorError: the host can't be reached or logged in to, its key is not the pinned one,
@@ -212,9 +202,7 @@ class Connections:
         """Open a port on this machine's loopback that leads to a target as the host reaches it.
 
         Args:
-            host: through which one.
             target: name or address, resolved on the host.
-            port: the target's TCP port.
 
         Returns:
             The local port; it closes together with the connection.
@@ -260,12 +248,7 @@ def login_command(host: Host) -> str:
 
 
 def unreachable(host: Host, errors: str) -> OperatorError:
-    """What ssh's own complaint means for the operator.
-
-    Args:
-        host: which host.
-        errors: what ssh wrote on standard error.
-    """
+    """What ssh's own complaint means for the operator."""
     where = f"{host.name} ({host.user}@{host.address})"
     pinned = host.known_hosts_file or "~/.ssh/known_hosts"
     forget = shlex.join(["ssh-keygen", "-f", pinned, "-R", host.address])

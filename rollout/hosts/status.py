@@ -17,10 +17,6 @@ from rollout.processes.children import each
 def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any]]:
     """What each service host's program answers to ``status``.
 
-    Args:
-        hosts: which hosts; those without the service are passed over.
-        shown: where progress goes.
-
     Returns:
         Host name → the program's answer, or ``{"error": sentence}``.
     """

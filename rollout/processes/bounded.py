@@ -26,13 +26,8 @@ def answered(
     """Run a program to its end.
 
     Args:
-        argv: the program and its arguments.
-        stdin: what it reads.
         seconds: how long all of it may take.
         limit: how many bytes it may say, output and errors together.
-
-    Returns:
-        Exit code, output and errors.
 
     Raises:
         UnboundedError: it took longer or said more; the text goes on after its name.

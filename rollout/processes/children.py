@@ -63,14 +63,6 @@ Result = TypeVar("Result")
 def each(items: Sequence[Item], act: Callable[[Item], Result], at_once: int) -> list[Result]:
     """Act on items, so many at once.
 
-    Args:
-        items: what to act on.
-        act: called with each, in a thread.
-        at_once: how many threads at most.
-
-    Returns:
-        The results, in the order of the items.
-
     Raises:
         Exception: the first one that ``act`` raised, in the order of the items, when the others
             have come to their end.

@@ -17,10 +17,6 @@ def run_forked(acts: Sequence[Callable[[], int]], at_once: int) -> list[int]:
     A process for each host keeps what a host was asked apart from what another was, and uses every
     core of this machine.
 
-    Args:
-        acts: each returns the exit code of its process; one that raises has failed.
-        at_once: how many run at the same time, at most.
-
     Returns:
         The exit codes in the order of the acts; negative for one that a signal ended.
     """

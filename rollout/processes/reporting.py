@@ -27,9 +27,7 @@ def run_reporting(
     Args:
         command: its words, with the number of the descriptor from which it reads what it is given, and
             those of its pipes, with commas.
-        given: goes to it as JSON.
         readers: each takes the lines of one pipe, in a thread.
-        environment: more variables for it.
 
     Returns:
         What the readers returned, its exit code, and all else that it said.

@@ -26,17 +26,11 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule between flags.
+    """A rule between flags."""
 
-    Args:
-        kind: ``exactly_one``, ``at_most_one`` (booleans), ``never`` (values together).
-        values: flag name → the spelled value that counts.
-        message: the sentence that an operator sees.
-    """
-
-    kind: str
-    values: Mapping[str, str]
-    message: str
+    kind: str  # ``exactly_one``, ``at_most_one`` (booleans), ``never`` (values together)
+    values: Mapping[str, str]  # flag name → the spelled value that counts
+    message: str  # the sentence that an operator sees
 
     def broken_by(self, values: Mapping[str, str]) -> str:
         """What breaks it, in words; empty if nothing does."""
@@ -77,11 +71,7 @@ class Catalogue:
         return found
 
     def completed(self, flags: Mapping[str, Any]) -> dict[str, Any]:
-        """Valid flags, spelled for the ``.env``, with the defaults of those that are not declared.
-
-        Args:
-            flags: NAME → declared value; a ``Secret`` stays one.
-        """
+        """Valid flags, spelled for the ``.env``, with the defaults of those that are not declared."""
         defaults = {
             name: flag.default for name, flag in self.flags.items() if flag.default is not None
         }
@@ -133,11 +123,7 @@ def catalogue() -> Catalogue:
 
 
 def flag_mistakes(flags: Mapping[str, Any]) -> Iterable[str]:
-    """What is wrong with an environment's flags by the project's catalogue, a sentence each.
-
-    Args:
-        flags: flag name → declared value.
-    """
+    """What is wrong with an environment's flags by the project's catalogue, a sentence each."""
     return catalogue().mistakes(flags)
 
 

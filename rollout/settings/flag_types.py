@@ -18,27 +18,16 @@ LONGEST_VALUE = 64 * 1024
 
 @dataclass(frozen=True)
 class Flag:
-    """One entry of the catalogue.
-
-    Args:
-        name: as in the ``.env``.
-        type: a key of ``TYPES``.
-        default: the spelled value of environments that do not declare it; None for none.
-        changes: ``behaviour`` or ``data``.
-        owner: who decides about it.
-        help: what it does, in a line.
-        options: what only its type knows: ``values``, ``minimum``, ``pattern`` …
-        booleans: how true and false may be written.
-    """
+    """One entry of the catalogue."""
 
     name: str
     type: str
-    default: str | None
-    changes: str
+    default: str | None  # the spelled value of environments that do not declare it; None for none
+    changes: str  # ``behaviour`` or ``data``
     owner: str
     help: str
-    options: Mapping[str, Any]
-    booleans: Mapping[str, Sequence[str]]
+    options: Mapping[str, Any]  # what only its type knows: ``values``, ``minimum``, ``pattern`` …
+    booleans: Mapping[str, Sequence[str]]  # how true and false may be written
 
     @property
     def changes_data(self) -> bool:

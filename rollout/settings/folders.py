@@ -17,9 +17,6 @@ VARIABLES = ROOT / "group_vars"
 def variable_folders(environment: str) -> list[Path]:
     """The folders that hold an environment's settings, the most special first.
 
-    Args:
-        environment: its name: ``inventory/NAME.yml``.
-
     Returns:
         Those of the groups in its inventory, so that two inventories (a lab of two hosts and one of
         five) can share one group's settings; the folder of its own name if no group has one; then

@@ -78,12 +78,7 @@ def mistakes_in(
     """Every mistake in an environment's settings, without repetition.
 
     Args:
-        hosts: its hosts with templated settings.
-        places: where each setting stands.
         broken: host → variables that could not be templated, with the reason.
-
-    Returns:
-        What is wrong, where it stands and what mends it, in the order of hosts and roles.
     """
     found: dict[Mistake, None] = {}
     for host in hosts:

@@ -29,10 +29,6 @@ HOST_NAME += r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
 def problems(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
     """Every problem of a variable's value.
 
-    Args:
-        value: the templated value.
-        spec: the variable as its role's ``defaults.yml`` describes it.
-
     Yields:
         (place inside the value, what is wrong there).
     """

@@ -17,7 +17,6 @@ class Places:
     """Where the settings of an environment's hosts stand.
 
     Args:
-        environment: its name.
         found: host → ``name``, ``name.key`` or ``name[0]`` → ``file:line``, as Ansible told them.
     """
 
@@ -29,7 +28,6 @@ class Places:
         """The place of a setting, or of the nearest thing around it that has one.
 
         Args:
-            host: whose value it is.
             setting: ``name``, or a place inside it such as ``name[2].path``.
 
         Returns:
@@ -111,10 +109,6 @@ def wrongly_copied(
 
     A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
     environment's settings: its database, too.
-
-    Args:
-        environment: its name.
-        groups: host → those that Ansible found it in.
     """
     outside = [host for host, own in groups.items() if environment not in own]
     if outside:

@@ -16,46 +16,28 @@ FOUND = "found"
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one host.
+    """One check of one host."""
 
-    Args:
-        check: the name of its function.
-        concern: its file: ``disk`` for ``test_disk.py``.
-        host: the host that was looked at.
-        says: what breaks in production when it fails.
-        outcome: ``passed``, ``failed``, ``not checked`` or ``found``.
-        reason: what was found, or why it can't be known; empty when it passed.
-        log: the end of the host's own log, when it failed; secrets are masked.
-        seconds: how long it took.
-    """
-
-    check: str
-    concern: str
+    check: str  # the name of its function
+    concern: str  # its file: ``disk`` for ``test_disk.py``
     host: str
-    says: str
-    outcome: str
-    reason: str
-    log: str
+    says: str  # what breaks in production when it fails
+    outcome: str  # ``passed``, ``failed``, ``not checked`` or ``found``
+    reason: str  # what was found, or why it can't be known; empty when it passed
+    log: str  # the end of the host's own log, when it failed; secrets are masked
     seconds: float
 
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """What a run of the checks found.
-
-    Args:
-        environment: whose hosts were looked at.
-        checks: every check in the order in which they ran.
-        seconds: wall time of all of them, connecting included.
-        commands: how many commands were run on the hosts.
-        command_ms: milliseconds that a command cost which did nothing, over the shared connection:
-            the median of some, on the dearest host; None where no host was reached.
-    """
+    """What a run of the checks found."""
 
     environment: str
     checks: tuple[Check, ...]
-    seconds: float
-    commands: int
+    seconds: float  # wall time of all of them, connecting included
+    commands: int  # how many commands were run on the hosts
+    # milliseconds that a command cost which did nothing, over the shared connection: the median of
+    # some, on the dearest host; None where no host was reached
     command_ms: float | None
 
     @property

@@ -17,11 +17,7 @@ WRONG = (FAILED, FOUND)
 
 
 def junit_xml(result: VerificationResult) -> bytes:
-    """The document: a suite for each host, a case for each check; not checked is skipped.
-
-    Args:
-        result: what was found; its texts are masked already.
-    """
+    """The document: a suite for each host, a case for each check; not checked is skipped."""
     root = Xml.Element("testsuites", name=f"rollout verify {result.environment}")
     for host in dict.fromkeys(check.host for check in result.checks):
         checks = [check for check in result.checks if check.host == host]

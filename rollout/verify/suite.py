@@ -34,13 +34,8 @@ def run_suite(
     """Run a folder of checks in a process of its own, which forks one for each host.
 
     Args:
-        environment: goes to the checks as it is, so that it is read and decrypted once.
-        suite: the folder.
         selection: pytest options that say what to look at.
         hosts: by the name of each host in the selection, what is told of each check as it ends.
-
-    Returns:
-        What was found on each host, in their order.
 
     Raises:
         OperatorError: pytest ended early.
@@ -76,12 +71,6 @@ def collect(
     environment: str, lines: Iterable[str], told: Callable[[Check], None], began: float
 ) -> VerificationResult | None:
     """Put what was found on a host together from its lines.
-
-    Args:
-        environment: goes into the result.
-        lines: one JSON object each, as ``tests/host/support/reporting.py`` writes them.
-        told: called with each check.
-        began: when the run began (``time.monotonic()``), start of the checks' process included.
 
     Returns:
         The result; None if the lines stop before the end, or hold other than what was planned.

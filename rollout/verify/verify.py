@@ -29,12 +29,6 @@ def verify(
 ) -> VerificationResult:
     """Check hosts, several at once; nothing on them is changed.
 
-    Args:
-        environment: whose they are.
-        hosts: which.
-        only: one concern, such as ``disk``; None for all.
-        shown: gives the progress of a host by its name.
-
     Raises:
         OperatorError: there is no such concern, or the checks did not come to their end.
     """
