@@ -30,7 +30,6 @@ class HarmlessConsole(Console):
     """A console that shows no control character of what it is given."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """As rich's own; texts are made harmless first."""
         shown = [harmless(one) if isinstance(one, str) else one for one in objects]
         super().print(*shown, **options)
 
@@ -57,7 +56,6 @@ class HostProgress:
         self._host = host
 
     def step(self, text: str) -> None:
-        """A step begins."""
         self._shown.begin(self._host, text)
 
     def detail(self, text: str) -> None:
@@ -96,17 +94,14 @@ class Progress:
             self._live.start()
 
     def of(self, host: str) -> HostProgress:
-        """The progress of one host."""
         return HostProgress(self, host)
 
     def begin(self, host: str, text: str, *, detail: bool = False) -> None:
-        """A step, or a detail of one, begins on a host."""
         self._steps = {**self._steps, host: text}
         if self._live is None and not detail:
             self._print(f"{host}: {text}")
 
     def end(self, host: str, text: str) -> None:
-        """A host has ended."""
         self._steps = {name: step for name, step in self._steps.items() if name != host}
         if text:
             self._print(f"{host}: {text}")

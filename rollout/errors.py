@@ -24,7 +24,6 @@ class OperatorError(Exception):
 
 
 def this_machine(error: OSError) -> OperatorError:
-    """What this machine denied us: a full disk, a folder that may not be written."""
     return OperatorError(f"on this machine: {error}", "mend that, then the same command again")
 
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Run:
-    """Who rolls out, and why."""
-
     rollout_id: str
     operator: str
     reason: str  # why; may be empty
 
     def overrides(self) -> dict[str, str]:
-        """What every host's plan gets of it."""
         return {
             "rollout_id": self.rollout_id,
             "operator": self.operator,

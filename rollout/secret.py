@@ -59,7 +59,6 @@ def marked(value: Any) -> Any:
 
 
 def unmarked(value: Any) -> Any:
-    """The inverse of ``marked``: marked texts become ``Secret``."""
     if isinstance(value, dict):
         if set(value) == {SECRET_MARK}:
             return Secret(value[SECRET_MARK])

@@ -20,8 +20,6 @@ CHECK = [sys.executable, "-m", "sessionstore", "archive", "check", "-"]
 
 @dataclass(frozen=True)
 class ArchiveCheck:
-    """How checking one archive ended."""
-
     archive: str  # its path on the host
     outcome: str  # ``passed``, or ``not checked`` with the reason
     reason: str = ""  # why it was not checked

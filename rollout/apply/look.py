@@ -26,7 +26,6 @@ class Look:
 
     @property
     def plans(self) -> list[HostPlan]:
-        """What each host would change, moves of companies included."""
         return [
             with_moves(
                 host_plan(run), self.environment.name, *moves_in(self.hosts, host, self.running)

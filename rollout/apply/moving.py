@@ -92,7 +92,6 @@ def others_answered(host: Host, running: Running) -> bool:
 
 
 def refusal(move: Move, environment: str) -> str:
-    """What to do about a company that still runs elsewhere."""
     return (
         f"company {move.company} still runs on {move.source}: a second socket on one account makes"
         f" both fight. Roll {move.source} out first, which lets go of it:"

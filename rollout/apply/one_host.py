@@ -20,7 +20,7 @@ from rollout.errors import OperatorError
 from rollout.hosts.program import RESULT, ask
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
-from rollout.verify.checks import FAILED, VerificationResult
+from rollout.verify.checks import FAILED, NOT_CHECKED, PASSED, VerificationResult
 from rollout.verify.verify import verify_hosts
 
 # Outcomes of a step of the host program that did nothing.
@@ -160,14 +160,14 @@ def record(one: OneHost, connections: Connections, *, verified: bool) -> None:
         OperatorError: the host did not take it.
     """
     outcome = one.outcome
-    result = outcome.verifications[-1] if outcome.verifications else None
+    last = outcome.verifications[-1:]
     line = {
         "rollout_id": one.run.rollout_id,
         "operator": one.run.operator,
         "verified": verified,
-        "passed": result.passed if result else 0,
-        "failed": result.failed if result else 0,
-        "not_checked": result.not_checked if result else 0,
+        "passed": sum(result.counts[PASSED] for result in last),
+        "failed": sum(result.counts[FAILED] for result in last),
+        "not_checked": sum(result.counts[NOT_CHECKED] for result in last),
         "archives": {entry.archive: entry.outcome for entry in outcome.archive_checks},
     }
     try:

@@ -12,8 +12,6 @@ from rollout.verify.checks import VerificationResult
 
 @dataclass
 class HostOutcome:
-    """How the rollout of one host went."""
-
     host: str
     released: list[str] = field(default_factory=list)  # its companies that no other host runs
     others_answered: bool = False  # every other service host said what it runs
@@ -33,8 +31,6 @@ class HostOutcome:
 
 @dataclass
 class Outcome:
-    """How the rollout of an environment went."""
-
     environment: str
     run: Run
     hosts: list[HostOutcome] = field(default_factory=list)
@@ -44,5 +40,4 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Nothing failed and no host was left out."""
         return not self.untouched and not any(host.failure for host in self.hosts)

@@ -17,8 +17,6 @@ Answers = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class HostPlan:
-    """What would happen on one host."""
-
     host: str
     changes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()  # what the switch would refuse, each with its remedy
@@ -39,7 +37,6 @@ class HostPlan:
 
 
 def host_plan(run: HostRun) -> HostPlan:
-    """The plan that a dry run amounts to."""
     if not run.succeeded:
         return HostPlan(run.host, failure=run.failure)
     preflight = answer_to(SWITCH.title, run.answers)

@@ -5,6 +5,8 @@ A field keeps its name and meaning within a ``format``; new ones may come beside
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -27,12 +29,16 @@ def answer(command: str, **fields: Any) -> dict[str, Any]:
     return {"format": FORMAT, "command": command, **fields}
 
 
+def print_json(value: Mapping[str, Any]) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
 def _answer(command: str, environment: Environment) -> dict[str, Any]:
     return answer(command, environment=environment.name)
 
 
 def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:
-    """What ``rollout plan --json`` prints."""
     return _answer("plan", environment) | {"hosts": [asdict(plan) for plan in plans]}
 
 
@@ -42,7 +48,6 @@ def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
 
 
 def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:
-    """What ``rollout verify --json`` prints."""
     return _answer("verify", environment) | result.to_json()
 
 
@@ -57,7 +62,6 @@ def status_answer(
 def restore_answer(
     environment: Environment, rollout_id: str, restoration: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What ``rollout sessions restore --json`` prints."""
     begins = _answer("sessions restore", environment)
     return _ours({**begins, "rollout_id": rollout_id}, restoration)
 

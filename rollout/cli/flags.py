@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 
 from roles.hostprogram.plan import new_rollout_id
 from rollout.cli import flags_render
-from rollout.cli.answers import answer
+from rollout.cli.answers import answer, print_json
 from rollout.cli.options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
 from rollout.environment.batches import AT_ONCE
@@ -226,9 +224,3 @@ def finish(environment: str, toggle: edit.Toggle, run: Run, undoes: str, *, as_j
     else:
         flags_render.render_outcome(stdout_console(), outcome)
     raise typer.Exit(OK if outcome.succeeded else ERROR)
-
-
-def print_json(value: Any) -> None:
-    """A result for a program."""
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")

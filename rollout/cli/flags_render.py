@@ -36,14 +36,12 @@ def render_columns(console: Console, columns: Sequence[Column]) -> None:
 
 
 def render_catalogue(console: Console) -> None:
-    """What each flag is."""
     for flag in catalogue().flags.values():
         console.print(f"{flag.name}  {flag.type}, changes {flag.changes}, owner {flag.owner}")
         console.print(f"  {flag.help}", markup=False)
 
 
 def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags]) -> None:
-    """Where each flag stands on each host."""
     for host in hosts:
         console.print(host.host, style="bold")
         if host.failure:
@@ -66,7 +64,6 @@ def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags])
 
 
 def flag_row(row: FlagRow) -> list[str]:
-    """One line of the table, marked where something differs."""
     values = (row.declared, row.file, row.process, row.service)
     return ["!" if row.drift else "", row.name, *(short(value) for value in values)]
 
@@ -80,7 +77,6 @@ def short(value: str | None) -> str:
 
 
 def render_toggle(console: Console, toggle: Toggle) -> None:
-    """What a toggle is about to do: the YAML's lines and the flags."""
     for file in toggle.files:
         console.print(f"{file.name}:", markup=False)
         for line in file.diff():
@@ -94,7 +90,6 @@ def render_toggle(console: Console, toggle: Toggle) -> None:
 
 
 def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
-    """How a toggle went."""
     if outcome.error:
         console.print(f"\nFAILED: {outcome.error}", style="bold red", markup=False)
     for host in outcome.hosts:
@@ -113,7 +108,6 @@ def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
 
 
 def host_text(host: HostToggle) -> str:
-    """One host's part of a toggle in a line."""
     if host.outcome == UNTOUCHED or host.outcome not in (DONE, ALREADY):
         return host.outcome + (f" ({host.error})" if host.error.startswith("not put back") else "")
     if host.outcome == ALREADY:
@@ -125,7 +119,6 @@ def host_text(host: HostToggle) -> str:
 
 
 def render_history(console: Console, changes: Sequence[Change], name: str) -> None:
-    """Changes of flags, the newest last."""
     if not changes:
         console.print("No flag was changed yet.")
     for change in changes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from rollout.cli.answers import (
     apply_answer,
     error_answer,
     plan_answer,
+    print_json,
     status_answer,
     verify_answer,
 )
@@ -108,7 +108,6 @@ def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
 
 
 def exit_code(plans: Sequence[HostPlan]) -> int:
-    """Of ``rollout plan``."""
     if any(plan.in_the_way for plan in plans):
         return ERROR
     return NOTHING_TO_DO if all(plan.nothing_to_do for plan in plans) else CHANGES
@@ -233,12 +232,6 @@ def show(
         print_json(shape(environment, result))
     else:
         render(stdout_console(), environment, result)
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on standard output."""
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
 
 
 def show_error(error: OperatorError, *, as_json: bool) -> None:

@@ -13,7 +13,6 @@ from rollout.verify.verify import concerns
 
 
 def offered_environments(incomplete: str) -> list[str]:
-    """Environments that begin so."""
     return [name for name in environment_names() if name.startswith(incomplete)]
 
 
@@ -30,7 +29,6 @@ def offered_hosts(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def offered_concerns(incomplete: str) -> list[str]:
-    """Concerns of the checks that begin so."""
     return [name for name in concerns() if name.startswith(incomplete)]
 
 

@@ -16,7 +16,6 @@ from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, Check, Ver
 
 
 def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:
-    """What a rollout would change."""
     for plan in plans:
         console.print(f"{plan.host}", style="bold")
         for line in plan_lines(plan):
@@ -28,7 +27,6 @@ def render_plan(console: Console, environment: Environment, plans: Sequence[Host
 
 
 def plan_lines(plan: HostPlan) -> list[str]:
-    """One host's plan, a line each."""
     if plan.failure:
         return [f"! {plan.failure}"]
     lines = [f"~ {change}" for change in plan.changes]
@@ -40,7 +38,6 @@ def plan_lines(plan: HostPlan) -> list[str]:
 
 
 def render_report(console: Console, environment: Environment, report: Report) -> None:
-    """What a rollout did."""
     verdict = "done" if report["succeeded"] else "FAILED"
     console.print(
         f"Rollout {report['rollout_id']} of {environment.name}: {verdict} in {report['seconds']:.1f} s",
@@ -67,7 +64,6 @@ def stopping_lines(environment: str, report: Report) -> list[str]:
 
 
 def render_host(console: Console, host: Report) -> None:
-    """What a rollout did on one host."""
     if host["failure"]:
         console.print(f"\n{host['host']}: FAILED", style="bold red")
         console.print(host["failure"], markup=False)
@@ -94,7 +90,6 @@ def render_host(console: Console, host: Report) -> None:
 
 
 def report_rows(host: Report) -> list[tuple[str, str]]:
-    """The figures of one host that was changed: (what, figure)."""
     rows = [("steps that changed something", str(len(host["changed"])))]
     rows += switch_rows(host["switch"])
     rows += [
@@ -119,7 +114,6 @@ def report_rows(host: Report) -> list[tuple[str, str]]:
 
 
 def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The figures of a switch."""
     if "companies" not in switch:
         return []
     rows = []
@@ -158,7 +152,6 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def company_rows(company: str, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys and credentials of one company, before and after."""
     return [
         (
             f"company {company}: {what}",
@@ -171,7 +164,6 @@ def company_rows(company: str, counts: Mapping[str, Any]) -> list[tuple[str, str
 def render_verification(
     console: Console, environment: Environment, result: VerificationResult
 ) -> None:
-    """What the host checks found."""
     for check in told_once(result.with_outcome(FAILED)):
         console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
         if check.says:
@@ -183,13 +175,8 @@ def render_verification(
         console.print(f"FOUND {check.host}: {check.reason}", style="bold", markup=False)
     for check in result.with_outcome(NOT_CHECKED):
         console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
-    counts = {
-        PASSED: result.passed,
-        FAILED: result.failed,
-        NOT_CHECKED: result.not_checked,
-        FOUND: result.found,
-    }
-    console.print(f"{environment.name}: {check_text(counts)}, {result.seconds:.1f} s", style="bold")
+    counts = check_text(result.counts)
+    console.print(f"{environment.name}: {counts}, {result.seconds:.1f} s", style="bold")
     if result.command_ms is not None:
         cost = f"{number(result.commands)} remote commands, {result.command_ms:.1f} ms each"
         console.print(f"{cost} beside their own work")
@@ -211,7 +198,6 @@ def told_once(failed: Sequence[Check]) -> list[Check]:
 def render_status(
     console: Console, environment: Environment, answers: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """What the hosts say of themselves."""
     for host, answer in answers.items():
         console.print(host, style="bold")
         console.print(table("", status_rows(answer)))
@@ -220,7 +206,6 @@ def render_status(
 
 
 def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """One host's status, (what, state)."""
     if "error" in answer:
         return [("error", str(answer["error"]))]
     rows = [("release", short(answer.get("revision")))]
@@ -248,7 +233,6 @@ def daily_text(line: Mapping[str, Any] | None) -> str:
 
 
 def check_text(checks: Mapping[str, int]) -> str:
-    """``41 checks passed, 2 not checked``."""
     text = f"{checks[PASSED]} checks passed"
     if checks[FAILED]:
         text += f", {checks[FAILED]} failed"
@@ -258,7 +242,6 @@ def check_text(checks: Mapping[str, int]) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as people read them, powers of ten."""
     if count < 1000:
         return f"{count} bytes"
     if count < 1_000_000:
@@ -272,5 +255,4 @@ def number(count: Any) -> str:
 
 
 def short(revision: Any) -> str:
-    """The first digits of a commit."""
     return str(revision)[:12] if revision else "none"

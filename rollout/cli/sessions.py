@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from rich.console import Console
 
 from roles.hostprogram.plan import new_rollout_id
-from rollout.cli.answers import restore_answer
+from rollout.cli.answers import print_json, restore_answer
 from rollout.cli.options import AsJson, EnvironmentName, Reason, offered_hosts
 from rollout.console import progress, stdout_console
 from rollout.environment.environment import load
@@ -87,15 +85,13 @@ def restore(
         wanted = Wanted(name, set_aside_by, check)
         done = put_back(loaded, chosen, wanted, run, connections)
     if as_json:
-        json.dump(restore_answer(loaded, run.rollout_id, asdict(done)), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        print_json(restore_answer(loaded, run.rollout_id, asdict(done)))
     else:
         render(stdout_console(), environment, done)
     raise typer.Exit({REFUSED: ERROR, CHANGES: WOULD}.get(done.outcome, OK))
 
 
 def render(console: Console, environment: str, done: Restoration) -> None:
-    """How it went, for people."""
     if done.outcome == REFUSED:
         for refusal in done.refusals:
             console.print(f"! refused: {refusal}", markup=False)

@@ -53,16 +53,12 @@ EVENTS = os.fdopen(os.dup(1), "w", buffering=1)
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Write one event."""
     EVENTS.write(json.dumps({"event": event, **fields}) + "\n")
 
 
 class EventWriter(BaseStateCallback):
-    """pyinfra's progress as events."""
-
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:
-        """An operation begins."""
         emit("operation", name=operation_name(state, op_hash))
 
     @staticmethod
@@ -103,7 +99,6 @@ def execute(state: State) -> None:
 
 
 def is_complete(state: State, op_hash: str) -> bool:
-    """Whether an operation ran to its end, well or not."""
     return any(
         op_hash in operations and operations[op_hash].operation_meta.is_complete()
         for operations in state.ops.values()
@@ -119,7 +114,6 @@ class LogEvents(logging.Handler):
     """pyinfra's own errors and warnings, which hold the reason where a fact or a connection fails."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One event a record."""
         emit("log", level=record.levelname.lower(), text=record.getMessage())
 
 
@@ -164,7 +158,6 @@ def run(host: Host, environment: Environment, overrides: dict[str, Any], dry: bo
 
 
 def emit_plan(state: State) -> None:
-    """What each operation would do, in order."""
     for op_hash in state.get_op_order():
         for operations in state.ops.values():
             meta = operations[op_hash].operation_meta
@@ -186,7 +179,6 @@ def imported() -> None:
 
 
 def run_one(environment: Environment, deploy: Mapping[str, Any], events: int, dry: bool) -> int:
-    """One host's run, in a process of its own; its exit code."""
     os.dup2(events, EVENTS.fileno())
     try:
         succeeded = run(environment.host(deploy["host"]), environment, deploy["overrides"], dry)
@@ -206,7 +198,6 @@ def run_one(environment: Environment, deploy: Mapping[str, Any], events: int, dr
 
 
 def main() -> int:
-    """Do what is asked on all hosts; 0 when nothing failed."""
     os.dup2(2, 1)  # whatever prints to stdout must not end up between the events
     sys.path.append(str(ROOT))
     logger = logging.getLogger("pyinfra")

@@ -42,8 +42,6 @@ class HostFailedError(PyinfraError):
 
 
 class ConnectorData(TypedDict):
-    """What pyinfra hands to the connector of a host's data."""
-
     ssh_hostname: str
     ssh_user: str
     ssh_port: int
@@ -60,7 +58,6 @@ class OpenSSHConnector(BaseConnector):
 
     @staticmethod
     def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """A host named as ``@ssh/NAME``."""
         yield name, {"ssh_hostname": name}, []
 
     def connect(self) -> None:
@@ -78,7 +75,6 @@ class OpenSSHConnector(BaseConnector):
             raise HostFailedError(str(OperatorError(said, login_command(self._to))))
 
     def disconnect(self) -> None:
-        """End the connection."""
         self._connections.close()
 
     def run_shell_command(

@@ -20,8 +20,6 @@ Progress = Callable[[str], None]
 
 @dataclass
 class HostRun:
-    """What happened on a host."""
-
     host: str
     succeeded: bool = False
     changed: list[str] = field(default_factory=list)
@@ -38,8 +36,6 @@ class HostRun:
 
 @dataclass
 class Deploy:
-    """One host's run of ``deploy.py``."""
-
     host: Host
     overrides: Mapping[str, Any]  # data of this run (``rollout_id``, ``operator``, ``reason``)
     progress: Progress  # called with the name of each step as it begins
@@ -82,7 +78,6 @@ def run_deploys(
 
 
 def follow(deploy: Deploy, events: Iterable[str]) -> None:
-    """Take what happens on a host from its events."""
     outcome = deploy.seen
     for line in events:
         try:
@@ -99,7 +94,6 @@ def follow(deploy: Deploy, events: Iterable[str]) -> None:
 
 
 def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -> None:
-    """Take one event of the engine into the outcome."""
     kind = event["event"]
     if kind == "operation":
         outcome.step = event["name"]
@@ -119,7 +113,6 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
 
 
 def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
-    """Take one ended operation: changed, failed, and the host program's result."""
     name = event["name"]
     if event["changed"] and not event["failed"]:
         outcome.changed.append(name)

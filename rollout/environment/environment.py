@@ -31,25 +31,20 @@ DATABASE = "database"
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """One host of an environment."""
-
     name: str
     groups: tuple[str, ...]
     settings: Mapping[str, Any]  # every declared variable, templated; secrets are ``Secret``
 
     @property
     def address(self) -> str:
-        """Where SSH connects to."""
         return str(self.settings.get("ansible_host", self.name))
 
     @property
     def user(self) -> str:
-        """The login user."""
         return str(self.settings.get("ansible_user", "root"))
 
     @property
     def port(self) -> int:
-        """The SSH port."""
         return int(self.settings.get("ansible_port", 22))
 
     @property
@@ -70,13 +65,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment as declared and validated."""
-
     name: str
     hosts: tuple[Host, ...]  # its hosts in the inventory's order
 
     def in_group(self, group: str) -> tuple[Host, ...]:
-        """The hosts of a group, in the inventory's order."""
         return tuple(host for host in self.hosts if group in host.groups)
 
     def host(self, name: str) -> Host:
@@ -104,7 +96,6 @@ class Environment:
 
 
 def environment_names() -> list[str]:
-    """The environments that there are, by their inventory files."""
     return sorted(path.stem for path in (ROOT / "inventory").glob("*.yml"))
 
 
@@ -191,7 +182,6 @@ def _readers_environment() -> dict[str, str]:
 
 
 def _not_read(name: str, complaint: str) -> OperatorError:
-    """What Ansible's complaint means for the operator."""
     where = f"~/.config/baileys-rollout/{name}.vault-password"
     where = os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE") or where
     remedy = f"put the vault password into {where}"

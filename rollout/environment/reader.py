@@ -57,7 +57,6 @@ def is_secret(text: str, secrets: frozenset[str]) -> bool:
 
 
 def leaves(value: Any) -> Iterable[str]:
-    """Every text in a nested value."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from leaves(item)
@@ -191,7 +190,6 @@ def host_entry(
 def host_variables(
     loader: Any, raw: Mapping[str, Any], from_vault: Collection[str], broken: dict[str, str]
 ) -> dict[str, Any]:
-    """The templated variables of one host; what does not template goes into ``broken``."""
     from ansible.errors import AnsibleError
     from ansible.template import Templar, trust_as_template
 

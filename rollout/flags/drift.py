@@ -28,8 +28,6 @@ class FlagRow:
 
 @dataclass(frozen=True)
 class HostFlags:
-    """The flags of one host."""
-
     host: str
     rows: tuple[FlagRow, ...] = ()
     # what is wrong with the host as a whole (service stopped, file unreadable)
@@ -40,7 +38,6 @@ class HostFlags:
 
     @property
     def differs(self) -> bool:
-        """Whether anything is not as declared."""
         return bool(self.problems) or any(row.drift for row in self.rows)
 
 
@@ -69,7 +66,6 @@ def judged(
 def judged_flag(
     name: str, declared: Any, found: Mapping[str, Any], running: bool
 ) -> FlagRow | None:
-    """One flag; None where it is neither declared nor anywhere on the host."""
     wanted = None if declared is None else MASK if isinstance(declared, Secret) else str(declared)
     file, process, service = found["file"], found["process"], found["service"]
     if wanted is None and file is None and process is None:

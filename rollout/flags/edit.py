@@ -17,8 +17,6 @@ from rollout.settings.folders import flags_file
 
 @dataclass(frozen=True)
 class Toggle:
-    """A toggle that may be carried out."""
-
     # NAME → the new value as the ``.env`` spells it; None takes the declaration out
     values: Mapping[str, str | None]
     scope: str  # ``environment``, or ``host`` for a canary
@@ -29,7 +27,6 @@ class Toggle:
     notes: tuple[str, ...] = ()
 
     def changes(self) -> list[dict[str, str | None]]:
-        """The toggle as a record holds it."""
         return [
             {"name": name, "from": self.before[name], "to": value}
             for name, value in self.values.items()

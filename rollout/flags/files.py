@@ -19,7 +19,6 @@ FLAGS, OVERRIDES = "flags", "flag_overrides"
 
 
 def name_of(path: Path) -> str:
-    """A file's name below the project."""
     return str(path.relative_to(ROOT))
 
 
@@ -33,7 +32,6 @@ class FileEdit:
 
     @property
     def name(self) -> str:
-        """The file's name below the project."""
         return name_of(self.path)
 
     def diff(self) -> list[str]:
@@ -44,7 +42,6 @@ class FileEdit:
         return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
     def write(self) -> None:
-        """Put the new text in place, in one step."""
         _put(self.path, self.after)
 
     def put_back(self) -> None:
@@ -86,7 +83,6 @@ def edit(path: Path, variable: str, changes: Mapping[str, str | None]) -> FileEd
 
 
 def host_file(host: str) -> Path:
-    """Where a host's own flags are declared."""
     return ROOT / "host_vars" / host / "flags.yml"
 
 

@@ -16,8 +16,6 @@ SET, UNDO, ROLLOUT = "set", "undo", "rollout"
 
 @dataclass(frozen=True)
 class Change:
-    """A change of flags, on one host or several."""
-
     at: str  # when it was proven, ISO 8601 in UTC
     operator: str
     how: str  # set, undo or rollout

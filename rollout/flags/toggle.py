@@ -41,8 +41,6 @@ VERDICTS = ("refused", "put back", "put back, not healthy", "left stopped")
 
 @dataclass
 class HostToggle:
-    """How a toggle went on one host."""
-
     host: str
     outcome: str = UNTOUCHED
     # what changed in its ``.env``: name, from, to
@@ -56,8 +54,6 @@ class HostToggle:
 
 @dataclass
 class ToggleOutcome:
-    """How a toggle went."""
-
     environment: str
     run: Run
     toggle: Toggle
@@ -67,14 +63,11 @@ class ToggleOutcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every host is as declared, and that was seen."""
         return not self.error
 
 
 @dataclass(frozen=True)
 class Work:
-    """What every step of a toggle needs."""
-
     connections: Connections
     environment: Environment
     run: Run

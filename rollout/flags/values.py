@@ -29,8 +29,6 @@ UNDECLARED = (None, frozenset[Any]())
 
 @dataclass(frozen=True)
 class Column:
-    """One environment's declared flags."""
-
     environment: str
     # NAME → value, `(value)` where it is the catalogue's default; hosts that differ named
     values: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +37,6 @@ class Column:
     effective: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """What may be shown."""
         return {"environment": self.environment, "values": self.values, "failure": self.failure}
 
 
@@ -71,7 +68,6 @@ def _column(name: str) -> Column:
 
 
 def column_of(environment: Environment) -> Column:
-    """The declared flags of one environment."""
     hosts = environment.in_group(SERVICE)
     named = dict.fromkeys(flag for host in hosts for flag in _flags(host))
     values, effective = {}, {}
@@ -156,7 +152,6 @@ def _files(environment: str, hosts: Sequence[Host]) -> list[tuple[Path, str]]:
 
 
 def _entries(path: Path, variable: str) -> dict[str, str]:
-    """Flag → ``file:line``."""
     if not path.exists():
         return {}
     file = str(path.relative_to(ROOT))

@@ -43,7 +43,6 @@ class Entry:
 
     @property
     def quotes(self) -> str | None:
-        """The quotes that its value has."""
         return str(self.node.style) if getattr(self.node, "style", None) in ("'", '"') else None
 
     @property

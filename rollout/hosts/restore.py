@@ -18,8 +18,6 @@ RESTORED, CHANGES, REFUSED = "restored", "changes", "refused"
 
 @dataclass(frozen=True)
 class Restoration:
-    """What was done, would be done, or was refused."""
-
     host: str
     directory: str  # as ``legacy_directories`` has it
     outcome: str  # ``restored``, ``changes`` (it was only asked) or ``refused``
@@ -31,8 +29,6 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be put back."""
-
     directory: str  # as ``legacy_directories`` has it
     set_aside_by: str  # the rollout that kept it; empty where only one did
     only_check: bool
@@ -76,7 +72,6 @@ def _demand_declared(environment: Environment, host: Host, directory: str) -> No
 
 
 def _identity_of(environment: Environment, host: Host, archive: str) -> str:
-    """The text of the environment's age identity."""
     named = str(host.settings.get("archive_identity_file") or "")
     if not named:
         raise OperatorError(

@@ -18,7 +18,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 
 from hostswitch.base import child
 from hostswitch.base.places import SEARCH_PATH
@@ -83,12 +82,7 @@ class RootShell:
     def __enter__(self) -> RootShell:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(
@@ -140,7 +134,6 @@ class RootShell:
         return median(taken)
 
     def close(self) -> None:
-        """End the program on the host."""
         if self._child.stdin and not self._child.stdin.closed:
             self._child.stdin.close()
         try:

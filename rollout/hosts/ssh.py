@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from rollout.environment.environment import Host
 from rollout.errors import OperatorError
@@ -84,12 +83,7 @@ class Connections:
     def __enter__(self) -> Connections:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def control_path(self, host: Host) -> Path:
@@ -195,7 +189,6 @@ class Connections:
             return SSH_FAILED
 
     def alive(self, host: Host) -> bool:
-        """Whether the host's shared connection stands."""
         return self._control(host, "check").returncode == 0
 
     def forward(self, host: Host, target: str, port: int) -> int:
@@ -222,7 +215,6 @@ class Connections:
         )
 
     def close(self) -> None:
-        """End every connection and remove the private directory."""
         for host in self._used.values():
             if self.control_path(host).exists():
                 self._control(host, "exit")
@@ -240,7 +232,6 @@ class Connections:
 
 
 def login_command(host: Host) -> str:
-    """The command with which an operator tries the login by hand."""
     words = ["ssh", "-o", "StrictHostKeyChecking=yes", "-p", str(host.port)]
     words += ["-i", host.key_file] if host.key_file else []
     words += shlex.split(str(host.settings.get("ansible_ssh_common_args", "")))

@@ -42,7 +42,6 @@ def following(child: subprocess.Popen[Any]) -> Iterator[None]:
 
 
 def end_all() -> None:
-    """End every child that is followed, and each that will be."""
     _interrupted.set()
     with _lock:
         for child in _running:

@@ -26,8 +26,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule between flags."""
-
     kind: str  # ``exactly_one``, ``at_most_one`` (booleans), ``never`` (values together)
     values: Mapping[str, str]  # flag name → the spelled value that counts
     message: str  # the sentence that an operator sees
@@ -82,7 +80,6 @@ class Catalogue:
         return {**defaults, **spelled}
 
     def mistakes(self, flags: Mapping[str, Any]) -> Iterator[str]:
-        """What is wrong with an environment's flags, a sentence each."""
         for name, given in flags.items():
             if name not in self.flags:
                 yield f"flag {name} {unknown(name, self.flags)}"
@@ -96,7 +93,6 @@ class Catalogue:
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What to say of a name that the catalogue does not have."""
     close = nearest(name, known)
     hint = f"did you mean {close}?" if close else "add it to roles/flags/catalogue.yml"
     return f"is not in the catalogue; {hint}"
@@ -123,7 +119,6 @@ def catalogue() -> Catalogue:
 
 
 def flag_mistakes(flags: Mapping[str, Any]) -> Iterable[str]:
-    """What is wrong with an environment's flags by the project's catalogue, a sentence each."""
     return catalogue().mistakes(flags)
 
 
@@ -187,7 +182,6 @@ def _shape_mistakes(data: Any) -> Iterator[str]:
 
 
 def _entry(name: Any, spec: Any) -> Iterator[str]:
-    """What is wrong with the shape of one entry."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         yield "is no name for an environment variable (letters, digits, _)"
     if not isinstance(spec, dict):
@@ -246,7 +240,6 @@ def _default_mistakes(flags: Mapping[str, Flag], specs: Mapping[str, Any]) -> It
 
 
 def _rule(rule: Any, flags: Mapping[str, Flag]) -> Iterator[str]:
-    """What is wrong with one rule."""
     kinds = [kind for kind in KINDS if isinstance(rule, dict) and kind in rule]
     if len(kinds) != 1 or set(rule) - {kinds[0], "message"}:
         yield f"must be one of {', '.join(KINDS)}, and a message"

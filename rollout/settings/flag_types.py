@@ -18,8 +18,6 @@ LONGEST_VALUE = 64 * 1024
 
 @dataclass(frozen=True)
 class Flag:
-    """One entry of the catalogue."""
-
     name: str
     type: str
     default: str | None  # the spelled value of environments that do not declare it; None for none
@@ -31,7 +29,6 @@ class Flag:
 
     @property
     def changes_data(self) -> bool:
-        """Whether only a cut-over may switch it."""
         return self.changes == "data"
 
     def problem(self, value: Any) -> str:

@@ -65,7 +65,6 @@ def variables_of_role(role: str) -> dict[str, dict[str, Any]]:
 
 @cache
 def known_variables() -> dict[str, dict[str, Any]]:
-    """The variables of all roles."""
     roles = sorted(path.parent.name for path in (ROOT / "roles").glob("*/defaults.yml"))
     return {name: spec for role in roles for name, spec in variables_of_role(role).items()}
 
@@ -102,7 +101,6 @@ def mistakes_in(
 
 
 def broken_mistake(places: Places, host: str, name: str, reason: str) -> Mistake:
-    """The mistake of a variable that can't be worked out."""
     vault = f"put it into {places.folder}vault.yml (ansible-vault edit)"
     remedy = vault if "vault_" in reason else "mend the expression, or what it refers to"
     return Mistake(places.of(host, name), f"{name} can't be worked out: {reason}", remedy)
@@ -132,7 +130,6 @@ def host_mistakes(host: HostLike) -> Iterator[tuple[str, str, str]]:
 def value_mistakes(
     name: str, spec: Mapping[str, Any], value: Any
 ) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with one variable's value."""
     if PLACEHOLDER in str(value):
         yield name, f"{name} still says “{PLACEHOLDER}”", spec["help"]
         return
@@ -153,13 +150,11 @@ def unknown_variables(host: HostLike) -> Iterator[tuple[str, str, str]]:
 
 
 def remedy_for(name: str, known: Iterable[str]) -> str:
-    """What mends an unknown name."""
     close = nearest(name, known)
     return f"did you mean {close}?" if close else "remove it"
 
 
 def declared_flags(host: HostLike) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the declared flags, by the catalogue."""
     flags = host.settings.get("flags")
     if not isinstance(flags, Mapping):
         return

@@ -26,8 +26,6 @@ OWN_NAMES = {
 
 
 class HostLike(Protocol):
-    """What is judged of a host."""
-
     @property
     def name(self) -> str: ...
     @property
@@ -139,7 +137,6 @@ def _lies_in(place: Any, owned: Any) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one relative path is the other, or lies in it."""
     if not one or not other:
         return False
     first, second = PurePosixPath(one), PurePosixPath(other)

@@ -44,7 +44,6 @@ def shown(value: Any) -> str:
 
 
 def _scalar(good: Callable[[Any, Spec], bool], meaning: str) -> Check:
-    """A type that a value either has or has not."""
 
     def check(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
         if not good(value, spec):

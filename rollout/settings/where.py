@@ -43,12 +43,10 @@ class Places:
 
     @property
     def folder(self) -> str:
-        """Where the environment's own settings belong."""
         return f"{variable_folders(self.environment)[0].relative_to(ROOT)}/"
 
     @property
     def inventory(self) -> str:
-        """The environment's list of hosts."""
         return f"inventory/{self.environment}.yml"
 
 

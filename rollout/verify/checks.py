@@ -16,8 +16,6 @@ FOUND = "found"
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one host."""
-
     check: str  # the name of its function
     concern: str  # its file: ``disk`` for ``test_disk.py``
     host: str
@@ -30,8 +28,6 @@ class Check:
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """What a run of the checks found."""
-
     environment: str
     checks: tuple[Check, ...]
     seconds: float  # wall time of all of them, connecting included
@@ -41,50 +37,28 @@ class VerificationResult:
     command_ms: float | None
 
     @property
-    def passed(self) -> int:
-        """How many passed."""
-        return self._count(PASSED)
-
-    @property
-    def failed(self) -> int:
-        """How many failed."""
-        return self._count(FAILED)
-
-    @property
-    def not_checked(self) -> int:
-        """How many could not be checked; never part of the passed ones."""
-        return self._count(NOT_CHECKED)
-
-    @property
-    def found(self) -> int:
-        """How many found what a rollout neither makes nor mends; never part of the passed ones."""
-        return self._count(FOUND)
+    def counts(self) -> dict[str, int]:
+        """How many ended so, by outcome."""
+        counted = Counter(check.outcome for check in self.checks)
+        return {outcome: counted[outcome] for outcome in (PASSED, FAILED, NOT_CHECKED, FOUND)}
 
     @property
     def exit_code(self) -> int:
         """0 when nothing failed and nothing was found, else 1."""
-        return 1 if self.failed or self.found else 0
+        return 1 if self.counts[FAILED] or self.counts[FOUND] else 0
 
     def with_outcome(self, outcome: str) -> list[Check]:
-        """The checks that ended so, in order."""
         return [check for check in self.checks if check.outcome == outcome]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain data, for ``rollout verify --json`` and the history."""
         return {
             "environment": self.environment,
-            "passed": self.passed,
-            "failed": self.failed,
-            "not_checked": self.not_checked,
-            "found": self.found,
+            **{outcome.replace(" ", "_"): count for outcome, count in self.counts.items()},
             "seconds": self.seconds,
             "commands": self.commands,
             "command_ms": self.command_ms,
             "checks": [asdict(check) for check in self.checks],
         }
-
-    def _count(self, outcome: str) -> int:
-        return Counter(check.outcome for check in self.checks)[outcome]
 
 
 def merged(environment: str, found: Sequence[VerificationResult]) -> VerificationResult:
