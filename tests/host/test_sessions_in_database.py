@@ -54,11 +54,12 @@ def recorded(target: Target, declared: Declared) -> dict[str, Row]:
 
 def credentials_text(target: Target, company_id: str) -> str:
     """A company's credentials as JSON text; secret."""
-    row = target.database.row(
+    rows = target.database.rows(
         "SELECT creds::text AS creds FROM whatsapp_auth WHERE company_id = %(company)s",
         company=company_id,
     )
-    return str(row["creds"])
+    assert rows, f"{company_id}: no credentials"
+    return str(rows[0]["creds"])
 
 
 def app_state_key_of(text: str) -> str | None:
@@ -75,14 +76,11 @@ def test_each_company_has_its_credentials(target: Target, declared: Declared) ->
     """The service would make new credentials, and the customer has to pair the phone again."""
     problems = []
     for company_id in pairing.paired(target, companies(declared)):
-        rows = target.database.rows(
-            "SELECT creds::text AS creds FROM whatsapp_auth WHERE company_id = %(company)s",
-            company=company_id,
-        )
         try:
-            assert rows, "no credentials"
-            credentials_of(parse(rows[0]["creds"].encode()))
-        except (AssertionError, BadFile) as problem:
+            credentials_of(parse(credentials_text(target, company_id).encode()))
+        except AssertionError as missing:
+            problems.append(str(missing))
+        except BadFile as problem:
             problems.append(f"{company_id}: {problem}")
     assert not problems, listed(problems)
 

@@ -13,8 +13,7 @@ import pytest
 from lab.profiles import profiles
 from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
-
-from .story import LEGACY
+from tests.lab.story import LEGACY
 
 # What the service's own migration made: the tables themselves, not copies of them.
 SCHEMA = (

@@ -9,9 +9,7 @@ import pytest
 from lab.fleet import hosts
 from lab.profiles.service_install import APP_DIR, COMPANY
 from tests.lab import rig
-from tests.lab.story import ROLLED_OUT, Story
-
-from .story import LEGACY
+from tests.lab.story import LEGACY, ROLLED_OUT, Story
 
 KEYS = 1313
 

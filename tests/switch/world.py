@@ -211,8 +211,7 @@ class World:
 
     def seen_flags(self) -> dict[str, Any]:
         """The settings that the service says it sees."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=1) as answer:
-            return dict(json.load(answer)["flags"])
+        return dict((self.answer() or {})["flags"])
 
     @property
     def search_path(self) -> str:
