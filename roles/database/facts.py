@@ -26,17 +26,14 @@ class PostgresqlObjects(FactBase[dict[str, Any]]):
     """Roles and databases, the owner's default privileges, and what the service's role owns."""
 
     def command(self, database: str, owner: str, app: str) -> StringCommand:
-        """Run as the ``postgres`` user."""
         arguments = map(QuoteString, (database, owner, held_sql(database, app)))
         return StringCommand("sh", "-c", QuoteString(SCRIPT), "sh", *arguments)
 
     @staticmethod
     def default() -> dict[str, Any]:
-        """Nothing is there."""
         return {"roles": [], "databases": [], "grants": False, "held": []}
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        """Names by kind."""
         found = [line.split("=", 1) for line in output if "=" in line]
         return {
             "roles": sorted(value for kind, value in found if kind == "role"),
@@ -66,7 +63,6 @@ class FileLines(Lines):
     """The lines of a file; none where it does not exist."""
 
     def command(self, path: str) -> StringCommand:
-        """All of it."""
         return StringCommand("cat --", QuoteString(path), "2>/dev/null || true")
 
 

@@ -71,7 +71,6 @@ def database_present(
 
 
 def _psql(database: str, sql: str) -> StringCommand:
-    """Run SQL from standard input as ``postgres``."""
     return StringCommand(
         f"cd / && {PSQL} -d",
         QuoteString(database),

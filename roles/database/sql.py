@@ -9,7 +9,6 @@ def literal(text: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -26,7 +26,6 @@ class GlobalNpmVersion(FactBase[str | None]):
         return StringCommand("cat", QuoteString(manifest), "2>/dev/null", "||", "true")
 
     def process(self, output: list[str]) -> str | None:
-        """The version that the manifest names."""
         text = "".join(output)
         return str(json.loads(text)["version"]) if text else None
 
@@ -40,7 +39,6 @@ class NodeProgram(FactBase[list[str]]):
 
     @staticmethod
     def default() -> list[str]:
-        """There is none."""
         return []
 
     def process(self, output: list[str]) -> list[str]:
@@ -55,7 +53,6 @@ class Account(FactBase[dict[str, str] | None]):
     """
 
     def command(self, user: str) -> StringCommand:
-        """The user's line of the system's user database."""
         return StringCommand("getent passwd", QuoteString(user), "||", "true")
 
     def process(self, output: list[str]) -> dict[str, str] | None:

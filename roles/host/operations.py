@@ -74,7 +74,6 @@ def serves(path: str, version: str, *, wanted: str) -> bool:
 
 
 def major(version: str) -> int:
-    """The first number of a version."""
     return int(version.partition(".")[0])
 
 

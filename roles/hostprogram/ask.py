@@ -48,7 +48,6 @@ class HostProgramAnswers(FactBase[dict[str, Any]]):
 
     @staticmethod
     def default() -> dict[str, Any]:
-        """Nothing was said."""
         return {"exit": None, "answers": {}}
 
     def process(self, output: list[str]) -> dict[str, Any]:

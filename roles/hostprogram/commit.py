@@ -51,11 +51,9 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
 
     @staticmethod
     def default() -> dict[str, Any]:
-        """Nothing is known."""
         return {"commit": None, "staged": False, "reason": "the host did not answer"}
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        """The answer's fields."""
         fields = dict(line.split("=", 1) for line in output if "=" in line)
         commit = fields.get("commit", "")
         if commit and not COMMIT.fullmatch(commit):

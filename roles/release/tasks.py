@@ -44,7 +44,6 @@ def staged(
 
 
 def stage() -> None:
-    """The release's step."""
     data = host.data
     staged(
         name=f"Stage the release {data.service_revision}",

@@ -60,7 +60,6 @@ class InstalledTimer(FactBase[dict[str, Any]]):
 
     @staticmethod
     def default() -> dict[str, Any]:
-        """Nothing is there."""
         return {"files": {}, "runs": False}
 
     def process(self, output: list[str]) -> dict[str, Any]:

@@ -10,11 +10,9 @@ class Lines(FactBase[list[str]]):
 
     @staticmethod
     def default() -> list[str]:
-        """Nothing is there."""
         return []
 
     def process(self, output: list[str]) -> list[str]:
-        """As they are."""
         return list(output)
 
 
@@ -23,9 +21,7 @@ class Affirmed(FactBase[bool]):
 
     @staticmethod
     def default() -> bool:
-        """No."""
         return False
 
     def process(self, output: list[str]) -> bool:
-        """The last line decides."""
         return output[-1:] == ["yes"]

@@ -46,7 +46,6 @@ class FileDigests(FactBase[dict[str, dict[str, str]]]):
 
     @staticmethod
     def default() -> dict[str, dict[str, str]]:
-        """Nothing is there."""
         return {}
 
     def process(self, output: list[str]) -> dict[str, dict[str, str]]:

@@ -12,7 +12,6 @@ ARCHIVE, MANIFEST = ".tar.zst.age", ".manifest.jsonl"
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -58,5 +57,4 @@ def shown(archive: Path) -> dict[str, Any]:
 
 
 def answer(directory: str) -> list[dict[str, Any]]:
-    """All of them."""
     return [shown(path) for path in sorted(Path(directory).rglob(f"*{ARCHIVE}"))]

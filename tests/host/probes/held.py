@@ -54,7 +54,6 @@ def held_by(process: Path, directories: list[str]) -> Iterator[dict[str, object]
 
 
 def answer(*places: str) -> list[dict[str, object]]:
-    """Everything that is held."""
     directories = [path.rstrip("/") for path in places]
     found: list[dict[str, object]] = []
     for process in Path("/proc").glob("[0-9]*"):

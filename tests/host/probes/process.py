@@ -14,7 +14,6 @@ def environment(process: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def effective_user(process: Path) -> int:
-    """Its effective user id."""
     lines = (process / "status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("Uid:")).split()[2])
 

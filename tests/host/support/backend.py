@@ -71,7 +71,6 @@ class Testinfra(testinfra.host.Host):  # type: ignore[misc]
         return dict(line.split("=", 1) for line in lines)
 
     def run_expect(self, expected: list[int], command: str, *args: str, **kwargs: Any) -> Any:
-        """Run a command whose exit code must be one of those expected."""
         found = self.run(command, *args, **kwargs)
         said = " ".join((found.stderr or found.stdout).split())[-300:] or "it said nothing"
         shown = command % args if args else command
@@ -79,5 +78,4 @@ class Testinfra(testinfra.host.Host):  # type: ignore[misc]
         return found
 
     def check_output(self, command: str, *args: str, **kwargs: Any) -> str:
-        """The output of a command that must succeed."""
         return str(self.run_expect([0], command, *args, **kwargs).stdout).rstrip("\r\n")

@@ -149,7 +149,6 @@ class Database:
             raise self._refused from None
 
     def close(self) -> None:
-        """End the connection."""
         if self._connection is not None:
             self._connection.close()
 

@@ -45,8 +45,6 @@ class LegacyDirectory:
 
 @dataclass(frozen=True)
 class Declared:
-    """One host's settings."""
-
     environment: Environment
     host: Host
 
@@ -55,11 +53,9 @@ class Declared:
         return str(self.host.settings[name])
 
     def number(self, name: str) -> int:
-        """A setting that is a whole number."""
         return int(self.host.settings[name])
 
     def texts(self, name: str) -> list[str]:
-        """A setting that is a list of texts."""
         return [str(item) for item in self.host.settings[name]]
 
     def secret(self, name: str) -> str:
@@ -74,7 +70,6 @@ class Declared:
 
     @property
     def service_user(self) -> str:
-        """The user that runs the service."""
         return self.text("service_user")
 
     @property
@@ -84,7 +79,6 @@ class Declared:
 
     @property
     def service_app(self) -> str:
-        """The service's name in PM2."""
         return self.text("service_app")
 
     @property
@@ -99,12 +93,10 @@ class Declared:
 
     @property
     def on_postgresql(self) -> bool:
-        """Whether the declared provider is PostgreSQL."""
         return self.flags.get("USE_REPOSITORY_PATTERN") == "true"
 
     @property
     def legacy_directories(self) -> list[LegacyDirectory]:
-        """The directories of session files that must be gone."""
         listed = self.host.settings["legacy_directories"]
         return [LegacyDirectory(str(item["path"]), str(item["kind"])) for item in listed]
 
@@ -115,12 +107,10 @@ class Declared:
 
     @property
     def current(self) -> PurePosixPath:
-        """The link to the running release."""
         return self.app_dir / "current"
 
     @property
     def env_file(self) -> PurePosixPath:
-        """The live `.env`."""
         return self.app_dir / ".env"
 
     @property
@@ -135,7 +125,6 @@ class Declared:
 
     @property
     def pm2_home(self) -> PurePosixPath:
-        """PM2's state."""
         return PurePosixPath(self.text("service_home")) / ".pm2"
 
     @property
@@ -151,7 +140,6 @@ class Declared:
 
     @property
     def status_url(self) -> str:
-        """The service's status endpoint."""
         return f"http://127.0.0.1:{self.text('service_port')}/status"
 
 

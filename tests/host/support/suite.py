@@ -36,7 +36,6 @@ class Suite:
         return Connections()
 
     def hosts_in(self, *groups: str) -> list[Host]:
-        """The hosts to look at that are in any of these groups."""
         return [host for host in self.hosts if set(groups) & set(host.groups)]
 
     def target(self, host: Host) -> Target:
@@ -71,7 +70,6 @@ class Suite:
 
     @property
     def commands(self) -> int:
-        """How many remote commands were run."""
         return self.connections.commands + sum(one.commands for one in self._connected)
 
     def command_ms(self) -> float | None:
@@ -88,7 +86,6 @@ class Suite:
         return [one for one in self._targets.values() if isinstance(one, Target)]
 
     def close(self) -> None:
-        """End all connections."""
         for target in self._connected:
             target.close()
         self.connections.close()

@@ -62,7 +62,6 @@ class Target:
 
     @property
     def commands(self) -> int:
-        """How many commands were run on the host."""
         return self.shell.commands
 
     @property
@@ -130,7 +129,6 @@ class Target:
         return dict(self.probe("pm2", *self._pm2_arguments))
 
     def pm2_anew(self) -> dict[str, Any]:
-        """As ``pm2``, but asked again."""
         return dict(self.probe_anew("pm2", *self._pm2_arguments))
 
     @property
@@ -274,6 +272,5 @@ class Target:
         return "\n".join([*tails, done.stdout.decode(errors="replace")]).strip()
 
     def close(self) -> None:
-        """End the database connection and the shell."""
         self.database.close()
         self.shell.close()
