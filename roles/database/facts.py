@@ -9,6 +9,7 @@ from pyinfra.api.facts import FactBase
 
 from roles.database.sql import held_sql
 from roles.shared.facts import Affirmed, Lines
+from roles.shared.shell import script
 
 # A password's verifier tells nothing; whether it still fits is tried by connecting, never read.
 SCRIPT = """
@@ -26,8 +27,7 @@ class PostgresqlObjects(FactBase[dict[str, Any]]):
     """Roles and databases, the owner's default privileges, and what the service's role owns."""
 
     def command(self, database: str, owner: str, app: str) -> StringCommand:
-        arguments = map(QuoteString, (database, owner, held_sql(database, app)))
-        return StringCommand("sh", "-c", QuoteString(SCRIPT), "sh", *arguments)
+        return script(SCRIPT, database, owner, held_sql(database, app))
 
     @staticmethod
     def default() -> dict[str, Any]:
@@ -51,12 +51,12 @@ class PasswordsAccepted(Affirmed):
 
     def command(self, database: str, address: str, ca_file: str) -> StringCommand:
         """One connection a role; ``PGPASSWORD`` is set inside the shell, not in anyone's argv."""
-        script = (
+        text = (
             "while IFS= read -r user && IFS= read -r PGPASSWORD; do export PGPASSWORD; "
             'psql -XAtq "host=$2 hostaddr=127.0.0.1 user=$user dbname=$1 sslmode=verify-ca sslrootcert=$3"'
             " -c 'SELECT 1' >/dev/null 2>&1 </dev/null || { echo no; exit 0; }; done; echo yes"
         )
-        return StringCommand("sh", "-c", QuoteString(script), "sh", database, address, ca_file)
+        return script(text, database, address, ca_file)
 
 
 class FileLines(Lines):
@@ -84,4 +84,4 @@ class ConfigurationInForce(Affirmed):
     def command(self, version: int) -> StringCommand:
         """PostgreSQL itself says when it loaded them, and what still waits for a restart."""
         folder, unit = f"/etc/postgresql/{version}/main", f"postgresql@{version}-main"
-        return StringCommand("sh", "-c", QuoteString(IN_FORCE), "sh", folder, unit)
+        return script(IN_FORCE, folder, unit)

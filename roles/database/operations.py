@@ -16,9 +16,9 @@ from roles.database.facts import (
 )
 from roles.database.hba import strange_lines
 from roles.database.sql import database_sql, privileges_sql, role_sql
-from roles.shared.failing import failing
 from roles.shared.files import FileDigests, as_declared, replacing
 from roles.shared.secret_lines import SecretLines
+from roles.shared.shell import failing, script
 
 PSQL = "psql -XAtq -v ON_ERROR_STOP=1"
 
@@ -105,4 +105,4 @@ def configuration_in_force(version: int) -> Iterator[StringCommand]:
     if host.get_fact(ConfigurationInForce, version=version):
         host.noop("PostgreSQL runs with its configuration")
         return
-    yield StringCommand("sh", "-c", QuoteString(LOAD), "sh", f"postgresql@{version}-main")
+    yield script(LOAD, f"postgresql@{version}-main")

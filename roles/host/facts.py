@@ -8,6 +8,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from roles.shared.facts import Lines
+from roles.shared.shell import script
 
 FROM_NPM = "/usr/local/"
 """Where Debian's npm installs for the whole host, and where programs are looked for first."""
@@ -66,7 +67,7 @@ class EnabledUnits(Lines):
 
     def command(self, units: list[str]) -> StringCommand:
         """``is-enabled`` prints a word for each unit, and nothing at all for one that is missing."""
-        script = (
+        text = (
             'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
         )
-        return StringCommand("sh", "-c", QuoteString(script), "sh", *units)
+        return script(text, *units)

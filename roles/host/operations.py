@@ -12,6 +12,7 @@ from pyinfra.facts.files import Directory
 from roles.host.facts import FROM_NPM, Account, EnabledUnits, GlobalNpmVersion, NodeProgram
 from roles.hostprogram.command import PROGRAM, ZIPAPP
 from roles.shared.files import FileDigests
+from roles.shared.shell import script
 
 # Of the same time as Node.js 20.19, and for it.
 NPM = "10.9.4"
@@ -110,9 +111,8 @@ def open_switch_ended(sha256: str, journal: str) -> Iterator[StringCommand]:
         host.noop("no switch is open, or the program that began it stays")
         return
     # Detached like a switch: a controller that dies must not leave the service down.
-    detached = "systemd-run --quiet --collect --wait --pipe"
-    script = QuoteString(END_OPEN_SWITCH)
-    yield StringCommand("sh", "-c", script, "sh", QuoteString(journal), detached, PROGRAM, "resume")
+    detached = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe"]
+    yield script(END_OPEN_SWITCH, journal, *detached, PROGRAM, "resume")
 
 
 @operation()
@@ -125,9 +125,7 @@ def program_unpacked(place: str) -> Iterator[StringCommand]:
     if host.get_fact(Directory, path=place):
         host.noop("it is unpacked")
         return
-    yield StringCommand(
-        "sh", "-c", QuoteString(UNPACK), "sh", *map(QuoteString, (ZIPAPP, place, PROGRAM))
-    )
+    yield script(UNPACK, ZIPAPP, place, PROGRAM)
 
 
 @operation()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
+
+from roles.shared.shell import script
 
 COMMIT = re.compile("[0-9a-f]{40}")
 NO_SUCH_REVISION = "the repository has no such revision"
@@ -39,15 +41,7 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
 
     def command(self, repository: str, revision: str, releases: str) -> StringCommand:
         """Resolved on the host: it is the host that must be able to read the repository."""
-        return StringCommand(
-            "sh",
-            "-c",
-            QuoteString(SCRIPT),
-            "sh",
-            QuoteString(repository),
-            QuoteString(revision),
-            QuoteString(releases),
-        )
+        return script(SCRIPT, repository, revision, releases)
 
     @staticmethod
     def default() -> dict[str, Any]:

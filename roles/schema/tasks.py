@@ -13,7 +13,7 @@ from roles.hostprogram.command import installed_command
 from roles.hostprogram.plan import backup_plan, database, new_rollout_id
 from roles.hostprogram.step import host_program_step
 from roles.hostprogram.steps import MIGRATE
-from roles.shared.failing import failing
+from roles.shared.shell import failing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

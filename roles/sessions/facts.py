@@ -10,6 +10,7 @@ from pyinfra.api.facts import FactBase
 
 from roles.shared.facts import Lines
 from roles.shared.files import FileDigests
+from roles.shared.shell import script
 
 NAME = '"$name"'
 
@@ -21,13 +22,11 @@ class PresentFiles(Lines):
 
     def command(self, directory: str, names: Sequence[str]) -> StringCommand:
         """Names are relative to the directory."""
-        script = (
+        text = (
             'cd "$1" 2>/dev/null || exit 0; shift; '
             f'for name; do {self.test.format(name=NAME)} && echo "$name"; done; true'
         )
-        return StringCommand(
-            "sh", "-c", QuoteString(script), "sh", QuoteString(directory), *map(QuoteString, names)
-        )
+        return script(text, directory, *names)
 
 
 class ExecutableFiles(PresentFiles):

@@ -9,6 +9,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.sessions.facts import CrontabLines, ExecutableFiles, PresentFiles
+from roles.shared.shell import script
 
 # A name that is in the archive already stays there; `mv -n` keeps the newcomer where it is.
 ARCHIVE_SCRIPTS = (
@@ -43,9 +44,7 @@ def scripts_archived(
     if not present and not executable:
         host.noop("no retired script is left")
     if present:
-        arguments = map(QuoteString, (app_dir, archive, *present))
-        script = QuoteString(ARCHIVE_SCRIPTS)
-        yield StringCommand("sh", "-c", script, "sh", *arguments, _sudo_user=owner)
+        yield script(ARCHIVE_SCRIPTS, app_dir, archive, *present, _sudo_user=owner)
     if executable:
         paths = (QuoteString(f"{app_dir}/{name}") for name in executable)
         yield StringCommand("chmod a-x --", *paths, _sudo_user=owner)
@@ -63,13 +62,5 @@ def cron_jobs_retired(user: str, texts: Sequence[str], keep_in: str) -> Iterator
     if not lines:
         host.noop("no retired cron job is left")
         return
-    patterns = [part for text in texts for part in ("-e", QuoteString(text))]
-    yield StringCommand(
-        "sh",
-        "-c",
-        QuoteString(DROP_CRON_LINES),
-        "sh",
-        QuoteString(user),
-        QuoteString(keep_in),
-        *patterns,
-    )
+    patterns = [part for text in texts for part in ("-e", text)]
+    yield script(DROP_CRON_LINES, user, keep_in, *patterns)

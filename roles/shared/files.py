@@ -15,10 +15,11 @@ from typing import Any
 import jinja2
 from pyinfra import host
 from pyinfra.api import operation
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 
 from roles.shared.secret_lines import SecretLines
+from roles.shared.shell import script
 
 # Written under a private name first, so that a cut-off leaves the old file whole. Where the directory
 # is not root's, its owner may put a link under that name meanwhile: so the shell makes it itself
@@ -36,13 +37,13 @@ class FileDigests(FactBase[dict[str, dict[str, str]]]):
 
     def command(self, paths: Sequence[str]) -> StringCommand:
         """One command for all paths; a directory or a link is reported as what it is."""
-        script = (
+        text = (
             'for path; do [ -e "$path" ] || [ -L "$path" ] || continue; '
             'meta=$(stat -c "%F|%U:%G|%a" -- "$path"); '
             'case $meta in regular*) sum=$(sha256sum < "$path");; *) sum=-;; esac; '
             'printf "%s|%s|%s\\n" "${sum%% *}" "$meta" "$path"; done'
         )
-        return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, paths))
+        return script(text, *paths)
 
     @staticmethod
     def default() -> dict[str, dict[str, str]]:
@@ -116,16 +117,8 @@ def as_declared(
 
 def replacing(path: str, content: str | bytes, owner: str, mode: str) -> StringCommand:
     """The command that writes a file atomically; its content comes on standard input."""
-    return StringCommand(
-        "sh",
-        "-c",
-        QuoteString(REPLACE),
-        "sh",
-        QuoteString(path),
-        owner,
-        mode,
-        _stdin=SecretLines([base64.b64encode(_raw(content)).decode()]),
-    )
+    lines = SecretLines([base64.b64encode(_raw(content)).decode()])
+    return script(REPLACE, path, owner, mode, _stdin=lines)
 
 
 def _raw(content: str | bytes) -> bytes:

@@ -9,6 +9,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.shared.facts import Lines
+from roles.shared.shell import script
 
 
 class MissingPackages(Lines):
@@ -16,11 +17,11 @@ class MissingPackages(Lines):
 
     def command(self, packages: Sequence[str]) -> StringCommand:
         """``dpkg-query`` says ``installed`` for a package that is whole; it is asked once."""
-        script = (
+        text = (
             "found=$(dpkg-query -W -f '${db:Status-Status} ${Package}|' \"$@\" 2>/dev/null); "
             'for name; do case "|$found" in *"|installed $name|"*) ;; *) echo "$name";; esac; done'
         )
-        return StringCommand("sh", "-c", QuoteString(script), "sh", *map(QuoteString, packages))
+        return script(text, *packages)
 
 
 @operation()
