@@ -70,9 +70,6 @@ def digest_of(conn: Connection, table: str) -> TableDigest:
 
     Args:
         table: quoted and with its schema.
-
-    Raises:
-        DatabaseProblem: the table can't be read.
     """
     with explained("hashing the rows", table):
         conn.execute(_SAME_TEXT.encode("ascii"))

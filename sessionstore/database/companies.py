@@ -26,11 +26,7 @@ class CompanyState:
 
 
 def company_state(conn: Connection, company_id: str) -> CompanyState:
-    """Look what the database holds of a company.
-
-    Raises:
-        DatabaseProblem: the tables are missing or may not be read.
-    """
+    """Look what the database holds of a company."""
     both = list(spellings(company_id))
     with explained("looking for the company", company_id):
         row = conn.execute(

@@ -40,7 +40,8 @@ _ALWAYS = {
 # table comes last, else it would come first), times have one spelling.
 PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZone = 'UTC'"
 
-#: In autocommit. What takes one opens a transaction of its own, unless it says that it wants one.
+#: In autocommit. What takes one opens a transaction of its own, unless it says that it wants one, and
+#: raises DatabaseProblem where tables or the catalogue can't be read.
 Connection = psycopg.Connection[tuple[object, ...]]
 
 

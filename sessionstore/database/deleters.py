@@ -88,11 +88,7 @@ class _Job(NamedTuple):
 
 
 def deleters(conn: Connection) -> tuple[Deleter, ...]:
-    """Find functions that delete from whatsapp_keys, what runs them, and such jobs of pg_cron.
-
-    Raises:
-        DatabaseProblem: the catalogue can't be read.
-    """
+    """Find functions that delete from whatsapp_keys, what runs them, and such jobs of pg_cron."""
     with explained("looking for what deletes keys"):
         functions = _functions(conn)
         triggers: dict[int, list[str]] = {}

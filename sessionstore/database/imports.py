@@ -62,7 +62,7 @@ def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
 
 
 def find(conn: Connection, import_id: str) -> ImportRecord | None:
-    """Read the record of an import. Raises DatabaseProblem: the tables can't be read."""
+    """Read the record of an import."""
     return _one(conn, "import_id", import_id)
 
 
@@ -114,9 +114,6 @@ def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
     """Read what an import recorded of each file, creds.json included, in no order.
 
     Size and time are not on record.
-
-    Raises:
-        DatabaseProblem: the tables can't be read.
     """
     with explained("reading the import record", import_id):
         for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):

@@ -37,11 +37,7 @@ class KeyRow(NamedTuple):
 
 
 def read_rows(conn: Connection, company_id: str) -> Iterator[KeyRow]:
-    """Read every key of a company in one statement, in no particular order.
-
-    Raises:
-        DatabaseProblem: the table can't be read.
-    """
+    """Read every key of a company in one statement, in no particular order."""
     with (
         explained("reading keys", company_id),
         conn.cursor() as cursor,

@@ -29,11 +29,7 @@ SELECT company_id, file_sha256, identity_sha256, creds::text
 
 
 def imported(conn: Connection) -> dict[Pairing, str | None]:
-    """The pairing of each active import: None where the company's credentials are of it now, else why not.
-
-    Raises:
-        DatabaseProblem: the import records can't be read.
-    """
+    """The pairing of each active import: None where the company's credentials are of it now, else why not."""
     # The driver comes with it, and listing archives does without.
     from sessionstore.database.connection import explained
 

@@ -40,9 +40,6 @@ def of_database(conn: Connection) -> tuple[str, ...]:
 
     Args:
         conn: a connection of the service's role, in a transaction.
-
-    Raises:
-        DatabaseProblem: the catalogue can't be read.
     """
     with explained("looking at the database's standing"):
         triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
@@ -69,11 +66,7 @@ def _by_role(conn: Connection) -> list[str]:
 
 
 def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, ...]:
-    """Say why the rows of companies do not stay, or are not those that the service uses.
-
-    Raises:
-        DatabaseProblem: the tables can't be read.
-    """
+    """Say why the rows of companies do not stay, or are not those that the service uses."""
     bare, other = list(company_ids), [spellings(one)[1] for one in company_ids]
     ids = [*bare, *other]
     with explained("looking at the database's standing", ", ".join(company_ids)):
@@ -108,9 +101,6 @@ def where(conn: Connection) -> str:
     Returns:
         Cluster, timeline (another one where a copy of the cluster was promoted), database and tables,
         by their numbers. A server that keeps the first two to itself gives none of them.
-
-    Raises:
-        DatabaseProblem: the catalogue can't be read.
     """
     with explained("looking where the tables are"):
         may_ask = conn.execute(MAY_ASK).fetchone() == (True,)

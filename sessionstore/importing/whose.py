@@ -65,11 +65,7 @@ class Census(NamedTuple):
 
 
 def census(conn: Connection, company_ids: Collection[str]) -> Census:
-    """Tell the rows of companies, in the caller's transaction.
-
-    Raises:
-        DatabaseProblem: the tables can't be read.
-    """
+    """Tell the rows of companies, in the caller's transaction."""
     with explained("counting rows", ", ".join(company_ids)):
         found = conn.execute(_ROWS, [list(company_ids)]).fetchall()
     rows = {one: read_credentials(conn, one) for one in company_ids}

@@ -99,11 +99,7 @@ _Snapshot = Mapping[str, tuple[int, int]]
 
 
 def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
-    """Measure every company, also one that only the last snapshot has, and judge its growth.
-
-    Raises:
-        DatabaseProblem: the tables are missing or may not be read.
-    """
+    """Measure every company, also one that only the last snapshot has, and judge its growth."""
     with explained("measuring the companies"):
         today, history = _history(conn)
         found: dict[str, list[tuple[object, ...]]] = defaultdict(list)

@@ -109,9 +109,6 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
 
     Args:
         company_ids: bare ids, looked for in both spellings; None looks at every company.
-
-    Raises:
-        DatabaseProblem: the table is missing or may not be read.
     """
     # Late, because preflight imports this without libpq.
     from sessionstore.database.connection import explained
@@ -129,11 +126,7 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
 
 
 def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
-    """Companies without a key in the database, in either spelling: nothing can be said of them.
-
-    Raises:
-        DatabaseProblem: the table is missing or may not be read.
-    """
+    """Companies without a key in the database, in either spelling: nothing can be said of them."""
     from sessionstore.database.connection import explained
 
     ask = "SELECT EXISTS (SELECT FROM whatsapp_keys WHERE company_id = ANY(%s))"

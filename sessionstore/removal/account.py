@@ -68,7 +68,6 @@ def account(
 
     Raises:
         Refused: the scan did not read contents.
-        DatabaseProblem: the tables can't be read.
     """
     if not scan.contents:
         raise Refused("accounting needs a scan that read the files", scan.label)

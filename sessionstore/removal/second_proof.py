@@ -48,7 +48,6 @@ def account_again(
             looks last of all, and by leases where /proc does not tell.
 
     Raises:
-        DatabaseProblem: the tables can't be read.
         DirectoryProblem: the directory can't be listed.
     """
     with scan_directory(directory_fd, label=label, layout=layout) as scan:
