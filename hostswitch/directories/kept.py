@@ -10,7 +10,7 @@ from hostswitch.decide.due import Ripeness, judge
 from hostswitch.directories import aside
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory, with_names
-from sessionstore.removal import remove
+from sessionstore.removal.delete import HALF_REMOVED
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,6 @@ def kept(host: Host) -> list[Kept]:
         ripeness = judge(
             lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
         )
-        for name in sorted({name.removesuffix(remove.HALF_REMOVED) for name in names}):
+        for name in sorted({name.removesuffix(HALF_REMOVED) for name in names}):
             found.append(Kept(rollout_id, name, declared.get(name), ripeness))
     return found

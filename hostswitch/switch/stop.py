@@ -14,9 +14,9 @@ from hostswitch.record import journal
 from hostswitch.service import started_with
 from hostswitch.service.status import fetch
 from hostswitch.switch.opened import Switch, kept_as, step
+from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.judgement.lineage import DESCENDS, SAME, compare
-from sessionstore.removal import remove
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
 
@@ -96,7 +96,7 @@ def live_paths(switch: Switch) -> list[str]:
 
 def _demand_unheld(path: str) -> None:
     with closing(open_directory(path)) as descriptor:
-        holders = remove.held_open(descriptor)
+        holders = held_open(descriptor)
     if holders:
         first = holders[0]
         raise StepFailedError(

@@ -21,10 +21,10 @@ from hostswitch.record.journal import demand_none_open
 from hostswitch.service import pointers
 from hostswitch.service.release import revision_of
 from hostswitch.upkeep import authorities
+from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
 from sessionstore.keys.names import CREDENTIALS, decode
-from sessionstore.removal.remove import held_open
 
 PRUNED = "pruned"
 _HALF_PRUNED = ".pruning-"

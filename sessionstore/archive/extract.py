@@ -18,12 +18,11 @@ from dataclasses import dataclass
 
 from sessionstore.archive.check import read_archive
 from sessionstore.archive.manifest import Entry, Manifest, entry_of, read_manifest
-from sessionstore.disk.opening import closing, open_beneath, open_directory
+from sessionstore.disk.opening import NEW_FILE, closing, open_beneath, open_directory
 from sessionstore.disk.walk import Beneath, walk
 from sessionstore.disk.xattrs import Attributes, put
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: The ending of the directory in which another one is built before it gets its place.
 HALF_EXTRACTED = ".extracting"
 _CONTENTS = "contents"
@@ -162,7 +161,7 @@ class _Writer:
     def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
         self._note(path, attributes)
         parent, name = self._beneath.parent_of(path)
-        with open(os.open(name, _NEW, 0o600, dir_fd=parent), "wb") as file:
+        with open(os.open(name, NEW_FILE, 0o600, dir_fd=parent), "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
 

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sessionstore.archive.encryption import Encryption
-from sessionstore.disk.opening import closing, open_directory, open_regular
+from sessionstore.disk.opening import NEW_FILE, closing, open_directory, open_regular
 from sessionstore.disk.walk import chunks
 from sessionstore.errors import ArchiveProblem, LockHeld, StoreError, without_identities
 
 _recipient = re.compile(r"(?:age1[0-9a-z]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)").fullmatch
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
@@ -71,7 +70,7 @@ def seal(
         ArchiveProblem: it could not be written, or what lies there is not what was written.
     """
     partial = partial_of(name)
-    with closing(os.open(partial, _NEW, 0o600, dir_fd=out_fd)) as fd:
+    with closing(os.open(partial, NEW_FILE, 0o600, dir_fd=out_fd)) as fd:
         with Encryption(fd, recipients) as encryption:
             feed(encryption)
             written = encryption.finish()
@@ -91,7 +90,7 @@ def publish(out_fd: int, name: str) -> None:
 def write_file(out_fd: int, name: str, content: bytes) -> None:
     """Write, or replace, a plain file whole or not at all; readable by its owner only."""
     forget(out_fd, partial_of(name))
-    with open(os.open(partial_of(name), _NEW, 0o600, dir_fd=out_fd), "wb") as file:
+    with open(os.open(partial_of(name), NEW_FILE, 0o600, dir_fd=out_fd), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

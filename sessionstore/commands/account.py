@@ -8,7 +8,7 @@ from typing import Any
 
 from sessionstore.commands import service
 from sessionstore.commands.output import CHANGES, OK, emit
-from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
+from sessionstore.commands.plan import layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import seen_in_directory
 from sessionstore.scan.scan import scan_directory
 
@@ -48,20 +48,12 @@ def add(commands: Any) -> None:
 
 def _account(arguments: argparse.Namespace) -> int:
     from sessionstore.database import connection
-    from sessionstore.removal import account as accounting
 
     plan = read_plan(arguments)
     with connection.connect(plan["database"]) as conn:
         activity = service.with_holders(plan, seen_in_directory(plan["directory"]))
         with scan_directory(plan["directory"], layout=layout_of(plan)) as scan:
-            answer = accounting.account(
-                conn,
-                scan,
-                plan["kind"],
-                company_ids=companies_of(plan),
-                activity=activity,
-                acknowledge=plan.get("acknowledge"),
-            )
+            answer = service.accounted(conn, scan, plan["kind"], plan, activity)
     for disposition in answer.dispositions:
         emit("file", **asdict(disposition))
     decision = answer.decision

@@ -57,9 +57,7 @@ def _add_opening(actions: Any) -> None:
         " nothing to the disk.",
         epilog="exit codes: 0 it is what its manifest says, 1 it is not, or can't be opened",
     )
-    check.add_argument("archive", help="the file, or - for standard input")
-    check.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
-    check.add_argument("--identity", required=True, help="file with an age identity")
+    _takes_archive(check, opened=True)
     check.set_defaults(run=_archive_check)
     verify = actions.add_parser(
         "verify",
@@ -67,8 +65,7 @@ def _add_opening(actions: Any) -> None:
         description="Hashes an archive as it lies on the disk; wants no identity.",
         epilog="exit codes: 0 it is what its manifest says, 1 it is not",
     )
-    verify.add_argument("archive", help="the file NAME.tar.zst.age")
-    verify.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
+    _takes_archive(verify, opened=False)
     verify.set_defaults(run=_archive_verify)
     extract = actions.add_parser(
         "extract",
@@ -78,11 +75,17 @@ def _add_opening(actions: Any) -> None:
         epilog="exit codes: 0 it is there, 1 the archive can't be opened or is damaged, 3 refused,"
         " 6 another run is extracting it",
     )
-    extract.add_argument("archive", help="the file, or - for standard input")
-    extract.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
-    extract.add_argument("--identity", required=True, help="file with an age identity")
+    _takes_archive(extract, opened=True)
     extract.add_argument("--to", required=True, help="a directory that is not there yet")
     extract.set_defaults(run=_archive_extract)
+
+
+def _takes_archive(parser: argparse.ArgumentParser, *, opened: bool) -> None:
+    which = "the file, or - for standard input" if opened else "the file NAME.tar.zst.age"
+    parser.add_argument("archive", help=which)
+    parser.add_argument("--manifest", required=True, help="the file NAME.manifest.jsonl")
+    if opened:
+        parser.add_argument("--identity", required=True, help="file with an age identity")
 
 
 def _add_keeping(actions: Any) -> None:

@@ -128,7 +128,7 @@ def _to_import(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) 
 
     holders = held_open(scan.fd)
     if holders:
-        reasons = [f"process {one.pid or '?'} ({one.command}): {one.how}" for one in holders]
+        reasons = [f"{one.named}: {one.how}" for one in holders]
         remedy = "Stop what works there, then run again."
         raise Refused(f"somebody holds it: {reasons[0]}", scan.label, remedy, reasons)
     ids = companies or scan.company_ids

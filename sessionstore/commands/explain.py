@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands import service
 from sessionstore.commands.output import CHANGES, OK, emit
-from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
+from sessionstore.commands.plan import layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import seen_at_file, seen_in_directory
 from sessionstore.errors import DirectoryProblem, printable
 from sessionstore.judgement.activity import Activity, evidence, obstacles
@@ -59,7 +59,6 @@ def add(commands: Any) -> None:
 
 def _explain(arguments: argparse.Namespace) -> int:
     from sessionstore.database import connection
-    from sessionstore.removal import account
 
     plan = read_plan(arguments)
     path = _place(arguments.path)
@@ -69,14 +68,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         activity = service.with_holders(plan, sight)
         looked_at = path if whole else os.path.dirname(path)
         with scan_directory(looked_at, layout=layout_of(plan)) as scan:
-            answer = account.account(
-                conn,
-                scan,
-                plan.get("kind", LIVE),
-                company_ids=companies_of(plan),
-                activity=activity,
-                acknowledge=plan.get("acknowledge"),
-            )
+            answer = service.accounted(conn, scan, plan.get("kind", LIVE), plan, activity)
             if whole:
                 return _directory(path, answer, activity)
             return _file(conn, path, scan, answer, activity)

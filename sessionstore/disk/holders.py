@@ -32,6 +32,11 @@ class Holder(NamedTuple):
     #: can't be told who it is, which file
     how: str
 
+    @property
+    def named(self) -> str:
+        """Which process, in words."""
+        return f"process {self.pid or '?'} ({self.command})"
+
 
 class Sight(NamedTuple):
     """What /proc shows of who holds something."""

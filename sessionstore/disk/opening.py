@@ -12,7 +12,8 @@ from sessionstore.errors import DirectoryProblem
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that was swapped in must not hang the program.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Bytes that the files of one directory may have together: holes and further names take no room on the
 #: disk, and hours to read. A million keys have 4 GiB.
 LARGEST_DIRECTORY = 8 << 30
@@ -77,7 +78,7 @@ def open_regular(path: str, directory_fd: int | None = None) -> int:
     Raises:
         OSError: it can't be opened, or is a pipe or a device: reading that may take for ever.
     """
-    fd = os.open(path, _FILE, dir_fd=directory_fd)
+    fd = os.open(path, READ_FILE, dir_fd=directory_fd)
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
         os.close(fd)

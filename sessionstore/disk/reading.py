@@ -6,7 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from sessionstore.disk.opening import _FILE, kind_of_mode
+from sessionstore.disk.opening import READ_FILE, kind_of_mode
 from sessionstore.disk.state import same_file_state
 from sessionstore.errors import BadFile, cause_of
 
@@ -30,7 +30,7 @@ def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
         BadFile: with the kind of trouble.
     """
     try:
-        fd = os.open(name, _FILE, dir_fd=directory_fd)
+        fd = os.open(name, READ_FILE, dir_fd=directory_fd)
     except OSError as error:
         raise BadFile("unreadable", cause_of(error)) from error
     try:

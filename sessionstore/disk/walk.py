@@ -19,6 +19,7 @@ from typing import NamedTuple
 from sessionstore.disk.mounts import mount_id, mounts_beneath
 from sessionstore.disk.opening import (
     LARGEST_DIRECTORY,
+    READ_FILE,
     TOO_MUCH,
     closing,
     kind_of_mode,
@@ -32,7 +33,6 @@ _GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS of linux/fs.h
 _FIXED = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 #: Deeper trees are refused: one descriptor a level, and no service makes them.
 DEEPEST = 64
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Node(NamedTuple):
@@ -157,7 +157,7 @@ def _below(path: str, name: str) -> str:
 
 
 def _hashed(fd: int, name: str, path: str, left: int) -> Node:
-    file = os.open(name, _FILE, dir_fd=fd)
+    file = os.open(name, READ_FILE, dir_fd=fd)
     try:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
@@ -229,7 +229,7 @@ class Beneath:
             OSError: it is not there, or a symlink.
         """
         parent, name = self.parent_of(path)
-        return os.open(name, _FILE, dir_fd=parent)
+        return os.open(name, READ_FILE, dir_fd=parent)
 
     def close(self) -> None:
         """Give the kept descriptor back."""

@@ -54,8 +54,8 @@ def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
             matters only if a process holds it.
     """
     found = [
-        Obstacle(f"{named} holds it: {how}", f"{named} ending, or letting go of it")
-        for named, how in ((_named(one), one.how) for one in activity.holders)
+        Obstacle(f"{one.named} holds it: {one.how}", f"{one.named} ending, or letting go of it")
+        for one in activity.holders
     ]
     if live and activity.service == UNKNOWN:
         reason = 'what the service runs on is not known ("service" in the plan): it may be on these'
@@ -80,7 +80,3 @@ def evidence(activity: Activity) -> tuple[str, ...]:
             " none of them holds it"
         )
     return tuple(found)
-
-
-def _named(holder: Holder) -> str:
-    return f"process {holder.pid or '?'} ({holder.command})"

@@ -14,15 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sessionstore.archive.manifest import Manifest
-from sessionstore.disk.holders import Holder, held_open, holders_of
+from sessionstore.disk.holders import holders_of
 from sessionstore.disk.mounts import mount_id
 from sessionstore.disk.opening import closing, exists, open_beneath
 from sessionstore.disk.walk import Tree, walk
 from sessionstore.errors import LockHeld, Refused, StoreError, cause_of
 from sessionstore.garbage import without_collector
 from sessionstore.removal.delete import HALF_REMOVED, delete_contents, remove_empty, stopped
-
-__all__ = ["HALF_REMOVED", "Holder", "RemovalReport", "held_open", "remove"]
 
 _LONGEST_NAME = 255  # bytes, NAME_MAX of every Linux file system that is met here
 
@@ -143,8 +141,7 @@ def _reasons(
 
 
 def _holding(fd: int, tree: Tree, *, leases: bool) -> list[str]:
-    holders = holders_of(fd, tree, leases=leases)
-    return [f"process {one.pid or '?'} ({one.command}) holds it: {one.how}" for one in holders]
+    return [f"{one.named} holds it: {one.how}" for one in holders_of(fd, tree, leases=leases)]
 
 
 def _refuse(name: str, reasons: Sequence[str]) -> None:

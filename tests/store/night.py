@@ -31,6 +31,7 @@ from sessionstore.importing import stage, states
 from sessionstore.importing.proof import Proof, prove
 from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.removal import remove
+from sessionstore.removal.delete import HALF_REMOVED
 from sessionstore.removal.second_proof import account_again
 from sessionstore.scan.scan import scan_directory
 
@@ -84,7 +85,7 @@ class Night:
     @property
     def half(self) -> Path:
         """The session directory while it is being removed."""
-        return self.parent / (NAME + remove.HALF_REMOVED)
+        return self.parent / (NAME + HALF_REMOVED)
 
     @property
     def out(self) -> Path:

@@ -19,6 +19,7 @@ from sessionstore.archive.manifest import Manifest
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem, StoreError
 from sessionstore.removal import remove
+from sessionstore.removal.delete import HALF_REMOVED
 
 from .night import at_step, digest, ended, in_child, no_more_steps
 from .trees import archived, contents, sessions
@@ -88,7 +89,7 @@ def test_only_the_file_that_was_proven_is_deleted(
     shutil.copytree(root / "company_1", outside)
     before = contents(outside)
     said = refused(root, manifest, lambda: put_in_place(root / "company_1", outside))
-    swapped = root.with_name(root.name + remove.HALF_REMOVED) / "company_1"
+    swapped = root.with_name(root.name + HALF_REMOVED) / "company_1"
     assert contents(swapped) == before
     assert "company_1/" in said and "changed while its directory was being removed" in said
 
@@ -114,7 +115,7 @@ def test_an_empty_directory_that_took_its_name_stays(
     tmp_path: Path, root: Path, manifest: Manifest
 ) -> None:
     """Its last file is gone, and only its own name is left to be deleted."""
-    half = root.with_name(root.name + remove.HALF_REMOVED)
+    half = root.with_name(root.name + HALF_REMOVED)
     new = tmp_path / OUTSIDE
     new.mkdir()
     inode = new.stat().st_ino

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from sessionstore.archive.manifest import Manifest, entry_of
+from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree, walk
 from sessionstore.errors import DirectoryProblem, Refused
 from sessionstore.removal import remove as removal
+from sessionstore.removal.delete import HALF_REMOVED
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to look into /proc")
 
@@ -161,7 +163,7 @@ def test_what_a_process_holds_stays(tree: Path, code: str, how: str) -> None:
         with pytest.raises(Refused, match=f"{process.pid}"):
             remove(tree, manifest)
         with closing(open_directory(str(tree))) as fd:
-            holders = removal.held_open(fd)
+            holders = held_open(fd)
         assert [holder.pid for holder in holders] == [process.pid]
         process.stdin.write(b"\n")
     assert remove(tree, manifest).files == 22
@@ -221,7 +223,7 @@ def test_an_immutable_file_is_seen_before_anything_is_deleted(tree: Path, place:
 def test_a_removal_that_was_killed_goes_on(tree: Path) -> None:
     """Renamed, half of it deleted: recognised, proven for what is left, finished."""
     manifest = manifest_of(tree)
-    half = tree.rename(tree.with_name(tree.name + removal.HALF_REMOVED))
+    half = tree.rename(tree.with_name(tree.name + HALF_REMOVED))
     for number in range(10):
         (half / "company_1" / f"pre-key-{number}.json").unlink()
     report = remove(tree, manifest)
@@ -257,7 +259,7 @@ def test_a_late_change_stops_what_is_deleted_beside_it(tree: Path) -> None:
 
     with pytest.raises(Refused, match="changed while") as refused:
         remove(tree, manifest, change_it_then)
-    left = tree.with_name(tree.name + removal.HALF_REMOVED) / "company_1"
+    left = tree.with_name(tree.name + HALF_REMOVED) / "company_1"
     assert refused.value.where == f"company_1/{first.name}"
     assert (left / first.name).read_text() == "[]"
     assert len(list(left.iterdir())) > 4000
@@ -267,7 +269,7 @@ def test_a_late_change_stops_what_is_deleted_beside_it(tree: Path) -> None:
 def test_two_candidates_are_refused(tree: Path) -> None:
     """Nobody can tell which one was proven."""
     manifest = manifest_of(tree)
-    tree.with_name(tree.name + removal.HALF_REMOVED).mkdir()
+    tree.with_name(tree.name + HALF_REMOVED).mkdir()
     with pytest.raises(Refused, match="both"):
         remove(tree, manifest)
 
