@@ -157,11 +157,7 @@ class Plan:
 
 
 def load(text: str) -> Plan:
-    """Read and validate a plan.
-
-    Raises:
-        PlanError: it is not JSON, or has mistakes; all of them are listed.
-    """
+    """Read and validate a plan. Raises PlanError: it is not JSON, or has mistakes; all of them are listed."""
     problems: list[str] = []
     return checked(structured(Plan, parsed(text, "plan"), "plan", problems), problems)
 

@@ -71,11 +71,7 @@ def load(cls: type[T], text: str, what: str) -> T:
 
 
 def parsed(text: str, what: str) -> Any:
-    """JSON that came on standard input.
-
-    Raises:
-        PlanError: it is none.
-    """
+    """JSON that came on standard input. Raises PlanError: it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -83,11 +79,7 @@ def parsed(text: str, what: str) -> Any:
 
 
 def demand(problems: list[str], what: str) -> None:
-    """See that there are no mistakes.
-
-    Raises:
-        PlanError: there are.
-    """
+    """See that there are no mistakes. Raises PlanError: there are."""
     if problems:
         listed = "\n".join(f"- {problem}" for problem in problems)
         raise PlanError(f"the {what} on standard input has mistakes:\n{listed}")

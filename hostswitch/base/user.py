@@ -43,11 +43,7 @@ class Account:
 
     @classmethod
     def of(cls, user: str, search_path: str) -> Account:
-        """Look a user up.
-
-        Raises:
-            KeyError: there is no such user.
-        """
+        """Look a user up. Raises KeyError: there is no such user."""
         entry = pwd.getpwnam(user)
         return cls(user, entry.pw_dir, entry.pw_uid, entry.pw_gid, search_path)
 

@@ -46,11 +46,7 @@ def connect(plan: Plan) -> Connection[Any]:
 
 
 def figures(connection: Connection[Any]) -> Figures:
-    """Measure how the database answers.
-
-    Raises:
-        StoreError: a statement failed, or the connection broke.
-    """
+    """Measure how the database answers. Raises StoreError: a statement failed, or the connection broke."""
     from sessionstore.database.connection import explained
 
     times = []

@@ -125,11 +125,7 @@ def bring_back(
 
 
 def keep_out(pm2_home: Path, names: Collection[str], owner: tuple[int, int]) -> None:
-    """Have no dump name these apps: PM2 starts what one names.
-
-    Raises:
-        OSError: one still does.
-    """
+    """Have no dump name these apps: PM2 starts what one names. Raises OSError: one still does."""
     path, apps = _whole(pm2_home)
     left = merged(apps, [], names)
     try:

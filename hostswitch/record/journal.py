@@ -191,11 +191,7 @@ def _from_json(line: dict[str, Any]) -> Entry:
 
 
 def demand_none_open(places: Places) -> None:
-    """Refuse what must not be done beside a switch that was cut off.
-
-    Raises:
-        HostError: one is open.
-    """
+    """Refuse what must not be done beside a switch that was cut off. Raises HostError: one is open."""
     if is_open(places):
         raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
 

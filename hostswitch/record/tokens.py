@@ -54,9 +54,5 @@ class Toggle:
 
 
 def toggle(text: str) -> dict[str, Any]:
-    """Read the record of a toggle: the fields of `Toggle`.
-
-    Raises:
-        PlanError: it is something else.
-    """
+    """Read the record of a toggle: the fields of `Toggle`. Raises PlanError: it is something else."""
     return asdict(load(Toggle, text, _TOGGLE))

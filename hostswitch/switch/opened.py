@@ -69,11 +69,7 @@ class Facts:
 
 
 def of(entries: Sequence[Entry]) -> Facts:
-    """The facts that an open journal begins with.
-
-    Raises:
-        JournalError: it begins with something else.
-    """
+    """The facts that an open journal begins with. Raises JournalError: it begins with something else."""
     first = find(list(entries), OPEN, "done")
     if first is None:
         raise JournalError("the journal does not begin with what was found before the switch")

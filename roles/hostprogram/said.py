@@ -21,11 +21,7 @@ class UnreadableError(ValueError):
 
 
 def object_in(line: str) -> dict[str, Any]:
-    """The JSON object that a line is.
-
-    Raises:
-        UnreadableError: it is none.
-    """
+    """The JSON object that a line is. Raises UnreadableError: it is none."""
     if len(line) > LARGEST:
         raise UnreadableError(f"more than {LARGEST // 1_000_000} MB of JSON: {line[:80]}")
     try:
