@@ -21,16 +21,13 @@ class Kept:
     name: str
     declared: LegacyDirectory | None
     ripeness: Ripeness
+    archive: str
+    manifest: str
 
     @property
     def shown(self) -> str:
         """How it is called in sentences."""
         return f"{aside.PLACE}/{self.rollout_id}/{self.name}"
-
-    def archive_paths(self, host: Host) -> tuple[str, str]:
-        """Where its archive and manifest are."""
-        base = os.path.join(host.plan.archive.directory, self.rollout_id, self.name)
-        return f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
 
 
 def kept(host: Host) -> list[Kept]:
@@ -43,5 +40,7 @@ def kept(host: Host) -> list[Kept]:
             lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
         )
         for name in sorted({name.removesuffix(HALF_REMOVED) for name in names}):
-            found.append(Kept(rollout_id, name, declared.get(name), ripeness))
+            base = os.path.join(host.plan.archive.directory, rollout_id, name)
+            archive, manifest = f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
+            found.append(Kept(rollout_id, name, declared.get(name), ripeness, archive, manifest))
     return found

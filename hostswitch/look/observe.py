@@ -14,9 +14,8 @@ from hostswitch.base.files import Owner, owner_of
 from hostswitch.database import clock, evidence, patience, same_database
 from hostswitch.database.connection import NoDriverError
 from hostswitch.database.patience import Patience
-from hostswitch.decide import described as hostswitch_described
 from hostswitch.decide import gate, pairing
-from hostswitch.decide.described import differences, moved
+from hostswitch.decide.described import differences, moved, to_come
 from hostswitch.decide.seen import InDatabase, LegacySeen, Listed, Seen, effective
 from hostswitch.decide.settings import database_before, undeclared
 from hostswitch.directories.scan import blocking, refusal_of, scan_steadily
@@ -191,9 +190,7 @@ def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tup
 def _wanted(host: Host, staged: bool) -> ecosystem.Description:
     """The plan's apps as PM2's file says, or will once it is staged."""
     try:
-        described = (
-            host.described if staged else hostswitch_described.to_come(host.described, host.plan)
-        )
+        described = host.described if staged else to_come(host.described, host.plan)
     except ecosystem.EcosystemError:
         return {}  # Not staged yet; once it must be, `staged` refuses.
     return {name: app for name, app in described.items() if name in host.plan.pm2_apps}

@@ -14,7 +14,7 @@ from hostswitch.decide.seen import companies_of
 from hostswitch.directories import aside
 from hostswitch.envfile import values
 from hostswitch.record import journal
-from hostswitch.record.history import EVENT, History
+from hostswitch.record.history import DAILY_CHECK, History
 from hostswitch.service import pointers
 from hostswitch.service.release import revision_of
 
@@ -30,8 +30,8 @@ def show(
         `daily_check` (the last one's line, or None), `history` (without daily checks).
     """
     history = History(places.history).lines()
-    checks = [line for line in history if line.get("event") == EVENT]
-    others = [line for line in history if line.get("event") != EVENT]
+    checks = [line for line in history if line.get("event") == DAILY_CHECK]
+    others = [line for line in history if line.get("event") != DAILY_CHECK]
     target = pointers.current_target(app_dir)
     directory = app_dir if target is None else os.path.normpath(os.path.join(app_dir, target))
     return {

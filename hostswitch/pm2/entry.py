@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_UNSET = (
+    "args cron_restart disable_logs exp_backoff_restart_delay filter_env gid increment_var "
+    "listen_timeout log_date_format log_type max_memory_restart node_args post_update "
+    "restart_delay shutdown_with_message stop_exit_codes uid wait_ready watch"
+)
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("autorestart", "autostart", "source_map_support", "treekill"), True),
     "exec_interpreter": "node",
@@ -15,29 +20,7 @@ _USUAL: Mapping[str, Any] = {
     "instances": 1,
     "namespace": "default",
     "pmx": True,
-    **dict.fromkeys(
-        (
-            "args",
-            "cron_restart",
-            "disable_logs",
-            "exp_backoff_restart_delay",
-            "filter_env",
-            "gid",
-            "increment_var",
-            "listen_timeout",
-            "log_date_format",
-            "log_type",
-            "max_memory_restart",
-            "node_args",
-            "post_update",
-            "restart_delay",
-            "shutdown_with_message",
-            "stop_exit_codes",
-            "uid",
-            "wait_ready",
-            "watch",
-        )
-    ),
+    **dict.fromkeys(_UNSET.split()),
 }
 """Settings that start, run or end an app in another way, as they are where nobody names them."""
 

@@ -68,7 +68,7 @@ class Facts:
         return asdict(self)
 
 
-def of(entries: Sequence[Entry]) -> Facts:
+def facts_of(entries: Sequence[Entry]) -> Facts:
     """The facts that an open journal begins with. Raises JournalError: it begins with something else."""
     first = find(list(entries), OPEN, "done")
     if first is None:

@@ -8,8 +8,7 @@ from dataclasses import asdict
 
 from hostswitch.base.errors import HostError, Refusal, RefusedError
 from hostswitch.database import backup, patience
-from hostswitch.database import connection as database_connection
-from hostswitch.database.connection import Figures
+from hostswitch.database.connection import Figures, figures
 from hostswitch.database.patience import Patience
 from hostswitch.decide import gate
 from hostswitch.decide.changes import Decision
@@ -87,7 +86,7 @@ def prepare(switch: Switch, decision: Decision) -> None:
     host = switch.host
     switch.journal.mark(journal.READY, "intent")
     try:
-        figures = _figures(host)
+        found = _figures(host)
         began = time.monotonic()
         if decision.cut_over:
             _rehearse(host, decision)
@@ -100,7 +99,7 @@ def prepare(switch: Switch, decision: Decision) -> None:
         undoable.try_all(host, switch.facts)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None
-    measured = {**asdict(figures), "copied_bytes": copied, "rehearsed_seconds": round(rehearsed, 2)}
+    measured = {**asdict(found), "copied_bytes": copied, "rehearsed_seconds": round(rehearsed, 2)}
     switch.journal.mark(journal.READY, "done", **measured)
 
 
@@ -113,7 +112,7 @@ def as_refused(error: Exception) -> RefusedError:
 
 def _figures(host: Host) -> Figures:
     with Patience(patience.READY_SECONDS).connected(host.plan) as connection:
-        found = database_connection.figures(connection)
+        found = figures(connection)
     if found.free_connections < _FREE_CONNECTIONS:
         what = f"the database has {found.free_connections} connections left"
         remedy = "Raise max_connections or end idle clients: SELECT * FROM pg_stat_activity"

@@ -20,11 +20,10 @@ from hostswitch.record.journal import Journal, JournalError, is_open
 from hostswitch.service import pointers
 from hostswitch.service.alarm import alarm
 from hostswitch.switch import close, put_back, start
-from hostswitch.switch import opened as facts
-from hostswitch.switch import run as switch
 from hostswitch.switch.failed import said, undo, undo_after_active
-from hostswitch.switch.opened import Switch
+from hostswitch.switch.opened import Switch, facts_of
 from hostswitch.switch.report import result_of
+from hostswitch.switch.run import activate_again, go_live, import_states
 
 BEFORE_PM2 = "before-pm2"
 AFTER_PM2 = "after-pm2"
@@ -57,7 +56,7 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
 
 def _close_without_plan(places: Places, log: Journal) -> dict[str, Any]:
     """Closing was cut off after the plan had gone: nothing that is left to do needs it."""
-    known = facts.of(log.entries)
+    known = facts_of(log.entries)
     line = _last_line(log)
     close.finish_without_plan(places, known, log)
     return {**result_of(line), "rollout_id": known.rollout_id}
@@ -72,7 +71,7 @@ def _open(places: Places, log: Journal) -> Switch:
             f"{places.journal} is open, but {places.plan} {lost}, without which it can't be "
             f"finished. Look at: baileys-hostswitch status"
         ) from None
-    return Switch(Host(plan, places), facts.of(log.entries), log)
+    return Switch(Host(plan, places), facts_of(log.entries), log)
 
 
 def _shown(recovery: Recovery) -> dict[str, str]:
@@ -88,7 +87,7 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     """
     if recovery.action is not Action.ASK_DATABASE:
         return _pointed(opened, recovery)
-    return _pointed(opened, settle(recovery, switch.import_states(opened, seconds)))
+    return _pointed(opened, settle(recovery, import_states(opened, seconds)))
 
 
 def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
@@ -133,9 +132,9 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
         undo(opened, why)
     if recovery.action is Action.START_NEW:
         if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
-            switch.activate_again(opened, "an import is active")
-        return switch.go_live(opened, start.start_new)
-    return switch.go_live(opened, start.gate_again)
+            activate_again(opened, "an import is active")
+        return go_live(opened, start.start_new)
+    return go_live(opened, start.gate_again)
 
 
 def _close(opened: Switch) -> dict[str, Any]:

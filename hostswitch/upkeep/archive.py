@@ -17,7 +17,7 @@ from sessionstore.errors import StoreError
 
 def to_archive(host: Host) -> dict[str, Any]:
     """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
-    missing = [item for item in kept(host) if not os.path.exists(item.archive_paths(host)[0])]
+    missing = [item for item in kept(host) if not os.path.exists(item.archive)]
     return {
         "outcome": "changes" if missing else "nothing to do",
         "changes": [f"archive {item.shown}" for item in missing],
@@ -34,7 +34,7 @@ def archive_all(host: Host) -> dict[str, Any]:
     demand_none_open(host.places)
     done = []
     for item in kept(host):
-        target = os.path.dirname(item.archive_paths(host)[0])
+        target = os.path.dirname(item.archive)
         os.makedirs(target, mode=0o700, exist_ok=True)
         with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
             report = _archived(host, place, item, target)

@@ -18,7 +18,7 @@ from hostswitch.envfile import values
 from hostswitch.host import Host
 from hostswitch.look import observe
 from hostswitch.plan import REQUIRED
-from hostswitch.record.history import EVENT
+from hostswitch.record.history import DAILY_CHECK
 from hostswitch.record.journal import is_open
 from hostswitch.service import started_with
 from hostswitch.service.alarm import alarm
@@ -62,14 +62,14 @@ def run(host: Host) -> dict[str, Any]:
         "recorded": kept_up.recorded,
     }
     if not fields["problems"]:
-        host.history.add(EVENT, **fields)
+        host.history.add(DAILY_CHECK, **fields)
         return fields
     message = f"the daily check of {host.plan.host} failed: " + "; ".join(
         [*wrong, *kept_up.unusual]
     )
     # Before the record: a disk that is full must not keep the alarm back.
     alarm(host, message)
-    host.history.add(EVENT, **fields)
+    host.history.add(DAILY_CHECK, **fields)
     raise DailyCheckError(message) if wrong else UnusualGrowthError(message)
 
 

@@ -66,7 +66,8 @@ def remove_due(host: Host) -> dict[str, Any]:
             "name": item.name,
             "set_aside_by": item.rollout_id,
             "why": item.ripeness.why,
-            **dict(zip(("archive", "manifest"), item.archive_paths(host), strict=True)),
+            "archive": item.archive,
+            "manifest": item.manifest,
         }
         for item in found
         if not item.ripeness.due
@@ -112,14 +113,14 @@ def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
         what = "a set-aside directory is not declared in legacy_directories"
         remedy = "Declare it again with its kind, or move it away by hand after looking at it"
         return [Refusal("remove", what, where, remedy)]
-    if not os.path.exists(item.archive_paths(host)[0]):
+    if not os.path.exists(item.archive):
         remedy = f"Make it: rollout apply {host.plan.environment}"
         return [Refusal("remove", "it has no archive", where, remedy)]
     checked = _archive_checked(host, item)
     if checked not in ARCHIVE_ACCEPTED:
         what = f"the controller's check of its archive says: {checked}"
         remedy = f"Check it again: rollout apply {host.plan.environment}"
-        return [Refusal("remove", what, item.archive_paths(host)[0], remedy)]
+        return [Refusal("remove", what, item.archive, remedy)]
     try:
         return [_remove(host, item, dry_run=True)]
     except StoreError as error:
@@ -130,13 +131,13 @@ def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
 def _archive_checked(host: Host, item: Kept) -> str:
     """What the controller found when it decrypted the archive in this rollout."""
     token = verification(host.history.lines(), host.plan.rollout_id) or {}
-    return str(token.get("archives", {}).get(item.archive_paths(host)[0], "nothing yet"))
+    return str(token.get("archives", {}).get(item.archive, "nothing yet"))
 
 
 def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
     assert item.declared is not None
     with (
-        held_archive(*item.archive_paths(host)) as held,
+        held_archive(item.archive, item.manifest) as held,
         connect(host.plan) as connection,
         aside.opened(host.plan.app_dir, item.rollout_id) as (_, place),
     ):

@@ -96,7 +96,7 @@ def _pruned(host: Host) -> Pruning | None:
         host.plan.database.settings(),
         archive.directory,
         archive.keep_days,
-        frozenset(item.archive_paths(host)[0] for item in kept(host)),
+        frozenset(item.archive for item in kept(host)),
         dry_run=is_open(host.places),
     )
 

@@ -10,20 +10,16 @@ import hashlib
 import json
 import secrets
 import shlex
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
 
+from roles.hostprogram.zipapp import build_zipapp
 from roles.shared.secret_lines import SecretLines
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = "/usr/local/lib/baileys-rollout"
 ZIPAPP = f"{FOLDER}/hostswitch.pyz"
 PROGRAM = "/usr/local/sbin/baileys-hostswitch"
@@ -77,17 +73,7 @@ def zipapp() -> bytes:
         return _built()
 
 
-@cache
-def _built() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "hostswitch.pyz"
-        subprocess.run(
-            [sys.executable, "-m", "roles.hostprogram.zipapp", str(target)],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-        return target.read_bytes()
+_built = cache(build_zipapp)
 
 
 def unpacked() -> str:

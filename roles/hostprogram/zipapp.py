@@ -6,7 +6,6 @@ copied again.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import sys
 import zipfile
@@ -22,11 +21,9 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def build_zipapp(out: Path) -> str:
-    """Write the host program."""
-    content = _SHEBANG + _archive(dict(_members()))
-    out.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+def build_zipapp() -> bytes:
+    """The host program's archive."""
+    return _SHEBANG + _archive(dict(_members()))
 
 
 def _archive(members: dict[str, bytes]) -> bytes:
@@ -63,4 +60,4 @@ def _origin(name: str) -> Path:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m roles.hostprogram.zipapp OUT")
-    print(build_zipapp(Path(sys.argv[1])))
+    Path(sys.argv[1]).write_bytes(build_zipapp())

@@ -86,7 +86,7 @@ def _unpacked(archive: Path, starter: Path) -> Path:
 def test_the_program_is_unpacked_whole_and_the_one_that_is_named_stays(tmp_path: Path) -> None:
     """Another version's modules would switch by that version's rules; without its own none would start."""
     archive, starter = tmp_path / "hostswitch.pyz", tmp_path / "baileys-hostswitch"
-    build_zipapp(archive)
+    archive.write_bytes(build_zipapp())
     (tmp_path / f"{hashlib.sha256(archive.read_bytes()).hexdigest()}.new").mkdir()  # cut off
     places = []
     for _ in range(3):
