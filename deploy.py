@@ -26,10 +26,12 @@ if "service" in host.groups:
 
     # The schema only ever grows, so it comes before the code that wants it and harms none that runs.
     schema.migrate()
+    # Beside what runs: nothing reads any of it before the switch.
     release.stage()
     flags.stage()
     service.configure()
 
+    # The one dangerous act, where all that it needs is there. The daily check expects what it leaves.
     service.switch()
     sessions.schedule_daily_check()
 

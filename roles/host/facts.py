@@ -31,16 +31,12 @@ class GlobalNpmVersion(FactBase[str | None]):
         return str(json.loads(text)["version"]) if text else None
 
 
-class NodeProgram(FactBase[list[str]]):
+class NodeProgram(Lines):
     """Which Node.js the host's programs find: its path and its version, or nothing."""
 
     def command(self) -> str:
         """Both, a line each."""
         return "command -v node && node --version || true"
-
-    @staticmethod
-    def default() -> list[str]:
-        return []
 
     def process(self, output: list[str]) -> list[str]:
         """The version without its `v`."""
