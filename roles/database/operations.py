@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -16,6 +16,7 @@ from roles.database.facts import (
 )
 from roles.database.hba import strange_lines
 from roles.database.sql import database_sql, privileges_sql, role_sql
+from roles.hostprogram.plan import text_of
 from roles.shared.files import FileDigests, as_declared, replacing
 from roles.shared.secret_lines import SecretLines
 from roles.shared.shell import failing, script
@@ -42,25 +43,27 @@ pending=$(ask "SELECT string_agg(name, ', ') FROM pg_settings WHERE pending_rest
 
 
 @operation()
-def database_present(
-    database: str, owner: str, app: str, passwords: Mapping[str, str], ca_file: str
-) -> Iterator[StringCommand]:
-    """Have the roles with these passwords, the database, and the service's privileges in it.
+def database_present(ca_file: str) -> Iterator[StringCommand]:
+    """Have the declared roles with their passwords, the database, and the service's privileges in it.
 
     Args:
-        passwords: role name → password; they travel on standard input.
         ca_file: on the host, to try the passwords over TLS.
     """
+    data = host.data
+    database, owner, app = data.database_name, data.database_owner_user, data.database_app_user
+    passwords = {
+        owner: text_of(data.database_owner_password),
+        app: text_of(data.database_app_password),
+    }
     found = host.get_fact(
         PostgresqlObjects, database=database, owner=owner, app=app, _sudo_user="postgres"
     )
-    lines = [line for role, password in passwords.items() for line in (role, password)]
     accepted = host.get_fact(
         PasswordsAccepted,
         database=database,
-        address=host.data.database_host,
+        address=data.database_host,
         ca_file=ca_file,
-        _stdin=SecretLines(lines),
+        _stdin=SecretLines([line for pair in passwords.items() for line in pair]),
     )
     if accepted and database in found["databases"] and found["grants"] and not found["held"]:
         host.noop("roles, database and privileges are as declared")

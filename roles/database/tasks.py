@@ -68,18 +68,6 @@ def configure(folder: str) -> None:
 
 def activate() -> None:
     """The configuration in force; the owner who migrates, the service's own role, and the database."""
-    data = host.data
-    configuration_in_force(
-        name="Run PostgreSQL with its configuration", version=data.postgresql_version
-    )
-    database_present(
-        name="Create roles and database",
-        database=data.database_name,
-        owner=data.database_owner_user,
-        app=data.database_app_user,
-        passwords={
-            data.database_owner_user: text_of(data.database_owner_password),
-            data.database_app_user: text_of(data.database_app_password),
-        },
-        ca_file=CA_FILE,
-    )
+    version = host.data.postgresql_version
+    configuration_in_force(name="Run PostgreSQL with its configuration", version=version)
+    database_present(name="Create roles and database", ca_file=CA_FILE)

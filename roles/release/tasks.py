@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -20,39 +19,27 @@ STAGE_SCRIPT = Path(__file__).parent / "files" / "stage-release.sh"
 
 
 @operation()
-def staged(
-    app_dir: str, repository: str, revision: str, entry: str, user: str
-) -> Iterator[StringCommand]:
+def staged() -> Iterator[StringCommand]:
     """Have ``releases/<commit>`` complete: checked out, dependencies installed, entry parsed.
 
-    Args:
-        repository: git address that the service's user can read.
-        entry: the file that Node.js runs, within the release.
-        user: the service's user, as whom everything here runs.
+    All of it as the service's user, who alone need be able to read the repository.
     """
-    found: dict[str, Any] = declared_commit()
+    data, found = host.data, declared_commit()
+    revision, repository, commit = data.service_revision, data.service_repository, found["commit"]
     if found["staged"]:
         host.noop(f"{revision} is staged")
         return
-    if not found["commit"]:
+    if not commit:
         yield failing(f"{revision} can't be resolved in {repository}: {found['reason']}")
         return
-    arguments = map(QuoteString, (app_dir, repository, found["commit"], entry))
-    yield StringCommand(
-        "sh -s", *arguments, _sudo_user=user, _stdin=SecretLines([STAGE_SCRIPT.read_text()])
-    )
+    arguments = map(QuoteString, (data.app_dir, repository, commit, data.service_entry))
+    text = SecretLines([STAGE_SCRIPT.read_text()])
+    yield StringCommand("sh -s", *arguments, _sudo_user=data.service_user, _stdin=text)
 
 
 def stage() -> None:
-    data = host.data
-    staged(
-        name=f"Stage the release {data.service_revision}",
-        app_dir=data.app_dir,
-        repository=data.service_repository,
-        revision=data.service_revision,
-        entry=data.service_entry,
-        user=data.service_user,
-    )
+    """At the declared revision."""
+    staged(name=f"Stage the release {host.data.service_revision}")
 
 
 # Those that run, ran before or are declared stay.

@@ -16,6 +16,7 @@ from roles.hostprogram.steps import MIGRATE
 from roles.shared.shell import failing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+PARTS = ("deploy", "verify", "revert")
 
 
 def migrations() -> list[dict[str, str]]:
@@ -26,9 +27,6 @@ def migrations() -> list[dict[str, str]]:
         {"name": name.removesuffix(".sql"), **{part: sql_of(part, name) for part in PARTS}}
         for name in sorted(names)
     ]
-
-
-PARTS = ("deploy", "verify", "revert")
 
 
 def sql_of(part: str, file_name: str) -> str:
