@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from rollout.checkout import ROOT
-from rollout.errors import MistakesError, OperatorError, did_you_mean
+from rollout.errors import Mistake, MistakesError, OperatorError, did_you_mean
 from rollout.secret import unmarked
 from rollout.settings.catalogue import catalogue
-from rollout.settings.mistakes import mistakes_in
+from rollout.settings.mistakes import flag_mistakes_in, mistakes_in
 from rollout.settings.where import Places
 
 SERVICE = "service"
@@ -109,13 +109,23 @@ def load(name: str) -> Environment:
     """
     found = _read(name)
     hosts = _declared(found)
-    entries = {entry["name"]: entry for entry in found["hosts"]}
-    places = Places(name, {host: entry["places"] for host, entry in entries.items()})
-    broken = {host: entry["broken"] for host, entry in entries.items()}
-    mistakes = mistakes_in(hosts, places, broken)
+    broken = {entry["name"]: entry["broken"] for entry in found["hosts"]}
+    mistakes = mistakes_in(hosts, _places(name, found), broken)
     if mistakes:
         raise MistakesError(name, mistakes)
     return Environment(name, tuple(_with_every_flag(host) for host in hosts))
+
+
+def flag_mistakes_of(name: str) -> list[Mistake]:
+    """What is wrong with the flags of one environment, whatever else is.
+
+    Raises:
+        OperatorError: as ``load``.
+    """
+    found = _read(name)
+    return flag_mistakes_in(
+        Environment(name, _declared(found)).in_group(SERVICE), _places(name, found)
+    )
 
 
 def load_unchecked(name: str) -> Environment:
@@ -125,6 +135,10 @@ def load_unchecked(name: str) -> Environment:
         OperatorError: there is no such environment, or Ansible can't read it.
     """
     return Environment(name, _declared(_read(name)))
+
+
+def _places(name: str, found: Mapping[str, Any]) -> Places:
+    return Places(name, {entry["name"]: entry["places"] for entry in found["hosts"]})
 
 
 def _declared(found: Mapping[str, Any]) -> tuple[Host, ...]:

@@ -11,7 +11,7 @@ from rollout.errors import Mistake, MistakesError, OperatorError
 from rollout.flags import files as flags_files
 from rollout.flags.files import FLAGS, OVERRIDES, FileEdit, host_file, name_of
 from rollout.secret import Secret
-from rollout.settings.catalogue import FLAG_REMEDY, catalogue, flag_mistakes
+from rollout.settings.catalogue import FLAG_REMEDY, catalogue
 from rollout.settings.folders import flags_file
 
 
@@ -183,7 +183,7 @@ def _checked(environment: Environment, toggle: Toggle) -> Toggle:
     mistakes = dict.fromkeys(
         Mistake(place, problem, FLAG_REMEDY)
         for one in toggle.hosts
-        for problem in flag_mistakes(one.settings["flags"])
+        for _, problem in catalogue().mistakes(one.settings["flags"])
     )
     if mistakes:
         raise MistakesError(environment.name, list(mistakes))

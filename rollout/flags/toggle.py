@@ -28,15 +28,11 @@ from rollout.hosts.ssh import Connections
 from rollout.processes.children import each
 from rollout.run import Run
 
-DONE, ALREADY, PUT_BACK, FAILED, UNTOUCHED = (
-    "done",
-    "already so",
-    "put back",
-    "failed",
-    "untouched",
-)
+DONE, ALREADY, PUT_BACK = "done", "already so", "put back"
+FAILED, UNTOUCHED = "failed", "untouched"
 # Verdicts of a host's switch about what it was given; all others are about the way there.
-VERDICTS = ("refused", "put back", "put back, not healthy", "left stopped")
+PUT_BACKS = ("put back", "put back, not healthy")
+VERDICTS = ("refused", *PUT_BACKS, "left stopped")
 
 
 @dataclass
@@ -220,7 +216,7 @@ def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Pr
     failed = next(one for one in outcome.hosts if one.outcome == FAILED)
     if not goes_back(error, bool(changed)):
         return
-    if isinstance(error, HostRefusedError) and error.outcome.startswith("put back"):
+    if isinstance(error, HostRefusedError) and error.outcome in PUT_BACKS:
         failed.outcome = PUT_BACK
     old = {host.name: host for host in work.toggle.old_hosts}
     with suppress(OperatorError):  # what is staged there has no effect; the next run stages anew

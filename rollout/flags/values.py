@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from rollout.checkout import ROOT
+from rollout.environment.batches import AT_ONCE
 from rollout.environment.environment import (
     SERVICE,
     Environment,
     Host,
     environment_names,
+    flag_mistakes_of,
     load_unchecked,
 )
 from rollout.errors import OperatorError
-from rollout.flags import yaml_text
-from rollout.flags.files import FLAGS, OVERRIDES
 from rollout.processes.children import each
 from rollout.secret import Secret
-from rollout.settings.catalogue import catalogue, displayed, flag_mistakes, revealed
-from rollout.settings.folders import flags_file
+from rollout.settings.catalogue import catalogue, displayed, revealed
 
-AT_ONCE = 4
 UNDECLARED = (None, frozenset[Any]())
 
 
@@ -114,46 +110,18 @@ def _shown(flags: Mapping[str, Any], name: str) -> str:
     return known.spelled(given)
 
 
-def mistakes(names: Sequence[str] = ()) -> list[str]:
-    """Every mistake in the flags of environments, each with its environment and place.
+def mistakes() -> list[str]:
+    """Every mistake in the flags of every environment, each with its place.
 
     Raises:
         OperatorError: the catalogue has mistakes.
     """
     catalogue()
-    found = each(list(names) or environment_names(), _mistakes_of, AT_ONCE)
-    return [one for some in found for one in some]
+    return [one for some in each(environment_names(), _mistakes_of, AT_ONCE) for one in some]
 
 
 def _mistakes_of(name: str) -> list[str]:
     try:
-        hosts = load_unchecked(name).in_group(SERVICE)
-        in_files = [
-            entry
-            for path, variable in _files(name, hosts)
-            for entry in _entries(path, variable).items()
-        ]
+        return [f"{one.place}: {one.problem}" for one in flag_mistakes_of(name)]
     except OperatorError as error:
         return [str(error)]
-    places = dict(reversed(in_files))
-    found: dict[str, None] = {}
-    for host in hosts:
-        for mistake in flag_mistakes(_flags(host)):
-            words = mistake.split()
-            place = places.get(words[1] if words[0] == "flag" else "", name)
-            found[f"{place}: {mistake}"] = None
-    return list(found)
-
-
-def _files(environment: str, hosts: Sequence[Host]) -> list[tuple[Path, str]]:
-    """Where flags are declared: the host's own first, because it wins."""
-    own = [(ROOT / "host_vars" / host.name / "flags.yml", OVERRIDES) for host in hosts]
-    return [*own, (flags_file(environment), FLAGS)]
-
-
-def _entries(path: Path, variable: str) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    file = str(path.relative_to(ROOT))
-    found = yaml_text.entries(path.read_text(), variable, file)
-    return {name: f"{file}:{entry.line}" for name, entry in found.items()}

@@ -79,17 +79,18 @@ class Catalogue:
         }
         return {**defaults, **spelled}
 
-    def mistakes(self, flags: Mapping[str, Any]) -> Iterator[str]:
+    def mistakes(self, flags: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Of declared flags: (name, what is wrong with it); of a rule that they break, ``("", what)``."""
         for name, given in flags.items():
             if name not in self.flags:
-                yield f"flag {name} {unknown(name, self.flags)}"
+                yield name, f"flag {name} {unknown(name, self.flags)}"
             elif problem := self.flags[name].problem(revealed(given)):
                 hidden = isinstance(given, Secret)
-                yield f"flag {name} {problem.rpartition(', not ')[0] if hidden else problem}"
+                yield name, f"flag {name} {problem.rpartition(', not ')[0] if hidden else problem}"
         values = {name: str(revealed(one)) for name, one in self.completed(flags).items()}
         for rule in self.rules:
             if broken := rule.broken_by(values):
-                yield f"{broken}: {rule.message}"
+                yield "", f"{broken}: {rule.message}"
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
@@ -116,10 +117,6 @@ def catalogue() -> Catalogue:
         OperatorError: the file has mistakes; all of them are in the text.
     """
     return read_catalogue(CATALOGUE.read_text())
-
-
-def flag_mistakes(flags: Mapping[str, Any]) -> Iterable[str]:
-    return catalogue().mistakes(flags)
 
 
 def read_catalogue(text: str) -> Catalogue:

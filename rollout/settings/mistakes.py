@@ -15,7 +15,7 @@ import yaml
 
 from rollout.checkout import ROOT
 from rollout.errors import Mistake, nearest
-from rollout.settings.catalogue import FLAG_REMEDY, flag_mistakes
+from rollout.settings.catalogue import FLAG_REMEDY, catalogue
 from rollout.settings.rules import HostLike, across_hosts, between_settings
 from rollout.settings.types import problems
 from rollout.settings.where import (
@@ -158,15 +158,20 @@ def declared_flags(host: HostLike) -> Iterator[tuple[str, str, str]]:
     flags = host.settings.get("flags")
     if not isinstance(flags, Mapping):
         return
-    for problem in flag_mistakes(flags):
-        named = [name for name in flags if problem.startswith(f"flag {name} ")]
-        overridden = host.settings.get("flag_overrides") or {}
-        source = "flag_overrides" if named and named[0] in overridden else "flags"
-        yield (
-            ".".join([source, *named[:1]]),
-            problem,
-            FLAG_REMEDY,
-        )
+    overridden = host.settings.get("flag_overrides") or {}
+    for name, problem in catalogue().mistakes(flags):
+        source = "flag_overrides" if name in overridden else "flags"
+        yield f"{source}.{name}" if name else source, problem, FLAG_REMEDY
+
+
+def flag_mistakes_in(hosts: Sequence[HostLike], places: Places) -> list[Mistake]:
+    """Those of the declared flags alone."""
+    found = (
+        Mistake(places.of(host.name, setting), problem, remedy)
+        for host in hosts
+        for setting, problem, remedy in declared_flags(host)
+    )
+    return list(dict.fromkeys(found))
 
 
 def example_addresses(host: HostLike) -> Iterator[tuple[str, str, str]]:

@@ -81,8 +81,8 @@ def test_a_value_is_spelled_as_the_catalogue_says(name: str, value: Any, spelled
 )
 def test_a_value_of_another_type_is_refused(name: str, value: Any, words: str) -> None:
     """The service would take it for something else, at night, on every host."""
-    (mistake,) = made().mistakes({name: value})
-    assert mistake.startswith(f"flag {name} ") and words in mistake
+    ((flag, mistake),) = made().mistakes({name: value})
+    assert flag == name and mistake.startswith(f"flag {name} ") and words in mistake
     assert len(mistake) < 200
 
 
@@ -103,7 +103,7 @@ def test_a_flag_from_the_vault_stays_masked() -> None:
     """A refused secret must not stand in a terminal, nor an accepted one in a plan."""
     known = made(KEY={**ENTRY, "type": "string", "default": "", "pattern": "[a-z]*"})
     assert displayed(known.completed({"KEY": Secret("hunter")})["KEY"]) == MASK
-    (mistake,) = known.mistakes({"KEY": Secret("HUNTER2")})
+    ((_, mistake),) = known.mistakes({"KEY": Secret("HUNTER2")})
     assert "HUNTER2" not in mistake
 
 
@@ -159,7 +159,7 @@ def test_rules_are_about_what_the_service_will_see() -> None:
     rules = [{"never": {"ONE_OR_ZERO": True, "LEVEL": "low"}, "message": "Low takes no one."}]
     known = made(rules, **ENTRIES)
     assert list(known.mistakes({"ONE_OR_ZERO": "yes"})) == [
-        "ONE_OR_ZERO=1 and LEVEL=low: Low takes no one."
+        ("", "ONE_OR_ZERO=1 and LEVEL=low: Low takes no one.")
     ]
     assert list(known.mistakes({"ONE_OR_ZERO": "yes", "LEVEL": "high"})) == []
 
@@ -174,6 +174,6 @@ def test_rules_are_about_what_the_service_will_see() -> None:
 )
 def test_the_projects_own_rules(flags: dict[str, Any], words: str) -> None:
     """Each of these is a service that does not start, or one that sets ratchets back."""
-    (mistake,) = catalogue().mistakes(flags)
+    ((_, mistake),) = catalogue().mistakes(flags)
     assert words in mistake
     assert list(catalogue().mistakes({"USE_DATABASE_AUTH_STATE": True})) == []

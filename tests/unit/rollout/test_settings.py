@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rollout.environment.environment import load
 from rollout.errors import Mistake, MistakesError, OperatorError
 from rollout.secret import Secret
-from rollout.settings.catalogue import flag_mistakes
+from rollout.settings.catalogue import catalogue
 from rollout.settings.folders import flags_file, variable_folders
 from rollout.settings.mistakes import known_variables, mistakes_in
 from rollout.settings.where import Places
@@ -143,7 +143,7 @@ def test_a_flag_that_the_service_would_choke_on_is_refused(
     flags: dict[str, Any], words: str
 ) -> None:
     """With neither provider the service refuses to start; with a typo it runs on a default."""
-    assert any(words in mistake for mistake in flag_mistakes(flags))
+    assert any(words in mistake for _, mistake in catalogue().mistakes(flags))
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])
