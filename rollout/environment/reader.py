@@ -220,32 +220,14 @@ def trusted(value: Any, trust: Any) -> Any:
     return value
 
 
+# What Ansible itself adds to a host's variables.
 MAGIC_VARIABLES = (
-    "ansible_check_mode",
-    "ansible_config_file",
-    "ansible_diff_mode",
-    "ansible_facts",
-    "ansible_forks",
-    "ansible_inventory_sources",
-    "ansible_playbook_python",
-    "ansible_run_tags",
-    "ansible_skip_tags",
-    "ansible_verbosity",
-    "ansible_version",
-    "ansible_limit",
-    "group_names",
-    "groups",
-    "hostvars",
-    "inventory_dir",
-    "inventory_file",
-    "inventory_hostname",
-    "inventory_hostname_short",
-    "omit",
-    "play_hosts",
-    "playbook_dir",
-    "environment",
-    "vars",
-)
+    "ansible_check_mode", "ansible_config_file", "ansible_diff_mode", "ansible_facts",
+    "ansible_forks", "ansible_inventory_sources", "ansible_playbook_python", "ansible_run_tags",
+    "ansible_skip_tags", "ansible_verbosity", "ansible_version", "ansible_limit", "group_names",
+    "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
+    "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "environment", "vars",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -84,9 +84,16 @@ def decided(environment: Environment, values: Mapping[str, str | None], host: st
         MistakesError: the result would break a rule.
     """
     old = services(environment, host)
-    if host is None:
-        return _everywhere(environment, values, old)
-    return _canary(environment, values, old)
+    toggle = (_everywhere if host is None else _canary)(environment, values, old)
+    place = ", ".join(edit.name for edit in toggle.files) or environment.name
+    mistakes = dict.fromkeys(
+        Mistake(place, problem, FLAG_REMEDY)
+        for one in toggle.hosts
+        for _, problem in catalogue().mistakes(one.settings["flags"])
+    )
+    if mistakes:
+        raise MistakesError(environment.name, list(mistakes))
+    return toggle
 
 
 def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
@@ -128,18 +135,9 @@ def _everywhere(
             for name in kept
         ]
         new.append(_with(one, {n: v for n, v in values.items() if n not in kept}))
-    return _checked(
-        environment,
-        Toggle(
-            dict(values),
-            "environment",
-            {name: before.get(name) for name in values},
-            _changed(files),
-            tuple(new),
-            old,
-            tuple(notes),
-        ),
-    )
+    was = {name: before.get(name) for name in values}
+    changed = _changed(files)
+    return Toggle(dict(values), "environment", was, changed, tuple(new), old, tuple(notes))
 
 
 def _canary(
@@ -160,34 +158,12 @@ def _canary(
     wanted = {name: None if value == usual.get(name) else value for name, value in values.items()}
     edit = flags_files.edit(path, OVERRIDES, {**along, **_different(before, wanted)})
     effective = {name: usual.get(name) if v is None else v for name, v in values.items()}
-    return _checked(
-        environment,
-        Toggle(
-            dict(values),
-            "host",
-            {name: before.get(name) for name in values},
-            _changed([edit]),
-            (_with(one, effective),),
-            old,
-        ),
-    )
+    was = {name: before.get(name) for name in values}
+    return Toggle(dict(values), "host", was, _changed([edit]), (_with(one, effective),), old)
 
 
 def _changed(files: Sequence[FileEdit]) -> tuple[FileEdit, ...]:
     return tuple(one for one in files if one.before != one.after)
-
-
-def _checked(environment: Environment, toggle: Toggle) -> Toggle:
-    """A toggle whose result breaks no rule on any of its hosts."""
-    place = ", ".join(edit.name for edit in toggle.files) or environment.name
-    mistakes = dict.fromkeys(
-        Mistake(place, problem, FLAG_REMEDY)
-        for one in toggle.hosts
-        for _, problem in catalogue().mistakes(one.settings["flags"])
-    )
-    if mistakes:
-        raise MistakesError(environment.name, list(mistakes))
-    return toggle
 
 
 def _with(host: Host, values: Mapping[str, str | None]) -> Host:

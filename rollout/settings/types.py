@@ -222,17 +222,18 @@ def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
     if not isinstance(value, Mapping) or set(value) - {*known}:
         yield "", f"must be {{{', '.join(known)}}}, not {shown(value)}"
         return
-    for place, problem in INSIDE(value.get("path"), spec):
-        yield f".path{place}", f"path {problem}"
+    yield from _of("path", INSIDE(value.get("path"), spec))
     if value.get("kind") not in ("live", "backup", "test"):
         yield ".kind", f"kind must be live, backup or test, not {shown(value.get('kind'))}"
     if value.get("acknowledge") is not None:
-        for place, problem in _acknowledgement(value["acknowledge"]):
-            yield f".acknowledge{place}", f"acknowledge {problem}"
-    for place, problem in _whose(value.get("companies") or {}):
-        yield f".companies{place}", f"companies {problem}"
-    for place, problem in _list_of(_text)(value.get("litter") or [], {}):
-        yield f".litter{place}", f"litter {problem}"
+        yield from _of("acknowledge", _acknowledgement(value["acknowledge"]))
+    yield from _of("companies", _whose(value.get("companies") or {}))
+    yield from _of("litter", _list_of(_text)(value.get("litter") or [], {}))
+
+
+def _of(name: str, found: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for place, problem in found:
+        yield f".{name}{place}", f"{name} {problem}"
 
 
 def _whose(value: Any) -> Iterator[tuple[str, str]]:
@@ -255,8 +256,7 @@ def _acknowledgement(value: Any) -> Iterator[tuple[str, str]]:
         yield ".reason", "needs a reason, which goes into the record"
     if not isinstance(value.get("identities", False), bool):
         yield ".identities", f"identities must be true or false, not {shown(value['identities'])}"
-    for place, problem in _list_of(COMPANY)(value.get("companies", []), {}):
-        yield f".companies{place}", f"companies {problem}"
+    yield from _of("companies", _list_of(COMPANY)(value.get("companies", []), {}))
 
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
