@@ -37,8 +37,6 @@ _Options = Mapping[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Command:
-    """One command: what it does, and what its parser knows beside its name."""
-
     run: Callable[[Namespace, Places], Answer]
     about: str
     takes: str = ""

@@ -35,7 +35,6 @@ class Host:
 
     @cached_property
     def pm2(self) -> Pm2:
-        """The PM2 of the service's user."""
         return Pm2(self.account, self.plan.pm2_home)
 
     @cached_property
@@ -49,14 +48,11 @@ class Host:
 
     @cached_property
     def history(self) -> History:
-        """The host's history."""
         return History(self.places.history)
 
     @property
     def owner(self) -> tuple[int, int]:
-        """Uid and gid of the service's files."""
         return self.account.owner
 
     def path(self, relative: str) -> str:
-        """A path under the application directory."""
         return os.path.join(self.plan.app_dir, relative)

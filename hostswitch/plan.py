@@ -52,7 +52,6 @@ class LegacyDirectory:
 
     @property
     def layout(self) -> Layout:
-        """Whose files lie where in it."""
         return Layout(self.companies, self.litter)
 
 
@@ -152,7 +151,6 @@ class Plan:
     alarm_command: tuple[Line, ...] | None = None
 
     def layout_of(self, path: str) -> Layout:
-        """Whose files lie where in a declared directory."""
         return next((one.layout for one in self.legacy_directories if one.path == path), AS_NAMED)
 
 
@@ -205,7 +203,6 @@ def _inside(path: str, directory: str) -> bool:
 
 
 def is_hash(name: str) -> bool:
-    """Whether a name is a full git commit id."""
     return re.fullmatch("[0-9a-f]{40}", name) is not None
 
 

@@ -19,7 +19,6 @@ class Moment:
 
 
 def now() -> Moment:
-    """This instant on both clocks."""
     return Moment(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())
 
 
@@ -32,7 +31,6 @@ def elapsed(start: Moment, end: Moment) -> tuple[float, str]:
 
 @cache
 def boot_id() -> str:
-    """The kernel's id of this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
@@ -43,7 +41,6 @@ def text(wall: float) -> str:
 
 
 def now_text() -> str:
-    """The present time as ISO 8601 in UTC."""
     return text(time.time())
 
 

@@ -53,7 +53,6 @@ class Refusal:
         return printable(f"{self.what} ({self.where}). {self.remedy}")
 
     def as_json(self) -> dict[str, str]:
-        """The refusal as plain data for a result line."""
         return asdict(self)
 
 

@@ -19,7 +19,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sync_directory(path: Path | int) -> None:
-    """Wait until a directory's entries are on the disk."""
     if isinstance(path, int):
         os.fsync(path)
         return

@@ -10,8 +10,6 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class _File:
-    """A path below the state directory."""
-
     def __init__(self, name: str) -> None:
         self._name = name
 

@@ -48,12 +48,10 @@ def age(pid: int) -> float | None:
 
 
 def alive(process: Identity) -> bool:
-    """Whether exactly this process still runs."""
     return identity(process.pid) == process
 
 
 def tree(pids: Collection[int]) -> set[Identity]:
-    """Processes and all their descendants, as they are now."""
     parents = dict(_parents())
     wanted = set(pids)
     grown = True

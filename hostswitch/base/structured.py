@@ -37,12 +37,10 @@ class Form:
 
 
 def matching(pattern: str) -> Form:
-    """Text that matches a regular expression as a whole."""
     return Form(f"text of the form {pattern}", lambda text: bool(re.fullmatch(pattern, text)))
 
 
 def one_of(*values: str) -> Form:
-    """One of these."""
     return Form(f"one of: {', '.join(values)}", lambda text: text in values)
 
 

@@ -28,8 +28,6 @@ class CommandFailedError(HostError):
 
 @dataclass(frozen=True)
 class Account:
-    """The user that the service runs as."""
-
     user: str
     home: str
     uid: int
@@ -38,7 +36,6 @@ class Account:
 
     @property
     def owner(self) -> tuple[int, int]:
-        """Uid and gid."""
         return self.uid, self.gid
 
     @classmethod

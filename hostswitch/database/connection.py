@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hostswitch.base.errors import HostError
-from hostswitch.plan import Plan
+from hostswitch.plan import Database, Plan
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -60,3 +62,22 @@ def figures(connection: Connection[Any]) -> Figures:
         ).fetchone()
     free = int(row[0]) if row else 0
     return Figures(round(statistics.median(times), 2), round(max(times), 2), free)
+
+
+def leads_to(declared: Database, host: str, port: str, name: str) -> bool:
+    """Whether settings lead to the declared database, by another name of its server.
+
+    Nothing is connected to: the service's user writes these names.
+    """
+    if (port, name) != (str(declared.port), declared.dbname):
+        return False
+    return not _addresses(host).isdisjoint(_addresses(declared.host))
+
+
+def _addresses(host: str) -> set[str]:
+    if not host or host.startswith("/"):
+        return {os.path.realpath(host)} if host else set()
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(host, 5432)}
+    except (OSError, UnicodeError):
+        return set()

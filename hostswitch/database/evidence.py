@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:
-    """What the database holds of each company."""
     from sessionstore.database.companies import company_state
 
     return {c: InDatabase(*astuple(company_state(connection, c))[1:]) for c in companies}
@@ -37,7 +36,6 @@ def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]
 
 
 def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> list[str]:
-    """The states of those imports that have a record."""
     from sessionstore.database import imports
 
     records = (imports.find(connection, import_id) for import_id in import_ids)

@@ -36,7 +36,6 @@ class Patience:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds that are left; 0 when there are none."""
         return max(0.0, self._end - time.monotonic())
 
     @contextmanager

@@ -37,7 +37,6 @@ class Decision:
 
 
 def decide(plan: Plan, seen: Seen) -> Decision:
-    """Compare what is planned with what was seen."""
     cut_over = _cut_over(plan, seen)
     aside = tuple(item.declared for item in seen.legacy if item.exists)
     waiting = _waiting(plan, seen)

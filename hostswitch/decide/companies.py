@@ -9,7 +9,6 @@ from hostswitch.plan import Plan
 
 
 def refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[Refusal]:
-    """What forbids running the declared companies from here."""
     on_disk = with_files(seen)
     found = _unfound_refusals(plan, seen, on_disk)
     found += [

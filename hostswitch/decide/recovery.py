@@ -11,8 +11,6 @@ from hostswitch.record.journal import Entry, find
 
 
 class Action(Enum):
-    """What to do about an open journal."""
-
     NOTHING = "nothing"
     FORGET = "forget"
     PUT_BACK = "put back"

@@ -13,8 +13,6 @@ from hostswitch.plan import LegacyDirectory, Plan
 
 @dataclass(frozen=True)
 class InDatabase:
-    """What the database holds of a company."""
-
     credentials: bool
     keys: int
     staged_import: str | None = None
@@ -99,7 +97,6 @@ def unclear(values: Mapping[str, str]) -> list[str]:
 
 
 def companies_of(values: Mapping[str, str]) -> list[str]:
-    """The companies that an .env makes the service run."""
     return [one.strip() for one in values.get("COMPANIES", "").split(",") if one.strip()]
 
 
@@ -111,5 +108,4 @@ def following(plan: Plan, seen: Seen) -> Mapping[str, str]:
 
 
 def with_files(seen: Seen) -> set[str]:
-    """Companies whose files are in a live directory."""
     return {c for item in seen.legacy if item.declared.kind == "live" for c in item.companies}

@@ -21,7 +21,6 @@ _DATABASE_NAMES = {
 
 
 def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
-    """What forbids the settings."""
     return [
         *_unclear_refusals(plan, seen),
         *_provider_refusals(plan, seen, cut_over),

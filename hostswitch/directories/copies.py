@@ -16,7 +16,6 @@ _PIECE = 1 << 20
 
 
 def directory(copies: Path, rollout_id: str, name: str) -> Path:
-    """Where a live directory's copy lies."""
     return copies / rollout_id / name
 
 

@@ -31,7 +31,6 @@ class Kept:
 
 
 def kept(host: Host) -> list[Kept]:
-    """Everything that is set aside on this host."""
     lines = host.history.lines()
     declared = with_names(host.plan.legacy_directories)
     found = []

@@ -48,7 +48,6 @@ def blocking(scan: DirectoryScan) -> list[Problem]:
 
 
 def refusal_of(path: str, problem: Problem) -> Refusal:
-    """A scan's problem as a reason not to switch."""
     remedy = _REMEDIES.get(problem.kind, _UNREADABLE)
     if problem.kind in _TORN_KINDS:
         remedy = _TORN

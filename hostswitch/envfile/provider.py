@@ -18,7 +18,6 @@ def providers(values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def on_postgres(values: Mapping[str, str]) -> bool:
-    """Whether PostgreSQL is the one provider that is chosen."""
     return providers(values) == (POSTGRES,)
 
 

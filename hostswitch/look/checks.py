@@ -67,7 +67,6 @@ def _runs_already(host: Host, observed: Observed) -> bool:
 
 
 def directory_before(host: Host, observed: Observed) -> str:
-    """The directory of the version before the switch."""
     return observed.seen.directory or observed.seen.current or host.plan.app_dir
 
 
@@ -135,7 +134,6 @@ def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list
 
 
 def _ours(observed: Observed) -> set[int]:
-    """Pids of the declared apps and all that they started."""
     return {one.pid for one in processes.tree({app.pid for app in observed.apps if app.pid > 0})}
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from hostswitch.base import processes
 from hostswitch.base.errors import HostError, NoUserError, Refusal
 from hostswitch.base.files import Owner, owner_of
-from hostswitch.database import clock, evidence, patience, same_database
-from hostswitch.database.connection import NoDriverError
+from hostswitch.database import clock, evidence, patience
+from hostswitch.database.connection import NoDriverError, leads_to
 from hostswitch.database.patience import Patience
 from hostswitch.decide import gate, pairing
 from hostswitch.decide.described import differences, moved, to_come
@@ -96,7 +96,7 @@ def look(host: Host, *, staged: bool) -> Observed:
         status=fetch(host.plan.gate.status_url) if running else None,
     )
     if running and (before := database_before(host.plan, effective(host.plan, seen))):
-        seen = replace(seen, same_database=same_database.holds(host.plan.database, *before))
+        seen = replace(seen, same_database=leads_to(host.plan.database, *before))
     if seen.began is not None and _was_edited(host, seen.began):
         what = f"what the running version read: {host.plan.env_live} was changed since it started"
         notes.not_checked.append(what)

@@ -39,8 +39,6 @@ class Question:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is asked at once."""
-
     questions: tuple[Question, ...]
 
 

@@ -19,7 +19,6 @@ from sessionstore.disk.opening import closing, open_directory
 
 
 def refusals(host: Host, decision: Decision) -> list[Refusal]:
-    """What stands in the way, as far as that is known without writing anything."""
     plan = host.plan
     if not os.path.isdir(plan.app_dir):
         return []  # Not staged yet.

@@ -15,8 +15,6 @@ STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
 
 @dataclass(frozen=True)
 class App:
-    """An app in PM2's list."""
-
     name: str
     pid: int
     status: str
@@ -37,5 +35,4 @@ class App:
 
     @property
     def logs(self) -> tuple[str, ...]:
-        """Its log files."""
         return tuple(path for path in (self.out_log, self.error_log) if path)

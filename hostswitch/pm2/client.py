@@ -20,8 +20,6 @@ _START_SECONDS = 60
 
 
 class Pm2:
-    """The PM2 of one user."""
-
     def __init__(self, account: Account, home: str) -> None:
         self._account = account
         self._starter: Starter | None = None
@@ -68,7 +66,6 @@ class Pm2:
         return [self._app(entry) for entry in entries if _is_entry(entry)]
 
     def app(self, name: str) -> App | None:
-        """One app of the list."""
         return next((app for app in self.apps() if app.name == name), None)
 
     def delete(self, names: Sequence[str], seconds: float) -> None:
@@ -145,7 +142,6 @@ class Pm2:
         ]
 
     def dump(self) -> Path:
-        """The dump file."""
         return self.home / "dump.pm2"
 
     def _start_unit(self) -> None:

@@ -74,7 +74,6 @@ def _whole(pm2_home: Path) -> tuple[Path, Apps]:
 
 
 def only(apps: Apps, names: Collection[str]) -> Apps:
-    """The apps with these names, as they are."""
     return [app for app in apps if app.get("name") in names]
 
 
@@ -148,5 +147,4 @@ def _overwrite(path: Path, content: bytes, owner: tuple[int, int]) -> None:
 
 
 def forget_kept(pm2_home: Path) -> None:
-    """Remove the dump that was kept for the way back."""
     (pm2_home / _KEPT).unlink(missing_ok=True)

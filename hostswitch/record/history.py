@@ -23,8 +23,6 @@ class HistoryError(HostError):
 
 
 class History:
-    """The file `history.jsonl` under the state directory."""
-
     def __init__(self, path: Path) -> None:
         self._path = path
 

@@ -54,7 +54,6 @@ class Entry:
 
     @property
     def instant(self) -> str:
-        """The line's name: `mark:step`."""
         return f"{self.mark}:{self.step}"
 
 
@@ -197,5 +196,4 @@ def demand_none_open(places: Places) -> None:
 
 
 def is_open(places: Places) -> bool:
-    """Whether a switch was begun and not ended."""
     return bool(read(places.journal))

@@ -28,11 +28,9 @@ class Compared:
 
     @property
     def risen(self) -> bool:
-        """Whether more lines tell of lost keys than before."""
         return self.after.lines > lost_keys.allowed(self.before, self.after.minutes or 0)
 
     def as_json(self) -> dict[str, dict[str, float | None]]:
-        """Plain data for the record."""
         return {"before": asdict(self.before), "after": asdict(self.after)}
 
 

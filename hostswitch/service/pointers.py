@@ -63,7 +63,6 @@ def keep_current(app_dir: str) -> None:
 
 
 def forget_current(app_dir: str) -> None:
-    """Remove the link that was kept."""
     Path(app_dir, _KEPT_LINK).unlink(missing_ok=True)
 
 
@@ -80,7 +79,6 @@ def restore_current(app_dir: str, before: str | None) -> None:
 
 
 def previous(env_live: str) -> Path:
-    """Where the .env before a switch is kept."""
     return Path(env_live + ".previous")
 
 
@@ -94,7 +92,6 @@ def read(path: str | Path) -> bytes | None:
 
 
 def digest(content: bytes | None) -> str | None:
-    """SHA-256 of a file's bytes; None for a missing file."""
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
@@ -136,7 +133,6 @@ def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> N
 
 
 def changed_since(path: str) -> StepFailedError:
-    """The error for a file that is not the one which row 0 judged."""
     return StepFailedError(
         f"{path} changed after it was judged. See who writes it, then roll out again"
     )

@@ -47,13 +47,10 @@ class Verdict:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing was wrong."""
         return not self.problems
 
 
 class Watch:
-    """One gate over one start."""
-
     def __init__(self, host: Host, expected: Expectation, since: Since, before: Rate) -> None:
         """Prepare to watch what follows a start, before which the logs told of lost keys so often."""
         self._host = host

@@ -60,11 +60,9 @@ class Facts:
     """How far the host's clock was ahead of the database's."""
 
     def rate(self) -> Rate:
-        """How often the logs told of lost keys before the switch."""
         return Rate(**self.lost_key_lines)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for the journal."""
         return asdict(self)
 
 
@@ -83,8 +81,6 @@ def facts_of(entries: Sequence[Entry]) -> Facts:
 
 @dataclass(frozen=True)
 class Switch:
-    """One open switch: host, what was found before it, and its journal."""
-
     host: Host
     facts: Facts
     journal: Journal

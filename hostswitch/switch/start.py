@@ -16,7 +16,6 @@ from hostswitch.switch.stop import take_down
 
 
 def start_new(switch: Switch) -> Verdict:
-    """Start the new version, whatever runs now, and gate it."""
     host = switch.host
     host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
     take_down(host)

@@ -90,7 +90,6 @@ def demand_down(switch: Switch) -> None:
 
 
 def live_paths(switch: Switch) -> list[str]:
-    """The live directories of the switch, as its plan names them."""
     return [item["path"] for item in switch.facts.aside if item["kind"] == "live"]
 
 

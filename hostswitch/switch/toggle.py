@@ -15,8 +15,6 @@ from hostswitch.switch import run as switch
 
 @dataclass(frozen=True)
 class Toggle:
-    """A toggle's plan: those of the three commands that it is made of."""
-
     env: EnvPlan
     switch: Plan
     flags: FlagPlan

@@ -6,21 +6,22 @@ Only below `releases/`: an in-place checkout that was adopted lies elsewhere and
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hostswitch.base.errors import HostError
-from hostswitch.base.files import see, walk
+from hostswitch.base.files import read_regular, see, walk
 from hostswitch.base.user import CommandFailedError
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
 from hostswitch.host import Host
 from hostswitch.plan import is_hash
+from hostswitch.pm2 import dump
 from hostswitch.record.journal import demand_none_open
 from hostswitch.service import pointers
 from hostswitch.service.release import revision_of
-from hostswitch.upkeep import authorities
 from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
@@ -33,6 +34,9 @@ _MIRROR = ".repository.git"
 _INSTALLED = "node_modules"
 # Beside the commit's own files, what staging a release adds (roles/release/files).
 _STAGED = ("REVISION", ".env")
+_AUTHORITY = re.compile(r"database-ca(\.[0-9a-f]{16})?\.crt")
+_LARGEST_SETTINGS = 64 << 20
+_DAILY_PLAN = "daily-check.json"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,6 @@ def old_releases(
 
 
 def choose(host: Host) -> Choice:
-    """Look at the releases of this host; changes nothing."""
     places = _releases(host)
     names = {name for name in _listed(places) if is_hash(name)}
     target = pointers.current_target(host.plan.app_dir)
@@ -82,7 +85,9 @@ def to_prune(host: Host) -> dict[str, Any]:
     found = choose(host)
     changes = [f"remove the old release {name[:12]}" for name in found.old]
     changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
-    changes += [f"remove {path}, which nothing names any more" for path in authorities.unused(host)]
+    changes += [
+        f"remove {path}, which nothing names any more" for path in unnamed_authorities(host)
+    ]
     return {
         "outcome": "changes" if changes else "nothing to do",
         "changes": changes,
@@ -99,7 +104,7 @@ def prune(host: Host) -> dict[str, Any]:
     demand_none_open(host.places)
     found = choose(host)
     token = verification(host.history.lines(), host.plan.rollout_id)
-    unnamed = authorities.unused(host)
+    unnamed = unnamed_authorities(host)
     if (found.old or unnamed) and (token is None or token.get("verified") is not True):
         waiting = [
             {"name": str(name), "why": WAITING_FOR_VERIFICATION} for name in (*found.old, *unnamed)
@@ -213,3 +218,28 @@ def _allocated(directory: Path) -> int:
         if not one.is_dir(follow_symlinks=False)
     ]
     return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)
+
+
+def unnamed_authorities(host: Host) -> list[Path]:
+    """Files of authorities, staged by rollouts, that no settings, dump or plan here names.
+
+    None where one of those can't be read: it may name any.
+    """
+    declared = host.plan.database.sslrootcert
+    if declared is None or not Path(declared).parent.is_dir():
+        return []
+    env = host.plan.env_live
+    places = [Path(env), Path(host.plan.env_next), pointers.previous(env)]
+    places += [Path(host.plan.pm2_home, name) for name in dump.NAMES]
+    try:
+        texts = [
+            read_regular(path, _LARGEST_SETTINGS)
+            for path in (*places, Path(declared).with_name(_DAILY_PLAN))
+        ]
+    except HostError:
+        return []
+    named = b"\n".join([declared.encode(), *filter(None, texts)])
+    there = sorted(
+        path for path in Path(declared).parent.iterdir() if _AUTHORITY.fullmatch(path.name)
+    )
+    return [path for path in there if str(path).encode() not in named]

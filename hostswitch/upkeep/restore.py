@@ -38,7 +38,6 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """How it is called in sentences."""
         kept = "the archive" if self.archive else "what was set aside by"
         return f"{kept} {self.archive.path if self.archive else self.rollout_id}"
 

@@ -70,7 +70,6 @@ class Question:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from other questions."""
         return self.command, json.dumps(self.plan, sort_keys=True)
 
 

@@ -117,11 +117,9 @@ def streamed_stdin(payload: Mapping[str, Any]) -> SecretLines:
 
 
 def installed_command(arguments: str, payload: Mapping[str, Any]) -> StringCommand:
-    """Run the installed program with a plan on standard input."""
     return StringCommand(PROGRAM, arguments, _stdin=SecretLines([json.dumps(payload)]))
 
 
 def detached_command(arguments: str, payload: Mapping[str, Any]) -> StringCommand:
-    """Run the installed program as a systemd unit of its own, and wait for it."""
     words = detached_words(arguments, payload["rollout_id"])
     return StringCommand(words, _stdin=SecretLines([json.dumps(payload)]))

@@ -128,7 +128,6 @@ def environment_plan(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def directory_plan(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """One legacy directory, complete."""
     return {
         "path": declared["path"],
         "kind": declared["kind"],

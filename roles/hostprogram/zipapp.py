@@ -22,7 +22,6 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def build_zipapp() -> bytes:
-    """The host program's archive."""
     return _SHEBANG + _archive(dict(_members()))
 
 

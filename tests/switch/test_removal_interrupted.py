@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING
-from hostswitch.upkeep.unfinished import unrecorded
+from hostswitch.upkeep.remove import unrecorded
 from sessionstore.archive.check import check
 
 from .ending import told_to_end

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from hostswitch.base.places import Places
 from hostswitch.host import Host
 from hostswitch.plan import load
-from hostswitch.upkeep import authorities
-from hostswitch.upkeep.prune import old_releases
+from hostswitch.upkeep.prune import old_releases, unnamed_authorities
 
 from .plans import PLAN
 
@@ -81,9 +80,9 @@ def test_an_authority_goes_when_nothing_names_it(tmp_path: Path, named_in: str) 
     place = etc / "daily-check.json" if named_in == "plan" else tmp_path / named_in
     place.write_text(f"POSTGRES_SSL_CA={older}\n")
     host = Host(plan, Places(tmp_path))
-    assert authorities.unused(host) == [old]
+    assert unnamed_authorities(host) == [old]
     place.unlink()
     place.symlink_to(etc)
-    assert authorities.unused(host) == [], "what can't be read may name any"
+    assert unnamed_authorities(host) == [], "what can't be read may name any"
     place.unlink()
-    assert authorities.unused(host) == [older, old]
+    assert unnamed_authorities(host) == [older, old]

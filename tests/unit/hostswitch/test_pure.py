@@ -20,7 +20,7 @@ from hostswitch.plan import load
 from hostswitch.pm2 import dump
 from hostswitch.pm2.app import App
 from hostswitch.record import tokens
-from hostswitch.upkeep.unfinished import unrecorded
+from hostswitch.upkeep.remove import unrecorded
 from sessionstore.judgement import activity
 
 from .plans import PLAN
