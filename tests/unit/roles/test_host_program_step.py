@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .deploys import prepared
+from ..deploys import deployed
 
 # `deploy.py`'s kind of file, with steps of its own.
 DEPLOY = """
@@ -32,7 +32,7 @@ def test_the_first_step_that_asks_gets_the_answers_for_all(tmp_path: Path) -> No
     program.write_text(PYTHON.format(log=log))
     program.chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    told, said = prepared(tmp_path, DEPLOY, dry=True, env=env)
+    told, said = deployed(tmp_path, DEPLOY, dry=True, env=env)
     planned = {one["name"]: one["changes"] for one in told if one["event"] == "planned"}
     assert planned == {"Stage": False, "Switch": True, "Prune": True}, said
     assert told[-1]["answers"] == {

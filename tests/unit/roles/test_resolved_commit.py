@@ -13,7 +13,7 @@ from rollout.deploys.runs import HostRun, take_event
 from rollout.environment.environment import DATABASE, SERVICE, Host
 from rollout.errors import OperatorError
 
-from .deploys import prepared
+from .. import deploys
 
 REVISION = {"service_repository": "git", "service_revision": "main"}
 DEPLOY = """
@@ -48,7 +48,7 @@ def deployed(place: Path, revision: str, **overrides: Any) -> str:
         "service_user": "nobody",
         "app_dir": str(place),
     }
-    told, said = prepared(place, DEPLOY, data=data, overrides=overrides)
+    told, said = deploys.deployed(place, DEPLOY, data=data, overrides=overrides)
     run = HostRun("wa-1")
     for event in told:
         take_event(run, event, print)
