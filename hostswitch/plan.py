@@ -193,13 +193,9 @@ def _inconsistencies(plan: Plan) -> list[str]:
     if plan.release and not plan.release.endswith("/" + plan.revision):
         problems.append("plan.release must be a directory named after plan.revision")
     for name in ("release", "env_live", "env_next"):
-        if not _inside(getattr(plan, name), plan.app_dir):
+        if not getattr(plan, name).startswith(plan.app_dir.rstrip("/") + "/"):
             problems.append(f"plan.{name} must lie under plan.app_dir")
     return problems
-
-
-def _inside(path: str, directory: str) -> bool:
-    return path.startswith(directory.rstrip("/") + "/")
 
 
 def is_hash(name: str) -> bool:

@@ -45,7 +45,9 @@ def judge(
     Due only with positive evidence: a healthy switch since, the days gone by without them, and the host
     verified in this very rollout.
     """
-    own = next((n for n, line in enumerate(lines) if _is_switch(line, rollout_id)), None)
+    own_switch = ("switch", rollout_id)
+    events = [(line.get("event"), line.get("rollout_id")) for line in lines]
+    own = events.index(own_switch) if own_switch in events else None
     if own is None:
         return Ripeness(False, f"the history has no switch {rollout_id}")
     healthy = next((line for line in lines[own:] if line.get("outcome") == "switched"), None)
@@ -59,7 +61,3 @@ def judge(
     if token is None or token.get("verified") is not True:
         return Ripeness(False, WAITING_FOR_VERIFICATION, unverified=True)
     return Ripeness(True, "removal is due")
-
-
-def _is_switch(line: dict[str, Any], rollout_id: str) -> bool:
-    return line.get("event") == "switch" and line.get("rollout_id") == rollout_id

@@ -69,7 +69,7 @@ def look(host: Host, *, staged: bool) -> Observed:
     service = next((app for app in apps if app.name == host.plan.service_app), None)
     running = service is not None and service.running and service.pid > 0
     directory = processes.working_directory(service.pid) if service and running else None
-    current = _current(host)
+    current = pointers.current_directory(host.plan.app_dir)
     live, following = pointers.read(host.plan.env_live), pointers.read(host.plan.env_next)
     judged = {
         host.plan.env_live: pointers.digest(live),
@@ -145,11 +145,6 @@ def _env_next(
     # What is not as declared will be staged yet; a staged file that is wrong is for `decide`.
     to_come = undeclared(host.plan, values) and (following is None or not staged)
     return None if to_come else values
-
-
-def _current(host: Host) -> str | None:
-    target = pointers.current_target(host.plan.app_dir)
-    return None if target is None else os.path.normpath(host.path(target))
 
 
 def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:

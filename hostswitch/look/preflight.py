@@ -36,6 +36,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         refusals.append(observed.database_error)
     refusals = first_of(refusals)
     changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
+    before_env = only_in_file(host.plan, observed.seen) if decision.changes else []
     code = REFUSED if refusals else CHANGES if changes else OK
     outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
     return code, {
@@ -44,13 +45,9 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
-        "not_checked": [*observed.not_checked, *not_staged, *_before_env(host, decision, observed)],
+        "not_checked": [*observed.not_checked, *not_staged, *before_env],
         "found": list(observed.found),
     }
-
-
-def _before_env(host: Host, decision: Decision, observed: Observed) -> list[str]:
-    return only_in_file(host.plan, observed.seen) if decision.changes else []
 
 
 def _to_record(observed: Observed) -> list[Change]:

@@ -12,7 +12,6 @@ from hostswitch.decide.due import judge
 from hostswitch.decide.recovery import decide
 from hostswitch.decide.seen import companies_of
 from hostswitch.directories import aside
-from hostswitch.envfile import values
 from hostswitch.record import journal
 from hostswitch.record.history import DAILY_CHECK, History
 from hostswitch.service import pointers
@@ -32,12 +31,11 @@ def show(
     history = History(places.history).lines()
     checks = [line for line in history if line.get("event") == DAILY_CHECK]
     others = [line for line in history if line.get("event") != DAILY_CHECK]
-    target = pointers.current_target(app_dir)
-    directory = app_dir if target is None else os.path.normpath(os.path.join(app_dir, target))
+    live = pointers.settings(os.path.join(app_dir, ".env"))
     return {
-        "current": target,
-        "revision": revision_of(directory, owner_of(app_dir)),
-        "companies": _companies(app_dir),
+        "current": pointers.current_target(app_dir),
+        "revision": revision_of(pointers.current_directory(app_dir) or app_dir, owner_of(app_dir)),
+        "companies": companies_of(live or {}),
         "open": _open(places),
         "set_aside": _set_aside(app_dir, history, remove_after_days),
         "daily_check": checks[-1] if checks else None,
@@ -60,12 +58,6 @@ def _open(places: Places) -> dict[str, Any] | None:
         "next": recovery.action.value,
         "why": recovery.why,
     }
-
-
-def _companies(app_dir: str) -> list[str]:
-    """The companies that the service here is set to run."""
-    live = pointers.read(os.path.join(app_dir, ".env"))
-    return companies_of({} if live is None else values.parse(live))
 
 
 def _set_aside(

@@ -83,10 +83,8 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
 
 
 def _revision(app_dir: str, account: Account | None) -> str | None:
-    target = pointers.current_target(app_dir)
-    if target is None or account is None:
-        return None
-    return revision_of(os.path.normpath(os.path.join(app_dir, target)), account.owner)
+    directory = pointers.current_directory(app_dir)
+    return revision_of(directory, account.owner) if directory and account else None
 
 
 def _account(plan: FlagPlan, places: Places) -> Account | None:

@@ -15,6 +15,7 @@ from hostswitch.base.files import (
     see,
     sync_directory,
 )
+from hostswitch.envfile.values import parse
 
 _LARGEST = 1 << 20
 _KEPT_LINK = ".current.previous"
@@ -34,6 +35,12 @@ def current_target(app_dir: str) -> str | None:
     except OSError:
         remedy = f"Move it away: {see(link)}"
         raise RefusedError([Refusal("current", "is no link", link, remedy)]) from None
+
+
+def current_directory(app_dir: str) -> str | None:
+    """The same, made absolute."""
+    target = current_target(app_dir)
+    return None if target is None else os.path.normpath(os.path.join(app_dir, target))
 
 
 def point_current(app_dir: str, target: str | None) -> None:
@@ -89,6 +96,12 @@ def read(path: str | Path) -> bytes | None:
         UnsafeFileError: it is no regular file, or far too large.
     """
     return read_regular(path, _LARGEST)
+
+
+def settings(path: str | Path) -> dict[str, str] | None:
+    """What a settings file sets; None if it is missing."""
+    content = read(path)
+    return None if content is None else parse(content)
 
 
 def digest(content: bytes | None) -> str | None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from hostswitch.base import clock
 from hostswitch.base.places import Places
-from hostswitch.envfile.values import parse
 from hostswitch.host import Host
 from hostswitch.service import pointers
 
@@ -23,7 +22,7 @@ _WINDOW = 10.0
 
 def note(host: Host) -> None:
     """Note the live file's flags, right before the service is started."""
-    values = parse(pointers.read(host.plan.env_live) or b"")
+    values = pointers.settings(host.plan.env_live) or {}
     flags = {name: values[name] for name in host.plan.flags if name in values}
     line = {"at": time.time(), "boot": clock.boot_id(), "flags": flags}
     # Not for another boot, so nothing waits for the disk: the service is down meanwhile. Nor for

@@ -11,7 +11,6 @@ from urllib.parse import SplitResult, urlsplit
 from hostswitch.base import processes
 from hostswitch.base.answer import incoming, understood
 from hostswitch.base.errors import HostError
-from hostswitch.envfile import values
 from hostswitch.envfile.provider import of
 from hostswitch.host import Host
 from hostswitch.service import pointers
@@ -24,11 +23,10 @@ def now(host: Host) -> str:
     Raises:
         UnsafeFileError: the .env is no regular file, or far too large.
     """
-    content = pointers.read(host.plan.env_live)
     status = fetch(host.plan.gate.status_url)
     pid = status.get("pid") if isinstance(status, dict) else None
     return of(
-        None if content is None else values.parse(content),
+        pointers.settings(host.plan.env_live),
         processes.environment(pid, host.owner) if isinstance(pid, int) else None,
     )
 

@@ -20,7 +20,6 @@ from hostswitch.envfile.provider import providers
 from hostswitch.host import Host
 from hostswitch.look.checks import live_directories
 from hostswitch.look.observe import Observed
-from hostswitch.plan import LegacyDirectory
 from hostswitch.record import journal
 from hostswitch.service import logs, pointers
 from hostswitch.switch import undoable
@@ -93,7 +92,11 @@ def prepare(switch: Switch, decision: Decision) -> None:
         rehearsed = time.monotonic() - began
         if decision.cut_over:
             backup.before(host, "import")
-        copied = sum(_copy(switch, path) for path in live_directories(decision))
+        kept_in = host.places.copies, host.plan.rollout_id
+        copied = sum(
+            copies.make(host.path(one.path), copies.directory(*kept_in, one.name))
+            for one in live_directories(decision)
+        )
         switch.journal.mark(journal.READY, "copied", bytes=copied)
         host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
         undoable.try_all(host, switch.facts)
@@ -141,9 +144,3 @@ def _import_ids(host: Host, decision: Decision) -> dict[str, str]:
 
     plan = host.plan
     return {c: imports.import_id_for(plan.rollout_id, plan.host, c) for c in decision.cut_over}
-
-
-def _copy(switch: Switch, item: LegacyDirectory) -> int:
-    host = switch.host
-    copy = copies.directory(host.places.copies, host.plan.rollout_id, item.name)
-    return copies.make(host.path(item.path), copy)

@@ -48,7 +48,13 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
         return _close_without_plan(places, log)
     opened = _open(places, log)
     progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
-    emit("recovery", rollout_id=opened.facts.rollout_id, row=recovery.row, **_shown(recovery))
+    emit(
+        "recovery",
+        rollout_id=opened.facts.rollout_id,
+        row=recovery.row,
+        action=recovery.action.value,
+        why=recovery.why,
+    )
     if boot == BEFORE_PM2:
         return _before_pm2(opened, recovery)
     return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))
@@ -72,10 +78,6 @@ def _open(places: Places, log: Journal) -> Switch:
             f"finished. Look at: baileys-hostswitch status"
         ) from None
     return Switch(Host(plan, places), facts_of(log.entries), log)
-
-
-def _shown(recovery: Recovery) -> dict[str, str]:
-    return {"action": recovery.action.value, "why": recovery.why}
 
 
 def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:

@@ -69,8 +69,8 @@ def old_releases(
 def choose(host: Host) -> Choice:
     places = _releases(host)
     names = {name for name in _listed(places) if is_hash(name)}
-    target = pointers.current_target(host.plan.app_dir)
-    current = revision_of(os.path.normpath(host.path(target)), host.owner) if target else None
+    directory = pointers.current_directory(host.plan.app_dir)
+    current = revision_of(directory, host.owner) if directory else None
     protected = {host.plan.revision, *([current] if current else [])}
     old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
     reasons = {name: _objection(host, places / name) for name in old}
