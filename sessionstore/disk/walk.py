@@ -96,7 +96,9 @@ class _Walker:
         try:
             with os.scandir(fd) as entries:
                 # In the order of inodes, in which ext4 reads fastest.
-                found = sorted((entry.inode(), entry.name, _is_file(entry)) for entry in entries)
+                found = sorted(
+                    (one.inode(), one.name, one.is_file(follow_symlinks=False)) for one in entries
+                )
         except OSError as error:
             self.objections.append(f"{path}: {cause_of(error)}")
             return
@@ -146,10 +148,6 @@ class _Walker:
                     self.directory(child, path)
                 else:
                     self.objections.append(f"{path}: another file system is mounted there")
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False)
 
 
 def _below(path: str, name: str) -> str:

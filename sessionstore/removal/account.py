@@ -24,7 +24,7 @@ from sessionstore.judgement.file import UNEXPLAINED, Disposition
 from sessionstore.judgement.lineage import compare
 from sessionstore.removal.comparison import Comparison, path_of, without_row
 from sessionstore.scan.figures import problems_of
-from sessionstore.scan.result import CompanyScan, DirectoryScan, Problem
+from sessionstore.scan.result import CompanyScan, DirectoryScan
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
 NEVER_REMOVABLE = (
@@ -90,12 +90,9 @@ def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
     return [
         f"{problem.where}: {problem.kind} ({problem.detail})"
         for problem in problems_of(scan)
-        if _forbids(problem, kind) and problem.where not in named
+        if problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
+        if problem.where not in named
     ]
-
-
-def _forbids(problem: Problem, kind: str) -> bool:
-    return problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
 
 
 def _company(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sessionstore.disk.opening import open_beneath
@@ -87,7 +87,7 @@ class CompanyScan:
         return tuple(problem for problem in self.problems if problem.blocks)
 
 
-@dataclass(frozen=True)
+@dataclass
 class DirectoryScan:
     """A whole directory tree of session files. Close it, or use it in ``with``."""
 
@@ -103,7 +103,6 @@ class DirectoryScan:
     bytes: int  # sum of the sizes of all files
     allocated: int  # what files and directories take on the disk, in bytes
     layout: Layout = AS_NAMED  # what was declared of it
-    _open: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
 
     @property
     def file_count(self) -> int:
@@ -144,8 +143,9 @@ class DirectoryScan:
 
     def close(self) -> None:
         """Give the descriptor back; harmless when done twice."""
-        if self._open.pop() if self._open else False:
+        if self.fd >= 0:
             os.close(self.fd)
+        self.fd = -1
 
     def __enter__(self) -> DirectoryScan:
         return self
@@ -159,11 +159,16 @@ def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
 
     def checked(company: CompanyScan) -> CompanyScan:
         others = [one for one in companies if one is not company]
-        named = [one for one in others if company.company_id and _is_same_company(company, one)]
+        named = [
+            one for one in others if company.company_id and one.company_id == company.company_id
+        ]
         paired = [one for one in others if one not in named and _is_same_pairing(company, one)]
         found = [
-            Problem(kind, company.directory, f"also in {_places(doubles)}", True)
-            for kind, doubles in (("company twice", named), ("pairing twice", paired))
+            Problem(kind, company.directory, f"also in {', '.join(doubles)}", True)
+            for kind, doubles in (
+                ("company twice", [one.directory for one in named]),
+                ("pairing twice", [one.directory for one in paired]),
+            )
             if doubles
         ]
         return replace(company, problems=(*company.problems, *found)) if found else company
@@ -171,15 +176,7 @@ def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
     return tuple(checked(company) for company in companies)
 
 
-def _is_same_company(one: CompanyScan, other: CompanyScan) -> bool:
-    return one.company_id == other.company_id
-
-
 def _is_same_pairing(one: CompanyScan, other: CompanyScan) -> bool:
     if one.credentials is None or other.credentials is None:
         return False
     return one.credentials.identity == other.credentials.identity
-
-
-def _places(companies: Sequence[CompanyScan]) -> str:
-    return ", ".join(one.directory for one in companies)

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sessionstore.disk.mounts import mount_id, mounts_beneath
 from sessionstore.disk.opening import LARGEST_DIRECTORY, TOO_MUCH, open_beneath, open_directory
@@ -49,12 +50,14 @@ from sessionstore.scan.table import (
     regular_files,
 )
 
+_PLACE = attrgetter("where", "kind")
+
 
 @without_collector()
 def scan_directory(
     directory: int | str, *, label: str = "", contents: bool = True, layout: Layout = AS_NAMED
 ) -> DirectoryScan:
-    """List, and normally read, everything in a directory of session files.
+    """List, and normally read, all in a directory of session files; trouble with one is a problem.
 
     Args:
         directory: a path, or a descriptor of an open directory.
@@ -62,9 +65,6 @@ def scan_directory(
         contents: False lists names only: no file but the credentials is looked at.
         layout: whose files lie where, and what is litter, as declared; by default the names of
             directories tell (``company_<id>``), that of the directory itself too.
-
-    Returns:
-        All that was found. Trouble with single files is in its problems, never raised.
 
     Raises:
         DirectoryProblem: the directory itself can't be opened, is a symlink, or holds too much.
@@ -199,7 +199,7 @@ class _Walk:
                 counts,
                 files,
                 credentials,
-                tuple(sorted(found, key=_place)),
+                tuple(sorted(found, key=_PLACE)),
             )
         )
 
@@ -211,7 +211,9 @@ class _Walk:
     def _artefact(self, fd: int, name: str, path: str, torn: set[str], found: list[Problem]) -> str:
         """Tell whether an artefact may be all there is of a key; note what is to be said of it."""
         original = original_of(name)
-        if original and (below(path, original) in torn or not _is_file(fd, original)):
+        if original and (
+            below(path, original) in torn or not stat.S_ISREG(_status(fd, original).st_mode)
+        ):
             found.append(of_only_copy(fd, name, original, path))
             return ONLY_COPY
         found.extend(of_name(name, ARTEFACT, path, self.layout))
@@ -225,13 +227,9 @@ class _Walk:
         try:
             if kind in (KEY, CREDS):
                 reading = read_session_file(fd, name)
-                status, sha256, value_sha256 = (
-                    reading.status,
-                    reading.sha256,
-                    reading.value_sha256,
-                )
+                canonical, sha256, value_sha256, status = reading
                 credentials = credentials_of(reading.value) if kind == CREDS else None
-                found.extend(of_value(kind, name, reading.canonical, path))
+                found.extend(of_value(kind, name, canonical, path))
             else:
                 sha256, status = hash_file(fd, name)
         except BadFile as trouble:
@@ -282,16 +280,12 @@ class _Walk:
             status.st_ino,
             self.contents,
             refuse_doubles(self.companies),
-            tuple(sorted(self.others, key=_name_of)),
-            tuple(sorted(self.problems, key=_place)),
+            tuple(sorted(self.others, key=attrgetter("name"))),
+            tuple(sorted(self.problems, key=_PLACE)),
             self.bytes,
             self.allocated,
             self.layout,
         )
-
-
-def _is_file(fd: int, name: str) -> bool:
-    return stat.S_ISREG(_status(fd, name).st_mode)
 
 
 _NOTHING = os.stat_result((0,) * 10 + (0.0,) * 3 + (0,) * 6)
@@ -302,11 +296,3 @@ def _status(fd: int, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=fd, follow_symlinks=False)
     except OSError:
         return _NOTHING
-
-
-def _place(problem: Problem) -> tuple[str, str]:
-    return problem.where, problem.kind
-
-
-def _name_of(entry: FileEntry) -> str:
-    return entry.name
