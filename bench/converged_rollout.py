@@ -7,13 +7,12 @@ from compiled Python files, as an operator's machine has them.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from bench.lab_commands import ROOT, converged, converged_five, program, row, seconds_of
+from bench.lab_commands import converged, converged_five, program, row, seconds_of
 from lab.fleet import hosts
+from roles.hostprogram.command import starter, unpacked, zipapp
 
 HOST, FIVE = "wa-1", "lab-five"
 
@@ -30,12 +29,12 @@ def compare(rounds: int) -> list[str]:
     converged()
     with tempfile.TemporaryDirectory() as folder, hosts.hold():
         count = Path(folder) / "count"
-        zipapp = host_program(folder)
+        built = host_program(folder)
         counting = {"BENCH_COUNT": str(count)}
         ours, playbook, command = [], [], []
         for _ in range(rounds):
             ours.append(seconds_of(pyinfra(), counting))
-            playbook.append(seconds_of(ansible("lab", "--limit", HOST), zipapp))
+            playbook.append(seconds_of(ansible("lab", "--limit", HOST), built))
             command.append(seconds_of([program("rollout"), "apply", "lab", "--host", HOST]))
         trips = count.read_text()
     return [
@@ -60,11 +59,11 @@ def compare_five(rounds: int) -> list[str]:
     """
     converged_five()
     with tempfile.TemporaryDirectory() as folder, hosts.hold():
-        zipapp = host_program(folder)
+        built = host_program(folder)
         look, playbook, command = [], [], []
         for _ in range(rounds):
             look.append(seconds_of([program("rollout"), "plan", FIVE]))
-            playbook.append(seconds_of(ansible(FIVE), zipapp))
+            playbook.append(seconds_of(ansible(FIVE), built))
             command.append(seconds_of([program("rollout"), "apply", FIVE]))
     return [
         row("converged, 5 hosts: every state asked (`rollout plan`); playbook", look, playbook),
@@ -85,9 +84,12 @@ def ansible(environment: str, *words: str) -> list[str]:
 
 
 def host_program(folder: str) -> dict[str, str]:
-    """The host program, built for the playbook, which copies it: the environment that names it."""
-    zipapp = Path(folder) / "hostswitch.pyz"
-    subprocess.run(
-        [sys.executable, "-m", "roles.hostprogram.zipapp", str(zipapp)], check=True, cwd=ROOT
-    )
-    return {"BENCH_ZIPAPP": str(zipapp)}
+    """The host program and its command, built for the playbook: the environment that names them."""
+    program, command = Path(folder) / "hostswitch.pyz", Path(folder) / "baileys-hostswitch"
+    program.write_bytes(zipapp())
+    command.write_text(starter())
+    return {
+        "BENCH_ZIPAPP": str(program),
+        "BENCH_UNPACKED": unpacked(),
+        "BENCH_STARTER": str(command),
+    }
