@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from sessionstore.database.companies import CredentialsRow, read_value
 from sessionstore.database.connection import Connection, clock
@@ -103,7 +103,8 @@ class Comparison:
             self._lids.get,
             self._value_of,
             self._file_of,
-            lambda: self._pre_keys(mine, database),
+            # Once for all that ask: it reads every session.
+            cache(lambda: self._pre_keys(mine, database)),
         )
 
     def _value_of(self, key: Key) -> Value | None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from sessionstore.archive import create
 from sessionstore.database.connection import Connection
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.keys.names import Key, encode
+from sessionstore.removal import comparison
+from sessionstore.scan.session_file import Reading, read_session_file
 
 from .commands import run
 from .rows import clocks, drop, put
@@ -290,6 +293,23 @@ def test_what_contacts_used_up_is_explained(
     assert events[-1]["counts"]["absent, explained"] == STRANGERS
     root = Path(plan["directory"])
     assert run(*archived(root, recipient), plan=plan)[0] == 0 and not root.exists()
+
+
+def test_a_file_is_read_a_few_times_however_much_is_gone(
+    plan: dict[str, Any], conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every session was read for every pre-key that is gone: 25 s for 1,313 keys of eleven days."""
+    read: Counter[str] = Counter()
+
+    def counted(fd: int, name: str) -> Reading:
+        read[name] += 1
+        return read_session_file(fd, name)
+
+    monkeypatch.setattr(comparison, "read_session_file", counted)
+    refill(conn, strangers=30)
+    code, events, _ = run("account", "--plan", "-", plan=plan)
+    assert code == 0 and events[-1]["counts"]["absent, explained"] == 30, events[-1]
+    assert max(read.values()) < 5, read.most_common(3)
 
 
 CASES = Path(__file__).parent / "cases"
