@@ -63,11 +63,7 @@ def companies_released(environment: Environment, host: Host, running: moving.Run
 
 
 def deploy(one: OneHost) -> None:
-    """Run ``deploy.py`` and take what it did.
-
-    Raises:
-        OperatorError: a step failed; its own words are the error.
-    """
+    """Run ``deploy.py`` and take what it did."""
     outcome = one.outcome
     commits = {"resolved_commit": outcome.commit, "claimed_commit": outcome.claim}
     asked = Deploy(one.host, {**one.overrides(), **commits}, one.shown.step)
@@ -109,11 +105,7 @@ def only_waited(result: Mapping[str, Any]) -> bool:
 def check(
     one: OneHost, known: VerificationResult | None = None, *, only: str | None = None
 ) -> None:
-    """Verify the host as it is, unless this rollout just did.
-
-    Raises:
-        OperatorError: a check failed.
-    """
+    """Verify the host as it is, unless this rollout just did."""
     host, environment = one.host, one.environment
     result = known or verify_hosts(environment, [host], only=only, shown=lambda _: one.shown)[0]
     one.outcome.verifications.append(result)

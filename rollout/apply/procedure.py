@@ -135,11 +135,7 @@ def apply_host(
 def steps(
     one: OneHost, said: Mapping[str, str], seen: Look, verified: VerificationResult | None
 ) -> None:
-    """The steps on one host.
-
-    Raises:
-        OperatorError: one of them failed, and none after it was begun.
-    """
+    """The steps on one host."""
     # One commit, whichever host resolved it.
     one.outcome.commit, one.outcome.claim = resolution(one.host, said)
     # No company may run on two hosts: whoever ran one has let go of it.

@@ -83,11 +83,7 @@ def emit_ended(state: State, op_hash: str) -> None:
 
 
 def execute(state: State) -> None:
-    """Run what was prepared; where an operation fails, tell what it said.
-
-    Raises:
-        PyinfraError: an operation failed.
-    """
+    """Run what was prepared; where an operation fails, tell what it said."""
     state.set_stage(StateStage.Execute)
     try:
         run_ops(state)

@@ -61,11 +61,7 @@ class OpenSSHConnector(BaseConnector):
         yield name, {"ssh_hostname": name}, []
 
     def connect(self) -> None:
-        """Log in, and see that root may be had.
-
-        Raises:
-            HostFailedError: neither, or not both.
-        """
+        """Log in, and see that root may be had. Raises HostFailedError: neither, or not both."""
         given = {DATA[name]: value for name, value in self.data.items() if value is not None}
         self._to = Host(self.host.name, (), given)
         self._connections = Connections()

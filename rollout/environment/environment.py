@@ -72,11 +72,7 @@ class Environment:
         return tuple(host for host in self.hosts if group in host.groups)
 
     def host(self, name: str) -> Host:
-        """One host by name.
-
-        Raises:
-            OperatorError: the environment has no such host.
-        """
+        """One host by name. Raises OperatorError: the environment has no such host."""
         for host in self.hosts:
             if host.name == name:
                 return host
@@ -117,11 +113,7 @@ def load(name: str) -> Environment:
 
 
 def flag_mistakes_of(name: str) -> list[Mistake]:
-    """What is wrong with the flags of one environment, whatever else is.
-
-    Raises:
-        OperatorError: as ``load``.
-    """
+    """What is wrong with the flags of one environment, whatever else is."""
     found = _read(name)
     return flag_mistakes_in(
         Environment(name, _declared(found)).in_group(SERVICE), _places(name, found)

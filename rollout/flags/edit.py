@@ -58,11 +58,7 @@ def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def demand_behaviour(environment: str, name: str) -> None:
-    """A flag that changes data is switched by a cut-over only.
-
-    Raises:
-        OperatorError: it does; the text has the commands that do it right.
-    """
+    """A flag that changes data is switched by a cut-over only."""
     if catalogue().flag(name).changes_data:
         raise OperatorError(
             f"flag {name} changes data: it says where the keys live, and only a cut-over, which"

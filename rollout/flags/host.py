@@ -117,9 +117,5 @@ def _switching(environment: Environment, host: Host, run: Run, commit: str) -> d
 
 
 def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:
-    """Write a proven toggle into the host's history.
-
-    Raises:
-        OperatorError: the host did not take it.
-    """
+    """Write a proven toggle into the host's history. Raises OperatorError: the host did not take it."""
     ask(connections, host, ["toggled"], given=json.dumps(line))

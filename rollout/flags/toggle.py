@@ -121,11 +121,7 @@ def carry_out(
 
 
 def fit_commit(connections: Connections, environment: Environment, host: Host) -> str:
-    """The commit that a host runs, if its flags can be toggled at all.
-
-    Raises:
-        OperatorError: they can't; the text says what mends it.
-    """
+    """The commit that a host runs, if its flags can be toggled at all."""
     seen = look_installed(connections, environment, host)
     if seen["problem"]:
         raise OperatorError(f"{host.name}: {seen['problem']}; nothing was changed.")
@@ -139,11 +135,7 @@ def fit_commit(connections: Connections, environment: Environment, host: Host) -
 
 
 def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> None:
-    """Stage, switch, prove and record on one host.
-
-    Raises:
-        OperatorError: a step failed.
-    """
+    """Stage, switch, prove and record on one host."""
     progress = shown.of(host.name)
     progress.step("switching")
     switched = flags_host.toggle(

@@ -47,11 +47,7 @@ def differing(columns: Sequence[Column]) -> list[str]:
 
 
 def columns(names: Sequence[str] = ()) -> list[Column]:
-    """The declared flags of environments, side by side.
-
-    Raises:
-        OperatorError: the catalogue has mistakes.
-    """
+    """The declared flags of environments, side by side. Raises OperatorError: the catalogue has mistakes."""
     catalogue()
     return each(list(names) or environment_names(), _column, AT_ONCE)
 

@@ -116,11 +116,7 @@ def _first(found: Iterable[str]) -> str:
 
 
 def checked(host: str, answer: Any, shape: Any) -> None:
-    """Demand that an answer has its shape.
-
-    Raises:
-        OperatorError: it has not.
-    """
+    """Demand that an answer has its shape."""
     if problem := misfit(answer, shape):
         raise not_understood(host, problem)
 

@@ -38,11 +38,7 @@ def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any
 
 
 def host_status(connections: Connections, host: Host) -> dict[str, Any]:
-    """One host's answer.
-
-    Raises:
-        OperatorError: it has none.
-    """
+    """One host's answer."""
     settings = host.settings
     command = ["status", "--app-dir", str(settings["app_dir"])]
     command += ["--remove-after-days", str(settings["remove_after_days"])]

@@ -49,11 +49,7 @@ class Catalogue:
     rules: tuple[Rule, ...]
 
     def flag(self, name: str) -> Flag:
-        """A flag by its name.
-
-        Raises:
-            OperatorError: there is none; the nearest one is in the text.
-        """
+        """A flag by its name. Raises OperatorError: there is none; the nearest one is in the text."""
         if name in self.flags:
             return self.flags[name]
         raise OperatorError(f"flag {name} {unknown(name, self.flags)}", "rollout flags")
@@ -111,20 +107,12 @@ def displayed(value: Any) -> str:
 
 @cache
 def catalogue() -> Catalogue:
-    """The project's catalogue.
-
-    Raises:
-        OperatorError: the file has mistakes; all of them are in the text.
-    """
+    """The project's catalogue. Raises OperatorError: the file has mistakes; all of them are in the text."""
     return read_catalogue(CATALOGUE.read_text())
 
 
 def read_catalogue(text: str) -> Catalogue:
-    """A catalogue from its YAML.
-
-    Raises:
-        OperatorError: it has mistakes; all of them are in the text.
-    """
+    """A catalogue from its YAML. Raises OperatorError: it has mistakes; all of them are in the text."""
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

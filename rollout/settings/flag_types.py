@@ -106,11 +106,7 @@ def _duration(flag: Flag, text: str) -> str:
 
 
 def milliseconds(text: str) -> int:
-    """A duration's length.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A duration's length. Raises ValueError: it is none."""
     found = DURATION.fullmatch(str(text))
     if not found:
         raise ValueError(f"must be a number and its unit (ms, s, m, h, d), not {shown(text)}")

@@ -57,11 +57,7 @@ def _clean(text: str) -> str:
 
 
 def write_junit(result: VerificationResult, path: Path) -> None:
-    """Write the document.
-
-    Raises:
-        OperatorError: the file can't be written.
-    """
+    """Write the document. Raises OperatorError: the file can't be written."""
     try:
         path.write_bytes(junit_xml(result))
     except OSError as error:
