@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION
-from roles.hostprogram.plan import host_plan
 from roles.hostprogram.steps import PRUNE, REMOVE
 from rollout.apply import moving
 from rollout.apply.archives import check_archives
@@ -17,7 +16,7 @@ from rollout.console import HostProgress
 from rollout.deploys.runs import Deploy, HostRun, run_deploys
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
-from rollout.hosts.program import RESULT, ask
+from rollout.hosts.program import RESULT, ask, plan_of
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
 from rollout.verify.checks import FAILED, NOT_CHECKED, PASSED, VerificationResult
@@ -179,11 +178,10 @@ def remove(one: OneHost, connections: Connections) -> None:
             switched again, to what nobody verified.
     """
     host, outcome = one.host, one.outcome
-    data = {**host.settings, **one.overrides(), "environment": one.environment.name}
     waiting = [step for step in (REMOVE, PRUNE) if unverified(outcome.results.get(step.title, {}))]
     for step in waiting:
         one.shown.step(step.title)
-        plan = json.dumps(host_plan(data, host.name, outcome.commit))
+        plan = json.dumps(plan_of(one.environment, host, one.overrides(), outcome.commit))
         words = [step.command, "--plan", "-"]
         result = ask(connections, host, words, RESULT, given=plan, timeout=ACT_SECONDS)
         outcome.results[step.title] = result

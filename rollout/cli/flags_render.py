@@ -15,7 +15,6 @@ from rollout.flags.values import Column, differing
 from rollout.settings.catalogue import catalogue
 
 NOTHING = "-"
-ID_LENGTH = 21
 
 
 def render_columns(console: Console, columns: Sequence[Column]) -> None:

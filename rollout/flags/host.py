@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from roles.hostprogram.command import LOADER, detached_words, zipapp
-from roles.hostprogram.plan import host_plan
+from roles.hostprogram.command import detached_words, streamed_command, streamed_stdin
 from rollout.environment.environment import Environment, Host
 from rollout.hosts.program import (
     FLAGS,
@@ -20,6 +17,7 @@ from rollout.hosts.program import (
     ask,
     checked,
     flags_plan,
+    plan_of,
 )
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
@@ -41,10 +39,8 @@ def look(connections: Connections, host: Host) -> dict[str, Any]:
     Raises:
         OperatorError: the host can't be reached, or does not answer.
     """
-    program = base64.b64encode(zipapp()).decode()
-    given = "\n".join([str(len(program)), program, json.dumps(flags_plan(host))])
-    command = f"python3 -c {shlex.quote(LOADER)} flags --plan -"
-    return ask(connections, host, command, FLAGS, given=given)
+    command = streamed_command("flags --plan -").get_raw_value()
+    return ask(connections, host, command, FLAGS, given="\n".join(streamed_stdin(flags_plan(host))))
 
 
 def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
@@ -107,13 +103,8 @@ def _staging(host: Host) -> dict[str, Any]:
 
 def _switching(environment: Environment, host: Host, run: Run, commit: str) -> dict[str, Any]:
     """The plan of ``baileys-hostswitch switch`` for a toggle: flags only, on the same release."""
-    data = {
-        **host.settings,
-        **run.overrides(),
-        "environment": environment.name,
-        "legacy_directories": [],
-    }
-    return {**host_plan(data, host.name, commit), "flags": plain_flags(host)}
+    plan = plan_of(environment, host, run.overrides(), commit)
+    return {**plan, "legacy_directories": [], "flags": plain_flags(host)}
 
 
 def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roles.hostprogram.command import PROGRAM, starter
+from roles.hostprogram.plan import host_plan
 from roles.hostprogram.said import UnreadableError, object_in
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
@@ -195,6 +196,14 @@ def answer_in(
     if PROGRAM in said[-1] and done.returncode == NOT_FOUND:
         raise OperatorError(f"{host.name}: no host program yet", "rollout apply installs it")
     raise OperatorError(f"{host.name}: {said[-1] or 'the host program said nothing'}")
+
+
+def plan_of(
+    environment: Environment, host: Host, overrides: Mapping[str, Any], commit: str
+) -> dict[str, Any]:
+    """The plan that the host's program gets from ``deploy.py`` too; the database's password is in it."""
+    data = {**host.settings, **overrides, "environment": environment.name}
+    return host_plan(data, host.name, commit)
 
 
 def flags_plan(host: Host) -> dict[str, Any]:

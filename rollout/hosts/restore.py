@@ -6,10 +6,16 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roles.hostprogram.plan import host_plan
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.errors import OperatorError
-from rollout.hosts.program import RESTORING, HostRefusedError, ask, look_installed, not_understood
+from rollout.hosts.program import (
+    RESTORING,
+    HostRefusedError,
+    ask,
+    look_installed,
+    not_understood,
+    plan_of,
+)
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
 
@@ -45,8 +51,7 @@ def restore(
     """
     _demand_declared(environment, host, wanted.directory)
     commit = str(look_installed(connections, environment, host)["revision"])
-    data = {**host.settings, **run.overrides(), "environment": environment.name}
-    plan = json.dumps(host_plan(data, host.name, commit))
+    plan = json.dumps(plan_of(environment, host, run.overrides(), commit))
     found = _asked(connections, host, wanted, plan, ["--check"])
     if found.outcome == REFUSED or wanted.only_check:
         return found
