@@ -67,10 +67,10 @@ def judged_flag(
     name: str, declared: Any, found: Mapping[str, Any], running: bool
 ) -> FlagRow | None:
     wanted = None if declared is None else MASK if isinstance(declared, Secret) else str(declared)
-    file, process, service = found["file"], found["process"], found["service"]
-    if wanted is None and file is None and process is None:
+    if wanted is None and found["file"] is None and found["process"] is None:
         return None
-    return FlagRow(name, wanted, file, process, service, _drift(wanted, found, running))
+    places = {place: found[place] for place in ("file", "process", "service")}
+    return FlagRow(name, wanted, **places, drift=_drift(wanted, found, running))
 
 
 def _drift(wanted: str | None, found: Mapping[str, Any], running: bool) -> str:

@@ -131,9 +131,15 @@ def _everywhere(
             for name in kept
         ]
         new.append(_with(one, {n: v for n, v in values.items() if n not in kept}))
-    was = {name: before.get(name) for name in values}
-    changed = _changed(files)
-    return Toggle(dict(values), "environment", was, changed, tuple(new), old, tuple(notes))
+    return Toggle(
+        values=dict(values),
+        scope="environment",
+        before={name: before.get(name) for name in values},
+        files=_changed(files),
+        hosts=tuple(new),
+        old_hosts=old,
+        notes=tuple(notes),
+    )
 
 
 def _canary(
@@ -154,8 +160,14 @@ def _canary(
     wanted = {name: None if value == usual.get(name) else value for name, value in values.items()}
     edit = flags_files.edit(path, OVERRIDES, {**along, **_different(before, wanted)})
     effective = {name: usual.get(name) if v is None else v for name, v in values.items()}
-    was = {name: before.get(name) for name in values}
-    return Toggle(dict(values), "host", was, _changed([edit]), (_with(one, effective),), old)
+    return Toggle(
+        values=dict(values),
+        scope="host",
+        before={name: before.get(name) for name in values},
+        files=_changed([edit]),
+        hosts=(_with(one, effective),),
+        old_hosts=old,
+    )
 
 
 def _changed(files: Sequence[FileEdit]) -> tuple[FileEdit, ...]:

@@ -99,13 +99,13 @@ def carry_out(
         commits = each(toggle.hosts, fit, AT_ONCE)
         names = [host.name for host in toggle.hosts]
         work = Work(
-            connections,
-            environment,
-            run,
-            toggle,
-            undoes,
-            began,
-            dict(zip(names, commits, strict=True)),
+            connections=connections,
+            environment=environment,
+            run=run,
+            toggle=toggle,
+            undoes=undoes,
+            began=began,
+            commits=dict(zip(names, commits, strict=True)),
         )
         for file in toggle.files:
             file.write()

@@ -67,7 +67,7 @@ def merged(environment: str, found: Sequence[VerificationResult]) -> Verificatio
     return VerificationResult(
         environment,
         tuple(check for result in found for check in result.checks),
-        max((result.seconds for result in found), default=0.0),
-        sum(result.commands for result in found),
-        max(costs, default=None),
+        seconds=max((result.seconds for result in found), default=0.0),
+        commands=sum(result.commands for result in found),
+        command_ms=max(costs, default=None),
     )
