@@ -16,15 +16,13 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from sessionstore.disk.opening import open_regular
 from sessionstore.disk.walk import Node
 from sessionstore.errors import ArchiveProblem
 from sessionstore.garbage import without_collector
 
-#: Of an entry's fields. A list in the place of a number ended the daily check in a traceback.
-_TYPES = (str, bool, int, int, int, int, int, str)
 FORMAT = "baileys-rollout archive 1"
 #: What is said of a manifest without a digest that fits.
 ALTERED = "the manifest was altered since it was written, or is of a time before that could be told"
@@ -69,6 +67,16 @@ class Manifest:
     def directories(self) -> int:
         """How many directories it holds, the archived one included."""
         return len(self.entries) - self.files
+
+
+def kinds_of(record: type) -> dict[str, type]:
+    """The fields of a record that are texts or numbers, with what they have to be in JSON."""
+    hints = get_type_hints(record).items()
+    return {name: kind for name, kind in hints if kind in (str, int, bool)}
+
+
+# A list in the place of a number ended the daily check in a traceback.
+_KINDS = tuple(kinds_of(Entry).values())
 
 
 def entry_of(node: Node) -> Entry:
@@ -165,7 +173,7 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
             block.insert(0, tail)
         tail = block.pop()
         found = list(map(_entry, block))
-        for kind, column in zip(_TYPES, zip(*found, strict=True), strict=False):
+        for kind, column in zip(_KINDS, zip(*found, strict=True), strict=False):
             if {*map(type, column)} != {kind}:
                 raise TypeError("a figure or a name of an entry is none")
         entries.update((entry.path, entry) for entry in found)

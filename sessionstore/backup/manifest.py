@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sessionstore.archive.manifest import ALTERED
+from sessionstore.archive.manifest import ALTERED, kinds_of
 from sessionstore.archive.sealed import compare_on_disk
 from sessionstore.database.connection import Connection, explained
 from sessionstore.disk.opening import open_regular
@@ -26,18 +26,6 @@ _DIGEST = """
 SELECT count(*), encode(sha256(coalesce(string_agg(digest, ''::bytea ORDER BY digest), '')), 'hex')
   FROM (SELECT sha256(convert_to(every::text, 'UTF8')) AS digest FROM {} AS every) AS rows
 """
-
-
-# A manifest lies beside the archives for months, and the daily check reads all of them.
-_KINDS = {
-    "created_at": str,
-    "server": int,
-    "program": int,
-    "plain_sha256": str,
-    "backup_sha256": str,
-    "backup_bytes": int,
-}
-_TABLE_KINDS = {"name": str, "rows": int, "sha256": str}
 
 
 @dataclass(frozen=True)
@@ -63,6 +51,12 @@ class BackupManifest:
     backup_bytes: int
     #: of all the rest, where it stands there; "" where it does not or does not fit
     manifest_sha256: str = ""
+
+
+# A manifest lies beside the archives for months, and the daily check reads all of them.
+_TABLE_KINDS = kinds_of(TableDigest)
+_KINDS = kinds_of(BackupManifest)
+del _KINDS["manifest_sha256"]  # Older ones have none.
 
 
 def digest_of(conn: Connection, table: str) -> TableDigest:
