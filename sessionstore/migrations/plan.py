@@ -14,8 +14,10 @@ KINDS = ("deploy", "verify", "revert")
 
 _name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
 _half_a_pair = re.compile("[\ud800-\udfff]").search
-# Comments nest in PostgreSQL: here as deep as anybody writes them.
-_comment = r"/\*(?:(?!/\*|\*/).|/\*(?:(?!/\*|\*/).)*\*/)*\*/"
+# Comments nest in PostgreSQL: here far deeper than anybody writes them.
+_comment = r"/\*(?:(?!/\*|\*/).)*\*/"
+for _ in range(6):
+    _comment = rf"/\*(?:(?!/\*|\*/).|{_comment})*\*/"
 _no_statement = re.compile(rf"(?:\s|;|--[^\n\r]*(?:[\n\r]|\Z)|{_comment})*", re.DOTALL).fullmatch
 
 

@@ -103,6 +103,8 @@ def test_what_is_no_script_is_told(tmp_path: Path) -> None:
     [
         (" \n-- nothing\n/* nothing */ ;\r\n", "no statement"),
         ("/* no /* thing */ at all */ -- nor here", "no statement"),
+        (f"{'/* ' * 7}{' */' * 7}\n;", "no statement"),
+        (f"/* {'an open one ' * 9999}", None),
         (f"{'-' * 2000}\n-- a title\n{'-' * 2000}\rSELECT 1", None),
         ("/* a */ SELECT 1 /* b */", None),
         ("CREATE TABLE a (b int); \0 CREATE TABLE c (d int);", "NUL"),
