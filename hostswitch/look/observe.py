@@ -31,32 +31,28 @@ from hostswitch.service.status import fetch
 from sessionstore.errors import StoreError
 
 
-@dataclass(frozen=True)
-class Observed:
+@dataclass
+class _Notes:
+    not_checked: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    """What is wrong in the database and no switch mends, in sentences."""
+    database_error: Refusal | None = None
+    clock_ahead: float | None = None
+    """Seconds that the host's clock is ahead of the database's; None where that was not asked."""
+
+
+@dataclass(kw_only=True)
+class Observed(_Notes):
     """What was seen, what could not be, and what only the record needs."""
 
     seen: Seen
     service: App | None
     apps: tuple[App, ...]
     revision: str | None
-    not_checked: tuple[str, ...]
-    database_error: Refusal | None
     judged: Mapping[str, str | None]
     """Path -> SHA-256 of each file that decides what starts, as it was when it was looked at."""
-    found: tuple[str, ...] = ()
-    """What is wrong in the database and no switch mends, in sentences."""
-    paired: frozenset[str] = frozenset()
+    paired: frozenset[str]
     """Companies on record as waiting for their first pairing that have credentials now."""
-    clock_ahead: float | None = None
-    """Seconds that the host's clock is ahead of the database's; None where that was not asked."""
-
-
-@dataclass
-class _Notes:
-    not_checked: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    database_error: Refusal | None = None
-    clock_ahead: float | None = None
 
 
 def look(host: Host, *, staged: bool) -> Observed:
@@ -100,18 +96,14 @@ def look(host: Host, *, staged: bool) -> Observed:
     if seen.began is not None and _was_edited(host, seen.began):
         what = f"what the running version read: {host.plan.env_live} was changed since it started"
         notes.not_checked.append(what)
-    held = current or directory or host.plan.app_dir
     return Observed(
-        seen,
-        service,
-        apps,
-        revision_of(held, _owner(host)),
-        tuple(notes.not_checked),
-        notes.database_error,
-        judged,
-        tuple(notes.found),
-        paired,
-        notes.clock_ahead,
+        seen=seen,
+        service=service,
+        apps=apps,
+        revision=revision_of(current or directory or host.plan.app_dir, _owner(host)),
+        judged=judged,
+        paired=paired,
+        **vars(notes),
     )
 
 

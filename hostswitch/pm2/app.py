@@ -1,16 +1,43 @@
-"""A PM2 application as its daemon shows it."""
+"""A PM2 application as its daemon shows it, or its dump: settings, and what PM2 exports to it. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 ONLINE = ("online", "launching", "waiting restart")
 """States in which PM2 runs an app or is about to."""
 
 NUMBERS = ("kill_timeout", "max_restarts", "min_uptime")
-STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
+_STARTED_AS = ("pm_cwd", "pm_exec_path", *NUMBERS)
+_TEXTS = ("status", "exec_mode", "pm_cwd", "pm_exec_path", "pm_out_log_path", "pm_err_log_path")
+_UNSET = (
+    "args cron_restart disable_logs exp_backoff_restart_delay filter_env gid increment_var "
+    "listen_timeout log_date_format log_type max_memory_restart node_args post_update "
+    "restart_delay shutdown_with_message stop_exit_codes uid wait_ready watch"
+)
+_USUAL: Mapping[str, Any] = {
+    **dict.fromkeys(("autorestart", "autostart", "source_map_support", "treekill"), True),
+    "exec_interpreter": "node",
+    "exec_mode": "fork_mode",
+    "instance_var": "NODE_APP_INSTANCE",
+    "instances": 1,
+    "namespace": "default",
+    "pmx": True,
+    **dict.fromkeys(_UNSET.split()),
+}
+"""Settings that start, run or end an app in another way, as they are where nobody names them."""
+
+_FILES = {
+    "pm_log_path": ("log_file", "logs"),
+    "pm_out_log_path": ("out_file", "logs"),
+    "pm_err_log_path": ("error_file", "logs"),
+    "pm_pid_path": ("pid_file", "pids"),
+}
+"""Where PM2 writes -> the ecosystem file's name for it, and where that is unless it is named."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +55,22 @@ class App:
     unusual: Sequence[str] = ()
     """Its settings that are not as they are where nobody names them, by the ecosystem file's names."""
 
+    @classmethod
+    def of(cls, entry: Mapping[str, Any], home: Path) -> App:
+        """An app by its entry (`is_entry`) in the list or the dump."""
+        shown = entry["pm2_env"]
+        return cls(
+            name=entry["name"],
+            pid=entry.get("pid", 0),
+            status=shown.get("status", "unknown"),
+            restarts=shown.get("restart_time", 0),
+            out_log=shown.get("pm_out_log_path", ""),
+            error_log=shown.get("pm_err_log_path", ""),
+            started_as={name: shown[name] for name in _STARTED_AS if name in shown},
+            exported=_exported(shown),
+            unusual=_unusual(shown, home),
+        )
+
     @property
     def running(self) -> bool:
         """Whether PM2 runs it or is about to."""
@@ -36,3 +79,44 @@ class App:
     @property
     def logs(self) -> tuple[str, ...]:
         return tuple(path for path in (self.out_log, self.error_log) if path)
+
+
+def is_entry(entry: Any) -> bool:
+    """Whether it is an app as PM2 lists it. The daemon is its user's own process: it may lie."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("pm2_env"), dict):
+        return False
+    shown = entry["pm2_env"]
+    numbers = (entry.get("pm_id"), entry.get("pid", 0), shown.get("restart_time", 0))
+    settings = (shown.get(name, 0) for name in NUMBERS)
+    texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
+    return (
+        all(isinstance(one, int) for one in numbers)
+        and all(isinstance(one, int | float) for one in settings)
+        and all(isinstance(one, str) and "\0" not in one for one in texts)
+    )
+
+
+def _exported(shown: Mapping[str, Any]) -> dict[str, str]:
+    """What PM2 exports to an app (docs/facts.md section 3), as the process gets it; secrets too."""
+    found = shown.get("env")
+    if not isinstance(found, dict):
+        return {}
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
+
+
+def _unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
+    """Settings that are not as they are where nobody names them, by the ecosystem file's names.
+
+    An app is shown by its `pm2_env`, or by its entry in the dump.
+    """
+    found = [
+        name
+        for name, usual in _USUAL.items()
+        if (value := shown.get(name, usual)) != usual and (value or usual)
+    ]
+    elsewhere = (
+        name
+        for path, (name, place) in _FILES.items()
+        if path in shown and not str(shown[path]).startswith(f"{home}/{place}/")
+    )
+    return [*found, *elsewhere]

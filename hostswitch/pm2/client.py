@@ -10,8 +10,7 @@ from typing import Any
 from hostswitch.base.files import read_regular
 from hostswitch.base.user import Account
 from hostswitch.pm2 import dump, rpc
-from hostswitch.pm2 import entry as pm2_entry
-from hostswitch.pm2.app import NUMBERS, STARTED_AS, App
+from hostswitch.pm2.app import App, is_entry
 from hostswitch.pm2.starter import Starter
 
 _LARGEST_PID_FILE = 4096
@@ -57,13 +56,13 @@ class Pm2:
         Raises:
             Pm2DaemonError: one runs and does not answer.
         """
-        return [self._app(entry) for entry in self._listed()]
+        return [App.of(entry, self.home) for entry in self._listed()]
 
     def kept(self, names: Sequence[str]) -> list[App]:
         """Those of the apps that PM2 would start at boot, as it would."""
         saved = dump.only(dump.surviving(self.home), names)
         entries = [{"name": one["name"], "pm_id": 0, "pm2_env": one} for one in saved]
-        return [self._app(entry) for entry in entries if _is_entry(entry)]
+        return [App.of(entry, self.home) for entry in entries if is_entry(entry)]
 
     def app(self, name: str) -> App | None:
         return next((app for app in self.apps() if app.name == name), None)
@@ -156,41 +155,9 @@ class Pm2:
         if self.daemon() is None:
             return []
         found = self._call("getMonitorData", {})
-        if not isinstance(found, list) or not all(map(_is_entry, found)):
+        if not isinstance(found, list) or not all(map(is_entry, found)):
             raise rpc.Pm2DaemonError("PM2's daemon gave no list of apps; see: pm2 ls")
         return found
 
-    def _app(self, entry: dict[str, Any]) -> App:
-        shown = entry["pm2_env"]
-        return App(
-            name=entry["name"],
-            pid=entry.get("pid", 0),
-            status=shown.get("status", "unknown"),
-            restarts=shown.get("restart_time", 0),
-            out_log=shown.get("pm_out_log_path", ""),
-            error_log=shown.get("pm_err_log_path", ""),
-            started_as={name: shown[name] for name in STARTED_AS if name in shown},
-            exported=pm2_entry.exported(shown),
-            unusual=pm2_entry.unusual(shown, self.home),
-        )
-
     def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         return rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
-
-
-_TEXTS = ("status", "exec_mode", "pm_cwd", "pm_exec_path", "pm_out_log_path", "pm_err_log_path")
-
-
-def _is_entry(entry: Any) -> bool:
-    """Whether it is an app as PM2 lists it. The daemon is its user's own process: it may lie."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("pm2_env"), dict):
-        return False
-    shown = entry["pm2_env"]
-    numbers = (entry.get("pm_id"), entry.get("pid", 0), shown.get("restart_time", 0))
-    settings = (shown.get(name, 0) for name in NUMBERS)
-    texts = (entry.get("name"), *(shown.get(name, "") for name in _TEXTS))
-    return (
-        all(isinstance(one, int) for one in numbers)
-        and all(isinstance(one, int | float) for one in settings)
-        and all(isinstance(one, str) and "\0" not in one for one in texts)
-    )
