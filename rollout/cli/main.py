@@ -74,7 +74,9 @@ app = typer.Typer(
 
 NOTHING_TO_DO, ERROR, CHANGES, EX_USAGE = 0, 1, 2, 64
 # typer carries its own click; the base of all its usage errors has no public name of its own.
-UsageError: type[Any] = typer.BadParameter.__mro__[1]
+UsageError: type[Any] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError"
+)
 
 
 app.add_typer(flags.app, name="flags")
@@ -264,9 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, TextIOWrapper
-        ):  # a terminal whose letters are few still shows the rest
+        if isinstance(stream, TextIOWrapper):
+            # A terminal whose letters are few still shows the rest.
             stream.reconfigure(errors="backslashreplace")
     with ended_like_ctrl_c() as came:
         code = _run(words)

@@ -6,7 +6,6 @@ The types are in ``settings_types``, rules between settings in ``settings_rules`
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -143,7 +142,7 @@ def unknown_variables(host: HostLike) -> Iterator[tuple[str, str, str]]:
     for name in sorted(set(host.settings) - set(known) - set(CONNECTION)):
         if name.startswith(FOREIGN_PREFIXES):
             # 0.8: Ansible's older names, such as ansible_ssh_host, are no others to it.
-            if difflib.get_close_matches(name, CONNECTION, cutoff=0.8):
+            if nearest(name, CONNECTION, cutoff=0.8):
                 yield name, f"{name} is unknown", remedy_for(name, CONNECTION)
         else:
             yield name, f"{name} is not a variable of any role", remedy_for(name, known)
