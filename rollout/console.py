@@ -134,12 +134,9 @@ def progress() -> Iterator[Progress]:
         shown.done()
 
 
-def table(title: str, rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> Table:
+def table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> Table:
     """A plain table that fits 80 columns."""
     shown = Table(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
         box=None,
         show_header=bool(headings),
         pad_edge=False,

@@ -27,7 +27,7 @@ def render_columns(console: Console, columns: Sequence[Column]) -> None:
         mark = "*" if name in differ else ""
         rows.append([mark, name, *values])
     headings = ["", "flag", *(column.environment for column in readable)]
-    console.print(table("", rows, headings))
+    console.print(table(rows, headings))
     for column in columns:
         if column.failure:
             console.print(f"! {column.environment}: {column.failure}", markup=False)
@@ -47,7 +47,7 @@ def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags])
             console.print(f"  ! {host.failure}", markup=False)
             continue
         rows = [flag_row(row) for row in host.rows]
-        console.print(table("", rows, ["", "flag", "declared", "file", "process", "service"]))
+        console.print(table(rows, ["", "flag", "declared", "file", "process", "service"]))
         for row in host.rows:
             if row.drift:
                 console.print(f"  ! {row.name}: {row.drift}", markup=False)

@@ -69,7 +69,7 @@ def render_host(console: Console, host: Report) -> None:
         console.print(host["failure"], markup=False)
         if switch_rows(host["switch"]):
             console.print("The switch itself was done:")
-            console.print(table("", switch_rows(host["switch"])))
+            console.print(table(switch_rows(host["switch"])))
         return
     if not host["changed"]:
         checks = check_text(host["checks"])
@@ -82,7 +82,7 @@ def render_host(console: Console, host: Report) -> None:
             console.print(f"  FOUND: {sentence}", markup=False)
         return
     console.print(f"\n{host['host']}", style="bold")
-    console.print(table("", report_rows(host)))
+    console.print(table(report_rows(host)))
     for sentence in host["found"]:
         console.print(f"  FOUND: {sentence}", markup=False)
     for reason in host["not_checked"]:
@@ -200,7 +200,7 @@ def render_status(
 ) -> None:
     for host, answer in answers.items():
         console.print(host, style="bold")
-        console.print(table("", status_rows(answer)))
+        console.print(table(status_rows(answer)))
     if not answers:
         console.print(f"{environment.name}: no service host among these")
 

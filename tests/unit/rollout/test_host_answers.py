@@ -136,7 +136,7 @@ def test_no_answer_trips_up_status_and_flags(
         except OperatorError:
             continue
         if shape is STATUS:
-            console().print(table("", status_rows(answer)))
+            console().print(table(status_rows(answer)))
         elif shape is FLAGS:
             render_hosts(console(), "lab", [judged("wa-1", {}, answer, {})])
         else:
