@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,4 @@ class Run:
     reason: str  # why; may be empty
 
     def overrides(self) -> dict[str, str]:
-        return {
-            "rollout_id": self.rollout_id,
-            "operator": self.operator,
-            "reason": self.reason,
-        }
+        return asdict(self)

@@ -38,8 +38,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from roles.hostprogram.command import zipapp
 from rollout.deploys.pyinfra_inventory import host_data
 from rollout.deploys.pyinfra_ssh import HostFailedError, install
-from rollout.environment.environment import Environment, Host
-from rollout.environment.handover import taken_over
+from rollout.environment.environment import Environment, Host, taken_over
 from rollout.errors import unforeseen
 from rollout.processes.forked import run_forked
 

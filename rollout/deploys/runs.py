@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from rollout.environment.environment import Environment, Host
-from rollout.environment.handover import handed_over
+from rollout.environment.environment import Environment, Host, handed_over
 from rollout.errors import OperatorError
 from rollout.hosts.program import RESULT, checked, last_object
 from rollout.processes.reporting import run_reporting

@@ -20,7 +20,7 @@ from typing import Any
 
 from rollout.checkout import ROOT
 from rollout.errors import Mistake, MistakesError, OperatorError, did_you_mean
-from rollout.secret import unmarked
+from rollout.secret import marked, unmarked
 from rollout.settings.catalogue import catalogue
 from rollout.settings.mistakes import flag_mistakes_in, mistakes_in
 from rollout.settings.where import Places
@@ -89,6 +89,24 @@ class Environment:
         services = sorted(self.in_group(SERVICE), key=lambda host: host.name not in schema_hosts)
         # A host may be in both groups; it comes once.
         return tuple(dict.fromkeys((*self.in_group(DATABASE), *services)))
+
+
+def handed_over(environment: Environment) -> dict[str, Any]:
+    """An environment as plain data, its secrets marked: for a child's memory, never for a disk."""
+    hosts = [
+        {"name": host.name, "groups": list(host.groups), "settings": marked(host.settings)}
+        for host in environment.hosts
+    ]
+    return {"name": environment.name, "hosts": hosts}
+
+
+def taken_over(data: Mapping[str, Any]) -> Environment:
+    """The inverse of ``handed_over``."""
+    hosts = (
+        Host(host["name"], tuple(host["groups"]), unmarked(host["settings"]))
+        for host in data["hosts"]
+    )
+    return Environment(data["name"], tuple(hosts))
 
 
 def environment_names() -> list[str]:

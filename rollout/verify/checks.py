@@ -51,14 +51,8 @@ class VerificationResult:
         return [check for check in self.checks if check.outcome == outcome]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "environment": self.environment,
-            **{outcome.replace(" ", "_"): count for outcome, count in self.counts.items()},
-            "seconds": self.seconds,
-            "commands": self.commands,
-            "command_ms": self.command_ms,
-            "checks": [asdict(check) for check in self.checks],
-        }
+        counts = {outcome.replace(" ", "_"): count for outcome, count in self.counts.items()}
+        return {**asdict(self), **counts}
 
 
 def merged(environment: str, found: Sequence[VerificationResult]) -> VerificationResult:

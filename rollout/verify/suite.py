@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from rollout.environment.environment import Environment
-from rollout.environment.handover import handed_over
+from rollout.environment.environment import Environment, handed_over
 from rollout.errors import OperatorError
 from rollout.processes.reporting import run_reporting
 from rollout.verify.checks import Check, VerificationResult

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from rollout.deploys.runs import Deploy, run_deploys
-from rollout.environment.environment import Environment, Host
-from rollout.environment.handover import handed_over, taken_over
+from rollout.environment.environment import Environment, Host, handed_over, taken_over
 from rollout.processes.forked import run_forked
 from rollout.secret import Secret
 
