@@ -13,7 +13,7 @@ WAITING_FOR_VERIFICATION = "waiting for verification"
 
 
 @dataclass(frozen=True)
-class Ripeness:
+class Removal:
     """Whether removal is due, and if not, what it waits for."""
 
     due: bool
@@ -39,7 +39,7 @@ def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, 
 
 def judge(
     lines: Sequence[dict[str, Any]], rollout_id: str, days: float, now: float, current: str
-) -> Ripeness:
+) -> Removal:
     """Judge the directories that one rollout set aside, at `now`, in the rollout `current`.
 
     Due only with positive evidence: a healthy switch since, the days gone by without them, and the host
@@ -49,15 +49,15 @@ def judge(
     events = [(line.get("event"), line.get("rollout_id")) for line in lines]
     own = events.index(own_switch) if own_switch in events else None
     if own is None:
-        return Ripeness(False, f"the history has no switch {rollout_id}")
+        return Removal(False, f"the history has no switch {rollout_id}")
     healthy = next((line for line in lines[own:] if line.get("outcome") == "switched"), None)
     latest = max(n for n, line in enumerate(lines) if line.get("event") == "switch")
     if healthy is None or lines[latest].get("outcome") != "switched":
-        return Ripeness(False, "waiting for a healthy switch")
-    ripe = clock.seconds(healthy["at"]) + days * DAY
-    if now < ripe:
-        return Ripeness(False, f"removal due {clock.text(ripe)[:10]}")
+        return Removal(False, "waiting for a healthy switch")
+    due = clock.seconds(healthy["at"]) + days * DAY
+    if now < due:
+        return Removal(False, f"removal due {clock.text(due)[:10]}")
     token = verification(lines, current)
     if token is None or token.get("verified") is not True:
-        return Ripeness(False, WAITING_FOR_VERIFICATION, unverified=True)
-    return Ripeness(True, "removal is due")
+        return Removal(False, WAITING_FOR_VERIFICATION, unverified=True)
+    return Removal(True, "removal is due")

@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from hostswitch.decide.due import Ripeness, judge
+from hostswitch.decide.due import Removal, judge
 from hostswitch.directories import aside
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory, with_names
@@ -20,7 +20,7 @@ class Kept:
     rollout_id: str
     name: str
     declared: LegacyDirectory | None
-    ripeness: Ripeness
+    removal: Removal
     archive: str
     manifest: str
 
@@ -35,11 +35,11 @@ def kept(host: Host) -> list[Kept]:
     declared = with_names(host.plan.legacy_directories)
     found = []
     for rollout_id, names in aside.kept(host.plan.app_dir).items():
-        ripeness = judge(
+        removal = judge(
             lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
         )
         for name in sorted({name.removesuffix(HALF_REMOVED) for name in names}):
             base = os.path.join(host.plan.archive.directory, rollout_id, name)
             archive, manifest = f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
-            found.append(Kept(rollout_id, name, declared.get(name), ripeness, archive, manifest))
+            found.append(Kept(rollout_id, name, declared.get(name), removal, archive, manifest))
     return found

@@ -82,5 +82,5 @@ def _removal(history: list[dict[str, Any]], rollout_id: str, days: float | None)
     """When a directory will be removed: only a rollout's own verification can make it due."""
     if days is None:
         return None
-    ripeness = judge(history, rollout_id, days, time.time(), current="")
-    return "removal due with the next rollout" if ripeness.unverified else ripeness.why
+    removal = judge(history, rollout_id, days, time.time(), current="")
+    return "removal due with the next rollout" if removal.unverified else removal.why

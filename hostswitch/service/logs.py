@@ -53,7 +53,7 @@ def rate(paths: Iterable[str], owner: Owner) -> Rate:
     One log counts an hour and another its whole life: all lines over the longest time is the
     lowest, so the strictest, that they can amount to.
     """
-    found = [_rate_of(path, owner) for path in paths]
+    found = [_rate(path, owner) for path in paths]
     known = [one for one in found if one.minutes is not None]
     longest = max((one.minutes or 0 for one in known), default=None)
     return Rate(sum(one.lines for one in known), longest)
@@ -77,23 +77,16 @@ def compare(
     return Compared(before, Rate(lines, round(minutes, 2)), tuple(unread))
 
 
-def _rate_of(path: str, owner: Owner) -> Rate:
-    try:
-        return _rate(path, owner)
-    except UnsafeFileError:
-        return Rate(0, None)
-
-
 def _rate(path: str, owner: Owner) -> Rate:
-    log = open_regular(path, owner)
-    if log is None:
-        return Rate(0, None)
-    with log:
-        size = os.fstat(log.fileno()).st_size
-        log.seek(max(0, size - _BEFORE_BYTES))
-        whole = size <= _BEFORE_BYTES
-        born = _born(log.fileno()) if whole else None
-        return lost_keys.before(log.read(_BEFORE_BYTES), clock.now().wall, born)
+    with suppress(UnsafeFileError):
+        log = open_regular(path, owner)
+        if log is not None:
+            with log:
+                size = os.fstat(log.fileno()).st_size
+                log.seek(max(0, size - _BEFORE_BYTES))
+                born = _born(log.fileno()) if size <= _BEFORE_BYTES else None
+                return lost_keys.before(log.read(_BEFORE_BYTES), clock.now().wall, born)
+    return Rate(0, None)
 
 
 def _born(descriptor: int) -> float | None:

@@ -34,7 +34,7 @@ def to_remove(host: Host) -> dict[str, Any]:
     """
     found = kept(host)
     changes = [
-        f"remove {item.shown}" for item in found if item.ripeness.due or item.ripeness.unverified
+        f"remove {item.shown}" for item in found if item.removal.due or item.removal.unverified
     ]
     changes += [f"record the removal of {one['name']}" for _, one in gone_unrecorded(host)]
     return {
@@ -45,7 +45,7 @@ def to_remove(host: Host) -> dict[str, Any]:
 
 
 def _due_later(found: Sequence[Kept]) -> list[str]:
-    return [f"{item.shown}: {item.ripeness.why}" for item in found if not item.ripeness.due]
+    return [f"{item.shown}: {item.removal.why}" for item in found if not item.removal.due]
 
 
 def remove_due(host: Host) -> dict[str, Any]:
@@ -64,14 +64,14 @@ def remove_due(host: Host) -> dict[str, Any]:
         {
             "name": item.name,
             "set_aside_by": item.rollout_id,
-            "why": item.ripeness.why,
+            "why": item.removal.why,
             "archive": item.archive,
             "manifest": item.manifest,
         }
         for item in found
-        if not item.ripeness.due
+        if not item.removal.due
     ]
-    due = [item for item in found if item.ripeness.due]
+    due = [item for item in found if item.removal.due]
     proven = [_proven(host, item) for item in due]
     refusals = [refusal for one in proven for refusal in one if isinstance(refusal, Refusal)]
     if refusals:
@@ -100,7 +100,7 @@ def remove_due(host: Host) -> dict[str, Any]:
 
 
 def _waiting(found: Sequence[Kept]) -> str:
-    if any(item.ripeness.unverified for item in found):
+    if any(item.removal.unverified for item in found):
         return WAITING_FOR_VERIFICATION
     return "waiting" if found else "nothing to do"
 

@@ -1,4 +1,4 @@
-"""Gate, ripeness, plan, dump and PM2's list: decisions that need no host."""
+"""Gate, removal, plan, dump and PM2's list: decisions that need no host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hostswitch.base import clock
 from hostswitch.base.structured import PlanError
 from hostswitch.database import clock as skew
-from hostswitch.decide import due as ripeness
 from hostswitch.decide import gate
+from hostswitch.decide.due import DAY, judge
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.envfile import values
 from hostswitch.envfile.provider import of
@@ -86,9 +86,6 @@ def token(good: bool, rollout_id: str = "now") -> dict[str, Any]:
     return {"event": "verified", "verified": good, "rollout_id": rollout_id}
 
 
-DAY = ripeness.DAY
-
-
 @pytest.mark.parametrize(
     ("lines", "now", "due", "why"),
     [
@@ -129,7 +126,7 @@ def test_removal_is_due_only_with_positive_evidence(
     lines: list[dict[str, Any]], now: float, due: bool, why: str
 ) -> None:
     """Deleting on less would leave no way back from a switch that only looked good."""
-    found = ripeness.judge(lines, "one", 11, now, "now")
+    found = judge(lines, "one", 11, now, "now")
     assert found.due is due
     assert why in found.why
 
