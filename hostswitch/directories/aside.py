@@ -164,7 +164,7 @@ def drop_empty(app_dir: str, rollout_id: str) -> None:
         sync_directory(app)
 
 
-def kept(app_dir: str) -> dict[str, list[str]]:
+def listed(app_dir: str) -> dict[str, list[str]]:
     """What is set aside: rollout id -> names, oldest rollout first."""
     if not os.path.lexists(os.path.join(app_dir, PLACE)):
         return {}

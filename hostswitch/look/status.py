@@ -73,7 +73,7 @@ def _set_aside(
             "since": dates.get(rollout_id),
             "removal": _removal(history, rollout_id, days),
         }
-        for rollout_id, names in aside.kept(app_dir).items()
+        for rollout_id, names in aside.listed(app_dir).items()
         for name in names
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hostswitch.base.output import progress
 from hostswitch.directories import aside
-from hostswitch.directories.kept import Kept, kept
+from hostswitch.directories.set_aside import SetAside, all_set_aside
 from hostswitch.host import Host
 from hostswitch.record.journal import demand_none_open
 from sessionstore.archive import create
@@ -17,7 +17,7 @@ from sessionstore.errors import StoreError
 
 def to_archive(host: Host) -> dict[str, Any]:
     """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
-    missing = [item for item in kept(host) if not os.path.exists(item.archive)]
+    missing = [item for item in all_set_aside(host) if not os.path.exists(item.archive)]
     return {
         "outcome": "changes" if missing else "nothing to do",
         "changes": [f"archive {item.shown}" for item in missing],
@@ -33,7 +33,7 @@ def archive_all(host: Host) -> dict[str, Any]:
     """
     demand_none_open(host.places)
     done = []
-    for item in kept(host):
+    for item in all_set_aside(host):
         target = os.path.dirname(item.archive)
         os.makedirs(target, mode=0o700, exist_ok=True)
         with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
@@ -46,7 +46,7 @@ def archive_all(host: Host) -> dict[str, Any]:
     return {"outcome": "archived" if new else "nothing to do", "archives": done}
 
 
-def _archived(host: Host, place: int, item: Kept, target: str) -> dict[str, Any] | None:
+def _archived(host: Host, place: int, item: SetAside, target: str) -> dict[str, Any] | None:
     try:
         opened = open_beneath(place, item.name)
     except StoreError:

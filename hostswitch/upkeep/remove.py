@@ -12,7 +12,7 @@ from hostswitch.database import backup, clock, evidence
 from hostswitch.database.connection import connect
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
 from hostswitch.directories import aside
-from hostswitch.directories.kept import Kept, kept
+from hostswitch.directories.set_aside import SetAside, all_set_aside
 from hostswitch.host import Host
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING, RESTORED
 from hostswitch.record.journal import demand_none_open
@@ -32,7 +32,7 @@ def to_remove(host: Host) -> dict[str, Any]:
 
     What waits for nothing but its verification counts as a change: it goes in the same rollout.
     """
-    found = kept(host)
+    found = all_set_aside(host)
     changes = [
         f"remove {item.shown}" for item in found if item.removal.due or item.removal.unverified
     ]
@@ -44,7 +44,7 @@ def to_remove(host: Host) -> dict[str, Any]:
     }
 
 
-def _due_later(found: Sequence[Kept]) -> list[str]:
+def _due_later(found: Sequence[SetAside]) -> list[str]:
     return [f"{item.shown}: {item.removal.why}" for item in found if not item.removal.due]
 
 
@@ -59,7 +59,7 @@ def remove_due(host: Host) -> dict[str, Any]:
         HostError: a switch is open.
     """
     demand_none_open(host.places)
-    found = kept(host)
+    found = all_set_aside(host)
     waiting = [
         {
             "name": item.name,
@@ -88,7 +88,7 @@ def remove_due(host: Host) -> dict[str, Any]:
             record_refusal(host, item, report, error)
             raise
         host.history.add(REMOVED, rollout_id=host.plan.rollout_id, directories=removed[-1:])
-    for rollout_id in aside.kept(host.plan.app_dir):
+    for rollout_id in aside.listed(host.plan.app_dir):
         aside.drop_empty(host.plan.app_dir, rollout_id)
     return {
         "outcome": "removed" if removed else _waiting(found),
@@ -99,13 +99,13 @@ def remove_due(host: Host) -> dict[str, Any]:
     }
 
 
-def _waiting(found: Sequence[Kept]) -> str:
+def _waiting(found: Sequence[SetAside]) -> str:
     if any(item.removal.unverified for item in found):
         return WAITING_FOR_VERIFICATION
     return "waiting" if found else "nothing to do"
 
 
-def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
+def _proven(host: Host, item: SetAside) -> list[Refusal] | list[dict[str, Any]]:
     """What would be removed, proven now; or every reason why it must not be."""
     where = f"{host.plan.app_dir}/{aside.PLACE}/{item.rollout_id}/{item.name}"
     if item.declared is None:
@@ -127,13 +127,13 @@ def _proven(host: Host, item: Kept) -> list[Refusal] | list[dict[str, Any]]:
         return Refusal.of("remove", error, where, remedy)
 
 
-def _archive_checked(host: Host, item: Kept) -> str:
+def _archive_checked(host: Host, item: SetAside) -> str:
     """What the controller found when it decrypted the archive in this rollout."""
     token = verification(host.history.lines(), host.plan.rollout_id) or {}
     return str(token.get("archives", {}).get(item.archive, "nothing yet"))
 
 
-def _remove(host: Host, item: Kept, *, dry_run: bool) -> dict[str, Any]:
+def _remove(host: Host, item: SetAside, *, dry_run: bool) -> dict[str, Any]:
     assert item.declared is not None
     with (
         held_archive(item.archive, item.manifest) as held,
@@ -182,11 +182,11 @@ def _forged(host: Host, held: Held) -> list[str]:
 
 
 def record_refusal(
-    host: Host, item: Kept, report: Refusal | dict[str, Any], error: BaseException
+    host: Host, item: SetAside, report: Refusal | dict[str, Any], error: BaseException
 ) -> None:
     """End what the line before it began: a directory that is moved away by hand afterwards must
     not pass for one that was removed."""
-    if (item.rollout_id, item.name) in {(one.rollout_id, one.name) for one in kept(host)}:
+    if (item.rollout_id, item.name) in {(one.rollout_id, one.name) for one in all_set_aside(host)}:
         rollout_id = host.plan.rollout_id
         host.history.add(NOT_REMOVED, rollout_id=rollout_id, directories=[report], why=str(error))
 
@@ -206,7 +206,7 @@ def complete_record(host: Host) -> list[dict[str, Any]]:
 
 def gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Those of `unrecorded` whose directory is gone."""
-    there = {(item.rollout_id, item.name) for item in kept(host)}
+    there = {(item.rollout_id, item.name) for item in all_set_aside(host)}
     return [
         (line, one)
         for line, one in unrecorded(host.history.lines())

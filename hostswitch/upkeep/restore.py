@@ -92,7 +92,7 @@ def kept_in_memory(identity: str) -> Iterator[str]:
 
 def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> Source:
     """The one place it can come from; what was set aside goes before an archive of it."""
-    kept = [rollout for rollout, names in aside.kept(host.plan.app_dir).items()
+    kept = [rollout for rollout, names in aside.listed(host.plan.app_dir).items()
             if declared.name in names]  # fmt: skip
     found = [Source(rollout, None) for rollout in kept]
     if os.path.isdir(host.plan.archive.directory):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hostswitch.base.errors import HostError
 from hostswitch.database.connection import connect
-from hostswitch.directories.kept import kept
+from hostswitch.directories.set_aside import all_set_aside
 from hostswitch.host import Host
 from hostswitch.record.journal import is_open
 from sessionstore.errors import StoreError
@@ -96,7 +96,7 @@ def _pruned(host: Host) -> Pruning | None:
         host.plan.database.settings(),
         archive.directory,
         archive.keep_days,
-        frozenset(item.archive for item in kept(host)),
+        frozenset(item.archive for item in all_set_aside(host)),
         dry_run=is_open(host.places),
     )
 

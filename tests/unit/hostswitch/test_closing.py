@@ -98,7 +98,7 @@ def test_a_trial_can_be_killed_at_every_act(tmp_path: Path) -> None:
                 aside.try_there_and_back(top, place, "a")
 
         died = killed_at(act, trial)
-        assert aside.kept(str(app)) == {ROLLOUT: []}
+        assert aside.listed(str(app)) == {ROLLOUT: []}
         assert resume.run(places)["outcome"] == "forgotten"
         assert sorted(path.name for path in app.iterdir()) == ["a"]
         assert (app / "a" / "962302").is_dir()

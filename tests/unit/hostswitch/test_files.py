@@ -47,7 +47,7 @@ def test_away_and_back_can_each_be_repeated(app: Path) -> None:
     away(app)
     assert not (app / "sessions").exists()
     assert (app / ".set-aside").stat().st_mode & 0o077 == 0
-    assert aside.kept(str(app)) == {ROLLOUT: ["sessions"]}
+    assert aside.listed(str(app)) == {ROLLOUT: ["sessions"]}
     assert not back(app)
     assert not back(app)
     assert (app / "sessions").stat().st_ino == inode
@@ -64,7 +64,7 @@ def test_a_stray_that_appeared_meanwhile_is_kept(app: Path) -> None:
         away(app)
     assert back(app)
     assert (app / "sessions" / "creds.json").read_text() == "{}"
-    assert aside.kept(str(app)) == {ROLLOUT: ["sessions.stray"]}
+    assert aside.listed(str(app)) == {ROLLOUT: ["sessions.stray"]}
 
 
 def test_a_second_stray_is_kept_beside_the_first(app: Path) -> None:

@@ -14,7 +14,7 @@ from sessionstore.removal.delete import HALF_REMOVED
 
 
 @dataclass(frozen=True)
-class Kept:
+class SetAside:
     """One set-aside directory: which rollout put it there, under which name, declared as what."""
 
     rollout_id: str
@@ -30,16 +30,16 @@ class Kept:
         return f"{aside.PLACE}/{self.rollout_id}/{self.name}"
 
 
-def kept(host: Host) -> list[Kept]:
+def all_set_aside(host: Host) -> list[SetAside]:
     lines = host.history.lines()
     declared = with_names(host.plan.legacy_directories)
     found = []
-    for rollout_id, names in aside.kept(host.plan.app_dir).items():
+    for rollout_id, names in aside.listed(host.plan.app_dir).items():
         removal = judge(
             lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
         )
         for name in sorted({name.removesuffix(HALF_REMOVED) for name in names}):
             base = os.path.join(host.plan.archive.directory, rollout_id, name)
             archive, manifest = f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
-            found.append(Kept(rollout_id, name, declared.get(name), removal, archive, manifest))
+            found.append(SetAside(rollout_id, name, declared.get(name), removal, archive, manifest))
     return found
