@@ -81,7 +81,7 @@ def _switch(given: Namespace, places: Places) -> Answer:
 
 
 def _toggle(given: Namespace, places: Places) -> Answer:
-    plan = toggling.read(text_of(given.plan))
+    plan = load_as(toggling.Toggle, text_of(given.plan), "plan")
     host = Host(plan.switch, places)
     with _rolling_out(host, "toggle"):
         resumed = resume.first(places)

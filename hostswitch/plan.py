@@ -7,17 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from hostswitch.base.structured import (
-    AbsolutePath,
-    Form,
-    Line,
-    RelativePath,
-    demand,
-    matching,
-    one_of,
-    parsed,
-    structured,
-)
+from hostswitch.base import structured
+from hostswitch.base.structured import AbsolutePath, Form, Line, RelativePath, matching, one_of
 from sessionstore.scan.layout import AS_NAMED, Layout
 
 _COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
@@ -153,31 +144,25 @@ class Plan:
     def layout_of(self, path: str) -> Layout:
         return next((one.layout for one in self.legacy_directories if one.path == path), AS_NAMED)
 
+    def checked(self, problems: list[str]) -> Plan:
+        """See that settings go together, and give files the owner that they can have only one of."""
+        problems += _inconsistencies(self)
+        if len(self.companies) != 1:
+            return self
+        # Whose else could be files that lie in it directly?
+        whole = {".": self.companies[0]}
+        return replace(
+            self,
+            legacy_directories=tuple(
+                replace(one, companies=whole) if one.kind == "live" and not one.companies else one
+                for one in self.legacy_directories
+            ),
+        )
+
 
 def load(text: str) -> Plan:
     """Read and validate a plan. Raises PlanError: it is not JSON, or has mistakes; all of them are listed."""
-    problems: list[str] = []
-    return checked(structured(Plan, parsed(text, "plan"), "plan", problems), problems)
-
-
-def checked(plan: Plan, problems: list[str]) -> Plan:
-    """A plan whose settings go together, with the owner of files that can have only one.
-
-    Raises:
-        PlanError: there are mistakes; all of them are listed.
-    """
-    demand([*problems, *_inconsistencies(plan)], "plan")
-    if len(plan.companies) != 1:
-        return plan
-    # Whose else could be files that lie in it directly?
-    whole = {".": plan.companies[0]}
-    return replace(
-        plan,
-        legacy_directories=tuple(
-            replace(one, companies=whole) if one.kind == "live" and not one.companies else one
-            for one in plan.legacy_directories
-        ),
-    )
+    return structured.load(Plan, text, "plan")
 
 
 def _inconsistencies(plan: Plan) -> list[str]:

@@ -59,12 +59,16 @@ RelativePath = Annotated[Line, Form("a relative path without . and ..", _plain)]
 def load(cls: type[T], text: str, what: str) -> T:
     """Read a dataclass from JSON; a field that has a default may be missing or null.
 
+    One with a method `checked` is what that returns, which adds what is wrong between its fields.
+
     Raises:
         PlanError: it is not JSON, or has mistakes; all of them are listed.
     """
     problems: list[str] = []
     found: T = structured(cls, parsed(text, what), what, problems)
-    demand(problems, what)
+    if problems:
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        raise PlanError(f"the {what} on standard input has mistakes:\n{listed}")
     return found
 
 
@@ -74,13 +78,6 @@ def parsed(text: str, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PlanError(f"the {what} on standard input is not JSON: {error}") from None
-
-
-def demand(problems: list[str], what: str) -> None:
-    """See that there are no mistakes. Raises PlanError: there are."""
-    if problems:
-        listed = "\n".join(f"- {problem}" for problem in problems)
-        raise PlanError(f"the {what} on standard input has mistakes:\n{listed}")
 
 
 def structured(shape: Any, value: Any, place: str, problems: list[str]) -> Any:
@@ -136,4 +133,5 @@ def _object(cls: Any, value: Any, place: str, problems: list[str]) -> Any:
         if given is not None or one.default is one.default_factory is MISSING:
             at = f"{place}.{one.name}"
             found[one.name] = structured(shapes[one.name], given, at, problems)
-    return cls(**found)
+    made = cls(**found)
+    return made.checked(problems) if hasattr(cls, "checked") else made

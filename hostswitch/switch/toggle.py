@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from hostswitch.base.structured import parsed, structured
 from hostswitch.envfile.staging import EnvPlan, stage
 from hostswitch.host import Host
-from hostswitch.plan import Plan, checked
+from hostswitch.plan import Plan
 from hostswitch.service.flags import FlagPlan, show
 from hostswitch.switch import run as switch
 
@@ -18,17 +17,6 @@ class Toggle:
     env: EnvPlan
     switch: Plan
     flags: FlagPlan
-
-
-def read(text: str) -> Toggle:
-    """Read the plan of a toggle.
-
-    Raises:
-        PlanError: it is not JSON, or has mistakes; all of them are listed.
-    """
-    problems: list[str] = []
-    found: Toggle = structured(Toggle, parsed(text, "plan"), "plan", problems)
-    return replace(found, switch=checked(found.switch, problems))
 
 
 def run(plan: Toggle, host: Host) -> dict[str, Any]:
