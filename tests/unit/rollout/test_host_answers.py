@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roles.hostprogram.command import PROGRAM
 from roles.hostprogram.said import UnreadableError, object_in
 from roles.hostprogram.steps import ARCHIVE, REMOVE, STEPS, SWITCH
 from rollout.apply import report as reporting
@@ -33,7 +34,16 @@ from rollout.errors import OperatorError
 from rollout.flags.drift import judged
 from rollout.flags.history import changes_in
 from rollout.flags.host import LINES
-from rollout.hosts.program import FLAGS, RESULT, STATUS, checked
+from rollout.hosts.program import (
+    FLAGS,
+    RESTORING,
+    RESULT,
+    STATUS,
+    HostRefusedError,
+    ask,
+    checked,
+)
+from rollout.hosts.ssh import Connections
 from rollout.processes import checkout_lock
 from rollout.run import Run
 from tests.unit.ssh_server import a_host
@@ -217,3 +227,35 @@ def test_who_ran_a_company_is_asked_again_before_it_runs_elsewhere(
             assert now == ["7"] and "company 7 still runs on wa-2" in str(error)
         else:
             assert (now, released) == ([], ["7"])
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ('echo \'{"outcome": "restored"}\'', "restored"),
+        ('echo \'{"outcome": "changes"}\'; exit 2', "changes"),
+        (
+            'echo \'{"event": "x"}\'; echo \'{"outcome": "refused", "error": "no", "refusals": ["a"]}\'; exit 3',
+            "wa-1: no refused ['a']",
+        ),
+        ('echo \'{"outcome": "locked", "error": "busy"}\'; exit 5', "wa-1: busy locked []"),
+        (
+            f"echo '/bin/sh: 1: {PROGRAM}: not found' >&2; exit 127",
+            "wa-1: no host program yet\n  → rollout apply installs it",
+        ),
+        ("echo first >&2; echo 'it broke' >&2; exit 9", "wa-1: it broke"),
+        ("exit 1", "wa-1: the host program said nothing"),
+        ("echo '{\"outcome\": 7}'", "can't be understood"),
+    ],
+    ids=["done", "asked", "refused", "locked", "not there", "died", "silent", "another shape"],
+)
+def test_the_host_program_is_heard_in_one_way(tmp_path: Path, says: str, told: str) -> None:
+    """Its own words, its verdict, or that it has none: whichever command asks."""
+    with ssh_server(tmp_path, always=says) as (port, _), Connections() as connections:
+        try:
+            said = str(ask(connections, a_host(tmp_path, port), ["restore"], RESTORING)["outcome"])
+        except HostRefusedError as error:
+            said = f"{error} {error.outcome} {error.refusals}"
+        except OperatorError as error:
+            said = str(error)
+    assert said == told or (told.startswith("can't") and told in said)
