@@ -17,15 +17,7 @@ from rollout.apply.look import plan_hosts
 from rollout.apply.plan import HostPlan
 from rollout.apply.procedure import apply_environment
 from rollout.apply.report import report_of, save_report
-from rollout.cli import flags, sessions
-from rollout.cli.answers import (
-    apply_answer,
-    error_answer,
-    plan_answer,
-    print_json,
-    status_answer,
-    verify_answer,
-)
+from rollout.cli import answers, flags, sessions
 from rollout.cli.options import AsJson, Batch, EnvironmentName, JunitFile, Only, OnlyHost, Reason
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import WIDTH, harmless, progress, stdout_console
@@ -105,7 +97,7 @@ def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         plans = plan_hosts(loaded, hosts, shown)
-    show(render_plan, plan_answer, loaded, plans, as_json=as_json)
+    show(render_plan, answers.plan_answer, loaded, plans, as_json=as_json)
     raise typer.Exit(exit_code(plans))
 
 
@@ -151,7 +143,7 @@ def apply(
         with held_off():
             path = save_report(report)
     finally:
-        show(render_report, apply_answer, loaded, report, as_json=as_json)
+        show(render_report, answers.apply_answer, loaded, report, as_json=as_json)
     if not as_json:
         stdout_console().print(f"Report: {path}")
     if outcome.interrupted:
@@ -188,7 +180,7 @@ def verify_command(
         result = verify(loaded, hosts, only=only or None, shown=shown.of)
     if junit is not None:
         write_junit(result, junit)
-    show(render_verification, verify_answer, loaded, result, as_json=as_json)
+    show(render_verification, answers.verify_answer, loaded, result, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
 
@@ -208,9 +200,9 @@ def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = 
     """
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
-        answers = status_of(hosts, shown)
-    show(render_status, status_answer, loaded, answers, as_json=as_json)
-    raise typer.Exit(ERROR if any("error" in answer for answer in answers.values()) else 0)
+        found = status_of(hosts, shown)
+    show(render_status, answers.status_answer, loaded, found, as_json=as_json)
+    raise typer.Exit(ERROR if any("error" in answer for answer in found.values()) else 0)
 
 
 def chosen(environment: str, host: str) -> tuple[Environment, tuple[Host, ...]]:
@@ -231,7 +223,7 @@ def show(
 ) -> None:
     """A result as JSON (``rollout/cli/answers.py``) or for people (``rollout/cli/render.py``)."""
     if as_json:
-        print_json(shape(environment, result))
+        answers.print_json(shape(environment, result))
     else:
         render(stdout_console(), environment, result)
 
@@ -239,7 +231,7 @@ def show(
 def show_error(error: OperatorError, *, as_json: bool) -> None:
     """An error on standard error, 80 columns wide; with ``--json`` as an object on standard output."""
     if as_json:
-        print_json(error_answer(error))
+        answers.print_json(answers.error_answer(error))
     for line in harmless(str(error)).splitlines():
         indent = len(line) - len(line.lstrip()) + 3
         wrapped = textwrap.fill(

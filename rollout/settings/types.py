@@ -66,10 +66,6 @@ def _is_host_name(value: str) -> bool:
     return bool(re.fullmatch(HOST_NAME, value)) and not re.fullmatch(r"[\d.]+", value)
 
 
-def _is_listen_address(value: Any, spec: Spec) -> bool:
-    return value == "*" or _is_address(value, spec)
-
-
 def _is_network(value: Any, _: Spec) -> bool:
     return isinstance(value, str) and "/" in value and _parses(ip_network, value)
 
@@ -212,11 +208,6 @@ def _plain_value(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
         yield "", f"must be one line, not {shown(value)}"
 
 
-def _boolean(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, bool) and value not in ("true", "false"):
-        yield "", f"must be true or false, not {shown(value)}"
-
-
 def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
     known = ("path", "kind", "acknowledge", "companies", "litter")
     if not isinstance(value, Mapping) or set(value) - {*known}:
@@ -259,6 +250,9 @@ def _acknowledgement(value: Any) -> Iterator[tuple[str, str]]:
     yield from _of("companies", _list_of(COMPANY)(value.get("companies", []), {}))
 
 
+BOOLEAN = _scalar(
+    lambda value, _: isinstance(value, bool) or value in ("true", "false"), "true or false"
+)
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 ENVIRONMENT_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 IN_CAPITALS = "a name for an .env (letters, digits, _)"
@@ -281,7 +275,10 @@ TYPES: dict[str, Check] = {
     "relative path": INSIDE,
     "file here": _matching(r"[/~][^\0\n]*", "a file's path on this machine, from / or ~"),
     "host address": _scalar(_is_address, "a host's name or address"),
-    "listen address": _scalar(_is_listen_address, "a name or address of the host, or *"),
+    "listen address": _scalar(
+        lambda value, spec: value == "*" or _is_address(value, spec),
+        "a name or address of the host, or *",
+    ),
     "certificate": _scalar(
         _is_certificate, "a certificate's PEM text (-----BEGIN CERTIFICATE-----)"
     ),
@@ -304,7 +301,7 @@ TYPES: dict[str, Check] = {
     # Names and values of flags are judged by their catalogue.
     "flags": _scalar(lambda value, _: isinstance(value, Mapping), "a mapping NAME: value"),
     "mapping of settings": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _plain_value),
-    "mapping of booleans": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _boolean),
+    "mapping of booleans": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, BOOLEAN),
     "mapping of secrets": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _secret),
     "mapping of relative paths": _mapping_of(NAME, "a plain name of PM2", INSIDE),
 }

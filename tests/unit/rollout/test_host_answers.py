@@ -235,7 +235,7 @@ def test_who_ran_a_company_is_asked_again_before_it_runs_elsewhere(
         ('echo \'{"outcome": "restored"}\'', "restored"),
         ('echo \'{"outcome": "changes"}\'; exit 2', "changes"),
         (
-            'echo \'{"event": "x"}\'; echo \'{"outcome": "refused", "error": "no", "refusals": ["a"]}\'; exit 3',
+            'echo {}; echo \'{"outcome": "refused", "error": "no", "refusals": ["a"]}\'; exit 3',
             "wa-1: no refused ['a']",
         ),
         ('echo \'{"outcome": "locked", "error": "busy"}\'; exit 5', "wa-1: busy locked []"),
