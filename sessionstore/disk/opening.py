@@ -16,7 +16,7 @@ READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Bytes that the files of one directory may have together: holes and further names take no room on the
 #: disk, and hours to read. A million keys have 4 GiB.
-LARGEST_DIRECTORY = 8 << 30
+LARGEST_DIRECTORY = 4 << 30
 TOO_MUCH = (
     f"its files have more than {LARGEST_DIRECTORY >> 30} GiB together, and no sessions have. "
     "See which: du -ah --apparent-size --count-links"

@@ -83,7 +83,10 @@ def test_killed_at_random_instants(new_night: Callable[[], Night]) -> None:
         child = in_child(night.run)
         time.sleep(instants.uniform(0, usual))
         os.kill(child, signal.SIGKILL)
-        killed += ended(child) == -SIGKILL
+        in_time = ended(child) == -SIGKILL
+        killed += in_time
+        # How long a run takes changes with what else runs on this machine.
+        usual *= 1.02 if in_time else 0.9
         night.assert_converges()
     assert killed > INSTANTS / 2, "most runs had ended before they were killed"
 

@@ -33,7 +33,7 @@ ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
 QUICK = """
 import sys
 from hostswitch import cli; from hostswitch.database import patience
-from sessionstore.backup.dump import dump as backup
+from sessionstore.backup import dump as backup
 patience.READY_SECONDS = backup.SILENT_SECONDS = 2
 sys.exit(cli.main())
 """

@@ -110,7 +110,7 @@ def test_a_hundred_thousand_files(tmp_path: Path) -> None:
     assert listed == read == number + 2
     # What an import takes of a listing does not grow with the directory.
     assert listing_bytes < 60e6
-    assert reading_bytes < 40e6 + 200 * number
+    assert reading_bytes < 60e6 + 200 * number
 
 
 def _scanned_alone(directory: Path, *, contents: bool) -> tuple[int, int]:
@@ -148,5 +148,5 @@ def test_a_directory_that_takes_hours_to_read_is_refused(
             os.truncate(path, 8 << 20)
         else:
             os.link(path.with_name("pre-key-10.json"), path)
-    with pytest.raises(DirectoryProblem, match="more than 8 GiB"):
+    with pytest.raises(DirectoryProblem, match="more than 4 GiB"):
         scan_directory(str(root))
