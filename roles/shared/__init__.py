@@ -1,1 +1,1 @@
-"""What two roles need: the host program, its plan, and the guard."""
+"""What two roles need of pyinfra: a file put in place, packages, a script for the shell."""

@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "architecture.md"
+STORIED = ("sessionstore", "hostswitch", "rollout")
 PRODUCT = ("sessionstore", "hostswitch", "roles", "rollout", "tests")
 MARK = "<!-- drawn: {} -->"
 END = "<!-- end -->"
@@ -36,8 +37,8 @@ def pictures() -> dict[str, str]:
     """By name, what stands between its mark and the end."""
     return {
         "packages": mermaid(packages()),
-        **{name: mermaid(stairs(name)) + "\n\n" + table(name) for name in PRODUCT[:2]},
-        "rollout": mermaid(stairs("rollout")) + "\n\n" + table("rollout"),
+        **{name: mermaid(stairs(name)) + "\n\n" + table(name, rooms_of(name)) for name in STORIED},
+        **{name: table(name, folders(name)) for name in ("roles", "tests/host", "lab")},
     }
 
 
@@ -72,24 +73,30 @@ def stairs(package: str) -> Iterator[str]:
         )
 
 
-def table(package: str) -> str:
-    """Each room with what its own first sentence says of it."""
-    rows = [
-        f"| `{room}` | {sentence} |"
-        for floor in floors(package)
-        for room in floor
-        if (sentence := said(ROOT / package / room / "__init__.py"))
-    ]
-    return "\n".join(("| room | what it is |", "| --- | --- |", *rows))
+def table(package: str, rooms: list[str]) -> str:
+    """Each room, or file beside the rooms, with what its own first sentence says, and what is in it."""
+    rows = []
+    for room in rooms:
+        folder = ROOT / package / room
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        files = " ".join(sorted(one.stem for one in folder.glob("*.py") if one.stem != "__init__"))
+        rows.append(f"| `{room}{'/' if files else '.py'}` | {said(path)} | {files} |")
+    return "\n".join(("| room | what it is | files |", "| --- | --- | --- |", *rows))
+
+
+def rooms_of(package: str) -> list[str]:
+    """All rooms of a package, from the top floor down."""
+    return [room for floor in floors(package) for room in floor if room != "__main__"]
+
+
+def folders(package: str) -> list[str]:
+    """The folders of a package that has no floors."""
+    return sorted(path.parent.name for path in (ROOT / package).glob("*/__init__.py"))
 
 
 def said(path: Path) -> str:
-    """The first line of a module's docstring; empty where it is no room."""
-    return (
-        (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
-        if path.exists()
-        else ""
-    )
+    """The first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
 
 
 def drawn(page: str) -> str:
