@@ -114,7 +114,7 @@ class Progress:
 
     def _print(self, text: str) -> None:
         with suppress(OSError):
-            self._console.print(self._line(text))
+            self._console.print(self._line(text), soft_wrap=True)  # one line a step, for grep
 
     def _lines(self) -> Group:
         return Group(*(self._line(f"{host}: {step}") for host, step in self._steps.items()))
