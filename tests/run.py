@@ -17,10 +17,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_ROOT = ("tests/unit", "tests/store")
-# With root: the switch with a real PM2 on this machine, and the lab's own tests, which boot hosts
-# of their own beside the lab.
-ON_THIS_MACHINE = ("tests/switch", "tests/lab/test_lab_hosts.py")
-ON_HOSTS = ("tests/lab", "--ignore=tests/lab/test_lab_hosts.py")
+# With root: the lab's own tests, which boot hosts of their own beside the lab; and the switch with a
+# real PM2 on this machine.
+LAB_ITSELF = "tests/lab/test_lab_hosts.py"
+SWITCH = ("tests/switch",)
+ON_HOSTS = ("tests/lab", f"--ignore={LAB_ITSELF}")
 
 
 def pytest(words: tuple[str, ...]) -> list[str]:
@@ -47,7 +48,7 @@ def main() -> int:
     with ExitStack() as stack:
         beside = [
             stack.enter_context(running(command))
-            for command in (linted(pytest(WITHOUT_ROOT)), pytest(ON_THIS_MACHINE))
+            for command in (linted(pytest((*WITHOUT_ROOT, LAB_ITSELF))), pytest(SWITCH))
         ]
         on_hosts = subprocess.run(pytest(ON_HOSTS), cwd=ROOT, check=False).returncode
         return 1 if any([on_hosts, *(end() for end in beside)]) else 0

@@ -95,7 +95,7 @@ def run(place: Place, command: str, host: str = HOST) -> str:
 def lab_command(place: Place, call: str) -> subprocess.Popen[bytes]:
     """A lab command of this place in a process of its own, for tests that kill it."""
     program = (
-        "import ipaddress, sys; from pathlib import Path; from lab.fleet.fleet import hosts\n"
+        "import ipaddress, sys; from pathlib import Path; from lab.fleet import hosts\n"
         "from lab.place import Place\n"
         f"place = Place(checkout=Path({str(place.checkout)!r}), name={place.name!r}, "
         f"bridge={place.bridge!r}, network=ipaddress.ip_network({str(place.network)!r}), "
