@@ -16,7 +16,7 @@ from lab.profiles.profile import Profile, content_key
 _LAB = Path(__file__).resolve().parent.parent
 _SERVICE = (
     *(f"service/{part}" for part in ("common", "new", "old", "scripts", "tools")),
-    *("service_build.py", "service_install.py", "service_repository.py"),
+    *("profiles/service_build.py", "profiles/service_install.py", "profiles/service_repository.py"),
 )
 
 ON_FILES = Profile(
@@ -46,7 +46,7 @@ ON_DATABASE = Profile(
     name="on-database",
     summary="the old version in its checkout, eleven days on PostgreSQL, old directories left",
     build=on_database.build,
-    made_by=("service/aged", "database_by_hand.py", "on_database.py"),
+    made_by=("service/aged", "profiles/database_by_hand.py", "profiles/on_database.py"),
     on=ON_FILES,
     holds_secrets=True,
 )
@@ -55,7 +55,7 @@ CLEANED_BY_HAND = Profile(
     name="cleaned-by-hand",
     summary="the new version on PostgreSQL, directories deleted by hand, no archive, no record",
     build=cleaned_by_hand.build,
-    made_by=("cleaned_by_hand.py",),
+    made_by=("profiles/cleaned_by_hand.py",),
     on=ON_DATABASE,
     holds_secrets=True,
 )
@@ -63,14 +63,25 @@ BARE = Profile(
     name="bare",
     summary="servers as they are delivered: nothing on them, no session anywhere",
     build=bare.build,
-    made_by=("service/common", "service/new", "service/old", "service_repository.py", "bare.py"),
+    made_by=(
+        "service/common",
+        "service/new",
+        "service/old",
+        "profiles/service_repository.py",
+        "profiles/bare.py",
+    ),
     images={"service": "plain", "database": "plain"},
 )
 MISFILED = Profile(
     name="misfiled",
     summary="on PostgreSQL by an importer that split file names at the first dash",
     build=misfiled.build,
-    made_by=("service/aged", "database_by_hand.py", "on_database.py", "misfiled.py"),
+    made_by=(
+        "service/aged",
+        "profiles/database_by_hand.py",
+        "profiles/on_database.py",
+        "profiles/misfiled.py",
+    ),
     on=ON_FILES,
     holds_secrets=True,
 )

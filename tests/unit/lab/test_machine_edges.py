@@ -14,6 +14,7 @@ from lab import cli
 from lab.images import cache, snapshots
 from lab.machine import capabilities, network
 from lab.place import LabError, Place
+from lab.profiles import profiles
 from lab.profiles.profile import Profile, content_key
 
 ALL = (1 << 41) - 1
@@ -133,3 +134,10 @@ def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     for word in ("up", "down", "status", "ssh", "reset", "snapshot", "power-cut", "cut-off"):
         assert f"\n    {word} " in text
     assert "exit codes" in text
+
+
+def test_what_a_profile_is_made_from_is_there() -> None:
+    """A name that is not passes over in silence, and a changed profile would not be built anew."""
+    lab = Path(profiles.__file__).parent.parent
+    made_by = {name for profile in profiles.PROFILES.values() for name in profile.made_by}
+    assert made_by and [name for name in made_by if not (lab / name).exists()] == []
