@@ -2,9 +2,11 @@
 // object a line, {"type", "id", "digest"}, the credentials as type "creds". Two readings that are
 // equal line for line hold the same keys.
 //
-//   --from postgres  [--company ID]       through the release's own authentication state
-//   --from directory --path DIR --ids FILE   through useMultiFileAuthState; FILE lists the ids as
-//                                         {type: [id, ...]}, because names don't tell them
+//   --from postgres [--company ID] [--ids FILE]   through the release's own authentication state
+//   --from directory --path DIR --ids FILE   through useMultiFileAuthState
+//
+// FILE lists the ids as {type: [id, ...]}, because names of files don't tell them; a service whose
+// rows are named like files needs it for them too.
 //
 // Run in a release's directory.
 import { createHash } from 'node:crypto'
@@ -15,25 +17,19 @@ import { baileys } from './lib/release.mjs'
 
 const { BufferJSON, useMultiFileAuthState } = baileys
 
-async function fromPostgres({ company }) {
+async function fromPostgres({ company, ids }) {
   const service = await openService('postgres', company)
-  const { rows } = await service.pool.query(
-    'SELECT key_type, key_id FROM whatsapp_keys WHERE company_id = $1',
-    [company]
-  )
-  const ids = {}
-  for (const { key_type: type, key_id: id } of rows) {
-    ;(ids[type] ??= []).push(id)
-  }
-  const lines = await digests(service.state, ids)
+  const lines = await digests(service.state, ids ? await readIds(ids) : await service.ids())
   await service.close()
   return lines
 }
 
 async function fromDirectory({ path, ids }) {
   const { state } = await useMultiFileAuthState(path)
-  return digests(state, JSON.parse(await fs.readFile(ids, 'utf8')))
+  return digests(state, await readIds(ids))
 }
+
+const readIds = async file => JSON.parse(await fs.readFile(file, 'utf8'))
 
 async function digests({ creds, keys }, ids) {
   const lines = [{ type: 'creds', id: '', digest: digest(creds) }]

@@ -1,13 +1,16 @@
 // Puts the old version's files in place, by that version itself: run in the in-place checkout, as
 // the service's user, with the service stopped.
-// Usage: [LAB_COMPANY=962302] node seed.mjs PEER_DIRECTORY
+// Usage: [LAB_COMPANY=962302] node seed.mjs [--live-only] PEER_DIRECTORY
+// With --live-only no copies of earlier weeks and no test account are left beside the live files.
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { Account, pair } from './lib/account.mjs'
 import * as ids from './lib/ids.mjs'
 import { bundle, createContact, openParty, send } from './lib/party.mjs'
 import { peerOf } from './lib/peer.mjs'
-import { baileys, fromRelease } from './lib/release.mjs'
+import { baileys } from './lib/release.mjs'
+import { openFiles } from './lib/service.mjs'
 
 const TYPES = [
   'pre-key',
@@ -54,12 +57,8 @@ function stages() {
 
 const stamp = date => date.toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
 
-async function seedCompany(peerFile) {
-  const { SessionPool } = await fromRelease('src/session-pool.js')
-  const silent = { info() {} }
-  const pool = new SessionPool({}, { announce: silent, log: silent })
-  await pool.ensureBaseDirectory()
-  const auth = await pool.openFileAuthState(ids.COMPANY)
+async function seedCompany(peerFile, liveOnly) {
+  const auth = await openFiles(ids.COMPANY)
   pair(
     auth.state.creds,
     { ...ids.ME, name: 'Ассистент “ai-admin” 🚀' },
@@ -74,10 +73,12 @@ async function seedCompany(peerFile) {
     await account.advance()
     auth.state.creds.accountSyncCounter += 1
     await auth.saveCreds()
-    await snapshot(pool.authPaths.get(ids.COMPANY), stage)
+    if (stage.to && !liveOnly) {
+      await snapshot(auth.directory, stage)
+    }
   }
   await peer.save()
-  return { account, counts: await auth.countKeys() }
+  return account
 }
 
 /** A session from the peer's pre-key, and a group in which the peer writes. */
@@ -126,9 +127,6 @@ async function converse(account, peer) {
 }
 
 async function snapshot(directory, { to, date }) {
-  if (to === null) {
-    return
-  }
   const copy = path.resolve(to, path.basename(directory))
   await fs.cp(directory, copy, { recursive: true })
   for (const name of await fs.readdir(copy)) {
@@ -165,15 +163,18 @@ async function writeKeyList(account, file) {
   await fs.writeFile(file, JSON.stringify(Object.fromEntries(lists)))
 }
 
-const peerDirectory = process.argv[2]
+const {
+  positionals: [peerDirectory],
+  values: { 'live-only': liveOnly }
+} = parseArgs({ allowPositionals: true, options: { 'live-only': { type: 'boolean' } } })
 if (!peerDirectory) {
-  console.error('Usage: node seed.mjs PEER_DIRECTORY')
+  console.error('Usage: node seed.mjs [--live-only] PEER_DIRECTORY')
   process.exit(1)
 }
 await fs.mkdir(peerDirectory, { recursive: true, mode: 0o700 })
-const { account, counts: files } = await seedCompany(path.join(peerDirectory, 'peer.json'))
-await seedTestAccount()
+const account = await seedCompany(path.join(peerDirectory, 'peer.json'), liveOnly)
+if (!liveOnly) {
+  await seedTestAccount()
+}
 await writeKeyList(account, path.join(peerDirectory, 'keys.json'))
-const keys = Object.values(files).reduce((sum, n) => sum + n, 0)
-console.log(JSON.stringify({ company: ids.COMPANY, keys, keysByType: files }))
 process.exit(0)

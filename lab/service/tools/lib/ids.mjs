@@ -7,7 +7,10 @@ const pick = (list, i) => list[i % list.length]
 
 /** Whose files are made; each company has an account, so an own number, of its own. */
 export const COMPANY = process.env.LAB_COMPANY ?? '962302'
-const own = COMPANY === '962302' ? 0 : 100 + (Number(COMPANY) % 900)
+const number = /^\d+$/.test(COMPANY)
+  ? Number(COMPANY)
+  : [...COMPANY].reduce((sum, letter) => sum + letter.codePointAt(0), 0)
+const own = COMPANY === '962302' ? 0 : 100 + (number % 900)
 export const ME = { id: `${phone(own)}:12@s.whatsapp.net`, lid: `${lid(own + 1)}:12@lid` }
 export const PEER = { pn: `${phone(9001)}@s.whatsapp.net`, lid: `${lid(90000001)}@lid` }
 export const PEER_GROUP = '120363000000000000@g.us'
