@@ -43,11 +43,12 @@ def install(place: Path) -> tuple[Path, Path]:
     return old, new
 
 
-def tool(release: Path, name: str, *arguments: str | Path) -> str:
+def tool(release: Path, name: str, *arguments: str | Path, **variables: str) -> str:
     """Run one of the lab's tools in a release and return what it prints."""
     done = subprocess.run(
         ["node", TOOLS / name, *arguments],
         cwd=release,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=180,
