@@ -41,8 +41,7 @@ class Host:
     def described(self) -> ecosystem.Description:
         """PM2's ecosystem file as it was when it was first looked at; the swap demands that one.
 
-        Raises:
-            EcosystemError: it can't be read.
+        Raises EcosystemError: it can't be read.
         """
         return ecosystem.read(self.account, self.plan.ecosystem)
 

@@ -73,8 +73,7 @@ def run(
 def finish(child: subprocess.Popen[bytes], seconds: float) -> Done:
     """Hear what a child that leads a session says until it ends, then end its process group.
 
-    Raises:
-        EndlessError: it took longer, or said more than LARGEST.
+    Raises EndlessError: it took longer, or said more than LARGEST.
     """
     pipes = [pipe.fileno() for pipe in (child.stdout, child.stderr) if pipe]
     heard = {pipe: bytearray() for pipe in pipes}

@@ -29,8 +29,7 @@ def sync_directory(path: Path | int) -> None:
 def sync_file_system(descriptor: int) -> None:
     """Wait until everything written to a file system is on its disk; one call for a whole tree.
 
-    Raises:
-        OSError: the kernel could not write something.
+    Raises OSError: the kernel could not write something.
     """
     if _libc.syncfs(descriptor) != 0:
         code = ctypes.get_errno()
@@ -104,10 +103,8 @@ def append_line(path: Path, line: str) -> None:
 def reserve(descriptor: int, size: int) -> None:
     """Set space aside behind a file's end, so that a disk that fills up later can't stop its growth.
 
-    Its length stays as it is; `size` is in bytes from its beginning.
-
-    Raises:
-        OSError: there is no room for it. A file system that can't reserve is no error.
+    Its length stays as it is; `size` is in bytes from its beginning. Raises OSError: there is no room
+    for it. A file system that can't reserve is no error.
     """
     keep_size = 1  # FALLOC_FL_KEEP_SIZE
     if _libc.fallocate(descriptor, keep_size, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
@@ -120,8 +117,7 @@ def reserve(descriptor: int, size: int) -> None:
 def write_all(descriptor: int, content: bytes) -> None:
     """Write every byte: one `write` may take only a part.
 
-    Raises:
-        OSError: the disk is full or broken; a part may have been written.
+    Raises OSError: the disk is full or broken; a part may have been written.
     """
     view = memoryview(content)
     while view:
@@ -176,10 +172,8 @@ def see(path: str | Path) -> str:
 def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | None:
     """Open a regular file for reading; None if there is nothing. A symlink is not followed.
 
-    With the owner's rights; None where that user can't choose the path.
-
-    Raises:
-        UnsafeFileError: it is something else, or may not be read.
+    With the owner's rights; None where that user can't choose the path. Raises UnsafeFileError: it is
+    something else, or may not be read.
     """
     try:
         # Without opening it: a device may act on being opened (a watchdog, a tape).
@@ -197,8 +191,7 @@ def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | Non
 def read_regular(path: str | Path, limit: int, owner: Owner | None = None) -> bytes | None:
     """All bytes of a regular file, as `open_regular` opens it; None if there is nothing.
 
-    Raises:
-        UnsafeFileError: it is something else, may not be read, or is larger.
+    Raises UnsafeFileError: it is something else, may not be read, or is larger.
     """
     file = open_regular(path, owner)
     if file is None:

@@ -59,10 +59,8 @@ RelativePath = Annotated[Line, Form("a relative path without . and ..", _plain)]
 def load(cls: type[T], text: str, what: str) -> T:
     """Read a dataclass from JSON; a field that has a default may be missing or null.
 
-    One with a method `checked` is what that returns, which adds what is wrong between its fields.
-
-    Raises:
-        PlanError: it is not JSON, or has mistakes; all of them are listed.
+    One with a method `checked` is what that returns, which adds what is wrong between its fields. Raises
+    PlanError: it is not JSON, or has mistakes; all of them are listed.
     """
     problems: list[str] = []
     found: T = structured(cls, parsed(text, what), what, problems)

@@ -54,10 +54,8 @@ class Account:
     ) -> str:
         """Run a program as this user; its standard output.
 
-        Arguments and environment (beside HOME, USER, LOGNAME, PATH and LANG) hold no secret.
-
-        Raises:
-            CommandFailedError: it is missing, failed, took too long or said too much.
+        Arguments and environment (beside HOME, USER, LOGNAME, PATH and LANG) hold no secret. Raises
+        CommandFailedError: it is missing, failed, took too long or said too much.
         """
         limit = _LIMITED if arguments[0] in _READERS else ()
         command = [*self._prefix(environment or {}), *limit, *arguments]

@@ -22,8 +22,7 @@ _REMEDY = "Set it: timedatectl set-ntp true (apt-get install systemd-timesyncd),
 def measured(connection: Connection[Any]) -> float:
     """How many seconds the host's clock is ahead of the database's; negative if behind.
 
-    Raises:
-        StoreError: the statement failed, or the connection broke.
+    Raises StoreError: the statement failed, or the connection broke.
     """
     from sessionstore.database.connection import explained
 

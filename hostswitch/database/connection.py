@@ -35,9 +35,7 @@ class Figures:
 def connect(plan: Plan) -> Connection[Any]:
     """Connect as the application's role.
 
-    Raises:
-        DatabaseUnreachable: there is no way in.
-        NoDriverError: libpq is not installed.
+    Raises DatabaseUnreachable (there is no way in) or NoDriverError (libpq is not installed).
     """
     try:
         from sessionstore.database import connection as database

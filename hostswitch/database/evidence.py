@@ -68,12 +68,7 @@ def unaccounted(
 
 
 def removal_proof(
-    connection: Connection[Any],
-    held: Held,
-    declared: LegacyDirectory,
-    plan: Plan,
-    *,
-    service: str,
+    connection: Connection[Any], held: Held, declared: LegacyDirectory, plan: Plan, *, service: str
 ) -> RemovalProof:
     """What must hold for a set-aside directory to be deleted, asked as often as need be."""
     from sessionstore.removal.second_proof import RemovalProof, account_again

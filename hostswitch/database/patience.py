@@ -42,8 +42,7 @@ class Patience:
     def connected(self, plan: Plan, *, wait: bool = False) -> Iterator[Connection]:
         """Connect, trying again in time where it is to wait, and hang up where the block is not done in time.
 
-        Raises:
-            StoreError: what the block was at when it was hung up, or another error of the database.
+        Raises StoreError: what the block was at when it was hung up, or another error of the database.
         """
         connection = self._connect(plan, wait)
         from sessionstore.database.connection import hung_up

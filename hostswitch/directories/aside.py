@@ -26,9 +26,8 @@ _FULL, _EMPTY = ".rollout-trial-full", ".rollout-trial-empty"
 def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[tuple[int, int]]:
     """Descriptors of the application directory and of this rollout's set-aside place, made for root alone.
 
-    Raises:
-        StepFailedError: the place belongs to somebody else.
-        DirectoryProblem: a component is missing or a symlink.
+    Raises StepFailedError (the place belongs to somebody else) or DirectoryProblem (a component is
+    missing or a symlink).
     """
     with closing(open_directory(app_dir)) as app:
         if create:
@@ -67,11 +66,8 @@ def try_there_and_back(app: int, place: int, path: str) -> None:
     """Try to set one directory aside and to bring it back, without moving it.
 
     The kernel refuses to rename a directory onto one that is not empty, but only once it has found
-    nothing else to object to: that is the trial of the way there. An empty directory of our own
-    tries the way back.
-
-    Raises:
-        OSError: the reason why one of them is not possible.
+    nothing else to object to: that is the trial of the way there. An empty directory of our own tries
+    the way back. Raises OSError: the reason why one of them is not possible.
     """
     with _parent(app, path) as (parent, base):
         if not exists(parent, base):
@@ -109,8 +105,7 @@ def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
 def away(app: int, place: int, path: str, name: str) -> None:
     """Set one directory aside; harmless if that was done already.
 
-    Raises:
-        StepFailedError: both exist: something made the directory again.
+    Raises StepFailedError: both exist: something made the directory again.
     """
     with _parent(app, path) as (parent, base):
         if not exists(parent, base):
@@ -142,8 +137,7 @@ def back(app: int, place: int, path: str, name: str) -> bool:
 def back_alone(app: int, place: int, path: str, name: str) -> None:
     """Bring one directory back where nothing is in its place.
 
-    Raises:
-        FileExistsError: something is; nothing was moved.
+    Raises FileExistsError: something is; nothing was moved.
     """
     with _parent(app, path) as (parent, base):
         if exists(parent, base):

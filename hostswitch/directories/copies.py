@@ -22,8 +22,7 @@ def directory(copies: Path, rollout_id: str, name: str) -> Path:
 def make(source: str, copy: Path) -> int:
     """Copy a tree of regular files on to the disk, for root alone; its bytes. No symlink is followed.
 
-    Raises:
-        HostError: a file vanished or is not a regular one.
+    Raises HostError: a file vanished or is not a regular one.
     """
     shutil.rmtree(copy, ignore_errors=True)
     copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

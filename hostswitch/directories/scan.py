@@ -27,10 +27,8 @@ _TORN_KINDS = ("empty", "truncated", "not JSON", "not registered", "not credenti
 def scan_steadily(path: str, label: str, layout: Layout) -> DirectoryScan:
     """Scan a directory that a running service writes to; the caller closes the scan.
 
-    A file that is caught half written looks torn; it is so only if it stays so.
-
-    Raises:
-        DirectoryProblem: the directory can't be opened or is a symlink.
+    A file that is caught half written looks torn; it is so only if it stays so. Raises DirectoryProblem:
+    the directory can't be opened or is a symlink.
     """
     scan = scan_directory(path, label=label, layout=layout)
     for _ in range(_SCANS - 1):

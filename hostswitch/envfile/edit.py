@@ -21,9 +21,8 @@ class UnwritableValueError(HostError):
 def edited(content: bytes, settings: Mapping[str, str]) -> bytes:
     """The file with these settings in it; the file itself where every value is there already.
 
-    Raises:
-        UnwritableValueError: a value can't be spelled so that dotenv reads it back; nothing but
-            the name is in the message.
+    Raises UnwritableValueError: a value can't be spelled so that dotenv reads it back; nothing but the
+    name is in the message.
     """
     text = before = text_of(content)
     for name, value in settings.items():

@@ -45,8 +45,7 @@ class Staging:
 def stage(plan: EnvPlan, check_only: bool) -> Staging:
     """Stage the live file with the settings in it, if that changes it.
 
-    Raises:
-        HostError: the live file is not what it should be.
+    Raises HostError: the live file is not what it should be.
     """
     live = read_env(plan.env_live)
     _demand_once(plan, live)
@@ -114,8 +113,7 @@ def _demand_private(plan: EnvPlan) -> None:
 def read_env(path: str) -> bytes:
     """A regular file's content, empty where there is none.
 
-    Raises:
-        HostError: it is a link, no regular file, no text, or too large to be an .env.
+    Raises HostError: it is a link, no regular file, no text, or too large to be an .env.
     """
     if os.path.islink(path):
         # Not "copy it": root would copy what that user could not read, and give it to him.

@@ -28,8 +28,7 @@ class Pm2:
     def daemon(self) -> int | None:
         """The daemon's pid, found without starting one (every pm2 command would).
 
-        Raises:
-            UnsafeFileError: its pid file is no regular file: whether it runs is not known.
+        Raises UnsafeFileError: its pid file is no regular file: whether it runs is not known.
         """
         content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE, self._account.owner)
         try:
@@ -53,8 +52,7 @@ class Pm2:
     def apps(self) -> list[App]:
         """PM2's list; empty if no daemon runs (none is started).
 
-        Raises:
-            Pm2DaemonError: one runs and does not answer.
+        Raises Pm2DaemonError: one runs and does not answer.
         """
         return [App.of(entry, self.home) for entry in self._listed()]
 
@@ -119,13 +117,11 @@ class Pm2:
     def save(self, names: Sequence[str], running: str | None = None) -> None:
         """Have a boot bring back these apps as they run now, and none of them that does not.
 
-        Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon
-        died, none of them runs now. In one step and for its owner alone, which PM2's own is not. So
-        nothing has to be fallen back to, and PM2's backup, which may name another version, goes. A daemon
-        that died a moment ago lists none: `running` must be there.
-
-        Raises:
-            Pm2DaemonError: it is not; nothing was written.
+        Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon died,
+        none of them runs now. In one step and for its owner alone, which PM2's own is not. So nothing
+        has to be fallen back to, and PM2's backup, which may name another version, goes. A daemon that
+        died a moment ago lists none: `running` must be there. Raises Pm2DaemonError: it is not; nothing
+        was written.
         """
         listed = self.saved()
         if running is not None and not dump.only(listed, [running]):

@@ -28,12 +28,7 @@ class DumpError(HostError):
 
 
 def read(path: Path) -> Apps:
-    """The apps in a dump; none if there is no dump.
-
-    Raises:
-        DumpError: it is torn (PM2 writes it in place), or no list of apps.
-        UnsafeFileError: it is no regular file, or far too large.
-    """
+    """The apps in a dump; none if there is no dump. Raises DumpError: PM2, which writes in place, tore it."""
     return _read(path) or []
 
 

@@ -23,8 +23,7 @@ class EcosystemError(HostError):
 def read(account: Account, path: str) -> Description:
     """The apps of the ecosystem file by name, as Node.js evaluates it.
 
-    Raises:
-        EcosystemError: it can't be read.
+    Raises EcosystemError: it can't be read.
     """
     try:
         apps: list[dict[str, Any]] = understood(account.run(["node", "-e", _READ, path]))

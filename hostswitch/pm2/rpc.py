@@ -37,8 +37,7 @@ class Pm2DaemonError(HostError):
 def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> Any:
     """Have this user's daemon do something (`getMonitorData`); nothing is sent to another's process.
 
-    Raises:
-        Pm2DaemonError: it does not answer, or answers with an error.
+    Raises Pm2DaemonError: it does not answer, or answers with an error.
     """
     request = _packed({"type": "call", "method": method, "args": list(arguments)})
     end = time.monotonic() + seconds

@@ -52,8 +52,7 @@ class Starter:
     def __init__(self, account: Account, home: Path, ecosystem: str, names: Sequence[str]) -> None:
         """Begin to load; does not wait. The ecosystem file is read when the word is given.
 
-        Raises:
-            StarterError: there is no PM2.
+        Raises StarterError: there is no PM2.
         """
         words = ["node", "-e", _SCRIPT, _library(account.search_path), ecosystem, *names]
         self._child = account.popen(words, environment={"PM2_HOME": str(home)})
@@ -62,8 +61,7 @@ class Starter:
     def wait_ready(self) -> None:
         """Wait until only the word is missing.
 
-        Raises:
-            StarterError: the client ended, or does not get there.
+        Raises StarterError: the client ended, or does not get there.
         """
         if self._ready:
             return
@@ -87,8 +85,7 @@ class Starter:
     def go(self, seconds: float) -> None:
         """Give the word and wait until PM2 has started the apps; whether they live is not known.
 
-        Raises:
-            StarterError: PM2 did not say in time that it had.
+        Raises StarterError: PM2 did not say in time that it had.
         """
         assert self._child.stdin
         try:

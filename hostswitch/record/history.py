@@ -37,8 +37,7 @@ class History:
     def reserve(self) -> None:
         """Set space aside for what is about to be recorded: a disk that fills up can't prevent it.
 
-        Raises:
-            HistoryError: there is no room for it.
+        Raises HistoryError: there is no room for it.
         """
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW

@@ -86,8 +86,7 @@ class Journal:
     def mark(self, step: str, mark: str, **data: Any) -> Entry:
         """Append a line of plain data, never a secret, and wait until it is on the disk.
 
-        Raises:
-            JournalError: it could not be written, so what it announces must not be done.
+        Raises JournalError: it could not be written, so what it announces must not be done.
         """
         entry = Entry(step, mark, clock.now(), data)
         line = (json.dumps(_as_json(entry)) + "\n").encode()
@@ -135,8 +134,7 @@ class Journal:
 def read(path: Path) -> list[Entry]:
     """The journal's lines; none if there is no file.
 
-    Raises:
-        JournalError: a line other than the last does not parse.
+    Raises JournalError: a line other than the last does not parse.
     """
     try:
         content = path.read_bytes()

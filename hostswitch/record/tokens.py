@@ -15,10 +15,7 @@ def verification(text: str) -> dict[str, Any]:
     """Read a verification's result.
 
     It is one JSON object: `rollout_id`, `verified` (a boolean: every check passed), and any figures
-    beside them (passed, failed, not_checked …).
-
-    Raises:
-        PlanError: it is something else.
+    beside them (passed, failed, not_checked …). Raises PlanError: it is something else.
     """
     fields = parsed(text, _VERIFICATION)
     if not isinstance(fields, dict) or not isinstance(fields.get("verified"), bool):

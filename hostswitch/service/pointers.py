@@ -24,8 +24,7 @@ _KEPT_LINK = ".current.previous"
 def current_target(app_dir: str) -> str | None:
     """What `current` points to, as it is written; None if there is no such link.
 
-    Raises:
-        RefusedError: something else has that name.
+    Raises RefusedError: something else has that name.
     """
     link = os.path.join(app_dir, "current")
     try:
@@ -92,8 +91,7 @@ def previous(env_live: str) -> Path:
 def read(path: str | Path) -> bytes | None:
     """A settings file's bytes; None if it is missing.
 
-    Raises:
-        UnsafeFileError: it is no regular file, or far too large.
+    Raises UnsafeFileError: it is no regular file, or far too large.
     """
     return read_regular(path, _LARGEST)
 
@@ -113,11 +111,8 @@ def keep_env(
 ) -> None:
     """Keep the .env that is live beside it, if another one follows; while the service still runs.
 
-    That one can take its place is tried, with its own content. Root keeps one more, for the one beside it
-    is the service's own to delete.
-
-    Raises:
-        StepFailedError: the live one is not what was judged.
+    That one can take its place is tried, with its own content. Root keeps one more, for the one beside
+    it is the service's own to delete. Raises StepFailedError: the live one is not what was judged.
     """
     live = read(env_live)
     if digest(live) != judged:
@@ -131,8 +126,7 @@ def keep_env(
 def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
     """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
 
-    Raises:
-        StepFailedError: what is staged is not what was judged.
+    Raises StepFailedError: what is staged is not what was judged.
     """
     staged = read(env_next)
     if digest(staged) != judged:

@@ -20,8 +20,7 @@ from sessionstore.errors import printable
 def now(host: Host) -> str:
     """As :func:`of`, for a host as it is now; PM2 is not asked.
 
-    Raises:
-        UnsafeFileError: the .env is no regular file, or far too large.
+    Raises UnsafeFileError: the .env is no regular file, or far too large.
     """
     status = fetch(host.plan.gate.status_url)
     pid = status.get("pid") if isinstance(status, dict) else None
@@ -51,8 +50,7 @@ def fetch(url: str) -> dict[str, Any] | None:
 def ask(url: str) -> dict[str, Any]:
     """Ask the status endpoint, on loopback; proxies are not used.
 
-    Raises:
-        NoStatusError: why that could not be had.
+    Raises NoStatusError: why that could not be had.
     """
     try:
         code, content = _get(urlsplit(url))

@@ -19,11 +19,7 @@ from hostswitch.switch.report import record
 
 
 def close(
-    switch: Switch,
-    outcome: str,
-    *,
-    why: str | None = None,
-    down: Mapping[str, Any] | None = None,
+    switch: Switch, outcome: str, *, why: str | None = None, down: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Write the record, then remove what an open switch keeps; the record as it stands in the history."""
     line = {

@@ -59,9 +59,8 @@ def said(error: Exception) -> str:
 def undo(switch: Switch, why: str) -> NoReturn:
     """Put back a switch whose import was not active.
 
-    Raises:
-        PutBackError: the old version runs again.
-        LeftStoppedError: it does not, or is not healthy.
+    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not
+    healthy).
     """
     progress(f"put back: {why}")
     try:
@@ -81,9 +80,8 @@ def undo(switch: Switch, why: str) -> NoReturn:
 def undo_after_active(switch: Switch, why: str) -> NoReturn:
     """The database is the truth now: back to files only if nothing in it has moved.
 
-    Raises:
-        PutBackError: the old version runs again.
-        LeftStoppedError: it does not, or is not healthy.
+    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not
+    healthy).
     """
     progress(f"put back: {why}")
     try:

@@ -46,12 +46,7 @@ class Undone:
 
 
 def put_back(
-    switch: Switch,
-    why: str,
-    *,
-    after_active: bool,
-    with_pm2: bool = True,
-    boot_seconds: float = 0,
+    switch: Switch, why: str, *, after_active: bool, with_pm2: bool = True, boot_seconds: float = 0
 ) -> Undone:
     """Bring back the state before the switch.
 

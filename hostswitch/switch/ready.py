@@ -79,8 +79,7 @@ def facts(host: Host, observed: Observed, decision: Decision) -> Facts:
 def prepare(switch: Switch, decision: Decision) -> None:
     """Measure, rehearse, back up, copy, and keep how the apps run now.
 
-    Raises:
-        RefusedError: the rehearsal or the database says no; the service was not touched.
+    Raises RefusedError: the rehearsal or the database says no; the service was not touched.
     """
     host = switch.host
     switch.journal.mark(journal.READY, "intent")

@@ -34,10 +34,8 @@ _ONLY_CLOSE = (Action.FORGET, Action.FINISH)
 def run(places: Places, boot: str | None = None) -> dict[str, Any]:
     """Finish or put back the open switch; from a boot unit as far as it may. The caller holds the lock.
 
-    Raises:
-        PutBackError: the old version runs again.
-        LeftStoppedError: nothing runs, or nothing healthy.
-        JournalError: journal or plan can't be used.
+    Raises PutBackError (the old version runs again), LeftStoppedError (nothing runs, or nothing healthy)
+    or JournalError (journal or plan can't be used).
     """
     if not is_open(places):
         close.sweep(places)
@@ -83,9 +81,8 @@ def _open(places: Places, log: Journal) -> Switch:
 def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     """Let the database tell whether an activation was committed, and the pointers what goes forward.
 
-    Raises:
-        LeftStoppedError: it does not answer.
-        HostError: something else is where a pointer should be.
+    Raises LeftStoppedError (it does not answer) or HostError (something else is where a pointer should
+    be).
     """
     if recovery.action is not Action.ASK_DATABASE:
         return _pointed(opened, recovery)
@@ -211,8 +208,7 @@ def _keep_down(opened: Switch) -> None:
 def first(places: Places) -> dict[str, Any] | None:
     """Before a new switch: finish an open one, and say so.
 
-    Raises:
-        HostError: it could not be ended; a new one must not begin.
+    Raises HostError: it could not be ended; a new one must not begin.
     """
     if not is_open(places):
         close.sweep(places)

@@ -9,12 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
 from hostswitch.base.drill import Drill
-from hostswitch.base.errors import (
-    HostError,
-    LeftStoppedError,
-    RefusedError,
-    TornFilesError,
-)
+from hostswitch.base.errors import HostError, LeftStoppedError, RefusedError, TornFilesError
 from hostswitch.base.files import replace_file
 from hostswitch.base.output import progress
 from hostswitch.database import evidence
@@ -41,10 +36,8 @@ Result = dict[str, Any]
 def run(host: Host) -> Result:
     """Switch this host to what was staged. The caller holds the lock; no journal is open.
 
-    Raises:
-        RefusedError: before the service was touched.
-        PutBackError: the old version runs again.
-        LeftStoppedError: nothing runs, or nothing healthy.
+    Raises RefusedError (before the service was touched), PutBackError (the old version runs again) or
+    LeftStoppedError (nothing runs, or nothing healthy).
     """
     host.pm2.ensure_daemon()
     host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
@@ -126,8 +119,7 @@ def _activate(switch: Switch) -> None:
 def import_states(switch: Switch, seconds: float, why: str = "") -> list[str]:
     """How far each import of the switch came, by the database, which is waited for.
 
-    Raises:
-        LeftStoppedError: it does not answer; `why` is told before its own reason.
+    Raises LeftStoppedError: it does not answer; `why` is told before its own reason.
     """
     try:
         with Patience(seconds).connected(switch.host.plan, wait=True) as connection:
@@ -139,8 +131,7 @@ def import_states(switch: Switch, seconds: float, why: str = "") -> list[str]:
 def activate_again(switch: Switch, why: str) -> None:
     """Finish an activation of which a part is known to be committed.
 
-    Raises:
-        LeftStoppedError: the database does not let it.
+    Raises LeftStoppedError: the database does not let it.
     """
     try:
         # Its own deadline: that of the first try may have ended it.

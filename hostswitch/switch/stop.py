@@ -28,9 +28,8 @@ SHOWN = 5
 def stop(switch: Switch) -> None:
     """Stop every app of the plan, and see that nobody holds the files and all are whole.
 
-    Raises:
-        StepFailedError: something still runs; the switch must be put back.
-        TornFilesError: the stop tore session files; nothing that reads files may start.
+    Raises StepFailedError (something still runs; the switch must be put back) or TornFilesError (the
+    stop tore session files; nothing that reads files may start).
     """
     host = switch.host
     names, running = _listed(host)
@@ -75,8 +74,7 @@ def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
 def demand_down(switch: Switch) -> None:
     """See that nobody started a version meanwhile: it would use up the keys that were imported.
 
-    Raises:
-        StepFailedError: somebody did.
+    Raises StepFailedError: somebody did.
     """
     host = switch.host
     apps = host.pm2.apps()
@@ -121,9 +119,8 @@ def problems_of(switch: Switch, path: str) -> list[str]:
 def demand_whole(switch: Switch, path: str) -> None:
     """A version that reads files is never started on files that are not whole, nor are they imported.
 
-    Raises:
-        TornFilesError: they are not, and the version before reads them.
-        StepFailedError: they are not, and it does not.
+    Raises TornFilesError (they are not, and the version before reads them) or StepFailedError (they are
+    not, and it does not).
     """
     problems = problems_of(switch, path)
     if problems and switch.facts.files_provider:
@@ -169,9 +166,7 @@ def take_down(host: Host) -> None:
     """Stop the plan's apps, forget how PM2 started them, and see that they are gone.
 
     Deleting is what cures an environment that PM2 exported once and keeps (docs/facts.md section 3).
-
-    Raises:
-        StepFailedError: a process survived.
+    Raises StepFailedError: a process survived.
     """
     started_with.forget(host)
     names, running = _listed(host)

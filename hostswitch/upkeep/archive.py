@@ -27,9 +27,7 @@ def to_archive(host: Host) -> dict[str, Any]:
 def archive_all(host: Host) -> dict[str, Any]:
     """Archive every set-aside directory that has no archive yet.
 
-    Raises:
-        HostError: a switch is open.
-        StoreError: an archive could not be written.
+    Raises HostError (a switch is open) or StoreError (an archive could not be written).
     """
     demand_none_open(host.places)
     done = []

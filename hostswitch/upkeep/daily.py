@@ -48,8 +48,7 @@ class UnusualGrowthError(DailyCheckError):
 def run(host: Host) -> dict[str, Any]:
     """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong.
 
-    Raises:
-        DailyCheckError: what is wrong, with a remedy for each.
+    Raises DailyCheckError: what is wrong, with a remedy for each.
     """
     progress("look at the disk, the archives and the service")
     kept_up = retention.run(host)
@@ -91,8 +90,7 @@ def _came_back(host: Host) -> list[str]:
 def _waiting(host: Host) -> frozenset[str]:
     """The companies that rightly wait for their first pairing; those that paired go on record.
 
-    Raises:
-        HostError, StoreError: the database, which has to have nothing of them, could not be asked.
+    Raises HostError, StoreError: the database, which has to have nothing of them, could not be asked.
     """
     left = pairing.left_waiting(host.history.lines())
     if not left:

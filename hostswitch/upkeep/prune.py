@@ -98,8 +98,7 @@ def to_prune(host: Host) -> dict[str, Any]:
 def prune(host: Host) -> dict[str, Any]:
     """Take old releases away, once this rollout has verified the host; `waiting` says what waits for that.
 
-    Raises:
-        HostError: a switch is open, or a release could not be removed whole.
+    Raises HostError: a switch is open, or a release could not be removed whole.
     """
     demand_none_open(host.places)
     found = choose(host)
@@ -198,8 +197,7 @@ def _take_away(host: Host, name: str) -> dict[str, Any]:
 def _delete(host: Host, name: str) -> dict[str, Any]:
     """As the service's user, who owns it: root would follow what that user puts in the way.
 
-    Raises:
-        HostError: something in it is not the user's.
+    Raises HostError: something in it is not the user's.
     """
     half = _releases(host) / (_HALF_PRUNED + name)
     freed = _allocated(half)

@@ -47,14 +47,10 @@ def run(
 ) -> dict[str, Any]:
     """Put a directory back exactly as it was: names, modes, owners, times, contents.
 
-    Which rollout set it aside is needed only where several did, an age identity's file where nothing but the
-    archive is left.
-
-    Raises:
-        RefusedError: a service could feed from it against a newer database, or its place is
-            taken; nothing was changed.
-        HostError: a switch is open, or there is no such directory.
-        StoreError: the archive can't be opened.
+    Which rollout set it aside is needed only where several did, an age identity's file where nothing but
+    the archive is left. Raises RefusedError (a service could feed from it against a newer database, or
+    its place is taken; nothing was changed), HostError (a switch is open, or there is no such directory)
+    or StoreError (the archive can't be opened).
     """
     demand_none_open(host.places)
     declared = with_names(host.plan.legacy_directories).get(name.replace("/", "__"))
