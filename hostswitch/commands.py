@@ -6,30 +6,29 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hostswitch.base import structured
 from hostswitch.base.errors import CHANGES, OK
 from hostswitch.base.lock import held
 from hostswitch.base.places import Places
-from hostswitch.base.structured import load as load_as
 from hostswitch.envfile.staging import WOULD_STAGE, EnvPlan, stage
 from hostswitch.host import Host
 from hostswitch.look import preflight, status
-from hostswitch.plan import load
-from hostswitch.record import tokens
+from hostswitch.plan import Plan, load
+from hostswitch.record import history
 from hostswitch.record.history import History
 from hostswitch.service import flags
 from hostswitch.service.alarm import alarm
+from hostswitch.service.flags import FlagPlan
 from hostswitch.switch import resume, run
-from hostswitch.switch import toggle as toggling
 from hostswitch.upkeep import archive, daily, prune, remove, restore
 
 Answer = tuple[int, dict[str, Any]]
 """The exit code and the fields of the result; without any there is no result."""
-
 
 PLAN, CHECK = "plan", "check"
 _Options = Mapping[str, dict[str, Any]]
@@ -44,18 +43,26 @@ class Command:
     options: _Options = field(default_factory=dict)
 
 
-def changing(places: Places, who: str, what: str, wait: float = 0) -> AbstractContextManager[None]:
+@dataclass(frozen=True)
+class Toggle:
+    """One toggle of flags, in one start: the .env staged, switched to, and looked at."""
+
+    env: EnvPlan
+    switch: Plan
+    flags: FlagPlan
+
+
+def _changing(
+    places: Places, what: str, who: str = "", wait: float = 0
+) -> AbstractContextManager[None]:
     """What changes something holds the host's lock; another run is told who does what, and waited for."""
     places.prepare()
+    who = who or os.environ.get("SUDO_USER", "root")
     return held(places.lock, who, what, wait_seconds=wait)
 
 
 def _rolling_out(host: Host, what: str) -> AbstractContextManager[None]:
-    return changing(host.places, host.plan.operator, f"{what} {host.plan.rollout_id}")
-
-
-def _by_itself(places: Places, what: str, wait: float = 0) -> AbstractContextManager[None]:
-    return changing(places, os.environ.get("SUDO_USER", "root"), what, wait)
+    return _changing(host.places, f"{what} {host.plan.rollout_id}", host.plan.operator)
 
 
 def text_of(plan: str = "-") -> str:
@@ -81,25 +88,25 @@ def _switch(given: Namespace, places: Places) -> Answer:
 
 
 def _toggle(given: Namespace, places: Places) -> Answer:
-    plan = load_as(toggling.Toggle, text_of(given.plan), "plan")
+    plan = structured.load(Toggle, text_of(given.plan), "plan")
     host = Host(plan.switch, places)
     with _rolling_out(host, "toggle"):
         resumed = resume.first(places)
-        return OK, {**toggling.run(plan, host), "resumed": resumed}
+        staged = stage(plan.env, check_only=False)
+        done = {**run.run(host), "staged": staged.changes}
+        return OK, {**done, "seen": flags.show(plan.flags, places), "resumed": resumed}
 
 
 def _env(given: Namespace, places: Places) -> Answer:
-    plan = load_as(EnvPlan, text_of(given.plan), "env plan")
-    with ExitStack() as stack:
-        if not given.check:
-            # A switch that runs by itself, its controller gone, has judged the staged file that is there.
-            stack.enter_context(_by_itself(places, "env"))
+    plan = structured.load(EnvPlan, text_of(given.plan), "env plan")
+    # A switch that runs by itself, its controller gone, has judged the staged file that is there.
+    with nullcontext() if given.check else _changing(places, "env"):
         staged = stage(plan, given.check)
     return CHANGES if staged.outcome == WOULD_STAGE else OK, vars(staged)
 
 
 def _flags(given: Namespace, places: Places) -> Answer:
-    plan = load_as(flags.FlagPlan, text_of(given.plan), "flags plan")
+    plan = structured.load(FlagPlan, text_of(given.plan), "flags plan")
     return OK, {"outcome": "seen", **flags.show(plan, places)}
 
 
@@ -110,7 +117,8 @@ def _checked_or_done(
         host = _host(given, places)
         if given.check:
             answer = check(host)
-            return CHANGES if answer["changes"] else OK, answer
+            outcome = "changes" if answer["changes"] else "nothing to do"
+            return CHANGES if answer["changes"] else OK, {"outcome": outcome, **answer}
         with _rolling_out(host, what):
             return OK, act(host)
 
@@ -118,7 +126,7 @@ def _checked_or_done(
 
 
 def _daily_check(given: Namespace, places: Places) -> Answer:
-    with _by_itself(places, "daily check", daily.LOCK_WAIT_SECONDS):
+    with _changing(places, "daily check", wait=daily.LOCK_WAIT_SECONDS):
         # Read now: a rollout that was waited for has left another plan.
         host = _host(given, places)
         try:
@@ -144,7 +152,7 @@ def _restore(given: Namespace, places: Places) -> Answer:
 
 
 def _resume(given: Namespace, places: Places) -> Answer:
-    with changing(places, "boot", "resume") if given.boot else _by_itself(places, "resume"):
+    with _changing(places, "resume", "boot" if given.boot else ""):
         return OK, resume.run(places, given.boot)
 
 
@@ -156,7 +164,7 @@ def _status(given: Namespace, places: Places) -> Answer:
 def _recorded(event: str, read: Callable[[str], dict[str, Any]]) -> Callable[..., Answer]:
     def command(_given: Namespace, places: Places) -> Answer:
         fields = read(text_of())
-        with _by_itself(places, f"record {event}"):
+        with _changing(places, f"record {event}"):
             line = History(places.history).add(event, **fields)
         return OK, {"outcome": "recorded", "recorded": line}
 
@@ -214,10 +222,10 @@ COMMANDS = {
         _status, "show what runs, an open switch, what is set aside and the last lines of the history",
         "", _STATUS),
     "record": Command(
-        _recorded("verified", tokens.verification),
+        _recorded("verified", history.verification),
         "take a verification's result (a JSON object on standard input) into the history"),
     "toggled": Command(
-        _recorded("flags", tokens.toggle),
+        _recorded("flags", history.toggle),
         "take a proven toggle of flags (a JSON object on standard input) into the history"),
 }
 # fmt: on

@@ -11,6 +11,7 @@ from hostswitch.base.places import Places
 from hostswitch.base.user import Account
 from hostswitch.plan import Plan
 from hostswitch.pm2 import ecosystem
+from hostswitch.pm2.app import App
 from hostswitch.pm2.client import Pm2
 from hostswitch.record.history import History
 
@@ -37,12 +38,21 @@ class Host:
     def pm2(self) -> Pm2:
         return Pm2(self.account, self.plan.pm2_home)
 
+    def apps(self) -> list[App]:
+        """The plan's apps that PM2 lists."""
+        return [app for app in self.pm2.apps() if app.name in self.plan.pm2_apps]
+
+    def service(self) -> App | None:
+        return self.pm2.app(self.plan.service_app)
+
+    def runs_service(self) -> bool:
+        """Whether PM2 runs it, or is about to."""
+        app = self.service()
+        return app is not None and app.running
+
     @cached_property
     def described(self) -> ecosystem.Description:
-        """PM2's ecosystem file as it was when it was first looked at; the swap demands that one.
-
-        Raises EcosystemError: it can't be read.
-        """
+        """PM2's ecosystem file as it was when it was first looked at; the swap demands that one."""
         return ecosystem.read(self.account, self.plan.ecosystem)
 
     @cached_property

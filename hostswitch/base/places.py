@@ -44,7 +44,7 @@ class Places:
 
     @property
     def drill(self) -> Path:
-        """Names the instant at which a fault drill ends the program."""
+        """Names the journal's line, `mark:step`, at which a fault drill ends the program."""
         return self.run / "die-at"
 
     def prepare(self) -> None:

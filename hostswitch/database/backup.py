@@ -6,8 +6,7 @@ import os
 from dataclasses import asdict
 
 from hostswitch.base.output import progress
-from hostswitch.database import patience
-from hostswitch.database.patience import Patience
+from hostswitch.database.connection import BACKUP_SECONDS, Patience
 from hostswitch.host import Host
 from hostswitch.plan import PROVIDER
 
@@ -30,7 +29,7 @@ def before(host: Host, act: str) -> None:
     progress(f"back up the tables before the {act}")
     directory = os.path.join(host.plan.archive.directory, rollout_id)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    with Patience(patience.BACKUP_SECONDS).connected(host.plan) as connection:
+    with Patience(BACKUP_SECONDS).connected(host.plan) as connection:
         report = dump.take(
             connection,
             host.plan.database.settings(),

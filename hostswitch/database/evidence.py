@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, astuple
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hostswitch.decide.seen import InDatabase
 from hostswitch.plan import LegacyDirectory, Plan
@@ -12,19 +12,18 @@ from sessionstore.judgement.activity import Activity
 from sessionstore.scan.result import DirectoryScan
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from sessionstore.archive.on_disk import Held
+    from sessionstore.database.connection import Connection
     from sessionstore.removal.second_proof import RemovalProof
 
 
-def states(connection: Connection[Any], companies: Iterable[str]) -> dict[str, InDatabase]:
+def states(connection: Connection, companies: Iterable[str]) -> dict[str, InDatabase]:
     from sessionstore.database.companies import company_state
 
     return {c: InDatabase(*astuple(company_state(connection, c))[1:]) for c in companies}
 
 
-def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]:
+def misfiled(connection: Connection, companies: Iterable[str]) -> list[str]:
     """What an importer filed under names that the service never asks for: told, never repaired."""
     from sessionstore.inspection.misfiled import find
 
@@ -35,7 +34,7 @@ def misfiled(connection: Connection[Any], companies: Iterable[str]) -> list[str]
     ]
 
 
-def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> list[str]:
+def import_states(connection: Connection, import_ids: Iterable[str]) -> list[str]:
     from sessionstore.database import imports
 
     records = (imports.find(connection, import_id) for import_id in import_ids)
@@ -43,7 +42,7 @@ def import_states(connection: Connection[Any], import_ids: Iterable[str]) -> lis
 
 
 def unaccounted(
-    connection: Connection[Any], scan: DirectoryScan, plan: Plan, *, service: str
+    connection: Connection, scan: DirectoryScan, plan: Plan, *, service: str
 ) -> list[str]:
     """Why a live directory's files are not all accounted for in the database; empty if they are.
 
@@ -68,7 +67,7 @@ def unaccounted(
 
 
 def removal_proof(
-    connection: Connection[Any], held: Held, declared: LegacyDirectory, plan: Plan, *, service: str
+    connection: Connection, held: Held, declared: LegacyDirectory, plan: Plan, *, service: str
 ) -> RemovalProof:
     """What must hold for a set-aside directory to be deleted, asked as often as need be."""
     from sessionstore.removal.second_proof import RemovalProof, account_again

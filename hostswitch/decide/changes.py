@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide import companies, pairing, running, settings
-from hostswitch.decide.seen import NOTHING, Seen, following, with_files
+from hostswitch.decide.seen import Seen, following
 from hostswitch.envfile import values
 from hostswitch.plan import LegacyDirectory, Plan
 
@@ -39,7 +39,7 @@ class Decision:
 def decide(plan: Plan, seen: Seen) -> Decision:
     cut_over = _cut_over(plan, seen)
     aside = tuple(item.declared for item in seen.legacy if item.exists)
-    waiting = _waiting(plan, seen)
+    waiting = pairing.waiting(plan, seen)
     refusals = [
         *(problem for item in seen.legacy for problem in item.problems),
         *settings.refusals(plan, seen, cut_over=bool(cut_over)),
@@ -109,16 +109,6 @@ def _to_account(seen: Seen, cut_over: Mapping[str, str]) -> tuple[LegacyDirector
 def _in_database(seen: Seen, company_id: str) -> bool:
     state = (seen.database or {}).get(company_id)
     return state is not None and state.credentials
-
-
-def _waiting(plan: Plan, seen: Seen) -> frozenset[str]:
-    return pairing.waiting(
-        plan.companies,
-        unused=seen.unused,
-        awaited=seen.awaited,
-        with_files=with_files(seen),
-        absent={c for c, state in (seen.database or {}).items() if state == NOTHING},
-    )
 
 
 def _shown_release(plan: Plan, current: str | None) -> str:

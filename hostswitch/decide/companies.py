@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide.seen import InDatabase, Seen, companies_of, effective, with_files
-from hostswitch.envfile.provider import providers
+from hostswitch.envfile.values import providers
 from hostswitch.plan import Plan
 
 

@@ -64,7 +64,7 @@ def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> 
     # PM2 shows it only of an app whose description names it.
     if app.started_as.get("max_restarts", 0) > wanted.get("max_restarts", math.inf):
         found.append("max_restarts")
-    program = processes.program(app.pid) if app.running and app.pid > 0 else None
+    program = processes.program(app.pid) if app.has_process else None
     if program is not None and program != node:
         found.append("exec_interpreter")
     return found

@@ -1,37 +1,36 @@
 """Companies that wait for their first pairing: no session of theirs is anywhere. Pure.
 
 A service that finds no credentials makes a new identity (docs/facts.md section 2). That is right for a
-server on which nothing ever ran, and a lost customer for every other one.
+server on which nothing ever ran, and a lost customer for every other one. So nobody declares it: who
+may wait follows from what was seen here, what the history says, and what the database has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from hostswitch.decide import gate
+from hostswitch.decide.seen import NOTHING, InDatabase, Seen, with_files
+from hostswitch.plan import Plan
 from hostswitch.record.history import Line
 
 PAIRED = "paired"
 """The history's event of companies that were seen with credentials for the first time."""
 
 
-def waiting(
-    companies: Sequence[str],
-    *,
-    unused: bool,
-    awaited: Collection[str],
-    with_files: Collection[str],
-    absent: Collection[str],
-) -> frozenset[str]:
-    """The declared companies that may start without credentials.
+def waiting(plan: Plan, seen: Seen) -> frozenset[str]:
+    """The declared companies that may start without credentials: no files of theirs, and no rows.
 
-    Args:
-        unused: whether no version of the service ever ran on this host.
-        awaited: those that the last switch left waiting.
-        with_files: those of which a live directory has files.
-        absent: those of which the database has nothing and records no import.
+    On a host on which a version ever ran only those that the last switch left waiting.
     """
-    may = set(companies) if unused else set(awaited)
-    return frozenset(c for c in companies if c in may and c in absent and c not in with_files)
+    may = set(plan.companies if seen.unused else seen.awaited) - with_files(seen)
+    return nowhere(may.intersection(plan.companies), seen.database or {})
+
+
+def nowhere(companies: Iterable[str], database: Mapping[str, InDatabase]) -> frozenset[str]:
+    """Those of which the database has nothing and records no import."""
+    return frozenset(c for c in companies if database.get(c) == NOTHING)
 
 
 def left_waiting(history: Sequence[Line]) -> frozenset[str]:
@@ -41,6 +40,13 @@ def left_waiting(history: Sequence[Line]) -> frozenset[str]:
     return left.difference(
         *(line.get("companies", ()) for line in history if line.get("event") == PAIRED)
     )
+
+
+def paired(left: frozenset[str], status: Any, database: Mapping[str, InDatabase]) -> frozenset[str]:
+    """Those of the companies left waiting that have credentials, as service or database says."""
+    shown = gate.companies_of(status)
+    in_service = {c for c, one in shown.items() if one.get("credentials") is True}
+    return left & (in_service | {c for c, state in database.items() if state.credentials})
 
 
 def finished_switches(history: Sequence[Line]) -> list[Line]:

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from hostswitch.base.errors import Refusal
 from hostswitch.decide import gate
 from hostswitch.decide.gate import Company, Expectation
-from hostswitch.decide.seen import Listed, Seen, following
+from hostswitch.decide.seen import Seen, following
 from hostswitch.plan import REQUIRED, Plan
+from hostswitch.pm2.app import App
 from sessionstore.errors import printable
 
 # What a login, sudo, cron, systemd, npm or PM2 itself leaves in the environment that `pm2 start` copies
@@ -128,7 +129,7 @@ def only_in_file(plan: Plan, seen: Seen) -> list[str]:
     return [printable(f"{', '.join(left)}: {what} (else: pm2_environment)")] if left else []
 
 
-def _different(listed: Collection[Listed]) -> set[str]:
+def _different(listed: Collection[App]) -> set[str]:
     """Names that PM2 exports to its apps with different values: one .env can't carry that on."""
     values: dict[str, set[str]] = {}
     for one in listed:
@@ -137,7 +138,7 @@ def _different(listed: Collection[Listed]) -> set[str]:
     return {name for name, found in values.items() if len(found) > 1}
 
 
-def _of_the_service(one: Listed) -> Iterator[tuple[str, str]]:
+def _of_the_service(one: App) -> Iterator[tuple[str, str]]:
     for name, value in one.exported.items():
         if name != one.name and not _OF_NO_SERVICE.fullmatch(name):
             yield name, value

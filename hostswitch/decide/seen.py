@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hostswitch.base.errors import Refusal
-from hostswitch.envfile.provider import PROVIDERS
+from hostswitch.envfile.values import PROVIDERS
 from hostswitch.plan import LegacyDirectory, Plan
+from hostswitch.pm2.app import App
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ NOTHING = InDatabase(credentials=False, keys=0)
 
 @dataclass(frozen=True)
 class LegacySeen:
-    """A declared legacy directory as it is: `companies` maps company ids to their key files."""
+    """A declared legacy directory; `companies` maps company ids to their numbers of keys."""
 
     declared: LegacyDirectory
     exists: bool
@@ -36,26 +37,31 @@ class LegacySeen:
     problems: tuple[Refusal, ...] = ()
 
 
-@dataclass(frozen=True)
-class Listed:
-    """An app as PM2 starts it. What it exports may be secret: names are shown, values never."""
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What of a host before a switch its journal keeps as well. Plain data, no secrets."""
 
-    name: str
-    exported: Mapping[str, str] = field(repr=False)
-    unusual: tuple[str, ...]
-    """Settings of it that the new description has not: PM2's own, or how it starts (`ecosystem.moved`)."""
-    running: bool = True
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the host shows before a switch. `database` is None where it could not be asked."""
-
-    current: str | None
-    """Target of the symlink `current`, made absolute; None: there is none (in-place checkout)."""
+    link: str | None = None
+    """What `current` points to, as written; None: no link."""
     running: bool
     directory: str | None
     """The service's working directory, symlinks resolved."""
+    revision: str | None = None
+    """Of the version that runs, or would."""
+    judged: Mapping[str, str | None] = field(default_factory=dict)
+    """Path -> SHA-256 of each file that decides what starts: the swap takes these and no others."""
+    found: Sequence[str] = ()
+    """What is wrong in the database and no switch mends, in sentences."""
+    clock_ahead: float | None = None
+    """Seconds that the host's clock is ahead of the database's; None where that was not asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen(Before):
+    """What the host shows before a switch."""
+
+    current: str | None
+    """Target of the symlink `current`, made absolute; None: there is none (in-place checkout)."""
     environment: Mapping[str, str]
     """Of the running process, only the names that are flags or settings of the plan."""
     env_live: Mapping[str, str] | None
@@ -65,20 +71,33 @@ class Seen:
     env_same: bool
     legacy: tuple[LegacySeen, ...]
     database: Mapping[str, InDatabase] | None
+    """None where it could not be asked."""
+    database_error: Refusal | None = None
+    service: App | None = None
+    apps: tuple[App, ...] = ()
+    """The plan's apps that PM2 lists."""
+    listed: tuple[App, ...] = ()
+    """They, or as they would be at boot; `unusual` has what a start would move as well."""
     described_otherwise: tuple[str, ...] = ()
     """What PM2 runs otherwise than its ecosystem file says, in sentences."""
     unused: bool = False
     """No version of the service ever ran on this host."""
     awaited: frozenset[str] = frozenset()
     """Companies that the last switch left waiting for their first pairing."""
-    listed: tuple[Listed, ...] = ()
-    """The plan's apps as PM2 runs them, or would at boot."""
+    paired: frozenset[str] = frozenset()
+    """Those of them that have credentials now."""
     began: float | None = None
     """When the process began, seconds since 1970."""
     status: Any = None
     """What the running version answers at the status endpoint."""
     same_database: bool = False
     """Its settings of the database are others than the plan's, and lead to the same one all the same."""
+    not_checked: tuple[str, ...] = ()
+
+
+def directory_before(plan: Plan, seen: Seen) -> str:
+    """Where the version before is: what runs goes before what `current` names."""
+    return seen.directory or seen.current or plan.app_dir
 
 
 def effective(plan: Plan, seen: Seen) -> dict[str, str]:

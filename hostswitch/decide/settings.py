@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide.seen import Seen, effective, following, unclear
-from hostswitch.envfile.provider import OLDER_SWITCH, POSTGRES, PROVIDERS, on_postgres, providers
+from hostswitch.envfile.values import OLDER_SWITCH, POSTGRES, PROVIDERS, on_postgres, providers
 from hostswitch.plan import Plan
 
 _DATABASE_NAMES = {

@@ -15,10 +15,6 @@ from sessionstore.keys.values import LARGEST_FILE
 _PIECE = 1 << 20
 
 
-def directory(copies: Path, rollout_id: str, name: str) -> Path:
-    return copies / rollout_id / name
-
-
 def make(source: str, copy: Path) -> int:
     """Copy a tree of regular files on to the disk, for root alone; its bytes. No symlink is followed.
 

@@ -8,66 +8,58 @@ from collections.abc import Sequence
 from hostswitch.base import processes
 from hostswitch.base.errors import Refusal
 from hostswitch.base.files import walk
-from hostswitch.database import clock, evidence, patience
-from hostswitch.database.patience import Patience
+from hostswitch.database import evidence
+from hostswitch.database.connection import clock_refusals, connected
 from hostswitch.decide.changes import Decision
+from hostswitch.decide.seen import Seen, directory_before
 from hostswitch.directories.scan import scan_steadily
 from hostswitch.host import Host
 from hostswitch.look import other_pm2, staged, unmovable
-from hostswitch.look.observe import Observed
 from hostswitch.plan import LegacyDirectory
 from sessionstore.disk.holders import seen_in_directory
 from sessionstore.errors import StoreError
 from sessionstore.judgement.activity import STOPPED
 
 
-def refusals(
-    host: Host, observed: Observed, decision: Decision, *, is_staged: bool
-) -> list[Refusal]:
+def refusals(host: Host, seen: Seen, decision: Decision, *, is_staged: bool) -> list[Refusal]:
     """Every reason not to switch that can be found without writing anything.
 
     Once it is staged, release, .env and database must be there.
     """
     found = list(decision.refusals)
+    before = directory_before(host.plan, seen)
     if is_staged or os.path.isdir(host.plan.release):
         found += staged.release_refusals(host)
         if decision.changes:
-            found += staged.beside_refusals(host, directory_before(host, observed))
-        if decision.changes and not found and not _runs_already(host, observed):
+            found += staged.beside_refusals(host, before)
+        if decision.changes and not found and not _runs_already(host, seen):
             found += staged.syntax_refusals(host)
         if decision.cut_over and not found:
-            found += staged.baileys_refusals(host, directory_before(host, observed))
+            found += staged.baileys_refusals(host, before)
     if is_staged:
-        found += staged.env_refusals(host, observed.seen.env_next is None)
+        found += staged.env_refusals(host, seen.env_next is None)
         found += staged.ecosystem_refusals(host)
-        if observed.database_error is not None:
-            found.append(observed.database_error)
+        if seen.database_error is not None:
+            found.append(seen.database_error)
     if decision.changes:
-        found += stranger_refusals(host, observed)
+        found += stranger_refusals(host, seen)
         found += other_pm2.refusals(host.plan)
-        found += _holder_refusals(host, observed, decision)
+        found += _holder_refusals(host, seen, decision)
         found += unmovable.refusals(host, decision)
-        found += _elsewhere_refusals(host, observed)
-        found += clock.refusals(observed.clock_ahead)
+        found += _elsewhere_refusals(host, seen)
+        found += clock_refusals(seen.clock_ahead)
     if os.path.isdir(host.plan.app_dir):
         found += staged.space_refusals(host, _live_bytes(host, decision))
-    if observed.seen.database is not None:
+    if seen.database is not None:
         importing_from = set(decision.cut_over.values())
         found += account(host, [d for d in decision.to_account if d.path not in importing_from])
     return found
 
 
-def _runs_already(host: Host, observed: Observed) -> bool:
+def _runs_already(host: Host, seen: Seen) -> bool:
     """Whether the running process was started from these very files, so that they parse."""
-    service, seen = observed.service, observed.seen
-    if service is None or not seen.running or seen.directory != host.plan.release:
-        return False
-    began = processes.started_at(service.pid)
+    began = seen.began if seen.directory == host.plan.release else None
     return began is not None and staged.newest_script(host) < began
-
-
-def directory_before(host: Host, observed: Observed) -> str:
-    return observed.seen.directory or observed.seen.current or host.plan.app_dir
 
 
 def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]:
@@ -78,7 +70,7 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
         path = host.path(item.path)
         try:
             with (
-                Patience(patience.READY_SECONDS).connected(host.plan) as connection,
+                connected(host.plan) as connection,
                 scan_steadily(path, item.path, item.layout) as scan,
             ):
                 # That it still runs on these files is as it should be. Judged as it will be: the switch
@@ -91,15 +83,15 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
     return found
 
 
-def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
+def stranger_refusals(host: Host, seen: Seen) -> list[Refusal]:
     """Processes that PM2 does not run for us, and that run here or answer: a second socket, unseen."""
-    known = _ours(observed)
+    known = _ours(seen)
     found = processes.node_outside(host.plan.app_dir, host.plan.pm2_home, known)
     strangers = [
         (pid, f"process {pid} runs here outside the declared PM2 apps", where)
         for pid, where in sorted(found.items())
     ]
-    pid = observed.seen.status.get("pid") if isinstance(observed.seen.status, dict) else None
+    pid = seen.status.get("pid") if isinstance(seen.status, dict) else None
     if type(pid) is int and pid not in {*known, *found}:
         what = f"process {pid} answers there, and is none of the declared PM2 apps"
         strangers.append((pid, what, host.plan.gate.status_url))
@@ -111,9 +103,9 @@ def stranger_refusals(host: Host, observed: Observed) -> list[Refusal]:
     ]
 
 
-def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list[Refusal]:
+def _holder_refusals(host: Host, seen: Seen, decision: Decision) -> list[Refusal]:
     """Who holds session files beside the service would hold them after the stop as well."""
-    known, found = _ours(observed), []
+    known, found = _ours(seen), []
     for path in (host.path(item.path) for item in live_directories(decision)):
         try:
             holders = seen_in_directory(path).holders
@@ -133,16 +125,16 @@ def _holder_refusals(host: Host, observed: Observed, decision: Decision) -> list
     return found
 
 
-def _ours(observed: Observed) -> set[int]:
-    return {one.pid for one in processes.tree({app.pid for app in observed.apps if app.pid > 0})}
+def _ours(seen: Seen) -> set[int]:
+    return {one.pid for one in processes.tree({app.pid for app in seen.apps if app.pid > 0})}
 
 
-def _elsewhere_refusals(host: Host, observed: Observed) -> list[Refusal]:
+def _elsewhere_refusals(host: Host, seen: Seen) -> list[Refusal]:
     """What lies in app_dir is then not what it runs on: releases, .env and session files."""
-    directory, app_dir = observed.seen.directory, os.path.realpath(host.plan.app_dir)
+    directory, app_dir = seen.directory, os.path.realpath(host.plan.app_dir)
     if directory is None or f"{directory}/".startswith(f"{app_dir}/"):
         return []
-    script = str(observed.service.started_as.get("pm_exec_path", "")) if observed.service else ""
+    script = str(seen.service.started_as.get("pm_exec_path", "")) if seen.service else ""
     remedy = "Set app_dir to the directory that it runs in"
     if os.path.realpath(script).startswith(f"{app_dir}/"):
         remedy = (

@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
 from hostswitch.base import processes
 from hostswitch.base.errors import HostError, NoUserError, Refusal
 from hostswitch.base.files import Owner, owner_of
-from hostswitch.database import clock, evidence, patience
-from hostswitch.database.connection import NoDriverError, leads_to
-from hostswitch.database.patience import Patience
-from hostswitch.decide import gate, pairing
+from hostswitch.database import evidence
+from hostswitch.database.connection import clock_ahead, connected, leads_to
+from hostswitch.decide import pairing
 from hostswitch.decide.described import differences, moved, to_come
-from hostswitch.decide.seen import InDatabase, LegacySeen, Listed, Seen, effective
+from hostswitch.decide.seen import LegacySeen, Seen, directory_before, effective
 from hostswitch.decide.settings import database_before, undeclared
 from hostswitch.directories.scan import blocking, refusal_of, scan_steadily
 from hostswitch.envfile import values as envfile
-from hostswitch.envfile.provider import OLDER_SWITCH, PROVIDERS
+from hostswitch.envfile.values import OLDER_SWITCH, PROVIDERS
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory
 from hostswitch.pm2 import dump, ecosystem
@@ -31,100 +30,70 @@ from hostswitch.service.status import fetch
 from sessionstore.errors import StoreError
 
 
-@dataclass
-class _Notes:
-    not_checked: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    """What is wrong in the database and no switch mends, in sentences."""
-    database_error: Refusal | None = None
-    clock_ahead: float | None = None
-    """Seconds that the host's clock is ahead of the database's; None where that was not asked."""
-
-
-@dataclass(kw_only=True)
-class Observed(_Notes):
-    """What was seen, what could not be, and what only the record needs."""
-
-    seen: Seen
-    service: App | None
-    apps: tuple[App, ...]
-    revision: str | None
-    judged: Mapping[str, str | None]
-    """Path -> SHA-256 of each file that decides what starts, as it was when it was looked at."""
-    paired: frozenset[str]
-    """Companies on record as waiting for their first pairing that have credentials now."""
-
-
-def look(host: Host, *, staged: bool) -> Observed:
+def look(host: Host, *, staged: bool) -> Seen:
     """Look at everything a decision needs; changes nothing, starts nothing.
 
     Unless the plan must have been staged already, a staged .env that does not match it is left out.
     """
-    notes = _Notes()
-    apps = _apps(host, notes, staged)
-    service = next((app for app in apps if app.name == host.plan.service_app), None)
-    running = service is not None and service.running and service.pid > 0
-    directory = processes.working_directory(service.pid) if service and running else None
-    current = pointers.current_directory(host.plan.app_dir)
-    live, following = pointers.read(host.plan.env_live), pointers.read(host.plan.env_next)
-    judged = {
-        host.plan.env_live: pointers.digest(live),
-        host.plan.env_next: pointers.digest(following),
-        host.plan.ecosystem: pointers.digest(pointers.read(host.plan.ecosystem)),
-    }
-    left, database = pairing.left_waiting(host.history.lines()), _database(host, notes)
-    paired = paired_of(host, left, database or {})
+    plan = host.plan
+    apps, not_checked = _apps(host, staged)
+    service = next((one for one in apps if one.name == plan.service_app and one.has_process), None)
+    live, following = pointers.read(plan.env_live), pointers.read(plan.env_next)
+    current = pointers.current_directory(plan.app_dir)
+    asked = _database(host)
+    left = pairing.left_waiting(host.history.lines())
+    status = fetch(plan.gate.status_url) if service or left else None
+    paired = pairing.paired(left, status, asked["database"] or {})
     seen = Seen(
+        link=pointers.current_target(plan.app_dir),
         current=current,
-        running=running,
-        directory=directory,
-        environment=_environment(host, service) if running else {},
+        running=service is not None,
+        directory=processes.working_directory(service.pid) if service else None,
+        judged={
+            plan.env_live: pointers.digest(live),
+            plan.env_next: pointers.digest(following),
+            plan.ecosystem: pointers.digest(pointers.read(plan.ecosystem)),
+        },
+        environment=_environment(host, service) if service else {},
         env_live=None if live is None else envfile.parse(live),
         env_next=_env_next(host, live, following, staged),
         env_same=following is None or live == following,
-        legacy=tuple(_legacy(host, item) for item in host.plan.legacy_directories),
-        database=database,
-        described_otherwise=_described_otherwise(host, apps, staged) if running else (),
-        unused=current is None and live is None and not apps and _never_ran(host),
-        awaited=left - paired,
-        listed=_described(host, apps, staged),
-        began=processes.started_at(service.pid) if service and running else None,
-        status=fetch(host.plan.gate.status_url) if running else None,
-    )
-    if running and (before := database_before(host.plan, effective(host.plan, seen))):
-        seen = replace(seen, same_database=leads_to(host.plan.database, *before))
-    if seen.began is not None and _was_edited(host, seen.began):
-        what = f"what the running version read: {host.plan.env_live} was changed since it started"
-        notes.not_checked.append(what)
-    return Observed(
-        seen=seen,
+        legacy=tuple(_legacy(host, item) for item in plan.legacy_directories),
+        **asked,
         service=service,
         apps=apps,
-        revision=revision_of(current or directory or host.plan.app_dir, _owner(host)),
-        judged=judged,
+        listed=_described(host, apps, staged),
+        described_otherwise=_described_otherwise(host, apps, staged) if service else (),
+        unused=current is None and live is None and not apps and _never_ran(host),
+        awaited=left - paired,
         paired=paired,
-        **vars(notes),
+        began=processes.started_at(service.pid) if service else None,
+        status=status if service else None,
+    )
+    before = database_before(plan, effective(plan, seen)) if service else None
+    return replace(
+        seen,
+        revision=revision_of(directory_before(plan, seen), _owner(host)),
+        same_database=before is not None and leads_to(plan.database, *before),
+        not_checked=(*not_checked, *_unasked(seen), *_edited(host, seen)),
     )
 
 
-def _was_edited(host: Host, began: float) -> bool:
+def _unasked(seen: Seen) -> list[str]:
+    if seen.database_error is None:
+        return []
+    what = f"the database: {seen.database_error.what}"
+    return [f"{what} (the switch refuses that, unless the rollout mends it first)"]
+
+
+def _edited(host: Host, seen: Seen) -> list[str]:
     """Whether the .env may say something else than the process read, of which no note tells."""
-    try:
-        changed = os.stat(host.plan.env_live).st_ctime
-    except OSError:
-        return False
-    return changed > began and started_with.flags_of(host.places, began) is None
-
-
-def paired_of(
-    host: Host, left: frozenset[str], database: Mapping[str, InDatabase]
-) -> frozenset[str]:
-    """Those of the companies left waiting that have credentials, as service or database says."""
-    if not left:
-        return left
-    shown = gate.companies_of(fetch(host.plan.gate.status_url))
-    in_service = {c for c, one in shown.items() if one.get("credentials") is True}
-    return left & (in_service | {c for c, state in database.items() if state.credentials})
+    env, began = host.plan.env_live, seen.began
+    if began is None or started_with.changed(env) <= began:
+        return []
+    if started_with.flags_of(host.places, began) is not None:
+        return []
+    return [f"what the running version read: {env} was changed since it started"]
 
 
 def _env_next(
@@ -139,39 +108,31 @@ def _env_next(
     return None if to_come else values
 
 
-def _apps(host: Host, notes: _Notes, staged: bool) -> tuple[App, ...]:
+def _apps(host: Host, staged: bool) -> tuple[tuple[App, ...], list[str]]:
+    """The plan's apps that PM2 lists, and why that may not be all that runs."""
     try:
-        listed = host.pm2.apps()
+        apps = tuple(host.apps())
     except HostError as error:
         if staged:
             raise  # "could not be asked" must never count as "does not run"
-        notes.not_checked.append(f"what runs: {error}")
-        return ()
-    if host.pm2.daemon() is None:
-        notes.not_checked.append("what runs: PM2 is not running here")
-    return tuple(app for app in listed if app.name in host.plan.pm2_apps)
+        return (), [f"what runs: {error}"]
+    return apps, [] if host.pm2.daemon() is not None else ["what runs: PM2 is not running here"]
 
 
-def _described(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[Listed, ...]:
+def _described(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[App, ...]:
     """How PM2 starts the plan's apps; where it lists none, how it would at boot."""
     found = apps or host.pm2.kept(host.plan.pm2_apps)
     wanted = _wanted(host, staged) if found else {}
     node = shutil.which("node", path=host.places.search_path)
     node = node and os.path.realpath(node)
+    moves = (moved(app, wanted.get(app.name, {}), host.plan, node) for app in found)
     return tuple(
-        Listed(
-            app.name,
-            app.exported,
-            (*app.unusual, *moved(app, wanted.get(app.name, {}), host.plan, node)),
-            app.running,
-        )
-        for app in found
+        replace(app, unusual=(*app.unusual, *its)) for app, its in zip(found, moves, strict=True)
     )
 
 
 def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
-    wanted = _wanted(host, staged)
-    return tuple(differences(wanted, {app.name: app for app in apps}))
+    return tuple(differences(_wanted(host, staged), {app.name: app for app in apps}))
 
 
 def _wanted(host: Host, staged: bool) -> ecosystem.Description:
@@ -201,9 +162,9 @@ def _owner(host: Host) -> Owner:
         return owner_of(host.plan.app_dir)
 
 
-def _environment(host: Host, service: App | None) -> dict[str, str]:
+def _environment(host: Host, service: App) -> dict[str, str]:
     wanted = {*host.plan.flags, *PROVIDERS, OLDER_SWITCH}
-    found = processes.environment(service.pid, host.owner) if service else {}
+    found = processes.environment(service.pid, host.owner)
     return {name: value for name, value in found.items() if name in wanted}
 
 
@@ -251,17 +212,15 @@ def _nameless(path: str) -> Refusal:
     )
 
 
-def _database(host: Host, notes: _Notes) -> Mapping[str, InDatabase] | None:
+def _database(host: Host) -> dict[str, Any]:
+    """Those fields of `Seen` that the database tells."""
     try:
-        with Patience(patience.READY_SECONDS).connected(host.plan) as connection:
-            states = evidence.states(connection, host.plan.companies)
-            notes.found += evidence.misfiled(connection, host.plan.companies)
-            notes.clock_ahead = clock.measured(connection)
-            return states
+        with connected(host.plan) as connection:
+            return {
+                "database": evidence.states(connection, host.plan.companies),
+                "found": evidence.misfiled(connection, host.plan.companies),
+                "clock_ahead": clock_ahead(connection),
+            }
     except StoreError as error:
-        (notes.database_error, *_) = Refusal.of("database", error, "database")
-    except NoDriverError as error:
-        (notes.database_error,) = Refusal.of("database", error, remedy="Stage the host first")
-    what = f"the database: {notes.database_error.what}"
-    notes.not_checked.append(f"{what} (the switch refuses that, unless the rollout mends it first)")
-    return None
+        (problem, *_) = Refusal.of("database", error, "database")
+        return {"database": None, "database_error": problem}

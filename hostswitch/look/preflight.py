@@ -10,9 +10,10 @@ from hostswitch.decide.changes import Change, Decision, decide
 from hostswitch.decide.recovery import Recovery
 from hostswitch.decide.recovery import decide as recover
 from hostswitch.decide.running import only_in_file
+from hostswitch.decide.seen import Seen
 from hostswitch.host import Host
 from hostswitch.look import checks
-from hostswitch.look.observe import Observed, look
+from hostswitch.look.observe import look
 from hostswitch.record import journal
 
 
@@ -27,16 +28,16 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
     opened = journal.read(host.places.journal)
     if opened:
         return CHANGES, _first_end(host, recover(opened))
-    observed = look(host, staged=False)
-    decision = decide(host.plan, observed.seen)
-    not_staged = _not_staged(host, observed)
-    refusals = checks.refusals(host, observed, decision, is_staged=False)
-    if observed.database_error is not None and not (decision.changes or not_staged):
+    seen = look(host, staged=False)
+    decision = decide(host.plan, seen)
+    not_staged = _not_staged(host, seen)
+    refusals = checks.refusals(host, seen, decision, is_staged=False)
+    if seen.database_error is not None and not (decision.changes or not_staged):
         # Nothing that is still to come would mend it, and without the database nothing is proven.
-        refusals.append(observed.database_error)
+        refusals.append(seen.database_error)
     refusals = first_of(refusals)
-    changes = [*decision.changes, *_to_record(observed), *_afterwards(host, decision)]
-    before_env = only_in_file(host.plan, observed.seen) if decision.changes else []
+    changes = [*decision.changes, *_to_record(seen), *_afterwards(host, decision)]
+    before_env = only_in_file(host.plan, seen) if decision.changes else []
     code = REFUSED if refusals else CHANGES if changes else OK
     outcome = {REFUSED: "refused", CHANGES: "changes", OK: "nothing to do"}[code]
     return code, {
@@ -45,15 +46,15 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
         "details": [refusal.as_json() for refusal in refusals],
-        "not_checked": [*observed.not_checked, *not_staged, *before_env],
-        "found": list(observed.found),
+        "not_checked": [*seen.not_checked, *not_staged, *before_env],
+        "found": list(seen.found),
     }
 
 
-def _to_record(observed: Observed) -> list[Change]:
+def _to_record(seen: Seen) -> list[Change]:
     """First pairings since the last switch: once on record, lost credentials count as lost."""
     what = "company {} has its first credentials: put that on record"
-    return [Change("pairing", what.format(company_id)) for company_id in sorted(observed.paired)]
+    return [Change("pairing", what.format(company_id)) for company_id in sorted(seen.paired)]
 
 
 def _afterwards(host: Host, decision: Decision) -> list[Change]:
@@ -84,10 +85,10 @@ def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:
     }
 
 
-def _not_staged(host: Host, observed: Observed) -> list[str]:
+def _not_staged(host: Host, seen: Seen) -> list[str]:
     found = []
     if not os.path.isdir(host.plan.release):
         found.append("the release: node --check and its Baileys version (not staged yet)")
-    if observed.seen.env_next is None:
+    if seen.env_next is None:
         found.append("the next .env (not staged yet)")
     return found

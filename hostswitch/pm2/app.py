@@ -77,6 +77,10 @@ class App:
         return self.status in ONLINE
 
     @property
+    def has_process(self) -> bool:
+        return self.running and self.pid > 0
+
+    @property
     def logs(self) -> tuple[str, ...]:
         return tuple(path for path in (self.out_log, self.error_log) if path)
 

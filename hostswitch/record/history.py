@@ -1,18 +1,29 @@
-"""The host's history: one JSON line for every switch, verification, archive and removal."""
+"""The host's history: one JSON line for every switch, verification, archive and removal.
+
+What the controller has proven comes on standard input, and goes in once it has been understood.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from hostswitch.base import clock
 from hostswitch.base.errors import HostError
 from hostswitch.base.files import append_line, reserve
+from hostswitch.base.structured import Form, PlanError, load, one_of, parsed
 from sessionstore.disk.opening import closing
 
 Line = dict[str, Any]
+REMOVING = "removing"
+REMOVED = "removed"
+NOT_REMOVED = "not removed"
+RESTORED = "restored"
+DAILY_CHECK = "daily-check"
 
 _RESERVED = 1 << 18
 """Bytes set aside for the lines of one rollout; a switch of a hundred companies needs a tenth."""
@@ -74,8 +85,47 @@ def _parsed(text: bytes) -> Line | None:
     return line if isinstance(line, dict) and "event" in line else None
 
 
-REMOVING = "removing"
-REMOVED = "removed"
-NOT_REMOVED = "not removed"
-RESTORED = "restored"
-DAILY_CHECK = "daily-check"
+_VERIFICATION, _TOGGLE = "result of a verification", "record of a toggle"
+
+
+def verification(text: str) -> dict[str, Any]:
+    """A verification's result: `rollout_id`, `verified` (every check passed) and any figures beside them.
+
+    Raises PlanError: it is something else.
+    """
+    fields = parsed(text, _VERIFICATION)
+    if not isinstance(fields, dict) or not isinstance(fields.get("verified"), bool):
+        raise PlanError(f'the {_VERIFICATION} must be an object with "verified": true')
+    if not isinstance(fields.get("rollout_id"), str):
+        raise PlanError(f'the {_VERIFICATION} must name its "rollout_id"')
+    reserved = {"event", "at"} & fields.keys()
+    if reserved:
+        raise PlanError(f"the {_VERIFICATION} must not hold {', '.join(sorted(reserved))}")
+    return fields
+
+
+_Change = Annotated[
+    Mapping[str, str | None],
+    Form("an object of name, from and to", lambda one: one.keys() == {"name", "from", "to"}),
+    Form("a change of something that has a name", lambda one: one["name"] is not None),
+]
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """A toggle of flags that was proven on all its hosts."""
+
+    rollout_id: str
+    operator: str
+    reason: str
+    scope: Annotated[str, one_of("environment", "host")]
+    """The host alone: a canary."""
+    undoes: str
+    """Another toggle's rollout id, or empty."""
+    changes: tuple[_Change, ...]
+    """As declared before and after, None where it was not declared."""
+
+
+def toggle(text: str) -> dict[str, Any]:
+    """The fields of `Toggle`. Raises PlanError: it is something else."""
+    return asdict(load(Toggle, text, _TOGGLE))

@@ -98,7 +98,7 @@ def _pid(plan: FlagPlan, account: Account | None) -> int | None:
     if account is None:
         return None
     app = Pm2(account, plan.pm2_home).app(plan.service_app)
-    return app.pid if app is not None and app.running and app.pid > 0 else None
+    return app.pid if app is not None and app.has_process else None
 
 
 def _process(
@@ -120,7 +120,7 @@ def _process(
         return dict.fromkeys(plan.names, (None, UNKNOWN))
     exported = processes.environment(pid, account.owner)
     read: Mapping[str, str] | None = file
-    if _changed(plan.env_live) > began:
+    if started_with.changed(plan.env_live) > began:
         read = started_with.flags_of(places, began)
     found: dict[str, tuple[str | None, str]] = {}
     for name in plan.names:
@@ -131,14 +131,6 @@ def _process(
         else:
             found[name] = (read.get(name), FILE)
     return found
-
-
-def _changed(path: str) -> float:
-    """When a file was last written, renamed or given away: no copy of an older time hides that."""
-    try:
-        return os.stat(path).st_ctime
-    except OSError:
-        return 0.0
 
 
 def _masked(plan: FlagPlan, name: str, value: Any) -> str | None:

@@ -6,6 +6,7 @@ A later edit of the file does not reach the process; with this note it can be to
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -39,6 +40,14 @@ def note(host: Host) -> None:
 def forget(host: Host) -> None:
     """What runs from now on was not started by the switch that noted this."""
     _remove(host.places.started)
+
+
+def changed(env: str) -> float:
+    """When the file was last written, renamed or given away: no copy of an older time hides that."""
+    try:
+        return os.stat(env).st_ctime
+    except OSError:
+        return 0.0
 
 
 def _remove(note: Path) -> None:

@@ -11,20 +11,20 @@ from urllib.parse import SplitResult, urlsplit
 from hostswitch.base import processes
 from hostswitch.base.answer import incoming, understood
 from hostswitch.base.errors import HostError
-from hostswitch.envfile.provider import of
+from hostswitch.envfile.values import runs_on
 from hostswitch.host import Host
 from hostswitch.service import pointers
 from sessionstore.errors import printable
 
 
 def now(host: Host) -> str:
-    """As :func:`of`, for a host as it is now; PM2 is not asked.
+    """As `envfile.values.runs_on`, for a host as it is now; PM2 is not asked.
 
     Raises UnsafeFileError: the .env is no regular file, or far too large.
     """
     status = fetch(host.plan.gate.status_url)
     pid = status.get("pid") if isinstance(status, dict) else None
-    return of(
+    return runs_on(
         pointers.settings(host.plan.env_live),
         processes.environment(pid, host.owner) if isinstance(pid, int) else None,
     )

@@ -100,7 +100,7 @@ class Watch:
 
     def _hopeless(self) -> list[str]:
         """Why waiting longer is no use: PM2 gave up, or restarts the app over and over."""
-        app = self._host.pm2.app(self._host.plan.service_app)
+        app = self._host.service()
         if app is None:
             return ["PM2 does not list it"]
         # An old version comes back with the restarts of its whole life.
@@ -133,8 +133,7 @@ class Watch:
         return problems + self._log_problems()
 
     def _processes(self) -> dict[str, App]:
-        wanted = self._host.plan.pm2_apps
-        return {app.name: app for app in self._host.pm2.apps() if app.name in wanted}
+        return {app.name: app for app in self._host.apps()}
 
     def _process_problems(self, found: Mapping[str, App], status: Any) -> list[str]:
         process = found.get(self._host.plan.service_app)
@@ -154,9 +153,8 @@ class Watch:
         return problems
 
     def _log_problems(self) -> list[str]:
-        apps = [app for app in self._host.pm2.apps() if app.name in self._host.plan.pm2_apps]
         minutes = clock.elapsed(self._since.moment, clock.now())[0] / 60
-        paths = sorted({path for app in apps for path in app.logs})
+        paths = sorted({path for app in self._host.apps() for path in app.logs})
         found = logs.compare(paths, self._before, self._since.sizes, minutes, self._host.owner)
         self._compared = found
         if not found.risen:

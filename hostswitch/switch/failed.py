@@ -20,7 +20,6 @@ from hostswitch.service.status import fetch
 from hostswitch.service.watch import Verdict
 from hostswitch.switch import close, put_back
 from hostswitch.switch.opened import Switch
-from hostswitch.switch.report import without_service
 from hostswitch.switch.stop import take_down
 from sessionstore.errors import StoreError
 
@@ -56,51 +55,42 @@ def said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def undo(switch: Switch, why: str) -> NoReturn:
-    """Put back a switch whose import was not active.
+def undo(switch: Switch, why: str, *, after_active: bool = False) -> NoReturn:
+    """Put a switch back; once its import was active, only if nothing in the database has moved since.
 
-    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not
-    healthy).
+    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not healthy).
     """
     progress(f"put back: {why}")
     try:
-        undone = put_back.put_back(switch, why, after_active=False)
-    except TornFilesError as error:
-        left(switch, TornFilesError, str(error))
+        undone = put_back.put_back(switch, why, after_active=after_active)
     except Exception as error:
-        runs = fetch(switch.host.plan.gate.status_url) is not None
-        message = (
-            f"{why}; and putting back failed: {error}. {'A version still answers. ' if runs else ''}"
-            f"Mend that, then: baileys-hostswitch resume"
-        )
-        left(switch, LeftStoppedError, message)
+        if after_active:
+            _not_undone_after_active(switch, why, error)
+        if isinstance(error, TornFilesError):
+            left(switch, TornFilesError, str(error))
+        answers = fetch(switch.host.plan.gate.status_url) is not None
+        runs = "A version still answers. " if answers else ""
+        _left_to_resume(switch, f"{why}; and putting back failed: {error}. {runs}")
     _end(switch, undone, why)
 
 
-def undo_after_active(switch: Switch, why: str) -> NoReturn:
-    """The database is the truth now: back to files only if nothing in it has moved.
+def _left_to_resume(switch: Switch, message: str) -> NoReturn:
+    left(switch, LeftStoppedError, f"{message}Mend that, then: baileys-hostswitch resume")
 
-    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not
-    healthy).
-    """
-    progress(f"put back: {why}")
-    try:
-        undone = put_back.put_back(switch, why, after_active=True)
-    except Exception as error:
-        _stay_down(switch.host)
-        if _withdrawn(switch):
-            message = (
-                f"{why}; the import was withdrawn, so the files are the truth again, but putting "
-                f"them back failed: {error}. Mend that, then: baileys-hostswitch resume"
-            )
-            left(switch, LeftStoppedError, message)
-        message = (
-            f"{why}. The service is left stopped: the keys may have moved in the database, so a "
-            f"version that reads files must not start ({error}). Mend the new version or the "
-            f"database, then: rollout apply {switch.host.plan.environment}"
-        )
-        left(switch, LeftStoppedError, message, closed_as=LeftStoppedError.outcome, why=why)
-    _end(switch, undone, why)
+
+def _not_undone_after_active(switch: Switch, why: str, error: Exception) -> NoReturn:
+    """The database is the truth, unless the put back came as far as to withdraw the import."""
+    _stay_down(switch.host)
+    rows_back = switch.journal.last(journal.UNDONE, "rows")
+    if rows_back is not None and rows_back.data.get("pending") is None:
+        withdrawn = "the import was withdrawn, so the files are the truth again"
+        _left_to_resume(switch, f"{why}; {withdrawn}, but putting them back failed: {error}. ")
+    message = (
+        f"{why}. The service is left stopped: the keys may have moved in the database, so a "
+        f"version that reads files must not start ({error}). Mend the new version or the "
+        f"database, then: rollout apply {switch.host.plan.environment}"
+    )
+    left(switch, LeftStoppedError, message, closed_as=LeftStoppedError.outcome, why=why)
 
 
 def _stay_down(host: Host) -> None:
@@ -110,12 +100,6 @@ def _stay_down(host: Host) -> None:
         host.pm2.save(host.plan.pm2_apps)
     except Exception as error:
         progress(f"it may come up again: {said(error)}")
-
-
-def _withdrawn(switch: Switch) -> bool:
-    """Whether a put back has taken the imported rows out of the database."""
-    rows_back = switch.journal.last(journal.UNDONE, "rows")
-    return rows_back is not None and rows_back.data.get("pending") is None
 
 
 def _end(switch: Switch, undone: put_back.Undone, why: str) -> NoReturn:
@@ -137,7 +121,7 @@ def _end(switch: Switch, undone: put_back.Undone, why: str) -> NoReturn:
             f"baileys-hostswitch resume"
         )
     switch.journal.tell(journal.UNDONE, "done")
-    ran = switch.facts.ran
+    ran = switch.facts.running
     message = f"{why}. {again}; nothing was lost"
     if not ran:
         message = f"{why}. All is as before the switch; the service did not run then"
@@ -160,11 +144,6 @@ def _down(switch: Switch, verdict: Verdict | None) -> dict[str, Any]:
     """How long there was no service, until the old version answered."""
     if verdict is None:
         return {}
-    start = switch.journal.last(journal.UNDONE, "start")
-    return without_service(
-        switch.facts,
-        switch.journal.entries,
-        start,
-        verdict.answered,
-        gated_again=verdict.gated_again,
-    )
+    start, again = switch.journal.last(journal.UNDONE, "start"), verdict.gated_again
+    lines, answered = switch.journal.entries, verdict.answered
+    return close.without_service(switch.facts, lines, start, answered, gated_again=again)

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from hostswitch.database.patience import Patience
+from hostswitch.database.connection import Patience
 from hostswitch.decide.lost_keys import Rate
+from hostswitch.decide.seen import Before
 from hostswitch.host import Host
 from hostswitch.record import journal
 from hostswitch.record.journal import OPEN, Entry, Journal, JournalError, find
 
 
-@dataclass(frozen=True)
-class Facts:
-    """The state before a switch. Plain data, no secrets."""
+@dataclass(frozen=True, kw_only=True)
+class Facts(Before):
+    """The state before a switch, and what was decided upon it. Plain data, no secrets."""
 
     rollout_id: str
-    operator: str
-    reason: str
-    revision_before: str | None
-    current_before: str | None
-    """What `current` pointed to, as written; None: no link."""
-    env_before: str | None
-    """SHA-256 of the live .env; None: no file."""
-    judged: Mapping[str, str | None]
-    """Path -> SHA-256 of the files that row 0 judged: the swap takes these and no others."""
-    directory_before: str | None
-    ran: bool
     files_provider: bool
     """Whether the version before keeps its keys in files: it may start only on whole ones."""
     cut_over: Mapping[str, str]
@@ -49,26 +40,20 @@ class Facts:
     logs: Sequence[str]
     """Log files of the apps, as PM2 named them."""
     lost_key_lines: Mapping[str, Any]
-    """`lines` and `minutes`: how often the logs told of lost keys before the switch."""
+    """How often the logs told of lost keys before the switch: a `Rate`."""
     changes: Sequence[str]
     flags: Sequence[Mapping[str, str | None]]
-    found: Sequence[str] = ()
-    """What is wrong in the database and no switch mends, in sentences."""
     waiting: Sequence[str] = ()
     """Companies that have no session anywhere and will wait for their first pairing."""
-    clock_ahead_seconds: float | None = None
-    """How far the host's clock was ahead of the database's."""
 
+    @property
     def rate(self) -> Rate:
         return Rate(**self.lost_key_lines)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def facts_of(entries: Sequence[Entry]) -> Facts:
     """The facts that an open journal begins with. Raises JournalError: it begins with something else."""
-    first = find(list(entries), OPEN, "done")
+    first = find(entries, OPEN, "done")
     if first is None:
         raise JournalError("the journal does not begin with what was found before the switch")
     try:
@@ -86,6 +71,20 @@ class Switch:
     journal: Journal
 
     @property
+    def env_before(self) -> str | None:
+        """SHA-256 of the .env that was live; None: there was none."""
+        return self.facts.judged[self.host.plan.env_live]
+
+    @property
+    def env_after(self) -> str | None:
+        """SHA-256 of the .env that was staged; None: the live one was to stay."""
+        return self.facts.judged[self.host.plan.env_next]
+
+    @property
+    def live_paths(self) -> list[str]:
+        return [item["path"] for item in self.facts.aside if item["kind"] == "live"]
+
+    @property
     def database_seconds(self) -> float:
         """How long the database may take for all that it is asked while the service is down.
 
@@ -100,6 +99,14 @@ class Switch:
         """The deadline for that, from the first question of this run on."""
         return Patience(self.database_seconds)
 
+    def kept_as(self, path: str) -> str:
+        """The name under which the switch keeps one of its legacy directories."""
+        return next(item["name"] for item in self.facts.aside if item["path"] == path)
+
+    def copy_of(self, path: str) -> Path:
+        """Where its copy from before the stop lies."""
+        return self.host.places.copies / self.facts.rollout_id / self.kept_as(path)
+
 
 @contextmanager
 def step(switch: Switch, name: str, **data: Any) -> Iterator[dict[str, Any]]:
@@ -108,8 +115,3 @@ def step(switch: Switch, name: str, **data: Any) -> Iterator[dict[str, Any]]:
     done: dict[str, Any] = {}
     yield done
     switch.journal.mark(name, "done", **done)
-
-
-def kept_as(switch: Switch, path: str) -> str:
-    """The name under which the switch keeps one of its legacy directories."""
-    return next(item["name"] for item in switch.facts.aside if item["path"] == path)

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 from hostswitch.base import clock
 from hostswitch.base.errors import LeftStoppedError
 from hostswitch.base.output import told
-from hostswitch.database.patience import LEAST_SECONDS, Patience
+from hostswitch.database.connection import LEAST_SECONDS, Patience
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.directories import aside
-from hostswitch.host import Host
 from hostswitch.pm2 import dump
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal
 from hostswitch.service import logs, pointers
 from hostswitch.service.watch import Since, Verdict, Watch
-from hostswitch.switch.opened import Facts, Switch
+from hostswitch.switch.opened import Switch
 from hostswitch.switch.steps import scan_aside
-from hostswitch.switch.stop import demand_whole, live_paths, take_down
+from hostswitch.switch.stop import demand_whole, take_down
 from sessionstore.errors import DirectoryProblem, StoreError
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
@@ -48,7 +47,7 @@ class Undone:
 def put_back(
     switch: Switch, why: str, *, after_active: bool, with_pm2: bool = True, boot_seconds: float = 0
 ) -> Undone:
-    """Bring back the state before the switch.
+    """Bring back the state before the switch. With `pending` set, the journal must stay open.
 
     Args:
         why: what went wrong; for the run that ends this put back if it is cut off.
@@ -57,19 +56,15 @@ def put_back(
         with_pm2: False at boot before PM2 runs: its own unit then starts the old version.
         boot_seconds: how long at least to wait for a database that does not answer yet.
 
-    Returns:
-        How it ended. With `pending` set, the journal must stay open.
-
-    Raises:
-        TornFilesError: the old version's files are not whole; nothing was started.
-        LeftStoppedError: the import was activated and can't be withdrawn.
+    Raises TornFilesError (the old version's files are not whole; nothing was started) or
+    LeftStoppedError (the import was activated and can't be withdrawn).
     """
     host, log = switch.host, switch.journal
     begin_to_put_back(log, why, after_active=after_active)
     back_already = log.last(journal.UNDONE, "files") is not None
     # Until then it was not seen that it may run on these files.
     let_start = log.last(journal.UNDONE, "start") is not None
-    started = with_pm2 and let_start and _running(host)
+    started = with_pm2 and let_start and host.runs_service()
     since = Since(clock.now(), logs.sizes(switch.facts.logs, host.pm2.home, host.owner))
     if with_pm2 and not started:
         take_down(host)
@@ -82,7 +77,7 @@ def put_back(
     log.tell(journal.UNDONE, "files")
     if started:
         return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
-    for path in live_paths(switch) if switch.facts.files_provider else ():
+    for path in switch.live_paths if switch.facts.files_provider else ():
         demand_whole(switch, path)
     before = dump.read(host.places.dump_before)
     dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
@@ -93,7 +88,7 @@ def put_back(
     if not with_pm2:
         return Undone(pending, strays)
     # Not saved again: the dump says it already, and a full disk may not take it twice.
-    verdict = _gate_old(switch, since) if switch.facts.ran else None
+    verdict = _gate_old(switch, since) if switch.facts.running else None
     return Undone(pending, strays, verdict)
 
 
@@ -103,11 +98,6 @@ def begin_to_put_back(log: Journal, why: str, *, after_active: bool) -> None:
         # Without that line an active import would ask for the new version, on rows that are gone.
         begin = log.mark if after_active else log.tell
         begin(journal.UNDONE, "intent", after_active=after_active, why=told(why))
-
-
-def _running(host: Host) -> bool:
-    app = host.pm2.app(host.plan.service_app)
-    return app is not None and app.running
 
 
 def _patience(switch: Switch, after_active: bool, boot_seconds: float) -> Patience:
@@ -180,22 +170,18 @@ def _moved(connection: Connection, imports: Iterable[str]) -> list[ImportRecord]
 
 def is_swapped(switch: Switch) -> bool:
     """Whether a pointer is what only this switch made it, whatever the journal has left to tell."""
-    plan, facts = switch.host.plan, switch.facts
+    plan = switch.host.plan
     new = os.path.relpath(plan.release, plan.app_dir)
-    current = facts.current_before != pointers.current_target(plan.app_dir) == new
-    return current or pointers.is_put(
-        plan.env_live, facts.env_before, facts.judged.get(plan.env_next)
-    )
+    current = switch.facts.link != pointers.current_target(plan.app_dir) == new
+    return current or pointers.is_put(plan.env_live, switch.env_before, switch.env_after)
 
 
 def _files_back(switch: Switch) -> tuple[str, ...]:
-    host, facts = switch.host, switch.facts
+    host, facts, plan = switch.host, switch.facts, switch.host.plan
     if switch.journal.last(journal.SWAPPED, "intent") is not None or is_swapped(switch):
-        plan = host.plan
-        pointers.restore_env(
-            plan.env_live, plan.env_next, facts.env_before, host.owner, host.places.env_before
-        )
-        pointers.restore_current(plan.app_dir, facts.current_before)
+        kept = host.places.env_before
+        pointers.restore_env(plan.env_live, plan.env_next, switch.env_before, host.owner, kept)
+        pointers.restore_current(plan.app_dir, facts.link)
     if switch.journal.last(journal.SET_ASIDE, "intent") is None or not facts.aside:
         return ()
     if not os.path.lexists(host.path(f"{aside.PLACE}/{facts.rollout_id}")):
@@ -209,18 +195,12 @@ def _files_back(switch: Switch) -> tuple[str, ...]:
 
 
 def _gate_old(switch: Switch, since: Since) -> Verdict:
-    return Watch(switch.host, _expected(switch.facts), since, switch.facts.rate()).run()
-
-
-def _expected(facts: Facts) -> Expectation:
-    """What the old version showed before; nothing is demanded that it never had."""
+    """Gate the old version by what it showed before; nothing is demanded that it never had."""
+    facts = switch.facts
     companies = {
         company_id: Company(shown.get("provider"), shown.get("credentials") is True, 0)
         for company_id, shown in (facts.status_before or {}).items()
     }
-    return Expectation(
-        companies=companies,
-        connected=False,
-        status=facts.status_before is not None,
-        directory=facts.directory_before,
-    )
+    answers = facts.status_before is not None
+    expected = Expectation(companies, connected=False, status=answers, directory=facts.directory)
+    return Watch(switch.host, expected, since, facts.rate).run()

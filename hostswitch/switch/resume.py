@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from hostswitch.base.drill import Drill
 from hostswitch.base.errors import PutBackError
 from hostswitch.base.output import emit, progress
 from hostswitch.base.places import Places
@@ -20,9 +19,8 @@ from hostswitch.record.journal import Journal, JournalError, is_open
 from hostswitch.service import pointers
 from hostswitch.service.alarm import alarm
 from hostswitch.switch import close, put_back, start
-from hostswitch.switch.failed import said, undo, undo_after_active
+from hostswitch.switch.failed import said, undo
 from hostswitch.switch.opened import Switch, facts_of
-from hostswitch.switch.report import result_of
 from hostswitch.switch.run import activate_again, go_live, import_states
 
 BEFORE_PM2 = "before-pm2"
@@ -40,10 +38,10 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
     if not is_open(places):
         close.sweep(places)
         return {"outcome": "nothing to do"}
-    log = Journal(places.journal, Drill(places.drill))
+    log = Journal(places)
     recovery = decide(log.entries)
     if recovery.action in _ONLY_CLOSE and not places.plan.exists():
-        return _close_without_plan(places, log)
+        return close.finish_without_plan(places, facts_of(log.entries), log)  # The plan had gone.
     opened = _open(places, log)
     progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
     emit(
@@ -56,14 +54,6 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
     if boot == BEFORE_PM2:
         return _before_pm2(opened, recovery)
     return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))
-
-
-def _close_without_plan(places: Places, log: Journal) -> dict[str, Any]:
-    """Closing was cut off after the plan had gone: nothing that is left to do needs it."""
-    known = facts_of(log.entries)
-    line = _last_line(log)
-    close.finish_without_plan(places, known, log)
-    return {**result_of(line), "rollout_id": known.rollout_id}
 
 
 def _open(places: Places, log: Journal) -> Switch:
@@ -84,14 +74,14 @@ def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
     Raises LeftStoppedError (it does not answer) or HostError (something else is where a pointer should
     be).
     """
-    if recovery.action is not Action.ASK_DATABASE:
-        return _pointed(opened, recovery)
-    return _pointed(opened, settle(recovery, import_states(opened, seconds)))
+    if recovery.action is Action.ASK_DATABASE:
+        recovery = settle(recovery, import_states(opened, seconds))
+    return _pointed(opened, recovery)
 
 
 def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
     """Forward only with the new version's pointers: else a put back began that no line tells of."""
-    plan, known = opened.host.plan, opened.facts
+    plan, facts = opened.host.plan, opened.facts
     if recovery.action is Action.FORGET and _touched(opened):
         why = "the journal lacks lines: by it the service was never stopped, and it was"
         return replace(recovery, action=Action.PUT_BACK, why=why)
@@ -99,12 +89,12 @@ def _pointed(opened: Switch, recovery: Recovery) -> Recovery:
         return recovery
     target = pointers.current_target(plan.app_dir)
     new = os.path.relpath(plan.release, plan.app_dir)
-    env = pointers.is_back(plan.env_live, known.env_before, known.judged[plan.env_next])
-    if not env and (target == new or target != known.current_before):
+    env = pointers.is_back(plan.env_live, opened.env_before, opened.env_after)
+    if not env and (target == new or target != facts.link):
         return recovery
     why = "`current` or .env is the one from before: a put back had begun"
     progress(why)
-    put_back.begin_to_put_back(opened.journal, why, after_active=bool(known.imports))
+    put_back.begin_to_put_back(opened.journal, why, after_active=bool(facts.imports))
     return replace(recovery, action=Action.PUT_BACK, why=why)
 
 
@@ -114,21 +104,16 @@ def _touched(opened: Switch) -> bool:
     if not host.places.dump_before.exists():  # Row 0 keeps it last.
         return False
     return put_back.is_swapped(opened) or (
-        opened.facts.ran
-        and host.pm2.daemon() is not None
-        and host.pm2.app(host.plan.service_app) is None
+        opened.facts.running and host.pm2.daemon() is not None and host.service() is None
     )
 
 
 def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     if recovery.action in _ONLY_CLOSE:
-        return _close(opened)
+        return close.finish(opened)
     opened.host.pm2.ensure_daemon()
     if recovery.action is Action.PUT_BACK:
-        why = _cause(opened, recovery)
-        if _after_active(opened):
-            undo_after_active(opened, why)
-        undo(opened, why)
+        undo(opened, _cause(opened, recovery), after_active=_after_active(opened))
     if recovery.action is Action.START_NEW:
         if opened.facts.imports and opened.journal.last(journal.ACTIVE, "done") is None:
             activate_again(opened, "an import is active")
@@ -136,30 +121,16 @@ def _now(opened: Switch, recovery: Recovery) -> dict[str, Any]:
     return go_live(opened, start.gate_again)
 
 
-def _close(opened: Switch) -> dict[str, Any]:
-    """Nothing is left to do but to remove the switch's traces."""
-    line = _last_line(opened.journal)
-    close.finish(opened.host, opened.facts, opened.journal)
-    return {**result_of(line), "rollout_id": opened.facts.rollout_id}
-
-
-def _last_line(log: Journal) -> dict[str, Any]:
-    """The record of a switch that had ended; of one that never stopped the service, that."""
-    closed = log.last(journal.CLOSED, "done")
-    return dict(closed.data["line"]) if closed else {"outcome": "forgotten"}
-
-
 def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
-    """At boot, before PM2's own unit: files, rows and dump only."""
+    """At boot, before PM2's own unit, which must start no version meanwhile: files, rows and dump only."""
     try:
         recovery = _settled(opened, recovery, _BOOT_SECONDS)
     except Exception as error:
-        # Whatever it was, as below.
         _keep_down(opened)
         progress(said(error))
         return {"outcome": "undecided", "rollout_id": opened.facts.rollout_id}
     if recovery.action in _ONLY_CLOSE:
-        return _close(opened)
+        return close.finish(opened)
     if recovery.action is Action.PUT_BACK:
         return _put_back_before_pm2(opened, _cause(opened, recovery))
     if opened.journal.last(journal.HEALTHY, "done") is None:
@@ -168,16 +139,12 @@ def _before_pm2(opened: Switch, recovery: Recovery) -> dict[str, Any]:
 
 
 def _put_back_before_pm2(opened: Switch, why: str) -> dict[str, Any]:
+    after_active = _after_active(opened)
     try:
         undone = put_back.put_back(
-            opened,
-            why,
-            after_active=_after_active(opened),
-            with_pm2=False,
-            boot_seconds=_BOOT_SECONDS,
+            opened, why, after_active=after_active, with_pm2=False, boot_seconds=_BOOT_SECONDS
         )
     except Exception as error:
-        # Whatever it was: PM2's own unit must not start the old version on this.
         _keep_down(opened)
         alarm(opened.host, said(error))
         raise

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
-from hostswitch.base.drill import Drill
 from hostswitch.base.errors import HostError, LeftStoppedError, RefusedError, TornFilesError
 from hostswitch.base.files import replace_file
 from hostswitch.base.output import progress
 from hostswitch.database import evidence
-from hostswitch.database.patience import Patience
+from hostswitch.database.connection import Patience
 from hostswitch.decide import pairing
 from hostswitch.decide.changes import decide
 from hostswitch.host import Host
@@ -24,16 +23,13 @@ from hostswitch.record.journal import Journal
 from hostswitch.service.watch import Verdict
 from hostswitch.switch import close, ready, steps
 from hostswitch.switch import start as starting
-from hostswitch.switch.failed import left, said, undo, undo_after_active, unrecorded
+from hostswitch.switch.failed import left, said, undo, unrecorded
 from hostswitch.switch.opened import Facts, Switch
-from hostswitch.switch.report import result_of
 from hostswitch.switch.stop import demand_down, stop
 from sessionstore.errors import DatabaseUnreachable
 
-Result = dict[str, Any]
 
-
-def run(host: Host) -> Result:
+def run(host: Host) -> dict[str, Any]:
     """Switch this host to what was staged. The caller holds the lock; no journal is open.
 
     Raises RefusedError (before the service was touched), PutBackError (the old version runs again) or
@@ -41,20 +37,20 @@ def run(host: Host) -> Result:
     """
     host.pm2.ensure_daemon()
     host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
-    observed = look(host, staged=True)
-    if observed.paired:
-        host.history.add(pairing.PAIRED, companies=sorted(observed.paired))
-    decision = decide(host.plan, observed.seen)
-    if not decision.changes and not decision.refusals and observed.database_error is None:
+    seen = look(host, staged=True)
+    if seen.paired:
+        host.history.add(pairing.PAIRED, companies=sorted(seen.paired))
+    decision = decide(host.plan, seen)
+    if not decision.changes and not decision.refusals and seen.database_error is None:
         return {"outcome": "nothing to do", "rollout_id": host.plan.rollout_id}
-    found = refusals(host, observed, decision, is_staged=True)
+    found = refusals(host, seen, decision, is_staged=True)
     if found:
         raise RefusedError(found)
-    switch = _open(host, ready.facts(host, observed, decision))
+    switch = _open(host, ready.facts(host, seen, decision))
     try:
-        ready.prepare(switch, decision)
+        ready.prepare(switch)
     except HostError:
-        close.finish(host, switch.facts, switch.journal)
+        close.finish(switch)
         raise
     return forward(switch)
 
@@ -64,15 +60,15 @@ def _open(host: Host, facts: Facts) -> Switch:
     owner = (os.geteuid(), os.getegid())
     replace_file(host.places.plan, json.dumps(asdict(host.plan)).encode(), 0o600, owner)
     try:
-        log = Journal(host.places.journal, Drill(host.places.drill))
-        log.mark(journal.OPEN, "done", **facts.as_json())
+        log = Journal(host.places)
+        log.mark(journal.OPEN, "done", **asdict(facts))
     except HostError:
         close.sweep(host.places)
         raise
     return Switch(host, facts, log)
 
 
-def forward(switch: Switch) -> Result:
+def forward(switch: Switch) -> dict[str, Any]:
     """From the stop on. What nobody thought of is put back too: the service must not stay down."""
     try:
         _before_active(switch)
@@ -80,7 +76,7 @@ def forward(switch: Switch) -> Result:
         left(switch, TornFilesError, str(error))
     except Exception as error:
         if switch.journal.last(journal.STOPPED, "intent") is None:
-            close.finish(switch.host, switch.facts, switch.journal)
+            close.finish(switch)
             raise ready.as_refused(error) from None
         undo(switch, said(error))
     if switch.facts.imports:
@@ -149,7 +145,7 @@ def _undecided(switch: Switch, why: str) -> NoReturn:
     left(switch, LeftStoppedError, message)
 
 
-def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
+def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> dict[str, Any]:
     """Start and gate; then close the switch as switched, put back or left stopped."""
     progress("start the new version and gate it")
     verdict = _attempt(switch, first)
@@ -158,8 +154,8 @@ def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> Result:
         verdict = _attempt(switch, starting.start_new)
     if not verdict.healthy:
         why = "the new version did not become healthy: " + "; ".join(verdict.problems)
-        (undo_after_active if switch.facts.imports else undo)(switch, why)
-    return result_of(_keep(switch, verdict))
+        undo(switch, why, after_active=bool(switch.facts.imports))
+    return _keep(switch, verdict)
 
 
 def _keep(switch: Switch, verdict: Verdict) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostswitch.decide.gate import Company, Expectation
-from hostswitch.envfile.provider import on_postgres
+from hostswitch.envfile.values import on_postgres
 from hostswitch.plan import REQUIRED
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry
@@ -39,28 +39,23 @@ def start_stopped(switch: Switch) -> Verdict:
 def gate_again(switch: Switch) -> Verdict:
     """Gate a new version that was started before this process; start it if it does not run."""
     intent = switch.journal.last(journal.HEALTHY, "intent")
-    app = switch.host.pm2.app(switch.host.plan.service_app)
-    if intent is None or app is None or not app.running:
+    if intent is None or not switch.host.runs_service():
         return start_new(switch)
     return replace(_watch(switch, intent).run(), gated_again=True)
 
 
 def _watch(switch: Switch, intent: Entry) -> Watch:
     since = Since(intent.moment, intent.data["logs"])
-    return Watch(switch.host, _expected(switch), since, switch.facts.rate())
+    return Watch(switch.host, _expected(switch), since, switch.facts.rate)
 
 
 def keep(switch: Switch, verdict: Verdict) -> None:
     """Make the healthy version the one that a boot brings back."""
-    answered = None
-    if verdict.answered is not None:
-        answered = vars(verdict.answered)
-    companies = {name: dict(shown) for name, shown in verdict.companies.items()}
     switch.journal.tell(
         journal.HEALTHY,
         "gate",
-        answered=answered,
-        companies=companies,
+        answered=verdict.answered and vars(verdict.answered),
+        companies=dict(verdict.companies),
         gated_again=verdict.gated_again,
         not_checked=list(verdict.not_checked),
         lost_key_lines=verdict.compared.as_json() if verdict.compared else None,

@@ -11,7 +11,7 @@ from hostswitch.database import evidence
 from hostswitch.directories import aside
 from hostswitch.record import journal
 from hostswitch.service import pointers
-from hostswitch.switch.opened import Switch, kept_as, step
+from hostswitch.switch.opened import Switch, step
 from hostswitch.switch.stop import SHOWN
 from sessionstore.disk.opening import closing, open_beneath
 from sessionstore.errors import DatabaseUnreachable, OutcomeUnknown
@@ -80,7 +80,7 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
     layout = switch.host.plan.layout_of(path)
     with (
         aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place),
-        closing(open_beneath(place, kept_as(switch, path))) as directory,
+        closing(open_beneath(place, switch.kept_as(path))) as directory,
         scan_directory(directory, label=path, contents=contents, layout=layout) as scan,
     ):
         yield scan
@@ -112,20 +112,17 @@ def swap_pointers(switch: Switch) -> None:
     with step(switch, journal.SWAPPED):
         pointers.point_current(plan.app_dir, os.path.relpath(plan.release, plan.app_dir))
         switch.journal.mark(journal.SWAPPED, "current")
-        judged = switch.facts.judged[plan.env_next]
-        pointers.put_env(plan.env_live, plan.env_next, judged, host.owner)
+        pointers.put_env(plan.env_live, plan.env_next, switch.env_after, host.owner)
 
 
 def _demand_judged(switch: Switch) -> None:
     """Nothing is swapped yet, so that putting back finds the .env as somebody left it."""
-    plan, judged = switch.host.plan, switch.facts.judged
+    judged = dict(switch.facts.judged)
+    if switch.env_before is not None and switch.env_after not in (None, switch.env_before):
+        judged[str(pointers.previous(switch.host.plan.env_live))] = switch.env_before
     for path, digest in judged.items():
         if pointers.digest(pointers.read(path)) != digest:
             raise pointers.changed_since(path)
-    kept, live = pointers.previous(plan.env_live), judged[plan.env_live]
-    follows = live is not None and judged[plan.env_next] not in (None, live)
-    if follows and pointers.digest(pointers.read(kept)) != live:
-        raise pointers.changed_since(str(kept))
 
 
 def activate(switch: Switch) -> None:

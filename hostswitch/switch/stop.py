@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from hostswitch.base import processes
 from hostswitch.base.errors import StepFailedError, TornFilesError
-from hostswitch.directories import copies
 from hostswitch.directories.scan import blocking
 from hostswitch.host import Host
 from hostswitch.record import journal
 from hostswitch.service import started_with
 from hostswitch.service.status import fetch
-from hostswitch.switch.opened import Switch, kept_as, step
+from hostswitch.switch.opened import Switch, step
 from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.judgement.lineage import DESCENDS, SAME, compare
@@ -40,17 +38,16 @@ def stop(switch: Switch) -> None:
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
         host.pm2.save(host.plan.pm2_apps)
-        for path in live_paths(switch):
+        for path in switch.live_paths:
             _demand_unheld(host.path(path))
             demand_whole(switch, path)
 
 
 def _listed(host: Host) -> tuple[list[str], set[processes.Identity]]:
     """The plan's apps that PM2 lists, by name, and all of their processes."""
-    apps = [app for app in host.pm2.apps() if app.name in host.plan.pm2_apps]
-    return sorted({app.name for app in apps}), processes.tree(
-        {app.pid for app in apps if app.pid > 0}
-    )
+    apps = host.apps()
+    running = processes.tree({app.pid for app in apps if app.pid > 0})
+    return sorted({app.name for app in apps}), running
 
 
 def _pm2_seconds(host: Host) -> float:
@@ -76,19 +73,13 @@ def demand_down(switch: Switch) -> None:
 
     Raises StepFailedError: somebody did.
     """
-    host = switch.host
+    host, plan = switch.host, switch.host.plan
     apps = host.pm2.apps()
-    found = [f"PM2's {app.name}" for app in apps if app.name in host.plan.pm2_apps]
-    others = processes.node_outside(
-        host.plan.app_dir, host.plan.pm2_home, {app.pid for app in apps}
-    )
+    found = [f"PM2's {app.name}" for app in apps if app.name in plan.pm2_apps]
+    others = processes.node_outside(plan.app_dir, plan.pm2_home, {app.pid for app in apps})
     found += [f"process {pid} in {where}" for pid, where in sorted(others.items())]
     if found:
         raise StepFailedError(f"started while the service was to be down: {', '.join(found)}")
-
-
-def live_paths(switch: Switch) -> list[str]:
-    return [item["path"] for item in switch.facts.aside if item["kind"] == "live"]
 
 
 def _demand_unheld(path: str) -> None:
@@ -107,7 +98,7 @@ def problems_of(switch: Switch, path: str) -> list[str]:
 
     The same as the copy's or descending from them they must be until a version was started on them.
     """
-    copy, layout = _copy(switch, path), switch.host.plan.layout_of(path)
+    copy, layout = switch.copy_of(path), switch.host.plan.layout_of(path)
     with scan_directory(switch.host.path(path), layout=layout) as scan:
         problems = [f"{one.where}: {one.kind}" for one in blocking(scan)]
         if problems or not copy.is_dir() or switch.journal.last(journal.UNDONE, "start"):
@@ -131,7 +122,7 @@ def demand_whole(switch: Switch, path: str) -> None:
 
 def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
     """The error for session files that a stop tore, with the way out."""
-    live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), _copy(switch, path)))
+    live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), switch.copy_of(path)))
     user = shlex.quote(switch.host.plan.service_user)
     return TornFilesError(
         f"{live} is not whole: {'; '.join(problems[:SHOWN])}. The service is left stopped: started "
@@ -140,11 +131,6 @@ def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError
         f"that user's rights: runuser -u {user} -- tee {live}/FILE < {copy}/FILE > /dev/null. Then: "
         "baileys-hostswitch resume"
     )
-
-
-def _copy(switch: Switch, path: str) -> Path:
-    copies_of = switch.host.places.copies
-    return copies.directory(copies_of, switch.facts.rollout_id, kept_as(switch, path))
 
 
 def _regressions(before: DirectoryScan, now: DirectoryScan) -> list[str]:

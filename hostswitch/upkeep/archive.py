@@ -18,10 +18,7 @@ from sessionstore.errors import StoreError
 def to_archive(host: Host) -> dict[str, Any]:
     """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
     missing = [item for item in all_set_aside(host) if not os.path.exists(item.archive)]
-    return {
-        "outcome": "changes" if missing else "nothing to do",
-        "changes": [f"archive {item.shown}" for item in missing],
-    }
+    return {"changes": [f"archive {item.shown}" for item in missing]}
 
 
 def archive_all(host: Host) -> dict[str, Any]:

@@ -13,10 +13,8 @@ from hostswitch.database import evidence
 from hostswitch.database.connection import connect
 from hostswitch.decide import gate, pairing
 from hostswitch.decide.gate import Company, Expectation
-from hostswitch.decide.seen import NOTHING
 from hostswitch.envfile import values
 from hostswitch.host import Host
-from hostswitch.look import observe
 from hostswitch.plan import REQUIRED
 from hostswitch.record.history import DAILY_CHECK
 from hostswitch.record.journal import is_open
@@ -87,7 +85,7 @@ def _came_back(host: Host) -> list[str]:
     ]
 
 
-def _waiting(host: Host) -> frozenset[str]:
+def _waiting(host: Host, status: Any) -> frozenset[str]:
     """The companies that rightly wait for their first pairing; those that paired go on record.
 
     Raises HostError, StoreError: the database, which has to have nothing of them, could not be asked.
@@ -97,10 +95,10 @@ def _waiting(host: Host) -> frozenset[str]:
         return left
     with connect(host.plan) as connection:
         states = evidence.states(connection, left)
-    paired = observe.paired_of(host, left, states)
+    paired = pairing.paired(left, status, states)
     if paired:
         host.history.add(pairing.PAIRED, companies=sorted(paired))
-    return frozenset(c for c in left - paired if states[c] == NOTHING)
+    return pairing.nowhere(left - paired, states)
 
 
 def _service(host: Host) -> list[str]:
@@ -111,7 +109,7 @@ def _service(host: Host) -> list[str]:
     if status is None:
         return [f"{plan.gate.status_url} does not answer. See: {remedy}"]
     try:
-        waiting = _waiting(host)
+        waiting = _waiting(host, status)
     except (HostError, StoreError) as error:
         return [f"{error}. See: {remedy}"]
     companies = {company: Company(None, company not in waiting, 0) for company in plan.companies}

@@ -88,11 +88,7 @@ def to_prune(host: Host) -> dict[str, Any]:
     changes += [
         f"remove {path}, which nothing names any more" for path in unnamed_authorities(host)
     ]
-    return {
-        "outcome": "changes" if changes else "nothing to do",
-        "changes": changes,
-        "due": list(found.staying),
-    }
+    return {"changes": changes, "due": list(found.staying)}
 
 
 def prune(host: Host) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from hostswitch.base.errors import Refusal, RefusedError
 from hostswitch.base.output import emit
-from hostswitch.database import backup, clock, evidence
-from hostswitch.database.connection import connect
+from hostswitch.database import backup, evidence
+from hostswitch.database.connection import clock_ahead, clock_refusals, connect
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
 from hostswitch.directories import aside
 from hostswitch.directories.set_aside import SetAside, all_set_aside
@@ -37,11 +37,7 @@ def to_remove(host: Host) -> dict[str, Any]:
         f"remove {item.shown}" for item in found if item.removal.due or item.removal.unverified
     ]
     changes += [f"record the removal of {one['name']}" for _, one in gone_unrecorded(host)]
-    return {
-        "outcome": "changes" if changes else "nothing to do",
-        "changes": changes,
-        "due": _due_later(found),
-    }
+    return {"changes": changes, "due": _due_later(found)}
 
 
 def _due_later(found: Sequence[SetAside]) -> list[str]:
@@ -144,7 +140,7 @@ def _remove(host: Host, item: SetAside, *, dry_run: bool) -> dict[str, Any]:
         proof = evidence.removal_proof(connection, held, item.declared, host.plan, service=service)
 
         def objections(directory: int, tree: Tree) -> Sequence[str]:
-            clocks = clock.refusals(clock.measured(connection))
+            clocks = clock_refusals(clock_ahead(connection))
             return [*_forged(host, held), *(f"{one.what}. {one.remedy}" for one in clocks),
                     *proof.objections(directory, tree)]  # fmt: skip
 

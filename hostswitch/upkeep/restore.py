@@ -11,13 +11,13 @@ from typing import Any
 from hostswitch.base.errors import HostError, Refusal, RefusedError
 from hostswitch.base.output import progress
 from hostswitch.database import evidence
-from hostswitch.database.connection import NoDriverError, connect
-from hostswitch.decide.seen import effective
+from hostswitch.database.connection import connect
+from hostswitch.decide.seen import Seen, effective
 from hostswitch.directories import aside
-from hostswitch.envfile.provider import POSTGRES, providers
+from hostswitch.envfile.values import POSTGRES, providers
 from hostswitch.host import Host
 from hostswitch.look.checks import stranger_refusals
-from hostswitch.look.observe import Observed, look
+from hostswitch.look.observe import look
 from hostswitch.plan import LegacyDirectory, with_names
 from hostswitch.record.history import RESTORED
 from hostswitch.record.journal import demand_none_open
@@ -112,9 +112,9 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
     found = []
     if os.path.lexists(path):
         found.append(_taken(path))
-    observed = look(host, staged=False)
+    seen = look(host, staged=False)
     in_database, trouble = _in_database(host, declared, source)
-    reasons = restore.objections(_reads_files(host, observed), in_database)
+    reasons = restore.objections(_reads_files(host, seen), in_database)
     remedy = (
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
     )
@@ -127,10 +127,9 @@ def _taken(path: str) -> Refusal:
     return Refusal("restore", what, path, "Look at it, and move it away")
 
 
-def _reads_files(host: Host, observed: Observed) -> bool | None:
+def _reads_files(host: Host, seen: Seen) -> bool | None:
     """Whether the service reads files; only a running one on PostgreSQL shows that it does not."""
-    seen = observed.seen
-    if not seen.running or stranger_refusals(host, observed):
+    if not seen.running or stranger_refusals(host, seen):
         return None
     chosen = {providers(effective(host.plan, seen)), providers(seen.env_live or {})}
     return None if len(chosen) > 1 else chosen != {(POSTGRES,)}
@@ -146,8 +145,6 @@ def _in_database(
             states = evidence.states(connection, companies)
     except StoreError as error:
         return None, Refusal.of("database", error, "database")
-    except NoDriverError as error:
-        return None, Refusal.of("database", error, remedy="Stage the host first")
     return tuple(name for name, one in states.items() if one.credentials or one.keys), []
 
 

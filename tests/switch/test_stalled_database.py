@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostswitch.database import patience
+from hostswitch.database import connection
 from tests.postgres import client_programs
 from tests.store.proxy import Proxy
 
@@ -19,7 +19,7 @@ from .world import World
 
 LIMIT = 8
 """The plan's `gate_limit_seconds`."""
-MOST = LIMIT + patience.LEAST_SECONDS + 40
+MOST = LIMIT + connection.LEAST_SECONDS + 40
 """Seconds of a whole switch; on a quiet machine the last part is 4."""
 
 LET_IN = (b"SET search_path", 5)  # the import's: a pooler that has no server for the session
@@ -32,9 +32,9 @@ ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
 
 QUICK = """
 import sys
-from hostswitch import cli; from hostswitch.database import patience
+from hostswitch import cli; from hostswitch.database import connection
 from sessionstore.backup import dump as backup
-patience.READY_SECONDS = backup.SILENT_SECONDS = 2
+connection.READY_SECONDS = backup.SILENT_SECONDS = 2
 sys.exit(cli.main())
 """
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from hostswitch.base.drill import Drill
 from hostswitch.base.places import Places
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal
@@ -21,7 +21,7 @@ ENDED = {**LINE, "outcome": "switched"}
 
 def facts_before() -> Facts:
     """What an open journal begins with."""
-    values: dict[str, Any] = dict.fromkeys(Facts.__annotations__)
+    values: dict[str, Any] = dict.fromkeys(one.name for one in fields(Facts))
     empty: dict[str, Any] = {"imports": {}, "judged": {}, "found": [], "waiting": []}
     return Facts(**{**values, **empty, "rollout_id": ROLLOUT, "aside": [{"path": "a"}]})
 
@@ -40,8 +40,9 @@ def open_switch(place: Path, *, closed: bool) -> Places:
     copy = places.copies / ROLLOUT / "sessions"
     copy.mkdir(parents=True)
     (copy / "creds.json").write_text("{}")
-    log = Journal(places.journal, Drill(places.drill))
-    log.mark(journal.OPEN, "done", **facts_before().as_json())
+    log = Journal(places)
+    facts = replace(facts_before(), judged=dict.fromkeys(env.values()))
+    log.mark(journal.OPEN, "done", **asdict(facts))
     log.mark(journal.READY, "intent")
     if closed:
         log.mark(journal.CLOSED, "done", line=ENDED)

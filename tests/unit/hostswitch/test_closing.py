@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from hostswitch.base import clock
-from hostswitch.base.drill import Drill
 from hostswitch.base.errors import RefusedError
 from hostswitch.base.places import Places
 from hostswitch.directories import aside
@@ -23,7 +22,7 @@ from hostswitch.host import Host
 from hostswitch.plan import load
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry, Journal, JournalError, read
-from hostswitch.switch import report, resume, run
+from hostswitch.switch import close, resume, run
 from hostswitch.switch.opened import Switch
 from hostswitch.switch.stop import torn_files
 from hostswitch.upkeep import daily
@@ -38,7 +37,7 @@ ACTS = ("open", "os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate",
 def test_what_fails_before_the_stop_is_refused(tmp_path: Path) -> None:
     """A PM2 that hung just then was told as "left stopped", with the alarm, while the service ran."""
     places = open_switch(tmp_path, closed=False)
-    log = Journal(places.journal, Drill(places.drill))
+    log = Journal(places)
     opened = Switch(Host(load(places.plan.read_text()), places), facts_before(), log)
     with pytest.raises(RefusedError, match="does not exist here"):
         run.forward(opened)
@@ -111,7 +110,7 @@ def test_a_trial_can_be_killed_at_every_act(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_a_journal_that_can_be_written_on(tmp_path: Path) -> None:
     """Half a line would be glued to the put back's intent, and ruin the journal for ever."""
     path = tmp_path / "journal.jsonl"
-    log = Journal(path, Drill(tmp_path / "die-at"))
+    log = Journal(Places(tmp_path, tmp_path))
     log.mark("ready", "intent")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
@@ -128,7 +127,7 @@ def test_a_full_disk_leaves_a_journal_that_can_be_written_on(tmp_path: Path) -> 
 def test_a_journal_is_opened_only_with_room_to_end(tmp_path: Path) -> None:
     """Found full after the stop, it would leave the service down."""
     path = tmp_path / "journal.jsonl"
-    log = Journal(path, Drill(tmp_path / "die-at"))
+    log = Journal(Places(tmp_path, tmp_path))
     log.mark("ready", "intent")
     assert path.stat().st_size < 1000
     assert path.stat().st_blocks * 512 >= 1 << 20
@@ -140,7 +139,7 @@ def record(outcome: str, *, gated_again: bool = False) -> dict[str, Any]:
     def at(seconds: float) -> clock.Moment:
         return clock.Moment(1000 + seconds, seconds, "boot")
 
-    facts = replace(facts_before(), ran=True, keys_before={"962302": 9}, cut_over={}, flags=[])
+    facts = replace(facts_before(), running=True, keys_before={"962302": 9}, cut_over={}, flags=[])
     facts = replace(facts, changes=[], aside=[], status_before=None)
     gate = {"answered": vars(at(60)), "companies": {}, "gated_again": gated_again}
     lines = [
@@ -150,7 +149,7 @@ def record(outcome: str, *, gated_again: bool = False) -> dict[str, Any]:
         Entry(journal.HEALTHY, "gate", at(60), {**gate, "not_checked": [], "lost_key_lines": None}),
     ]
     host = Host(load(json.dumps(PLAN)), Places())
-    return report.record(host, facts, lines, outcome)
+    return close.record(host, facts, lines, outcome)
 
 
 def test_what_was_put_back_is_not_reported_as_imported() -> None:
@@ -175,7 +174,7 @@ def test_what_an_operator_is_told_to_type_is_that(tmp_path: Path) -> None:
     live = replace(plan.legacy_directories[0], path="a;reboot", kind="live")
     host = Host(replace(plan, legacy_directories=(live,)), Places())
     item = {"path": "a;reboot", "name": "a;reboot", "kind": "live"}
-    log = Journal(tmp_path / "journal", Drill(tmp_path / "drill"))
+    log = Journal(Places(tmp_path, tmp_path))
     begun = Switch(host, replace(facts_before(), aside=[item]), log)
     (again,) = daily._came_back(host)
     told = str(torn_files(begun, "a;reboot", ["x"])).partition("Compare: ")[2]

@@ -10,7 +10,8 @@ import pytest
 
 from hostswitch.decide.changes import decide
 from hostswitch.decide.running import only_in_file
-from hostswitch.decide.seen import InDatabase, LegacySeen, Listed
+from hostswitch.decide.seen import InDatabase, LegacySeen
+from hostswitch.pm2.app import App
 
 from .seen import (
     AFTER,
@@ -159,9 +160,13 @@ def test_old_rows_do_not_take_the_place_of_files_that_nobody_declared() -> None:
 LOGIN = {"HOME": "/root", "SSH_CLIENT": "192.0.2.1 1 22", "PM2_HOME": "/x", "npm_lifecycle": "x"}
 
 
-def listed(*unusual: str, **exported: str) -> Listed:
+def started(name: str, exported: dict[str, str], unusual: tuple[str, ...] = ()) -> App:
+    return App(name, 7, "online", 0, exported=exported, unusual=unusual)
+
+
+def listed(*unusual: str, **exported: str) -> App:
     """The app as PM2 lists it, started from a login."""
-    return Listed("app", {**LOGIN, "app": "{}", **exported}, unusual)
+    return started("app", {**LOGIN, "app": "{}", **exported}, unusual)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +183,7 @@ def listed(*unusual: str, **exported: str) -> Listed:
         ((listed(NODE_EXTRA_CA_CERTS="/ca"),), {}, ["NODE_EXTRA_CA_CERTS"]),
         ((listed(POSTGRES_HOST="elsewhere"),), {}, ["POSTGRES_HOST"]),
         (
-            (listed(LOG_LEVEL="debug"), Listed("b", {"LOG_LEVEL": "info"}, ())),
+            (listed(LOG_LEVEL="debug"), started("b", {"LOG_LEVEL": "info"})),
             {},
             ["LOG_LEVEL"],
         ),
@@ -188,7 +193,7 @@ def listed(*unusual: str, **exported: str) -> Listed:
     ],
 )
 def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
-    apps: tuple[Listed, ...], declared: dict[str, Any], named: list[str]
+    apps: tuple[App, ...], declared: dict[str, Any], named: list[str]
 ) -> None:
     """Without its COMPANY_ID a service was started as another company, and made an identity."""
     found = decide(replace(PLAN, **declared), replace(BEFORE, listed=apps)).refusals
@@ -200,7 +205,7 @@ def test_what_pm2_gives_and_a_switch_would_take_is_refused_until_declared(
 
 def test_what_two_apps_are_given_differently_is_not_offered_as_kept() -> None:
     """The line was offered, and with it the refusal came again."""
-    apps = (listed(LOG_LEVEL="debug", A="7"), Listed("b", {"LOG_LEVEL": "info"}, ()))
+    apps = (listed(LOG_LEVEL="debug", A="7"), started("b", {"LOG_LEVEL": "info"}))
     (refusal,) = decide(PLAN, replace(BEFORE, listed=apps)).refusals
     assert 'pm2_environment: {"A": "VALUE"} (' in refusal.remedy
     assert "LOG_LEVEL: each app has a value of its own" in refusal.remedy
@@ -223,10 +228,10 @@ def test_nothing_is_taken_where_nothing_changes() -> None:
 
 
 def test_a_sibling_that_is_stopped_is_not_started_by_a_switch() -> None:
-    stopped = Listed("a bot", {}, (), running=False)
+    stopped = replace(started("a bot", {}), status="stopped")
     (refusal,) = decide(PLAN, replace(BEFORE, listed=(listed(), stopped))).refusals
     assert "a bot is stopped" in refusal.what and "pm2 delete 'a bot'" in refusal.remedy
-    assert not decide(PLAN, replace(BEFORE, listed=(replace(listed(), running=False),))).refusals
+    assert not decide(PLAN, replace(BEFORE, listed=(replace(listed(), status="stopped"),))).refusals
 
 
 def test_an_app_that_pm2_runs_twice_is_refused() -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from hostswitch.base.drill import Drill
 from hostswitch.base.errors import LockedError
 from hostswitch.base.lock import held
+from hostswitch.base.places import Places
 from hostswitch.record.history import History
 from hostswitch.record.journal import Journal, JournalError, read
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.jsonl", Drill(tmp_path / "die-at"))
+    return Journal(Places(tmp_path, tmp_path))
 
 
 @pytest.mark.parametrize("torn", [b'{"step": "stopped", "ma', b"{\n", b"\x00\x00\x00\n", b"\xff"])
@@ -30,7 +30,7 @@ def test_a_torn_last_line_is_dropped_and_written_over(
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes() + torn)
     assert [entry.instant for entry in read(path)] == ["intent:ready"]
-    again = Journal(path, Drill(tmp_path / "die-at"))
+    again = Journal(Places(tmp_path, tmp_path))
     again.mark("ready", "done", bytes=3)
     assert [entry.instant for entry in read(path)] == ["intent:ready", "done:ready"]
     assert read(path)[-1].data == {"bytes": 3}
@@ -57,7 +57,7 @@ def test_a_drill_kills_right_after_its_line_and_only_once(tmp_path: Path) -> Non
     drill.chmod(0o600)
     child = os.fork()
     if child == 0:
-        journal = Journal(path, Drill(drill))
+        journal = Journal(Places(tmp_path, tmp_path))
         journal.mark("ready", "intent")
         journal.mark("ready", "done")
         os._exit(0)
@@ -143,7 +143,7 @@ def test_a_journal_torn_at_any_byte_is_that_of_the_lines_before(
         before = marks[: sum(end <= length for end in ends)]
         assert [(entry.step, entry.mark) for entry in read(path)] == before, length
     path.write_bytes(whole[: ends[2] - 5])
-    Journal(path, Drill(tmp_path / "die-at")).mark("put-back", "intent")
+    Journal(Places(tmp_path, tmp_path)).mark("put-back", "intent")
     assert [entry.instant for entry in read(path)][1:] == ["done:ready", "intent:put-back"]
 
 

@@ -10,16 +10,15 @@ import pytest
 
 from hostswitch.base import clock
 from hostswitch.base.structured import PlanError
-from hostswitch.database import clock as skew
+from hostswitch.database import connection
 from hostswitch.decide import gate
 from hostswitch.decide.due import DAY, judge
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.envfile import values
-from hostswitch.envfile.provider import of
 from hostswitch.plan import load
 from hostswitch.pm2 import dump
 from hostswitch.pm2.app import App
-from hostswitch.record import tokens
+from hostswitch.record import history
 from hostswitch.upkeep.remove import unrecorded
 from sessionstore.judgement import activity
 
@@ -236,7 +235,7 @@ def test_only_a_removal_without_an_end_can_be_claimed_later(
 
 
 def test_only_a_positive_token_is_recorded() -> None:
-    assert tokens.verification('{"rollout_id": "a", "verified": true, "passed": 3}')["passed"] == 3
+    assert history.verification('{"rollout_id": "a", "verified": true, "passed": 3}')["passed"] == 3
     for text in (
         "",
         "[]",
@@ -245,7 +244,7 @@ def test_only_a_positive_token_is_recorded() -> None:
         '{"verified": true, "rollout_id": "a", "event": "switch"}',
     ):
         with pytest.raises(PlanError):
-            tokens.verification(text)
+            history.verification(text)
 
 
 def test_seconds_across_a_boot_are_measured_by_the_wall_clock() -> None:
@@ -278,7 +277,7 @@ def test_what_the_service_runs_on(
     file: dict[str, str] | None, process: dict[str, str] | None, runs_on: str
 ) -> None:
     """Its next start counts like its process: on files in either, those don't go from under it."""
-    assert of(file, process) == runs_on
+    assert values.runs_on(file, process) == runs_on
 
 
 @pytest.mark.parametrize(
@@ -295,7 +294,7 @@ def test_what_the_service_runs_on(
 )
 def test_clocks_that_disagree_are_refused(ahead: float | None, told: str | None) -> None:
     """ "The row was written later than the file" is then said of two different times."""
-    found = skew.refusals(ahead)
+    found = connection.clock_refusals(ahead)
     assert bool(found) == (told is not None)
     for one in found:
         assert str(told) in one.what and "timedatectl set-ntp true" in one.remedy
