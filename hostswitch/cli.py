@@ -60,7 +60,6 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of every command but the session store's own; ``command`` is its name."""
     made = _Parser(
         prog="baileys-hostswitch",
         description=_ABOUT,

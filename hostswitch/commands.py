@@ -66,7 +66,7 @@ def _rolling_out(host: Host, what: str) -> AbstractContextManager[None]:
 
 
 def text_of(plan: str = "-") -> str:
-    """What was given: on standard input, or in a file."""
+    """From standard input, or a file."""
     if plan != "-":
         return Path(plan).read_text(errors="replace")  # a ruined one is no JSON, and told as that
     return sys.stdin.read() if sys.stdin else ""  # a closed one is None

@@ -25,7 +25,7 @@ class Host:
 
     @cached_property
     def account(self) -> Account:
-        """The service's user. Raises NoUserError: there is no such user."""
+        """Raises NoUserError."""
         try:
             return Account.of(self.plan.service_user, self.places.search_path)
         except KeyError:

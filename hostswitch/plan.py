@@ -19,7 +19,7 @@ _Checked = Annotated[str, one_of(REQUIRED, "not checked")]
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What an operator accepted about a directory, and why; it goes into the record."""
+    """What an operator accepted about a directory; it goes into the record."""
 
     reason: Line
     identities: bool = False
@@ -28,7 +28,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class LegacyDirectory:
-    """A declared directory of session files, `path` relative to the application directory."""
+    """`path` is relative to the application directory."""
 
     path: RelativePath
     kind: Annotated[str, one_of("live", "backup", "test")]
@@ -38,7 +38,6 @@ class LegacyDirectory:
 
     @property
     def name(self) -> str:
-        """The one name under which it is set aside and archived."""
         return self.path.replace("/", "__")
 
     @property
@@ -48,7 +47,7 @@ class LegacyDirectory:
 
 @dataclass(frozen=True)
 class Database:
-    """How the application's role reaches PostgreSQL. The password is never printed."""
+    """The password is never printed."""
 
     host: Line
     port: int
@@ -61,13 +60,12 @@ class Database:
     """The text of that file, as long as it is not staged."""
 
     def settings(self) -> dict[str, str | int]:
-        """The settings for `sessionstore.database.connection.connect`; None is left out."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """When a started service counts as healthy (docs/switch.md, "The gate")."""
+    """docs/switch.md, "The gate"."""
 
     status_url: Annotated[str, matching(r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*")]
     limit_seconds: float
@@ -79,8 +77,6 @@ class Gate:
 
 @dataclass(frozen=True)
 class Archive:
-    """Where archives of set-aside directories go, to whom they are encrypted, how long they stay."""
-
     directory: AbsolutePath
     recipients: tuple[Line, ...]
     keep_days: float
@@ -89,16 +85,12 @@ class Archive:
 
 @dataclass(frozen=True)
 class Backup:
-    """What there is to fall back on: a dump that is made, or the provider's, for a reason."""
-
     method: Annotated[str, one_of(PG_DUMP, PROVIDER)]
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One switch of one host, as the controller wants it."""
-
     version: Annotated[int, Form("1: update the host program (role host)", lambda one: one == 1)]
     rollout_id: Annotated[str, matching(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")]
     environment: Line
@@ -161,12 +153,11 @@ class Plan:
 
 
 def load(text: str) -> Plan:
-    """Read and validate a plan. Raises PlanError: it is not JSON, or has mistakes; all of them are listed."""
+    """Raises PlanError, which lists all mistakes."""
     return structured.load(Plan, text, "plan")
 
 
 def _inconsistencies(plan: Plan) -> list[str]:
-    """Mistakes between settings that are each well formed."""
     problems = []
     if plan.service_app not in plan.pm2_apps:
         problems.append("plan.pm2_apps must contain plan.service_app")
@@ -188,5 +179,4 @@ def is_hash(name: str) -> bool:
 
 
 def with_names(items: Sequence[LegacyDirectory]) -> dict[str, LegacyDirectory]:
-    """Directories by the name under which they are set aside."""
     return {item.name: item for item in items}

@@ -54,11 +54,7 @@ def incoming(connection: socket.socket, end: float, largest: int) -> io.Buffered
 
 
 def understood(content: bytes | str) -> Any:
-    """JSON of someone else, all of which can be compared, printed and written as JSON again.
-
-    Raises ValueError: it is none, or has what is none (NaN, half a character) or has no place in any
-    answer (a number out of range, endless nesting).
-    """
+    """JSON of someone else; ValueError where it could not be compared, printed and written as JSON again."""
     try:
         found = json.loads(content, parse_int=_int, parse_float=_float, parse_constant=_float)
         # A lone surrogate is no text, and ends in an error wherever it is first written.

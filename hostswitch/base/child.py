@@ -26,8 +26,6 @@ class EndlessError(Exception):
 
 @dataclass(frozen=True)
 class Done:
-    """How a program ended."""
-
     code: int
     output: bytes
     errors: bytes
@@ -44,13 +42,8 @@ def run(
 ) -> Done:
     """Run a program, and end whatever it leaves running in its process group.
 
-    Args:
-        given: its standard input; in memory, so that no full disk or pipe holds it up.
-        rights: `env`, `user`, `group` and `extra_groups` of another than this process has.
-
-    Raises:
-        EndlessError: it took longer, or said more than LARGEST.
-        OSError: it can't be started.
+    What it is `given` lies in memory, so that no full disk or pipe holds it up; `rights` are `env`, `user`,
+    `group` and `extra_groups`. Raises EndlessError (too long, or more than LARGEST was said) or OSError.
     """
     with open(os.memfd_create("given"), "w+b", buffering=0) as standard_input:
         standard_input.write(given)
@@ -71,10 +64,7 @@ def run(
 
 
 def finish(child: subprocess.Popen[bytes], seconds: float) -> Done:
-    """Hear what a child that leads a session says until it ends, then end its process group.
-
-    Raises EndlessError: it took longer, or said more than LARGEST.
-    """
+    """Hear what a child that leads a session says until it ends, then end its process group (as `run`)."""
     pipes = [pipe.fileno() for pipe in (child.stdout, child.stderr) if pipe]
     heard = {pipe: bytearray() for pipe in pipes}
     with child:

@@ -24,11 +24,7 @@ _TOLD = 20
 
 @dataclass(frozen=True)
 class Refusal:
-    """One reason not to touch the service.
-
-    `kind` is for machines, `what` and `where` say what is wrong and where, `remedy` names the
-    command or edit that mends it.
-    """
+    """One reason not to touch the service; `kind` is for machines, `remedy` a command or an edit."""
 
     kind: str
     what: str

@@ -27,22 +27,16 @@ def sync_directory(path: Path | int) -> None:
 
 
 def sync_file_system(descriptor: int) -> None:
-    """Wait until everything written to a file system is on its disk; one call for a whole tree.
-
-    Raises OSError: the kernel could not write something.
-    """
+    """Wait until everything written to a file system is on its disk; one call for a whole tree."""
     if _libc.syncfs(descriptor) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
 
 def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    """Write a file in one step: whoever opens it sees the old content or the new, never a part.
+    """Write a file in one step, its directory too: whoever opens it sees the old content or the new.
 
-    Args:
-        path: the file; its directory must exist, and be no symlink.
-        mode: permission bits, in force from the first byte on.
-        owner: uid and gid, or None to leave it to this process.
+    `mode` is in force from the first byte on; without an owner it is this process's.
     """
     # Through the directory itself: its owner may put a link in its place meanwhile.
     with closing(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as directory:
@@ -101,10 +95,9 @@ def append_line(path: Path, line: str) -> None:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Set space aside behind a file's end, so that a disk that fills up later can't stop its growth.
+    """Set space aside up to `size` bytes, so that a disk that fills up later can't stop the file's growth.
 
-    Its length stays as it is; `size` is in bytes from its beginning. Raises OSError: there is no room
-    for it. A file system that can't reserve is no error.
+    Its length stays. Raises OSError: there is no room. A file system that can't reserve is no error.
     """
     keep_size = 1  # FALLOC_FL_KEEP_SIZE
     if _libc.fallocate(descriptor, keep_size, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
@@ -115,10 +108,7 @@ def reserve(descriptor: int, size: int) -> None:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write every byte: one `write` may take only a part.
-
-    Raises OSError: the disk is full or broken; a part may have been written.
-    """
+    """Write every byte (one `write` may take only a part). Raises OSError: a part may have been written."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -170,10 +160,9 @@ def see(path: str | Path) -> str:
 
 
 def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | None:
-    """Open a regular file for reading; None if there is nothing. A symlink is not followed.
+    """Open a regular file, no symlink, with the owner's rights; None if there is nothing.
 
-    With the owner's rights; None where that user can't choose the path. Raises UnsafeFileError: it is
-    something else, or may not be read.
+    Without an owner where that user can't choose the path. Raises UnsafeFileError: it can't be read.
     """
     try:
         # Without opening it: a device may act on being opened (a watchdog, a tape).
@@ -189,10 +178,7 @@ def open_regular(path: str | Path, owner: Owner | None = None) -> BinaryIO | Non
 
 
 def read_regular(path: str | Path, limit: int, owner: Owner | None = None) -> bytes | None:
-    """All bytes of a regular file, as `open_regular` opens it; None if there is nothing.
-
-    Raises UnsafeFileError: it is something else, may not be read, or is larger.
-    """
+    """All bytes of a regular file, as `open_regular` opens it. Raises UnsafeFileError: it is larger, too."""
     file = open_regular(path, owner)
     if file is None:
         return None
@@ -211,14 +197,8 @@ def walk(
 ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     """Each directory below one, itself first, with what is in it; no link is followed.
 
-    Args:
-        directory: where to begin; one that is missing, or goes meanwhile, is left out.
-        passed_over: names of directories that are not looked into.
-        above: for the walk itself: descriptor of the directory that it is in.
-        level: likewise: how far down that is.
-
-    Raises:
-        UnsafeFileError: the directories go down too far, or one can't be looked into.
+    One that is missing, or goes meanwhile, is left out; those `passed_over` are not looked into. The walk
+    itself gives the last two. Raises UnsafeFileError: they go down too far, or one can't be looked into.
     """
     path = str(directory)
     if level > DEEPEST:

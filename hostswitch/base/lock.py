@@ -21,10 +21,7 @@ _LOOK_SECONDS = 1
 
 @contextmanager
 def held(path: Path, who: str, what: str, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the host's lock: on the open descriptor, the file stays there.
-
-    Raises LockedError: another process holds it still; the text says who, since when and what.
-    """
+    """Hold the host's lock, on the open descriptor: the file stays. Raises LockedError: another does."""
     # Close-on-exec (Python's default): a PM2 daemon started from here must not inherit the lock.
     with closing(open_for_update(path)) as descriptor:
         _take(descriptor, path, time.monotonic() + wait_seconds)

@@ -41,7 +41,6 @@ def told(text: str) -> str:
 
 
 def progress(text: str) -> None:
-    """Tell a person what is being done, on stderr."""
     _write(2, told(text) + "\n")
 
 

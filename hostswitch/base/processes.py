@@ -64,10 +64,7 @@ def tree(pids: Collection[int]) -> set[Identity]:
 
 
 def node_below(directory: str) -> dict[int, str]:
-    """Processes of JavaScript that work below a directory or run a script of it: pid -> where.
-
-    PM2's own daemon is none of them, wherever it was started from.
-    """
+    """Processes of JavaScript that work below a directory or run a script of it, but for PM2's own daemon."""
     found = {}
     for pid in (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()):
         if not os.path.basename(program(pid) or "").startswith(_RUNTIMES):
@@ -123,10 +120,7 @@ def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
 
 
 def environment(pid: int, owner: Owner) -> dict[str, str]:
-    """The environment a process was started with; empty if it is gone or another's. Holds secrets.
-
-    The pid is as that user's PM2 or service told it, so perhaps not his.
-    """
+    """The environment that a process of this user was started with (secrets too); empty if it is not his."""
     # It lies in that process's own memory, which may be had to wait for.
     command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]
     rights: dict[str, Any] = {}

@@ -59,8 +59,7 @@ RelativePath = Annotated[Line, Form("a relative path without . and ..", _plain)]
 def load(cls: type[T], text: str, what: str) -> T:
     """Read a dataclass from JSON; a field that has a default may be missing or null.
 
-    One with a method `checked` is what that returns, which adds what is wrong between its fields. Raises
-    PlanError: it is not JSON, or has mistakes; all of them are listed.
+    One with a method `checked` is what that returns. Raises PlanError, which lists all mistakes.
     """
     problems: list[str] = []
     found: T = structured(cls, parsed(text, what), what, problems)
@@ -71,7 +70,6 @@ def load(cls: type[T], text: str, what: str) -> T:
 
 
 def parsed(text: str, what: str) -> Any:
-    """JSON that came on standard input. Raises PlanError: it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -81,10 +79,8 @@ def parsed(text: str, what: str) -> Any:
 def structured(shape: Any, value: Any, place: str, problems: list[str]) -> Any:
     """A value in its shape; what is wrong goes to `problems`, and something harmless in its place.
 
-    Args:
-        shape: a dataclass, str, bool, int, float (neither negative), tuple[X, ...], Mapping[str, X],
-            X | None, Any, or Annotated[X, Form].
-        place: of the value, for `problems`.
+    A shape is a dataclass, str, bool, int, float (neither negative), tuple[X, ...], Mapping[str, X],
+    X | None, Any, or Annotated[X, Form].
     """
     shape, *forms = get_args(shape) if get_origin(shape) is Annotated else (shape,)
     kind, inside = get_origin(shape) or shape, get_args(shape)

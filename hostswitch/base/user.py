@@ -52,10 +52,9 @@ class Account:
         seconds: float = 60,
         check: bool = True,
     ) -> str:
-        """Run a program as this user; its standard output.
+        """Run a program as this user; its standard output. Raises CommandFailedError.
 
-        Arguments and environment (beside HOME, USER, LOGNAME, PATH and LANG) hold no secret. Raises
-        CommandFailedError: it is missing, failed, took too long or said too much.
+        Arguments and environment (beside HOME, USER, LOGNAME, PATH and LANG) hold no secret.
         """
         limit = _LIMITED if arguments[0] in _READERS else ()
         command = [*self._prefix(environment or {}), *limit, *arguments]

@@ -12,10 +12,7 @@ from hostswitch.plan import PROVIDER
 
 
 def before(host: Host, act: str) -> None:
-    """Make the backup that the plan asks for before an "import" or "removal", or record why there is none.
-
-    Raises StoreError: the backup could not be made; the act must not be done.
-    """
+    """Make the backup that the plan asks for before an "import" or "removal", or record why there is none."""
     wanted, rollout_id = host.plan.backup, host.plan.rollout_id
     if wanted is None:
         return

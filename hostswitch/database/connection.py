@@ -140,10 +140,7 @@ def clock_refusals(ahead: float | None) -> list[Refusal]:
 
 
 def leads_to(declared: Database, host: str, port: str, name: str) -> bool:
-    """Whether settings lead to the declared database, by another name of its server.
-
-    Nothing is connected to: the service's user writes these names.
-    """
+    """Whether settings, the user's own, lead to the declared database by another name; nothing connects."""
     if (port, name) != (str(declared.port), declared.dbname):
         return False
     return not _addresses(host).isdisjoint(_addresses(declared.host))

@@ -69,7 +69,6 @@ def unaccounted(
 def removal_proof(
     connection: Connection, held: Held, declared: LegacyDirectory, plan: Plan, *, service: str
 ) -> RemovalProof:
-    """What must hold for a set-aside directory to be deleted, asked as often as need be."""
     from sessionstore.removal.second_proof import RemovalProof, account_again
 
     acknowledge = asdict(declared.acknowledge) if declared.acknowledge else None

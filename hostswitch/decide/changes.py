@@ -14,8 +14,6 @@ from hostswitch.plan import LegacyDirectory, Plan
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that a switch would change: `kind` for machines, `what` for people."""
-
     kind: str
     what: str
 
@@ -88,7 +86,6 @@ def _env_changes(plan: Plan, seen: Seen) -> list[Change]:
 
 
 def _cut_over(plan: Plan, seen: Seen) -> dict[str, str]:
-    """Declared companies whose files are there and which the database does not have."""
     return {
         company_id: item.declared.path
         for item in seen.legacy

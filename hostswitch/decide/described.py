@@ -49,10 +49,7 @@ def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
 
 
 def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> list[str]:
-    """What of the way an app runs a start as the file says would change, by the file's names.
-
-    The file's entry, `wanted`, is empty where that is not staged yet.
-    """
+    """What a start as the file says (empty: not staged yet) would change of an app, by the file's names."""
     found = []
     if _in_version(str(app.started_as.get("pm_cwd", plan.app_dir)), plan) != ".":
         found.append("cwd")
@@ -82,7 +79,7 @@ def _in_version(path: str, plan: Plan) -> str:
 
 
 def _settings(wanted: Mapping[str, Any], runs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(setting, as PM2 runs it, as declared)."""
+    """Setting, as PM2 runs it, as declared."""
     directory = str(wanted.get("cwd", ""))
     script = os.path.normpath(os.path.join(directory, str(wanted.get("script", ""))))
     found: list[tuple[str, Any, Any]] = [

@@ -23,10 +23,7 @@ class Removal:
 
 
 def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, Any] | None:
-    """What this rollout's own verification, after the latest switch, was recorded as; the last one.
-
-    An earlier rollout's verification is evidence of that day, not permission to delete on this one.
-    """
+    """This rollout's own verification after the latest switch; an earlier one's is no permission today."""
     switches = [number for number, line in enumerate(lines) if line.get("event") == "switch"]
     later = lines[switches[-1] :] if switches else lines
     own = [

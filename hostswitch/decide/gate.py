@@ -56,7 +56,6 @@ def problems(status: Any, expected: Expectation) -> list[str]:
 
 
 def _flag_problems(status: Any, flags: Mapping[str, str]) -> list[str]:
-    """Declared settings that the process says it sees otherwise (where it says anything)."""
     seen = status.get("flags") if isinstance(status, dict) else None
     if not isinstance(seen, dict):
         return []

@@ -41,17 +41,13 @@ class Rate:
 
 
 def count(log: bytes) -> int:
-    """How many lines of a log hold an alarming text."""
     return sum(1 for line in log.splitlines() if _TEXT.search(line))
 
 
 def before(log: bytes, now: float, since: float | None) -> Rate:
     """The rate in a log's last hour; in all of it, where its lines carry no time.
 
-    Args:
-        log: its last part; a line without a time has that of the line above it.
-        now: wall clock, seconds since 1970.
-        since: when the file was made, if this is all of it; the rate is then at least that high.
+    `since` is when the file was made, if this is all of it; the rate is then at least that high.
     """
     times = list(_timed(log))
     known = [when for when, _ in times if when is not None]
@@ -63,10 +59,7 @@ def before(log: bytes, now: float, since: float | None) -> Rate:
 
 
 def allowed(rate: Rate, minutes: float) -> int:
-    """How many lines in some minutes are no rise; none where none or no rate was known.
-
-    The least count that chance alone exceeds less often than once in a hundred times.
-    """
+    """How many lines are no rise: the least count that chance exceeds in less than one of a hundred cases."""
     if not rate.lines or not rate.minutes or rate.minutes <= 0:
         return 0
     expected = rate.lines / rate.minutes * minutes

@@ -59,7 +59,6 @@ def settle(recovery: Recovery, states: Collection[str]) -> Recovery:
 
 
 def reached(entries: Sequence[Entry]) -> str:
-    """The last row of the table whose intent was written; "" if none."""
     rows = [e.step for e in entries if e.mark == "intent" and e.step in journal.STEPS]
     return rows[-1] if rows else ""
 

@@ -24,10 +24,9 @@ _FULL, _EMPTY = ".rollout-trial-full", ".rollout-trial-empty"
 
 @contextmanager
 def opened(app_dir: str, rollout_id: str, *, create: bool = False) -> Iterator[tuple[int, int]]:
-    """Descriptors of the application directory and of this rollout's set-aside place, made for root alone.
+    """Descriptors of the application directory and of this rollout's place, made for root alone.
 
-    Raises StepFailedError (the place belongs to somebody else) or DirectoryProblem (a component is
-    missing or a symlink).
+    Raises StepFailedError (it belongs to somebody else) or DirectoryProblem (one is missing, or a link).
     """
     with closing(open_directory(app_dir)) as app:
         if create:
@@ -103,10 +102,7 @@ def forget_trial(app_dir: str, rollout_id: str, paths: Iterable[str]) -> None:
 
 
 def away(app: int, place: int, path: str, name: str) -> None:
-    """Set one directory aside; harmless if that was done already.
-
-    Raises StepFailedError: both exist: something made the directory again.
-    """
+    """Set one directory aside, unless that was done. Raises StepFailedError: something made it again."""
     with _parent(app, path) as (parent, base):
         if not exists(parent, base):
             return
@@ -135,10 +131,7 @@ def back(app: int, place: int, path: str, name: str) -> bool:
 
 
 def back_alone(app: int, place: int, path: str, name: str) -> None:
-    """Bring one directory back where nothing is in its place.
-
-    Raises FileExistsError: something is; nothing was moved.
-    """
+    """Bring one directory back. Raises FileExistsError: something is in its place; nothing was moved."""
     with _parent(app, path) as (parent, base):
         if exists(parent, base):
             raise FileExistsError
@@ -159,7 +152,7 @@ def drop_empty(app_dir: str, rollout_id: str) -> None:
 
 
 def listed(app_dir: str) -> dict[str, list[str]]:
-    """What is set aside: rollout id -> names, oldest rollout first."""
+    """Rollout id -> names, oldest rollout first."""
     if not os.path.lexists(os.path.join(app_dir, PLACE)):
         return {}
     found = {}
@@ -172,7 +165,6 @@ def listed(app_dir: str) -> dict[str, list[str]]:
 
 
 def _free(place: int, name: str) -> str:
-    """A name that nothing in the place has yet."""
     numbered = (f"{name}.{number}" for number in itertools.count(2))
     return next(one for one in itertools.chain([name], numbered) if not exists(place, one))
 

@@ -16,10 +16,7 @@ _PIECE = 1 << 20
 
 
 def make(source: str, copy: Path) -> int:
-    """Copy a tree of regular files on to the disk, for root alone; its bytes. No symlink is followed.
-
-    Raises HostError: a file vanished or is not a regular one.
-    """
+    """Copy a tree of regular files on to the disk, for root alone; its bytes. No symlink is followed."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(open_directory(source)) as descriptor:

@@ -25,11 +25,7 @@ _TORN_KINDS = ("empty", "truncated", "not JSON", "not registered", "not credenti
 
 
 def scan_steadily(path: str, label: str, layout: Layout) -> DirectoryScan:
-    """Scan a directory that a running service writes to; the caller closes the scan.
-
-    A file that is caught half written looks torn; it is so only if it stays so. Raises DirectoryProblem:
-    the directory can't be opened or is a symlink.
-    """
+    """Scan a directory that a service writes to: what is half written looks torn, but not for long."""
     scan = scan_directory(path, label=label, layout=layout)
     for _ in range(_SCANS - 1):
         if not blocking(scan):
@@ -41,7 +37,6 @@ def scan_steadily(path: str, label: str, layout: Layout) -> DirectoryScan:
 
 
 def blocking(scan: DirectoryScan) -> list[Problem]:
-    """Everything in a scan that forbids an import."""
     return [*scan.blocking, *(problem for one in scan.companies for problem in one.blocking)]
 
 

@@ -15,8 +15,6 @@ from sessionstore.removal.delete import HALF_REMOVED
 
 @dataclass(frozen=True)
 class SetAside:
-    """One set-aside directory: which rollout put it there, under which name, declared as what."""
-
     rollout_id: str
     name: str
     declared: LegacyDirectory | None
@@ -26,7 +24,6 @@ class SetAside:
 
     @property
     def shown(self) -> str:
-        """How it is called in sentences."""
         return f"{aside.PLACE}/{self.rollout_id}/{self.name}"
 
 

@@ -15,15 +15,11 @@ _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 
 class UnwritableValueError(HostError):
-    """A value that no spelling brings through dotenv unchanged."""
+    """No spelling brings a value through dotenv unchanged; its name alone is told."""
 
 
 def edited(content: bytes, settings: Mapping[str, str]) -> bytes:
-    """The file with these settings in it; the file itself where every value is there already.
-
-    Raises UnwritableValueError: a value can't be spelled so that dotenv reads it back; nothing but the
-    name is in the message.
-    """
+    """The file with these settings in it, the file itself where they are. Raises UnwritableValueError."""
     text = before = text_of(content)
     for name, value in settings.items():
         text = _with_setting(text, name, value)

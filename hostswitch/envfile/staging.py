@@ -36,17 +36,14 @@ class EnvPlan:
 
 @dataclass(frozen=True)
 class Staging:
-    """How staging went: ``outcome``, and ``changes`` as name, from and to, secrets masked."""
+    """`changes` as name, from and to, secrets masked."""
 
     outcome: str
     changes: list[dict[str, str | None]]
 
 
 def stage(plan: EnvPlan, check_only: bool) -> Staging:
-    """Stage the live file with the settings in it, if that changes it.
-
-    Raises HostError: the live file is not what it should be.
-    """
+    """Stage the live file with the settings in it, if that changes it. Raises HostError: it can't be."""
     live = read_env(plan.env_live)
     _demand_once(plan, live)
     wanted = edited(live, plan.settings)
@@ -111,10 +108,7 @@ def _demand_private(plan: EnvPlan) -> None:
 
 
 def read_env(path: str) -> bytes:
-    """A regular file's content, empty where there is none.
-
-    Raises HostError: it is a link, no regular file, no text, or too large to be an .env.
-    """
+    """A regular file's content, if any. Raises HostError: it is a link, no text, or too large for an .env."""
     if os.path.islink(path):
         # Not "copy it": root would copy what that user could not read, and give it to him.
         raise HostError(

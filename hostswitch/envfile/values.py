@@ -19,15 +19,12 @@ MASK = "***"
 
 
 def parse(content: bytes) -> dict[str, str]:
-    """Names and values of an .env file as the npm package `dotenv` reads them; a later line wins.
-
-    Bytes that are no UTF-8 become replacement characters.
-    """
+    """As the npm package `dotenv` has it: a later line wins, and what is no UTF-8 is replaced."""
     return {one.name: one.value for one in assignments(text_of(content))}
 
 
 def repeated(content: bytes) -> dict[str, list[int]]:
-    """Names that a file sets more than once, with the lines in which it does."""
+    """Names that a file sets more than once, with their lines."""
     lines: dict[str, list[int]] = {}
     for one in assignments(text_of(content)):
         lines.setdefault(one.name, []).append(one.line)
@@ -36,7 +33,7 @@ def repeated(content: bytes) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A name whose value differs between two .env files; values only where they are no secret."""
+    """Values only where they are no secret."""
 
     name: str
     before: str | None
@@ -49,7 +46,6 @@ class Difference:
         return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
 
     def as_json(self) -> dict[str, str | None]:
-        """Name, from and to; a secret's values are masked."""
         if self.secret:
             return {"name": self.name, "from": MASK, "to": MASK}
         return {"name": self.name, "from": self.before, "to": self.after}
@@ -80,10 +76,9 @@ def differences(
 
 
 def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list[str]:
-    """Declared names that a process's own environment holds with another value.
+    """Declared names that a process's environment holds with another value.
 
-    dotenv does not override what PM2 exported, so such a process never sees the file's value
-    (docs/facts.md section 3).
+    dotenv does not override what PM2 exported: that process never sees the file's (docs/facts.md section 3).
     """
     return sorted(
         name

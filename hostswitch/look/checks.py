@@ -22,10 +22,7 @@ from sessionstore.judgement.activity import STOPPED
 
 
 def refusals(host: Host, seen: Seen, decision: Decision, *, is_staged: bool) -> list[Refusal]:
-    """Every reason not to switch that can be found without writing anything.
-
-    Once it is staged, release, .env and database must be there.
-    """
+    """Every reason not to switch that can be found without writing; once staged, all must be there."""
     found = list(decision.refusals)
     before = directory_before(host.plan, seen)
     if is_staged or os.path.isdir(host.plan.release):
@@ -146,7 +143,6 @@ def _elsewhere_refusals(host: Host, seen: Seen) -> list[Refusal]:
 
 
 def live_directories(decision: Decision) -> list[LegacyDirectory]:
-    """Those that a file-reading version works in."""
     return [item for item in decision.aside if item.kind == "live"]
 
 

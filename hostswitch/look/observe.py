@@ -213,7 +213,6 @@ def _nameless(path: str) -> Refusal:
 
 
 def _database(host: Host) -> dict[str, Any]:
-    """Those fields of `Seen` that the database tells."""
     try:
         with connected(host.plan) as connection:
             return {

@@ -58,7 +58,6 @@ def _homes(plan: Plan) -> dict[str, str]:
 
 
 def _saved(home: str, user: str) -> dump.Apps:
-    """What PM2 there would start; nothing where there is none, or none that it could read."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:

@@ -20,10 +20,7 @@ from hostswitch.record import journal
 def run(host: Host) -> tuple[int, dict[str, Any]]:
     """Compare the plan with the host; its release need not be staged yet.
 
-    Returns:
-        Exit code (0 nothing to do, 2 changes, 3 refused) and the result's fields: `changes`
-        (kind, sentence), `refusals` (sentences; their parts are in `details`), `not_checked`
-        (sentences; all of it is checked again before the switch).
+    The exit code and the result's fields; what is `not_checked` is checked again before the switch.
     """
     opened = journal.read(host.places.journal)
     if opened:
@@ -58,7 +55,6 @@ def _to_record(seen: Seen) -> list[Change]:
 
 
 def _afterwards(host: Host, decision: Decision) -> list[Change]:
-    """What becomes of the directories that the switch would set aside."""
     days = host.plan.remove_after_days
     when = "after the verification" if not days else f"{days:g} days later"
     return [

@@ -31,8 +31,6 @@ READ_ONLY = (
 
 @dataclass(frozen=True)
 class Question:
-    """A read-only command of this program and what it reads on standard input."""
-
     command: Annotated[str, one_of(*READ_ONLY)]
     plan: Mapping[str, Any]
 
@@ -47,9 +45,7 @@ def ask_all(
 ) -> Iterator[dict[str, Any]]:
     """Ask all at once; `answer` runs a command's words on the process's own input and output.
 
-    Yields:
-        For each question in order: ``command``, ``exit`` (its code), ``answer`` (the last JSON
-        object that it printed, empty if there is none).
+    In order: ``command``, ``exit`` (its code) and ``answer``, the last JSON object that it printed.
     """
     running = [(question, *_start(question, answer)) for question in asked]
     for question, pid, output in running:

@@ -27,7 +27,6 @@ _SYNTAX_SECONDS = 300
 
 
 def release_refusals(host: Host) -> list[Refusal]:
-    """What the staged release lacks: it must be there whole, and read the shared .env."""
     plan = host.plan
     remedy = _STAGE.format("release")
     entry = os.path.join(plan.release, plan.entry)
@@ -41,7 +40,7 @@ def release_refusals(host: Host) -> list[Refusal]:
 
 
 def _scripts(host: Host) -> list[str]:
-    """The release's own scripts: the entry's directory and all below it."""
+    """Those of the entry's directory and all below it."""
     top = os.path.realpath(Path(host.plan.release, host.plan.entry).parent)
     with rights_of(host.owner):
         return sorted(
@@ -53,15 +52,11 @@ def _scripts(host: Host) -> list[str]:
 
 
 def newest_script(host: Host) -> float:
-    """When the release's scripts were last written or renamed, seconds since 1970."""
     return max((os.lstat(path).st_ctime for path in _scripts(host)), default=float("inf"))
 
 
 def syntax_refusals(host: Host) -> list[Refusal]:
-    """`node --check` for the release's entry and everything beside and below it.
-
-    A start of Node.js for each file: only worth it where the release is to be started.
-    """
+    """A start of Node.js for each script: only worth it where the release is to be started."""
     until = time.monotonic() + _SYNTAX_SECONDS
     entry = os.path.join(host.plan.release, host.plan.entry)
     scripts = _scripts(host)
@@ -104,7 +99,6 @@ def env_refusals(host: Host, needed: bool) -> list[Refusal]:
 
 
 def beside_refusals(host: Host, before: str) -> list[Refusal]:
-    """More files of settings that lie in the version before, and that no release brings."""
     with rights_of(host.owner):
         try:
             names = [name for name in sorted(os.listdir(before)) if _READ_BESIDE.fullmatch(name)]
@@ -148,7 +142,7 @@ def _one_fork(app: Mapping[str, Any]) -> bool:
 
 
 def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
-    """The file systems of the application and of the state directory need room, this one for copies too."""
+    """The state directory needs room for the copies too."""
     needed = host.plan.minimum_free_mb << 20
     found = []
     for path, extra in ((host.plan.app_dir, 0), (_existing(host.places.state), copy_bytes)):
@@ -161,7 +155,7 @@ def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
 
 
 def free_bytes(path: str) -> int:
-    """Bytes free for ordinary users on a path's file system."""
+    """For ordinary users."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 

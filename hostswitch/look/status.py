@@ -21,12 +21,9 @@ from hostswitch.service.release import revision_of
 def show(
     places: Places, app_dir: str, lines: int, remove_after_days: float | None
 ) -> dict[str, Any]:
-    """The host's state as plain data; removal is told where it is known for how long directories stay.
+    """The host's state as plain data; `open` is the open switch, `history` without daily checks.
 
-    Returns:
-        `current`, `revision`, `companies` (those the live .env names), `open` (the open switch or
-        None), `set_aside` (with the date of the switch that did it, and when it will be removed),
-        `daily_check` (the last one's line, or None), `history` (without daily checks).
+    Removal is told where it is known for how long directories stay.
     """
     history = History(places.history).lines()
     checks = [line for line in history if line.get("event") == DAILY_CHECK]

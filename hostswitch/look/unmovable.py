@@ -60,7 +60,6 @@ def _owner_refusals(host: Host) -> list[Refusal]:
 
 
 def _changeable(directory: Path, owner: Owner) -> bool:
-    """Whether a user, not root, can rename what is in a directory and another's."""
     found = directory.stat()
     if owner[0] in (os.geteuid(), found.st_uid):
         return owner[0] != os.geteuid()
@@ -71,7 +70,6 @@ def _changeable(directory: Path, owner: Owner) -> bool:
 
 
 def _file_refusals(host: Host) -> list[Refusal]:
-    """What will be replaced must be a file, and its directory be written to."""
     env = host.plan.env_live
     found = []
     for path in (Path(env), pointers.previous(env), Path(host.plan.pm2_home, dump.NAMES[0])):
@@ -91,7 +89,6 @@ def look_at(path: str) -> str:
 
 
 def _mount_refusals(host: Host, decision: Decision) -> list[Refusal]:
-    """What something is mounted on can't be renamed."""
     plan = host.plan
     renamed = {"current", aside.PLACE, *(declared.path for declared in decision.aside)}
     for path in (plan.env_live, plan.env_next, str(pointers.previous(plan.env_live))):

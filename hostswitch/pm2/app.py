@@ -57,7 +57,7 @@ class App:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any], home: Path) -> App:
-        """An app by its entry (`is_entry`) in the list or the dump."""
+        """By its entry (`is_entry`) in the list or the dump."""
         shown = entry["pm2_env"]
         return cls(
             name=entry["name"],
@@ -73,7 +73,7 @@ class App:
 
     @property
     def running(self) -> bool:
-        """Whether PM2 runs it or is about to."""
+        """PM2 runs it, or is about to."""
         return self.status in ONLINE
 
     @property
@@ -109,10 +109,7 @@ def _exported(shown: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
-    """Settings that are not as they are where nobody names them, by the ecosystem file's names.
-
-    An app is shown by its `pm2_env`, or by its entry in the dump.
-    """
+    """By the ecosystem file's names; an app is shown by its `pm2_env`, or by its entry in the dump."""
     found = [
         name
         for name, usual in _USUAL.items()

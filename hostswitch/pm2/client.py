@@ -26,10 +26,7 @@ class Pm2:
         self.home = Path(home)
 
     def daemon(self) -> int | None:
-        """The daemon's pid, found without starting one (every pm2 command would).
-
-        Raises UnsafeFileError: its pid file is no regular file: whether it runs is not known.
-        """
+        """The daemon's pid, without starting one. Raises UnsafeFileError: whether it runs is not known."""
         content = read_regular(self.home / "pm2.pid", _LARGEST_PID_FILE, self._account.owner)
         try:
             pid = int(content or b"")
@@ -39,10 +36,9 @@ class Pm2:
         return pid if b"God Daemon" in title else None
 
     def ensure_daemon(self) -> None:
-        """Start the daemon if it is not running.
+        """Start the daemon if it is not running; by its boot unit where there is one.
 
-        By its boot unit where there is one: a daemon that this program starts itself lives in the
-        unit that runs this program, and systemd ends it together with that.
+        One that this program starts lives in the unit that runs this program, and ends with it.
         """
         if self.daemon() is None and Path("/run/systemd/system").is_dir():
             self._start_unit()
@@ -50,10 +46,7 @@ class Pm2:
             self._account.run(["pm2", "ping"], environment={"PM2_HOME": str(self.home)})
 
     def apps(self) -> list[App]:
-        """PM2's list; empty if no daemon runs (none is started).
-
-        Raises Pm2DaemonError: one runs and does not answer.
-        """
+        """PM2's list; empty if no daemon runs. Raises Pm2DaemonError: it does not answer."""
         return [App.of(entry, self.home) for entry in self._listed()]
 
     def kept(self, names: Sequence[str]) -> list[App]:
@@ -66,10 +59,7 @@ class Pm2:
         return next((app for app in self.apps() if app.name == name), None)
 
     def delete(self, names: Sequence[str], seconds: float) -> None:
-        """Stop apps that PM2 lists, and forget how they were started.
-
-        The caller checks in /proc that their processes are gone.
-        """
+        """Stop apps and forget how they were started; the caller looks in /proc whether they are gone."""
         for entry in self._listed():
             if entry["name"] in names:
                 number = entry["pm_id"]
@@ -90,10 +80,7 @@ class Pm2:
             starter.go(_START_SECONDS)
 
     def wait_primed(self, ecosystem: str, names: Sequence[str]) -> None:
-        """Wait until `start` would start them at once.
-
-        A client of a daemon that died would wait for its answer in vain: another one is loaded.
-        """
+        """Wait until `start` would be at once; a client of a daemon that died would wait for ever."""
         waiting = self._starter
         if waiting is not None and (not waiting.waits or self.daemon() != self._primed_for):
             waiting.give_up()
@@ -104,10 +91,7 @@ class Pm2:
             self._starter.wait_ready()
 
     def bring_back(self, apps: dump.Apps) -> None:
-        """Start apps of a dump that PM2 does not list, as `pm2 resurrect` does with all that are in it.
-
-        Whether they live is for the gate to find out.
-        """
+        """Start apps of a dump that PM2 does not list; whether they live is for the gate to find out."""
         listed = {app.name for app in self.apps()}
         for app in apps:
             if app.get("name") not in listed:
@@ -117,11 +101,9 @@ class Pm2:
     def save(self, names: Sequence[str], running: str | None = None) -> None:
         """Have a boot bring back these apps as they run now, and none of them that does not.
 
-        Other apps stay as they were saved, which `pm2 save` would not let them: where PM2's daemon died,
-        none of them runs now. In one step and for its owner alone, which PM2's own is not. So nothing
-        has to be fallen back to, and PM2's backup, which may name another version, goes. A daemon that
-        died a moment ago lists none: `running` must be there. Raises Pm2DaemonError: it is not; nothing
-        was written.
+        Other apps stay as they were saved, which `pm2 save` would not let them, nor is that one step and for
+        the owner alone. So PM2's backup, which may name another version, goes. A daemon that died a moment
+        ago lists none: `running` must be there. Raises Pm2DaemonError: it is not; nothing was written.
         """
         listed = self.saved()
         if running is not None and not dump.only(listed, [running]):
@@ -131,7 +113,6 @@ class Pm2:
         self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
 
     def saved(self) -> dump.Apps:
-        """What `pm2 save` would write now: the apps with all that starting them again needs."""
         return [
             dump.entry(one["pm2_env"]) for one in self._listed() if dump.is_kept(one["pm2_env"])
         ]

@@ -33,7 +33,6 @@ def read(path: Path) -> Apps:
 
 
 def _read(path: Path) -> Apps | None:
-    """The same, but None if there is no dump."""
     content = read_regular(path, _LARGEST)
     if content is None:
         return None
@@ -83,12 +82,11 @@ def entry(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_kept(environment: Mapping[str, Any]) -> bool:
-    """Whether `pm2 save` writes an app: PM2's own modules are kept elsewhere."""
+    """PM2's own modules are kept elsewhere."""
     return not environment.get("pmx_module")
 
 
 def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:
-    """Replace a dump in one step, readable by its owner alone."""
     replace_file(path, json.dumps(apps, indent=2).encode(), 0o600, owner)
 
 
@@ -105,8 +103,7 @@ def bring_back(
 ) -> None:
     """Have the dump name the apps as they were before the switch.
 
-    Where there is no space for it any more, the one that was kept takes its place: what other apps
-    were saved as since is not in that.
+    Where there is no space for it, the one that was kept does, without what others were saved as since.
     """
     current = surviving(pm2_home)
     wanted = merged(current, before, names)

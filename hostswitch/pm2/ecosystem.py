@@ -21,10 +21,7 @@ class EcosystemError(HostError):
 
 
 def read(account: Account, path: str) -> Description:
-    """The apps of the ecosystem file by name, as Node.js evaluates it.
-
-    Raises EcosystemError: it can't be read.
-    """
+    """The apps of the ecosystem file by name, as Node.js evaluates it."""
     try:
         apps: list[dict[str, Any]] = understood(account.run(["node", "-e", _READ, path]))
         return {app["name"]: app for app in apps}

@@ -35,10 +35,7 @@ class Pm2DaemonError(HostError):
 
 
 def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> Any:
-    """Have this user's daemon do something (`getMonitorData`); nothing is sent to another's process.
-
-    Raises Pm2DaemonError: it does not answer, or answers with an error.
-    """
+    """Have this user's daemon do something; nothing is sent to another's process. Raises Pm2DaemonError."""
     request = _packed({"type": "call", "method": method, "args": list(arguments)})
     end = time.monotonic() + seconds
     try:
@@ -57,7 +54,7 @@ def call(home: Path, uid: int, method: str, *arguments: Any, seconds: float) -> 
 
 
 def _connected(home: Path, uid: int) -> socket.socket:
-    """A connection to the daemon; one that is just starting gets a moment to listen."""
+    """A daemon that is just starting gets a moment to listen."""
     end = time.monotonic() + _CONNECT_SECONDS
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -50,19 +50,13 @@ class Starter:
     """A start of apps that waits for the word; it starts them once, or never."""
 
     def __init__(self, account: Account, home: Path, ecosystem: str, names: Sequence[str]) -> None:
-        """Begin to load; does not wait. The ecosystem file is read when the word is given.
-
-        Raises StarterError: there is no PM2.
-        """
+        """Begin to load; the ecosystem file is read when the word is given. Raises StarterError."""
         words = ["node", "-e", _SCRIPT, _library(account.search_path), ecosystem, *names]
         self._child = account.popen(words, environment={"PM2_HOME": str(home)})
         self._ready = False
 
     def wait_ready(self) -> None:
-        """Wait until only the word is missing.
-
-        Raises StarterError: the client ended, or does not get there.
-        """
+        """Wait until only the word is missing. Raises StarterError: the client does not get there."""
         if self._ready:
             return
         assert self._child.stdout
@@ -73,20 +67,15 @@ class Starter:
 
     @property
     def waits(self) -> bool:
-        """Whether it is still there to be given the word."""
         return self._child.poll() is None
 
     def give_up(self) -> None:
-        """End it; it starts nothing any more."""
         with self._child:
             if self.waits:
                 child.end(self._child)
 
     def go(self, seconds: float) -> None:
-        """Give the word and wait until PM2 has started the apps; whether they live is not known.
-
-        Raises StarterError: PM2 did not say in time that it had.
-        """
+        """Give the word; whether the apps live is not known then. Raises StarterError: PM2 took too long."""
         assert self._child.stdin
         try:
             # One that has ended already is for the gate to find out.
@@ -98,7 +87,6 @@ class Starter:
 
 
 def _library(search_path: str) -> str:
-    """PM2's Node.js package, by way of its program."""
     program = shutil.which("pm2", path=search_path)
     package = Path(os.path.realpath(program or "")).parent.parent
     if program is None or not (package / "index.js").is_file():

@@ -46,10 +46,7 @@ class History:
         return [line for line in map(_parsed, content.splitlines()) if line is not None]
 
     def reserve(self) -> None:
-        """Set space aside for what is about to be recorded: a disk that fills up can't prevent it.
-
-        Raises HistoryError: there is no room for it.
-        """
+        """Set space aside for what is to be recorded, against a disk that fills up. Raises HistoryError."""
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
             with closing(os.open(self._path, flags, 0o600)) as descriptor:
@@ -89,10 +86,7 @@ _VERIFICATION, _TOGGLE = "result of a verification", "record of a toggle"
 
 
 def verification(text: str) -> dict[str, Any]:
-    """A verification's result: `rollout_id`, `verified` (every check passed) and any figures beside them.
-
-    Raises PlanError: it is something else.
-    """
+    """`rollout_id`, `verified` (every check passed) and any figures beside them. Raises PlanError."""
     fields = parsed(text, _VERIFICATION)
     if not isinstance(fields, dict) or not isinstance(fields.get("verified"), bool):
         raise PlanError(f'the {_VERIFICATION} must be an object with "verified": true')
@@ -127,5 +121,4 @@ class Toggle:
 
 
 def toggle(text: str) -> dict[str, Any]:
-    """The fields of `Toggle`. Raises PlanError: it is something else."""
     return asdict(load(Toggle, text, _TOGGLE))

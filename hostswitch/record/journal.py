@@ -137,7 +137,6 @@ class Journal:
         return find(self.entries, step, mark)
 
     def remove(self) -> None:
-        """Close a journal whose end is in the history."""
         os.close(self._descriptor)
         os.unlink(self._path)
         sync_directory(self._path.parent)
@@ -164,7 +163,6 @@ def read(path: Path) -> list[Entry]:
 
 
 def find(entries: Sequence[Entry], step: str, mark: str) -> Entry | None:
-    """The latest line of that name."""
     return next((e for e in reversed(entries) if (e.step, e.mark) == (step, mark)), None)
 
 
@@ -197,7 +195,7 @@ def _from_json(line: dict[str, Any]) -> Entry:
 
 
 def demand_none_open(places: Places) -> None:
-    """Refuse what must not be done beside a switch that was cut off. Raises HostError: one is open."""
+    """Refuse what must not be done beside a switch that was cut off."""
     if is_open(places):
         raise HostError("a switch is open here; end it first: baileys-hostswitch resume")
 

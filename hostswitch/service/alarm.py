@@ -14,10 +14,7 @@ _RUNG = "rung"
 
 
 def alarm(host: Host, message: str) -> None:
-    """Run the operator's alarm command with the message on its standard input; put it on record.
-
-    It never raises: an alarm that fails must not hide what it is about.
-    """
+    """Run the alarm command and put it on record; never raises: that must not hide what it is about."""
     said = told(message)
     progress(f"ALARM: {said}")
     outcome = _ring(host.plan.alarm_command, said)

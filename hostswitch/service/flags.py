@@ -26,7 +26,7 @@ _OTHER = "******** (another)"
 
 @dataclass(frozen=True)
 class FlagPlan:
-    """What to look at; `declared` may hold secrets, whose values never leave the host."""
+    """`declared` may hold secrets, whose values never leave the host."""
 
     env_live: AbsolutePath
     service_user: Line
@@ -39,13 +39,10 @@ class FlagPlan:
 
 
 def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
-    """What this host shows of the flags.
+    """What this host shows of the flags, each as file, process and service have it.
 
-    Returns:
-        `revision` (of the release that `current` leads to; None without one); `running`; `pid`;
-        `started` (ISO 8601 or None); `answers` (whether the status endpoint does); `problem` (what is
-        wrong with the file, or None); `flags`: name -> `file`, `process`, `source` (of the process's
-        value: exported, file, unknown), `service`, `repeated`. A secret shows whether it is the declared one.
+    `source` says how the process got it; a secret shows whether it is the declared one; `problem` is what
+    is wrong with the file, or None.
     """
     try:
         content, problem = read_env(plan.env_live), None

@@ -35,10 +35,7 @@ class Compared:
 
 
 def sizes(paths: Iterable[str], pm2_home: Path, owner: Owner) -> dict[str, int]:
-    """Sizes of log files now; a file that appears later counts from 0.
-
-    All of PM2's logs count too: an app that is started again may get an old file.
-    """
+    """Sizes of log files now, all of PM2's too: an app that is started again may get an old one."""
     with rights_of(owner):
         all_logs: list[str] = []
         # A directory that the user can't read has no log of his: no reason not to put back.
@@ -62,7 +59,6 @@ def rate(paths: Iterable[str], owner: Owner) -> Rate:
 def compare(
     paths: Iterable[str], before: Rate, sizes: Mapping[str, int], minutes: float, owner: Owner
 ) -> Compared:
-    """Look through what the logs got since a start."""
     lines, unread, left = 0, [], _AFTER_BYTES
     for path in paths:
         try:

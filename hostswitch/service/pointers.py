@@ -22,10 +22,7 @@ _KEPT_LINK = ".current.previous"
 
 
 def current_target(app_dir: str) -> str | None:
-    """What `current` points to, as it is written; None if there is no such link.
-
-    Raises RefusedError: something else has that name.
-    """
+    """What `current` points to, as written. Raises RefusedError: something else has that name."""
     link = os.path.join(app_dir, "current")
     try:
         return os.readlink(link)
@@ -61,7 +58,7 @@ def _link_beside(link: Path, name: str, target: str) -> Path:
 
 
 def keep_current(app_dir: str) -> None:
-    """Try whether `current` can be pointed, at what it points to; keep a link for the way back."""
+    """Try whether `current` can be pointed; keep a link for the way back."""
     target = current_target(app_dir)
     if target is not None:
         _link_beside(Path(app_dir, "current"), _KEPT_LINK, target)
@@ -89,15 +86,11 @@ def previous(env_live: str) -> Path:
 
 
 def read(path: str | Path) -> bytes | None:
-    """A settings file's bytes; None if it is missing.
-
-    Raises UnsafeFileError: it is no regular file, or far too large.
-    """
+    """A settings file's bytes; None if it is missing. Raises UnsafeFileError."""
     return read_regular(path, _LARGEST)
 
 
 def settings(path: str | Path) -> dict[str, str] | None:
-    """What a settings file sets; None if it is missing."""
     content = read(path)
     return None if content is None else parse(content)
 
@@ -111,8 +104,8 @@ def keep_env(
 ) -> None:
     """Keep the .env that is live beside it, if another one follows; while the service still runs.
 
-    That one can take its place is tried, with its own content. Root keeps one more, for the one beside
-    it is the service's own to delete. Raises StepFailedError: the live one is not what was judged.
+    That one can take its place is tried, with its own content. Root keeps one more (`copy`), for the one
+    beside it is the service's own to delete. Raises StepFailedError: the live one is not what was judged.
     """
     live = read(env_live)
     if digest(live) != judged:
@@ -124,10 +117,7 @@ def keep_env(
 
 
 def put_env(env_live: str, env_next: str, judged: str | None, owner: Owner) -> None:
-    """Make the staged .env the live one; the one before lies beside it already (`keep_env`).
-
-    Raises StepFailedError: what is staged is not what was judged.
-    """
+    """Make the staged .env the live one. Raises StepFailedError: it is not what was judged."""
     staged = read(env_next)
     if digest(staged) != judged:
         raise changed_since(env_next)
@@ -146,18 +136,11 @@ def changed_since(path: str) -> StepFailedError:
 
 
 def restore_env(env_live: str, env_next: str, before: str | None, owner: Owner, copy: Path) -> None:
-    """Bring back the .env of before a switch; harmless if it is there already.
+    """Bring back the .env of before a switch (its SHA-256, or None); harmless if it is there already.
 
     By renames alone: a full disk prevents none. Only where the service took away what was kept beside
     it does root's copy take its place, which needs space. The one that was live meanwhile is staged
-    again: the next switch still wants it.
-
-    Args:
-        before: its SHA-256 before the switch; None: it did not exist.
-        copy: where root kept one more.
-
-    Raises:
-        StepFailedError: neither the live nor a kept file is the one from before.
+    again: the next switch still wants it. Raises StepFailedError: neither is the one from before.
     """
     if _is(env_live, before):
         return

@@ -19,7 +19,7 @@ _BAILEYS = ("node_modules/@whiskeysockets/baileys", "node_modules/baileys")
 
 
 def revision_of(directory: str, owner: Owner) -> str | None:
-    """The commit that `releases/<hash>` or a git work tree is at; None where neither says."""
+    """The commit that `releases/<hash>` or a git work tree is at."""
     name = os.path.basename(directory)
     return name if is_hash(name) else _checked_out(Path(directory, ".git"), owner)
 
@@ -41,7 +41,7 @@ def _checked_out(git: Path, owner: Owner) -> str | None:
 
 
 def baileys_version(directory: str, owner: Owner) -> str | None:
-    """The version of Baileys that a release's lock file pins; None if it names none."""
+    """The version of Baileys that a release's lock file pins."""
     try:
         lock = read_regular(Path(directory, "package-lock.json"), _LARGEST_LOCK, owner)
         packages = understood(lock or b"")["packages"]

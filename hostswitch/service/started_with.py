@@ -57,10 +57,7 @@ def _remove(note: Path) -> None:
 
 
 def noted_or_planned(host: Host) -> Mapping[str, str]:
-    """The plan's flags as the last switch started the service with them.
-
-    A toggle is a switch as well, and the plan at hand may be older than it.
-    """
+    """The flags of the service's last start: a toggle may be younger than the plan at hand."""
     planned = host.plan.flags
     try:
         noted = dict(json.loads(host.places.started.read_bytes())["flags"])

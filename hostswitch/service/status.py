@@ -18,10 +18,7 @@ from sessionstore.errors import printable
 
 
 def now(host: Host) -> str:
-    """As `envfile.values.runs_on`, for a host as it is now; PM2 is not asked.
-
-    Raises UnsafeFileError: the .env is no regular file, or far too large.
-    """
+    """As `envfile.values.runs_on`, for a host as it is now; PM2 is not asked."""
     status = fetch(host.plan.gate.status_url)
     pid = status.get("pid") if isinstance(status, dict) else None
     return runs_on(
@@ -40,7 +37,6 @@ class NoStatusError(HostError):
 
 
 def fetch(url: str) -> dict[str, Any] | None:
-    """What the status endpoint answers; None if that is no status."""
     try:
         return ask(url)
     except NoStatusError:
@@ -48,10 +44,7 @@ def fetch(url: str) -> dict[str, Any] | None:
 
 
 def ask(url: str) -> dict[str, Any]:
-    """Ask the status endpoint, on loopback; proxies are not used.
-
-    Raises NoStatusError: why that could not be had.
-    """
+    """Ask the status endpoint, on loopback, without proxies. Raises NoStatusError."""
     try:
         code, content = _get(urlsplit(url))
     except (OSError, ValueError, http.client.HTTPException) as error:

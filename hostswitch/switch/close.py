@@ -107,7 +107,6 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> 
 
 
 def _credentials(companies: Mapping[str, Any] | None, company_id: str) -> int | None:
-    """1 or 0 as the service itself said; None if it was not asked."""
     if not companies or company_id not in companies:
         return None
     return int(bool(companies[company_id].get("credentials")))

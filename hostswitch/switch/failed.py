@@ -56,10 +56,7 @@ def said(error: Exception) -> str:
 
 
 def undo(switch: Switch, why: str, *, after_active: bool = False) -> NoReturn:
-    """Put a switch back; once its import was active, only if nothing in the database has moved since.
-
-    Raises PutBackError (the old version runs again) or LeftStoppedError (it does not, or is not healthy).
-    """
+    """Put a switch back; once its import was active, only if nothing in the database has moved since."""
     progress(f"put back: {why}")
     try:
         undone = put_back.put_back(switch, why, after_active=after_active)
@@ -132,7 +129,7 @@ def _end(switch: Switch, undone: put_back.Undone, why: str) -> NoReturn:
 
 
 def _closed(switch: Switch, outcome: str, why: str, down: Mapping[str, Any] | None = None) -> str:
-    """Close a switch that failed; what its error has to add where that can't be recorded."""
+    """What the error has to add where a switch that failed can't be closed."""
     try:
         close.close(switch, outcome, why=why, down=down)
     except (HostError, OSError) as error:

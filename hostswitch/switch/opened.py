@@ -96,15 +96,14 @@ class Switch:
 
     @cached_property
     def patience(self) -> Patience:
-        """The deadline for that, from the first question of this run on."""
+        """From the first question of this run on."""
         return Patience(self.database_seconds)
 
     def kept_as(self, path: str) -> str:
-        """The name under which the switch keeps one of its legacy directories."""
         return next(item["name"] for item in self.facts.aside if item["path"] == path)
 
     def copy_of(self, path: str) -> Path:
-        """Where its copy from before the stop lies."""
+        """From before the stop."""
         return self.host.places.copies / self.facts.rollout_id / self.kept_as(path)
 
 

@@ -27,7 +27,6 @@ _FREE_CONNECTIONS = 3
 
 
 def facts(host: Host, seen: Seen, decision: Decision) -> Facts:
-    """What the journal must know to undo the switch and to report it."""
     plan = host.plan
     keys = {c: state.keys for c, state in (seen.database or {}).items()}
     live = {item.declared.path: item for item in seen.legacy}

@@ -30,11 +30,7 @@ _ONLY_CLOSE = (Action.FORGET, Action.FINISH)
 
 
 def run(places: Places, boot: str | None = None) -> dict[str, Any]:
-    """Finish or put back the open switch; from a boot unit as far as it may. The caller holds the lock.
-
-    Raises PutBackError (the old version runs again), LeftStoppedError (nothing runs, or nothing healthy)
-    or JournalError (journal or plan can't be used).
-    """
+    """Finish or put back the open switch, from a boot unit as far as it may. The caller holds the lock."""
     if not is_open(places):
         close.sweep(places)
         return {"outcome": "nothing to do"}
@@ -69,11 +65,7 @@ def _open(places: Places, log: Journal) -> Switch:
 
 
 def _settled(opened: Switch, recovery: Recovery, seconds: float) -> Recovery:
-    """Let the database tell whether an activation was committed, and the pointers what goes forward.
-
-    Raises LeftStoppedError (it does not answer) or HostError (something else is where a pointer should
-    be).
-    """
+    """Let the database tell whether an activation was committed, and the pointers what goes forward."""
     if recovery.action is Action.ASK_DATABASE:
         recovery = settle(recovery, import_states(opened, seconds))
     return _pointed(opened, recovery)
@@ -152,7 +144,7 @@ def _put_back_before_pm2(opened: Switch, why: str) -> dict[str, Any]:
 
 
 def _cause(opened: Switch, recovery: Recovery) -> str:
-    """Why the switch is put back, as the run knew that began to."""
+    """As the run knew that began to put it back."""
     begun = opened.journal.last(journal.UNDONE, "intent")
     return str((begun and begun.data.get("why")) or f"the switch was cut off at row {recovery.row}")
 
@@ -173,10 +165,7 @@ def _keep_down(opened: Switch) -> None:
 
 
 def first(places: Places) -> dict[str, Any] | None:
-    """Before a new switch: finish an open one, and say so.
-
-    Raises HostError: it could not be ended; a new one must not begin.
-    """
+    """Before a new switch: finish an open one. Raises HostError: it could not be ended; none may begin."""
     if not is_open(places):
         close.sweep(places)
         return None

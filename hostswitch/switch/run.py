@@ -30,11 +30,7 @@ from sessionstore.errors import DatabaseUnreachable
 
 
 def run(host: Host) -> dict[str, Any]:
-    """Switch this host to what was staged. The caller holds the lock; no journal is open.
-
-    Raises RefusedError (before the service was touched), PutBackError (the old version runs again) or
-    LeftStoppedError (nothing runs, or nothing healthy).
-    """
+    """Switch this host to what was staged. The caller holds the lock; no journal is open."""
     host.pm2.ensure_daemon()
     host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
     seen = look(host, staged=True)
@@ -113,10 +109,7 @@ def _activate(switch: Switch) -> None:
 
 
 def import_states(switch: Switch, seconds: float, why: str = "") -> list[str]:
-    """How far each import of the switch came, by the database, which is waited for.
-
-    Raises LeftStoppedError: it does not answer; `why` is told before its own reason.
-    """
+    """How far each import came, by the database, which is waited for; or the service is left stopped."""
     try:
         with Patience(seconds).connected(switch.host.plan, wait=True) as connection:
             return evidence.import_states(connection, switch.facts.imports.values())
@@ -125,10 +118,7 @@ def import_states(switch: Switch, seconds: float, why: str = "") -> list[str]:
 
 
 def activate_again(switch: Switch, why: str) -> None:
-    """Finish an activation of which a part is known to be committed.
-
-    Raises LeftStoppedError: the database does not let it.
-    """
+    """Finish an activation of which a part is known to be committed."""
     try:
         # Its own deadline: that of the first try may have ended it.
         steps.activate(replace(switch))
@@ -146,7 +136,6 @@ def _undecided(switch: Switch, why: str) -> NoReturn:
 
 
 def go_live(switch: Switch, first: Callable[[Switch], Verdict]) -> dict[str, Any]:
-    """Start and gate; then close the switch as switched, put back or left stopped."""
     progress("start the new version and gate it")
     verdict = _attempt(switch, first)
     if not verdict.healthy and switch.facts.imports:

@@ -24,7 +24,6 @@ def start_new(switch: Switch) -> Verdict:
 
 
 def start_stopped(switch: Switch) -> Verdict:
-    """Start the new version after this process has taken the old one down, and gate it."""
     host = switch.host
     sizes = logs.sizes(switch.facts.logs, host.pm2.home, host.owner)
     # With an active import, whatever is written asks for this start.
@@ -37,7 +36,7 @@ def start_stopped(switch: Switch) -> Verdict:
 
 
 def gate_again(switch: Switch) -> Verdict:
-    """Gate a new version that was started before this process; start it if it does not run."""
+    """Gate a version that an earlier run started; start it if it does not run."""
     intent = switch.journal.last(journal.HEALTHY, "intent")
     if intent is None or not switch.host.runs_service():
         return start_new(switch)

@@ -21,10 +21,6 @@ from sessionstore.scan.scan import scan_directory
 
 
 def set_aside(switch: Switch) -> None:
-    """Rename every declared legacy directory that is there.
-
-    Raises StepFailedError: one of them is there twice.
-    """
     facts = switch.facts
     with step(switch, journal.SET_ASIDE):
         if not facts.aside:
@@ -37,10 +33,7 @@ def set_aside(switch: Switch) -> None:
 
 
 def import_files(switch: Switch) -> None:
-    """Stage every company of the cut-over and prove it at this frozen instant.
-
-    Raises StepFailedError: a file does not equal its row.
-    """
+    """Stage every company of the cut-over and prove it at this frozen instant."""
     from sessionstore.importing import stage
     from sessionstore.importing.proof import prove
 
@@ -73,10 +66,7 @@ def import_files(switch: Switch) -> None:
 
 @contextmanager
 def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[DirectoryScan]:
-    """Scan a directory that this switch set aside, by its path before that; or only list what is in it.
-
-    Raises DirectoryProblem: it is not there.
-    """
+    """Scan a directory that this switch set aside, by its path before that; or only list what is in it."""
     layout = switch.host.plan.layout_of(path)
     with (
         aside.opened(switch.host.plan.app_dir, switch.facts.rollout_id) as (_, place),
@@ -87,10 +77,7 @@ def scan_aside(switch: Switch, path: str, *, contents: bool = True) -> Iterator[
 
 
 def account_aside(switch: Switch) -> None:
-    """Account again, at this frozen instant, for live files of companies the database has.
-
-    Raises StepFailedError: a file is not accounted for.
-    """
+    """Account again, at this frozen instant, for live files of companies the database has."""
     for path in switch.facts.accounted:
         with (
             switch.patience.connected(switch.host.plan) as connection,
@@ -103,10 +90,6 @@ def account_aside(switch: Switch) -> None:
 
 
 def swap_pointers(switch: Switch) -> None:
-    """Point `current` and `.env` at what was staged.
-
-    Raises StepFailedError: a file is not what row 0 judged.
-    """
     host, plan = switch.host, switch.host.plan
     _demand_judged(switch)
     with step(switch, journal.SWAPPED):
@@ -128,8 +111,7 @@ def _demand_judged(switch: Switch) -> None:
 def activate(switch: Switch) -> None:
     """Commit the imports as active; from here on the database is the truth.
 
-    Raises DatabaseUnreachable (it broke off, and none is active) or StoreError (any other: whether one
-    is active is for the database to tell).
+    DatabaseUnreachable says that none is active; after any other error that is for the database to tell.
     """
     from sessionstore.importing import states
 

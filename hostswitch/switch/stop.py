@@ -24,11 +24,7 @@ SHOWN = 5
 
 
 def stop(switch: Switch) -> None:
-    """Stop every app of the plan, and see that nobody holds the files and all are whole.
-
-    Raises StepFailedError (something still runs; the switch must be put back) or TornFilesError (the
-    stop tore session files; nothing that reads files may start).
-    """
+    """Stop every app of the plan, and see that nobody holds the files and all are whole."""
     host = switch.host
     names, running = _listed(host)
     with step(switch, journal.STOPPED):
@@ -44,7 +40,7 @@ def stop(switch: Switch) -> None:
 
 
 def _listed(host: Host) -> tuple[list[str], set[processes.Identity]]:
-    """The plan's apps that PM2 lists, by name, and all of their processes."""
+    """By name, and all of their processes."""
     apps = host.apps()
     running = processes.tree({app.pid for app in apps if app.pid > 0})
     return sorted({app.name for app in apps}), running
@@ -69,10 +65,7 @@ def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
 
 
 def demand_down(switch: Switch) -> None:
-    """See that nobody started a version meanwhile: it would use up the keys that were imported.
-
-    Raises StepFailedError: somebody did.
-    """
+    """See that nobody started a version meanwhile: it would use up the keys that were imported."""
     host, plan = switch.host, switch.host.plan
     apps = host.pm2.apps()
     found = [f"PM2's {app.name}" for app in apps if app.name in plan.pm2_apps]
@@ -108,11 +101,7 @@ def problems_of(switch: Switch, path: str) -> list[str]:
 
 
 def demand_whole(switch: Switch, path: str) -> None:
-    """A version that reads files is never started on files that are not whole, nor are they imported.
-
-    Raises TornFilesError (they are not, and the version before reads them) or StepFailedError (they are
-    not, and it does not).
-    """
+    """A version that reads files is never started on files that are not whole, nor are they imported."""
     problems = problems_of(switch, path)
     if problems and switch.facts.files_provider:
         raise torn_files(switch, path, problems)
@@ -121,7 +110,6 @@ def demand_whole(switch: Switch, path: str) -> None:
 
 
 def torn_files(switch: Switch, path: str, problems: list[str]) -> TornFilesError:
-    """The error for session files that a stop tore, with the way out."""
     live, copy = (shlex.quote(str(p)) for p in (switch.host.path(path), switch.copy_of(path)))
     user = shlex.quote(switch.host.plan.service_user)
     return TornFilesError(
@@ -152,7 +140,6 @@ def take_down(host: Host) -> None:
     """Stop the plan's apps, forget how PM2 started them, and see that they are gone.
 
     Deleting is what cures an environment that PM2 exported once and keeps (docs/facts.md section 3).
-    Raises StepFailedError: a process survived.
     """
     started_with.forget(host)
     names, running = _listed(host)

@@ -19,8 +19,7 @@ def try_all(switch: Switch) -> None:
     """Try each act and its undo on the very places, and lay out what the undo needs.
 
     What then goes wrong after the stop goes wrong on the way there, and the way back needs neither a
-    place that it has nothing in nor any space. Raises RefusedError: one of them is not possible; the
-    service was not touched.
+    place that it has nothing in nor any space.
     """
     host, plan = switch.host, switch.host.plan
     with _tried("PM2's dump can't be replaced", str(host.pm2.dump())):
@@ -53,10 +52,7 @@ def _try_aside(switch: Switch) -> None:
 
 
 def _keep_dump(switch: Switch) -> None:
-    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment.
-
-    Raises HostError: an app is not in it, so that the way back would be missing.
-    """
+    """Keep the apps as they run now, in PM2's own format: name, path, cwd and environment."""
     host, names = switch.host, switch.host.plan.pm2_apps
     apps = dump.only(host.pm2.saved(), names)
     missing = sorted(set(switch.facts.apps) - {app.get("name") for app in apps})

@@ -16,16 +16,12 @@ from sessionstore.errors import StoreError
 
 
 def to_archive(host: Host) -> dict[str, Any]:
-    """Which directories `archive` would archive: `changes`, sentences. Writes nothing."""
     missing = [item for item in all_set_aside(host) if not os.path.exists(item.archive)]
     return {"changes": [f"archive {item.shown}" for item in missing]}
 
 
 def archive_all(host: Host) -> dict[str, Any]:
-    """Archive every set-aside directory that has no archive yet.
-
-    Raises HostError (a switch is open) or StoreError (an archive could not be written).
-    """
+    """Archive every set-aside directory that has no archive yet."""
     demand_none_open(host.places)
     done = []
     for item in all_set_aside(host):

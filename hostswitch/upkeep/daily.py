@@ -29,7 +29,7 @@ LOCK_WAIT_SECONDS = 3600
 
 
 class DailyCheckError(HostError):
-    """Something is not as the last rollout left it; the text lists all of it. The alarm was raised.
+    """Something is not as the last rollout left it; the alarm was raised.
 
     Every other way to fail has another exit code, and systemd raises the alarm (roles/sessions).
     """
@@ -44,10 +44,7 @@ class UnusualGrowthError(DailyCheckError):
 
 
 def run(host: Host) -> dict[str, Any]:
-    """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong.
-
-    Raises DailyCheckError: what is wrong, with a remedy for each.
-    """
+    """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong."""
     progress("look at the disk, the archives and the service")
     kept_up = retention.run(host)
     wrong = [*_open_switch(host), *_came_back(host), *_service(host), *kept_up.problems]
@@ -86,10 +83,7 @@ def _came_back(host: Host) -> list[str]:
 
 
 def _waiting(host: Host, status: Any) -> frozenset[str]:
-    """The companies that rightly wait for their first pairing; those that paired go on record.
-
-    Raises HostError, StoreError: the database, which has to have nothing of them, could not be asked.
-    """
+    """The companies that rightly wait for their first pairing; those that paired go on record."""
     left = pairing.left_waiting(host.history.lines())
     if not left:
         return left

@@ -41,8 +41,6 @@ _DAILY_PLAN = "daily-check.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """Releases to take away, and those that stay although they are old, with the reason."""
-
     old: tuple[str, ...]
     staying: tuple[str, ...] = ()
 
@@ -50,10 +48,7 @@ class Choice:
 def old_releases(
     names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
 ) -> list[str]:
-    """The releases that are neither in use nor among the last healthy ones, by commit. Pure.
-
-    One that never became healthy does not count among those that are kept.
-    """
+    """Those neither in use nor among the last ones that were healthy. Pure."""
     switches = [
         line
         for line in lines
@@ -81,7 +76,6 @@ def choose(host: Host) -> Choice:
 
 
 def to_prune(host: Host) -> dict[str, Any]:
-    """What `prune` would take away: `changes` and `due`, sentences. Writes nothing."""
     found = choose(host)
     changes = [f"remove the old release {name[:12]}" for name in found.old]
     changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
@@ -92,10 +86,7 @@ def to_prune(host: Host) -> dict[str, Any]:
 
 
 def prune(host: Host) -> dict[str, Any]:
-    """Take old releases away, once this rollout has verified the host; `waiting` says what waits for that.
-
-    Raises HostError: a switch is open, or a release could not be removed whole.
-    """
+    """Take old releases away, once this rollout has verified the host; `waiting` says what waits for that."""
     demand_none_open(host.places)
     found = choose(host)
     token = verification(host.history.lines(), host.plan.rollout_id)
@@ -151,7 +142,7 @@ def _objection(host: Host, release: Path) -> str:
 
 
 def _files(release: Path) -> Iterator[tuple[str, str]]:
-    """Path and name of everything in a release that is no directory and was not installed by npm."""
+    """But for directories, and what npm installed."""
     for directory, entries in walk(release, [_INSTALLED]):
         for one in entries:
             if not one.is_dir(follow_symlinks=False) and one.name != _INSTALLED:
@@ -191,10 +182,7 @@ def _take_away(host: Host, name: str) -> dict[str, Any]:
 
 
 def _delete(host: Host, name: str) -> dict[str, Any]:
-    """As the service's user, who owns it: root would follow what that user puts in the way.
-
-    Raises HostError: something in it is not the user's.
-    """
+    """As the service's user, who owns it: root would follow what that user puts in the way."""
     half = _releases(host) / (_HALF_PRUNED + name)
     freed = _allocated(half)
     host.account.run(["rm", "-rf", "--one-file-system", str(half)], seconds=_SECONDS)
@@ -215,10 +203,7 @@ def _allocated(directory: Path) -> int:
 
 
 def unnamed_authorities(host: Host) -> list[Path]:
-    """Files of authorities, staged by rollouts, that no settings, dump or plan here names.
-
-    None where one of those can't be read: it may name any.
-    """
+    """Files of authorities that no settings, dump or plan here names; none where one can't be read."""
     declared = host.plan.database.sslrootcert
     if declared is None or not Path(declared).parent.is_dir():
         return []

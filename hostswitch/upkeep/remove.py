@@ -28,10 +28,7 @@ ARCHIVE_ACCEPTED = ("passed", "not checked")
 
 
 def to_remove(host: Host) -> dict[str, Any]:
-    """What `remove` would delete or wait for: `changes` and `due`, sentences. Writes nothing.
-
-    What waits for nothing but its verification counts as a change: it goes in the same rollout.
-    """
+    """What waits for nothing but its verification counts as a change: it goes in the same rollout."""
     found = all_set_aside(host)
     changes = [
         f"remove {item.shown}" for item in found if item.removal.due or item.removal.unverified
@@ -45,15 +42,7 @@ def _due_later(found: Sequence[SetAside]) -> list[str]:
 
 
 def remove_due(host: Host) -> dict[str, Any]:
-    """Remove what is due; nothing at all if one of those directories is not proven.
-
-    Returns:
-        The result's fields; `waiting` says what is not due, and why, `due` the same in sentences.
-
-    Raises:
-        RefusedError: a directory that is due can't be accounted for, or has no archive.
-        HostError: a switch is open.
-    """
+    """Remove what is due; nothing at all if one of those directories is not proven."""
     demand_none_open(host.places)
     found = all_set_aside(host)
     waiting = [
@@ -188,10 +177,7 @@ def record_refusal(
 
 
 def complete_record(host: Host) -> list[dict[str, Any]]:
-    """Record what an earlier run deleted to the end, but was killed before it could say so.
-
-    The figures are those of the proof just before; what was freed is not known.
-    """
+    """Record what a run deleted that was killed before it could say so; what was freed is not known."""
     completed = []
     for line, one in gone_unrecorded(host):
         known = {**one, "freed": None}
@@ -201,7 +187,6 @@ def complete_record(host: Host) -> list[dict[str, Any]]:
 
 
 def gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Those of `unrecorded` whose directory is gone."""
     there = {(item.rollout_id, item.name) for item in all_set_aside(host)}
     return [
         (line, one)
@@ -211,10 +196,7 @@ def gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def unrecorded(lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Removals that were begun and of which no end is on record: (line, directory).
-
-    One that was refused, or whose directory was put back afterwards, has ended too.
-    """
+    """Removals begun and neither ended, refused nor put back since, by the record: (line, directory)."""
     begun: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
     for line in lines:
         if line["event"] == RESTORED:

@@ -31,8 +31,6 @@ from sessionstore.scan.scan import scan_directory
 
 @dataclass(frozen=True)
 class Source:
-    """Where a directory is kept: set aside by a rollout, or in that rollout's archive."""
-
     rollout_id: str
     archive: archives.Archive | None
 
@@ -48,9 +46,7 @@ def run(
     """Put a directory back exactly as it was: names, modes, owners, times, contents.
 
     Which rollout set it aside is needed only where several did, an age identity's file where nothing but
-    the archive is left. Raises RefusedError (a service could feed from it against a newer database, or
-    its place is taken; nothing was changed), HostError (a switch is open, or there is no such directory)
-    or StoreError (the archive can't be opened).
+    the archive is left.
     """
     demand_none_open(host.places)
     declared = with_names(host.plan.legacy_directories).get(name.replace("/", "__"))
@@ -80,7 +76,7 @@ def run(
 
 @contextmanager
 def kept_in_memory(identity: str) -> Iterator[str]:
-    """A file with an age identity that is on no disk, for as long as it is needed."""
+    """A file with an age identity that is on no disk."""
     with closing(os.memfd_create("identity")) as descriptor:
         os.write(descriptor, identity.encode())
         yield f"/proc/{os.getpid()}/fd/{descriptor}"

@@ -65,10 +65,7 @@ def run(host: Host) -> Upkeep:
 
 
 def _figures(host: Host) -> tuple[bool, tuple[str, ...]]:
-    """Record today's figures; also which of this host's companies grew unusually.
-
-    Other hosts of the database judge their own.
-    """
+    """Record today's figures; other hosts of the database judge their own companies."""
     with connect(host.plan) as connection:
         from sessionstore.inspection import figures, growth
 
@@ -83,10 +80,7 @@ def _figures(host: Host) -> tuple[bool, tuple[str, ...]]:
 
 
 def _pruned(host: Host) -> Pruning | None:
-    """Hash everything, and prune; None where nothing was ever archived.
-
-    While a switch is open nothing goes: what it set aside may have no archive yet.
-    """
+    """Hash everything, and prune; while a switch is open nothing goes: it may have no archive yet."""
     from sessionstore.retention import prune
 
     archive = host.plan.archive
@@ -111,7 +105,6 @@ def _damaged_backups(done: Pruning | None) -> list[str]:
 
 
 def _looked_at(host: Host) -> tuple[list[shelf.Archive], list[str]]:
-    """The archives, hashed, where the database can't be asked about them."""
     directory = host.plan.archive.directory
     try:
         return (shelf.look(directory, hashed=True) if os.path.isdir(directory) else []), []
