@@ -69,22 +69,24 @@ def test_told_to_end_while_the_engine_is_at_work(
     assert took < 8, "the host that hangs was waited for"
 
 
+IN_A_STEP = "*useradd*) touch hangs; sleep 20;;"
+# The `true` of a host that is asked whether it went away: after steps were done, and no sooner.
+BEING_ENDED = "*useradd*) touch began; exit 1;; true) test -e began && touch hangs && sleep 9;;"
+
+
 @pytest.mark.parametrize(
-    "hanging",
-    [
-        "*useradd*) touch {hangs}; sleep 20;;",
-        "*useradd*) exit 1;; true) touch {hangs}; sleep 9;;",
-    ],
+    ("hanging", "pauses"),
+    [(IN_A_STEP, []), (BEING_ENDED, [1.0])],
     ids=["in a step", "while it is being ended, told twice"],
 )
 def test_an_interrupted_rollout_keeps_its_report(
-    project: Path, tmp_path: Path, hanging: str
+    project: Path, tmp_path: Path, hanging: str, pauses: list[float]
 ) -> None:
     """What was done until then, on which host, and who is untouched; whoever reads progress is gone."""
     declare(project, {"group_vars/all/order.yml": "schema_host: wa-1\n"})
     hangs = tmp_path / "hangs"
     # A host that agrees to everything, until its first step has been done.
-    always = f'{READY} case "$SSH_ORIGINAL_COMMAND" in {hanging.format(hangs=hangs)} esac'
+    always = f'{READY} cd {tmp_path}; case "$SSH_ORIGINAL_COMMAND" in {hanging} esac'
     place = tmp_path / "server"
     place.mkdir()
     with ssh_server(place, always=always) as (port, _):
@@ -120,8 +122,8 @@ def test_an_interrupted_rollout_keeps_its_report(
                 assert child.poll() is None and time.monotonic() < until, child.stdout.read()
                 time.sleep(0.05)
             child.send_signal(signal.SIGHUP)
-            if "true" in hanging:
-                time.sleep(1)
+            for pause in pauses:
+                time.sleep(pause)
                 child.send_signal(signal.SIGHUP)
             shown = json.loads(child.stdout.read())
     assert child.returncode == 129
@@ -130,7 +132,7 @@ def test_an_interrupted_rollout_keeps_its_report(
     (host,) = report["hosts"]
     assert (host["host"], report["untouched"]) == ("wa-1", ["wa-2"])
     assert host["failure"].startswith("wa-1: interrupted")
-    assert host["changed"]
+    assert host["changed"], "a step was done"
     assert not report["succeeded"]
 
 
