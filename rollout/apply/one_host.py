@@ -22,9 +22,6 @@ from rollout.run import Run
 from rollout.verify.checks import FAILED, NOT_CHECKED, PASSED, VerificationResult
 from rollout.verify.verify import verify_hosts
 
-# Outcomes of a step of the host program that did nothing.
-ONLY_WAITED = ("waiting", WAITING_FOR_VERIFICATION)
-
 
 @dataclass(frozen=True)
 class OneHost:
@@ -67,14 +64,12 @@ def deploy(one: OneHost) -> None:
     commits = {"resolved_commit": outcome.commit, "claimed_commit": outcome.claim}
     asked = Deploy(one.host, {**one.overrides(), **commits}, one.shown.step)
     done = asked.seen
+    # The same ones, filled as it goes: who interrupts twice does not wait until this has ended.
+    outcome.changed, outcome.results = done.changed, done.results
     try:
         run_deploys(one.environment, [asked], dry=False, at_once=1)
     finally:
         take_answers(outcome, done)
-        outcome.results.update(done.results)
-        outcome.changed += [
-            name for name in done.changed if not only_waited(done.results.get(name, {}))
-        ]
     if not done.succeeded:
         raise failure_of(one.host, done)
 
@@ -94,11 +89,6 @@ def take_answers(outcome: HostOutcome, seen: HostRun) -> None:
     """Take what a host answered, in a run that changed it or in one that only looked."""
     outcome.commit = outcome.commit or seen.commit
     outcome.kept = seen.answers.get(REMOVE.question, {}).get("due", [])
-
-
-def only_waited(result: Mapping[str, Any]) -> bool:
-    """Whether a step of the host program did nothing but wait."""
-    return result.get("outcome") in ONLY_WAITED
 
 
 def check(

@@ -23,7 +23,7 @@ from rollout.apply.one_host import (
 )
 from rollout.apply.outcome import HostOutcome, Outcome
 from rollout.apply.revision import Revision, commits_said, resolution, revision_of
-from rollout.console import Progress
+from rollout.console import Progress, progress
 from rollout.environment.batches import AT_ONCE, batches
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.errors import OperatorError, unforeseen
@@ -41,14 +41,14 @@ def apply_environment(
     environment: Environment,
     hosts: Sequence[Host],
     run: Run,
-    shown: Progress,
     at_once: int = AT_ONCE,
 ) -> Outcome:
     """Roll out to hosts, and tell how it went whatever happens."""
     started = time.monotonic()
     outcome = Outcome(environment.name, run)
     try:
-        roll_out(environment, hosts, outcome, shown, at_once)
+        with progress() as shown:
+            roll_out(environment, hosts, outcome, shown, at_once)
     except KeyboardInterrupt:
         outcome.interrupted = True
     names = [host.name for host in hosts]

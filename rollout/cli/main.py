@@ -136,8 +136,7 @@ def apply(
     """
     loaded, hosts = chosen(environment, host)
     run = Run(new_rollout_id(), getpass.getuser(), reason)
-    with progress() as shown:
-        outcome = apply_environment(loaded, hosts, run, shown, batch)
+    outcome = apply_environment(loaded, hosts, run, batch)
     report = report_of(outcome)
     try:
         with held_off():

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from hostswitch.decide.due import WAITING_FOR_VERIFICATION
 from rollout.environment.environment import Environment, Host, handed_over
 from rollout.errors import OperatorError
 from rollout.hosts.program import RESULT, checked, last_object
 from rollout.processes.reporting import run_reporting
 
 Progress = Callable[[str], None]
+# Outcomes of a step of the host program that did nothing.
+ONLY_WAITED = ("waiting", WAITING_FOR_VERIFICATION)
 
 
 @dataclass
@@ -113,10 +116,14 @@ def take_event(outcome: HostRun, event: Mapping[str, Any], progress: Progress) -
 
 def take_operation(outcome: HostRun, event: Mapping[str, Any]) -> None:
     name = event["name"]
-    if event["changed"] and not event["failed"]:
-        outcome.changed.append(name)
-    if answer := last_object(outcome.host, event["stdout"], RESULT):
+    changed = event["changed"] and not event["failed"]
+    if changed:
+        outcome.changed.append(name)  # also where its answer can't be read
+    answer = last_object(outcome.host, event["stdout"], RESULT)
+    if answer:
         outcome.results[name] = answer
+    if changed and answer.get("outcome") in ONLY_WAITED:
+        outcome.changed.remove(name)
     if event["failed"]:
         error = outcome.results.get(name, {}).get("error")
         said = [error] if error else [line for line in event["stderr"] if line.strip()][-12:]

@@ -18,7 +18,6 @@ from rollout.apply import report as reporting
 from rollout.apply.one_host import (
     awaits_verification,
     companies_released,
-    only_waited,
     take_answers,
 )
 from rollout.apply.outcome import HostOutcome, Outcome
@@ -27,7 +26,7 @@ from rollout.apply.procedure import apply_environment
 from rollout.cli.answers import plan_answer, restore_answer, status_answer
 from rollout.cli.flags_render import render_history, render_hosts
 from rollout.cli.render import plan_lines, render_plan, render_report, status_rows
-from rollout.console import HarmlessConsole, Progress, table
+from rollout.console import HarmlessConsole, table
 from rollout.deploys.runs import HostRun, take_event
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
@@ -123,7 +122,6 @@ def test_no_answer_trips_up_the_report(answer: dict[str, Any], step: str) -> Non
         return
     outcome = HostOutcome("wa-1", results=run.results, changed=run.changed)
     take_answers(outcome, run)
-    only_waited(run.results[step])
     awaits_verification(outcome)
     report = reporting.report_of(Outcome("lab", Run("id", "ada", ""), [outcome]))
     render_report(console(), Environment("lab", ()), report)
@@ -189,7 +187,7 @@ def test_apply_writes_its_report_whatever_a_host_does(
             for name in ("wa-1", "wa-2")
         ]
         environment = Environment("lab", tuple(hosts))
-        outcome = apply_environment(environment, hosts, Run("id", "ada", ""), Progress())
+        outcome = apply_environment(environment, hosts, Run("id", "ada", ""))
     path = reporting.save_report(reporting.report_of(outcome))
     kept = json.loads((tmp_path / path).read_text())
     assert (tmp_path / path).stat().st_mode & 0o077 == 0, (

@@ -76,13 +76,16 @@ BEING_ENDED = "*useradd*) touch began; exit 1;; true) test -e began && touch han
 
 @pytest.mark.parametrize(
     ("hanging", "pauses"),
-    [(IN_A_STEP, []), (BEING_ENDED, [1.0])],
-    ids=["in a step", "while it is being ended, told twice"],
+    [(IN_A_STEP, []), (IN_A_STEP, [0.001]), (BEING_ENDED, [1.0])],
+    ids=["in a step", "in a step, told twice at once", "while it is being ended, told twice"],
 )
 def test_an_interrupted_rollout_keeps_its_report(
     project: Path, tmp_path: Path, hanging: str, pauses: list[float]
 ) -> None:
-    """What was done until then, on which host, and who is untouched; whoever reads progress is gone."""
+    """What was done until then, on which host, and who is untouched; whoever reads progress is gone.
+
+    A terminal that closes tells twice: its shell does, and the kernel.
+    """
     declare(project, {"group_vars/all/order.yml": "schema_host: wa-1\n"})
     hangs = tmp_path / "hangs"
     # A host that agrees to everything, until its first step has been done.
@@ -126,7 +129,8 @@ def test_an_interrupted_rollout_keeps_its_report(
                 time.sleep(pause)
                 child.send_signal(signal.SIGHUP)
             shown = json.loads(child.stdout.read())
-    assert child.returncode == 129
+    # The second signal may also find the command with its report written, and end it: 129 to a shell.
+    assert child.returncode in (129, -signal.SIGHUP)
     kept = project / f".rollout/reports/{shown['rollout_id']}.trial.json"
     report = json.loads(kept.read_text())
     (host,) = report["hosts"]
