@@ -63,11 +63,7 @@ class HostProgress:
         self._shown.begin(self._host, text, detail=True)
 
     def ended(self, text: str = "") -> None:
-        """Nothing more is done on this host.
-
-        Args:
-            text: how it ended, to stay on the screen; empty for nothing to say.
-        """
+        """Nothing more is done on this host; a text, how it ended, stays on the screen."""
         self._shown.end(self._host, text)
 
 

@@ -1,4 +1,7 @@
-"""Errors for the operator: what is wrong, where, and what mends it; never a traceback."""
+"""Errors for the operator: what is wrong, where, and what mends it; never a traceback.
+
+Almost all that asks a host or reads a file may raise ``OperatorError``.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,7 @@ from pathlib import Path
 
 
 class OperatorError(Exception):
-    """Something the operator can mend; its text is shown as it is.
-
-    Args:
-        message: what is wrong and where, in a sentence.
-        remedy: the command or the edit that mends it.
-    """
+    """Something the operator can mend, by a command or an edit; its text is shown as it is."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         self.message = message

@@ -1,7 +1,7 @@
-"""SIGTERM, and SIGHUP of a terminal that went away, end the command as Ctrl-C does.
+"""SIGTERM, and SIGHUP of a terminal that went away, end the command as Ctrl-C does: through its
+clean-ups.
 
-Through its clean-ups, children included, with a sentence. Left alone they end Python at once: the engine
-would go on without anybody to follow it.
+Left alone they end Python at once: the engine would go on without anybody to follow it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ def held_off() -> Iterator[None]:
 def ended_like_ctrl_c() -> Iterator[list[int]]:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt in this block; under nohup(1) SIGHUP says nothing.
 
-    Yields:
-        The exit codes of the signals that came; typer turns every KeyboardInterrupt into Ctrl-C's.
+    Yields the exit codes of the signals that came; typer turns every KeyboardInterrupt into Ctrl-C's.
     """
     came: list[int] = []
 

@@ -11,9 +11,9 @@ MASK = "********"
 class Secret:
     """A secret text; only ``reveal()`` gives it away.
 
-    It is deliberately not a ``str``: formatting, logging, ``json`` and pyinfra's argument printing
-    (docs/facts.md section 5, "Exit codes and output") all go through ``__str__``, ``__repr__`` or
-    ``to_json`` and get the mask.
+    Not a ``str``, because formatting, logging, ``json`` and pyinfra's argument printing (docs/facts.md
+    section 5, "Exit codes and output") go through ``__str__``, ``__repr__`` or ``to_json``, and get the
+    mask.
     """
 
     __slots__ = ("_value",)
@@ -22,7 +22,6 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The text itself, for the one place that needs it (a program's standard input)."""
         return self._value
 
     def to_json(self) -> str:

@@ -28,13 +28,9 @@ class ArchiveCheck:
 def check_archives(
     connections: Connections, host: Host, archives: Sequence[tuple[str, str]]
 ) -> list[ArchiveCheck]:
-    """Decrypt archives with the environment's identity and compare them with their manifests.
+    """Decrypt archives, (archive, manifest) paths on the host, and compare them with their manifests.
 
-    Args:
-        archives: (archive, manifest) paths on the host.
-
-    Raises:
-        OperatorError: an archive does not hold what its manifest says.
+    Raises OperatorError: an archive does not hold what its manifest says.
     """
     identity = str(host.settings.get("archive_identity_file") or "")
     if not identity or not Path(identity).expanduser().is_file():

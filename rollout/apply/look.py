@@ -77,12 +77,7 @@ def dry_runs(
     running: moving.Running,
     shown: Progress,
 ) -> list[HostRun]:
-    """Prepare the deploy on hosts, several at once, and change nothing.
-
-    Args:
-        rolled_out: all that are rolled out, in order.
-        hosts: those of them that are asked.
-    """
+    """Prepare the deploy on hosts, several at once, and change nothing; ``rolled_out`` are all, in order."""
 
     def deploy(host: Host) -> Deploy:
         progress = shown.of(host.name)
@@ -116,11 +111,9 @@ def moves_in(
 def with_moves(
     plan: HostPlan, environment: str, moves: Sequence[Move], leaving: Sequence[Move]
 ) -> HostPlan:
-    """A plan that also says which companies come from another host.
+    """A plan that also says which companies come from another host that still runs them.
 
-    Args:
-        moves: companies that another host still runs.
-        leaving: those whose host is rolled out before, and lets go of them.
+    ``leaving``: those moves whose host is rolled out before, and lets go of them.
     """
     notes = [f"company {move.company} moves here from {move.source}" for move in leaving]
     refusals = [moving.refusal(move, environment) for move in moves if move not in leaving]

@@ -77,8 +77,7 @@ def moves_to(host: Host, running: Running) -> list[Move]:
 def released(host: Host, running: Running, leaving: Collection[Move] = ()) -> list[str]:
     """The companies of a host that no other host runs, as every one of them said.
 
-    Args:
-        leaving: moves whose source will have let go by then.
+    ``leaving``: moves whose source will have let go by then.
     """
     if not others_answered(host, running):
         return []

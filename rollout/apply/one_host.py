@@ -43,11 +43,7 @@ class OneHost:
 
 
 def companies_released(environment: Environment, host: Host, running: moving.Running) -> list[str]:
-    """The host's companies that no other host runs; those that one ran before are asked for again.
-
-    Raises:
-        OperatorError: another host still runs one of them; nothing was touched.
-    """
+    """The host's companies that no other host runs; those that one ran before are asked for again."""
     sources = {move.source for move in moving.moves_to(host, running)}
     now = {name: moving.companies_on(environment.host(name)) for name in sources}
     running = {**running, **now}
@@ -111,11 +107,7 @@ def check(
 
 
 def prove(one: OneHost, connections: Connections, known: VerificationResult | None) -> None:
-    """Verify the host, check the archives that wait for removal, and record both on the host.
-
-    Raises:
-        OperatorError: a check failed, or an archive is not what was set aside; that is recorded too.
-    """
+    """Verify the host, check the archives that wait for removal, and record on the host how both went."""
     outcome, failure = one.outcome, None
     try:
         check(one, known)
@@ -135,11 +127,7 @@ def prove(one: OneHost, connections: Connections, known: VerificationResult | No
 
 
 def record(one: OneHost, connections: Connections, *, verified: bool) -> None:
-    """Write the verification into the host's history; the removal of this rollout demands it.
-
-    Raises:
-        OperatorError: the host did not take it.
-    """
+    """Write the verification into the host's history; the removal of this rollout demands it."""
     outcome = one.outcome
     last = outcome.verifications[-1:]
     line = {
@@ -162,10 +150,6 @@ def remove(one: OneHost, connections: Connections) -> None:
     """Remove what waited for nothing but its verification, then check the disk.
 
     The host's program proves it again and acts within one command; it knows which switch was verified.
-
-    Raises:
-        OperatorError: a file is not proven safe, a check of the disk failed, or the service was
-            switched again, to what nobody verified.
     """
     host, outcome = one.host, one.outcome
     waiting = [step for step in (REMOVE, PRUNE) if unverified(outcome.results.get(step.title, {}))]

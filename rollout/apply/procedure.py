@@ -68,9 +68,7 @@ def roll_out(
 ) -> None:
     """All hosts, in order; each is in the outcome from its beginning.
 
-    Raises:
-        KeyboardInterrupt: the operator interrupted; every host that was begun has ended, unless it was
-            twice.
+    Raises KeyboardInterrupt: every host that was begun has ended, unless the operator interrupted twice.
     """
     # What would each of them change? They are asked side by side, and nothing is changed.
     seen = look(environment, hosts, shown)
@@ -111,9 +109,8 @@ def apply_host(
 ) -> None:
     """One host; a failure ends it and is in its outcome.
 
-    Args:
-        said: what hosts resolved its revision to.
-        verified: what its checks found where no host had anything to do; None where any had.
+    ``said``: what hosts resolved its revision to. ``verified``: what its checks found where no host had
+    anything to do; None where any had.
     """
     host, outcome, started = one.host, one.outcome, time.monotonic()
     outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"

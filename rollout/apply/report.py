@@ -74,11 +74,7 @@ def switch_record(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def save_report(report: Report) -> Path:
-    """Keep a report as JSON beside the checkout, readable by its owner only.
-
-    Raises:
-        OperatorError: it can't be written.
-    """
+    """Keep a report as JSON beside the checkout, readable by its owner only."""
     path = REPORTS / f"{report['rollout_id']}.{report['environment']}.json"
     try:
         REPORTS.mkdir(parents=True, exist_ok=True, mode=0o700)

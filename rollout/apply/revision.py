@@ -30,11 +30,8 @@ def commits_said(
 def resolution(host: Host, by_host: Mapping[str, str]) -> tuple[str, str]:
     """The commit that a host is to run, and the one that it must find itself; empty where not known.
 
-    What two hosts said is known, and a branch may move while the others are rolled out. What one said
-    is its own: no host chooses what another deploys.
-
-    Raises:
-        OperatorError: they differ.
+    What two hosts said is known, and a branch may move while the others are rolled out; if they differ,
+    it is refused. What one said is its own: no host chooses what another deploys.
     """
     if len(set(by_host.values())) > 1:
         what = ", ".join(f"{commit} on {name}" for name, commit in by_host.items())

@@ -21,11 +21,7 @@ FORMAT = 1
 
 
 def answer(command: str, **fields: Any) -> dict[str, Any]:
-    """What a command prints: its object begins alike everywhere.
-
-    Args:
-        fields: its own; `environment` first where it has one.
-    """
+    """What a command prints: its object begins alike everywhere; `environment` first where it has one."""
     return {"format": FORMAT, "command": command, **fields}
 
 

@@ -191,11 +191,7 @@ def history(environment: EnvironmentName, name: FlagName = "", as_json: AsJson =
 
 
 def recorded_changes(environment: str) -> list[flags_history.Change]:
-    """All changes of flags that the environment's hosts recorded.
-
-    Raises:
-        OperatorError: a host can't be asked.
-    """
+    """All changes of flags that the environment's hosts recorded."""
     hosts = edit.services(load(environment), None)
     with Connections() as connections:
         lines = each(hosts, lambda host: flags_host.history(connections, host), AT_ONCE)

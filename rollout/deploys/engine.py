@@ -101,7 +101,6 @@ def is_complete(state: State, op_hash: str) -> bool:
 
 
 def operation_name(state: State, op_hash: str) -> str:
-    """The name that the role gave it."""
     return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 

@@ -11,15 +11,7 @@ from rollout.errors import OperatorError
 
 
 def hosts_and_groups(name: str) -> dict[str, Any]:
-    """pyinfra's view of an environment, for an inventory file's ``globals()``.
-
-    Returns:
-        ``all``: the hosts with their data; and a list of host names for each group (docs/facts.md
-        section 5, "Layout and inventory": every module-level list of strings is a group).
-
-    Raises:
-        SystemExit: the environment has mistakes; they are printed as one list, nothing is contacted.
-    """
+    """pyinfra's view of an environment, for an inventory file's ``globals()``; mistakes end the program."""
     try:
         return view(load(name))
     except OperatorError as error:
@@ -28,7 +20,7 @@ def hosts_and_groups(name: str) -> dict[str, Any]:
 
 
 def view(environment: Environment) -> dict[str, Any]:
-    """``all`` and the groups of an environment.
+    """``all``, the hosts with their data, and a list of names for each group (docs/facts.md section 5).
 
     Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
     """

@@ -80,13 +80,9 @@ class OpenSSHConnector(BaseConnector):
         print_input: bool = False,  # noqa: ARG002
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
-        """Run a command.
+        """Whether a command succeeded; its lines, those of standard output first.
 
-        Returns:
-            Whether it succeeded; its lines, those of standard output first.
-
-        Raises:
-            HostFailedError: as ``Connections.run``; nothing more is tried on this host.
+        Raises HostFailedError as ``Connections.run`` does; nothing more is tried on this host.
         """
         given = {name: arguments.pop(f"_{name}", None) for name in ("stdin", "timeout", "get_pty")}
         fine = arguments.pop("_success_exit_codes", None) or [0]

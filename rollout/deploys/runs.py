@@ -50,14 +50,10 @@ class Deploy:
 def run_deploys(
     environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
 ) -> list[HostRun]:
-    """Run ``deploy.py`` on hosts and follow each to its end.
+    """Run ``deploy.py`` on hosts and follow each to its end; a failure is in what is returned, not
+    raised.
 
-    Returns:
-        What happened, in the order of the deploys; a failure is in it, not raised.
-
-    Raises:
-        KeyboardInterrupt: the operator interrupted; the engine is ended, and what the host program
-            had begun goes on by itself.
+    Raises KeyboardInterrupt: the engine was ended, and what the host program had begun goes on by itself.
     """
     request = {
         "environment": handed_over(replace(environment, hosts=tuple(one.host for one in deploys))),

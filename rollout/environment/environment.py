@@ -72,7 +72,7 @@ class Environment:
         return tuple(host for host in self.hosts if group in host.groups)
 
     def host(self, name: str) -> Host:
-        """One host by name. Raises OperatorError: the environment has no such host."""
+        """One host by name. Raises OperatorError: there is none; the nearest name is in the text."""
         for host in self.hosts:
             if host.name == name:
                 return host
@@ -101,7 +101,6 @@ def handed_over(environment: Environment) -> dict[str, Any]:
 
 
 def taken_over(data: Mapping[str, Any]) -> Environment:
-    """The inverse of ``handed_over``."""
     hosts = (
         Host(host["name"], tuple(host["groups"]), unmarked(host["settings"]))
         for host in data["hosts"]
@@ -115,12 +114,7 @@ def environment_names() -> list[str]:
 
 @cache
 def load(name: str) -> Environment:
-    """Load and validate one environment; no host is contacted.
-
-    Raises:
-        OperatorError: there is no such environment, or Ansible can't read it.
-        MistakesError: it has mistakes; all of them are in the one error.
-    """
+    """Load and validate one environment; no host is contacted. Raises MistakesError: all mistakes at once."""
     found = _read(name)
     hosts = _declared(found)
     broken = {entry["name"]: entry["broken"] for entry in found["hosts"]}
@@ -139,11 +133,7 @@ def flag_mistakes_of(name: str) -> list[Mistake]:
 
 
 def load_unchecked(name: str) -> Environment:
-    """One environment as it is declared, mistakes included: to show and judge parts of it.
-
-    Raises:
-        OperatorError: there is no such environment, or Ansible can't read it.
-    """
+    """One environment as it is declared, mistakes included: to show and judge parts of it."""
     return Environment(name, _declared(_read(name)))
 
 

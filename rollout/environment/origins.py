@@ -15,11 +15,10 @@ from rollout.checkout import ROOT
 
 
 def keep_the_last_key() -> None:
-    """Have Ansible's merges keep the key object of the definition that wins.
+    """Have Ansible's merges keep the key object of the definition that wins; before it is imported.
 
-    Only texts, numbers, lists and mappings carry their origin; ``true`` and ``null`` do not, so the
-    key beside them must. Ansible's own merge keeps the key of the first definition with the value of
-    the last. To be called before any other module of Ansible is imported.
+    Only texts, numbers, lists and mappings carry their origin; ``true`` and ``null`` do not, so the key
+    beside them must. Ansible's own merge keeps the first definition's key with the last one's value.
     """
     from ansible.utils import vars as ansible_vars
 
@@ -30,14 +29,10 @@ def keep_the_last_key() -> None:
 
 
 def places_of(variables: Mapping[str, Any]) -> dict[str, str]:
-    """Where variables, and what is inside them, are set.
+    """Where a host's variables, not templated, and what is inside them are set.
 
-    Args:
-        variables: a host's variables as Ansible merged them, not templated.
-
-    Returns:
-        ``name``, ``name.key`` and ``name[0]`` → ``file:line``, the file as seen from the project; of
-        an encrypted file, the line of its plain text (``ansible-vault edit`` shows it).
+    Returns ``name``, ``name.key`` and ``name[0]`` → ``file:line``, the file as seen from the project; of
+    an encrypted file, the line of its plain text (``ansible-vault edit`` shows it).
     """
     found: dict[str, str] = {}
     for name, value in variables.items():

@@ -30,11 +30,7 @@ SHORTEST_EMBEDDED_SECRET = 8
 
 
 def plain(value: Any, secrets: frozenset[str]) -> Any:
-    """Ansible's tagged value as plain JSON data, secrets as ``{"__secret__": text}``.
-
-    Args:
-        secrets: every text that came out of the vault.
-    """
+    """Ansible's tagged value as plain JSON data, texts of the vault as ``{"__secret__": text}``."""
     if isinstance(value, Mapping):
         return {str(key): plain(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -100,9 +96,8 @@ def role_defaults() -> dict[str, Any]:
 def read(environment: str) -> dict[str, Any]:
     """Load, template and decrypt one environment.
 
-    Returns:
-        ``{"hosts": [{"name", "groups", "variables", "places", "broken"}]}``, hosts in the inventory's
-        order; ``places`` as ``places_of`` gives them, ``broken`` variable → why it does not template.
+    Returns ``{"hosts": [{"name", "groups", "variables", "places", "broken"}]}`` in the inventory's order;
+    ``places`` as ``places_of`` gives them, ``broken`` variable → why it does not template.
     """
     keep_the_last_key()
     from ansible.cli import CLI
@@ -133,11 +128,7 @@ def read(environment: str) -> dict[str, Any]:
 
 
 def read_each(loader: Any, environment: str) -> None:
-    """Read every file by itself, so that what is wrong with one names it; Ansible keeps what it read.
-
-    Raises:
-        AnsibleError: a file is no YAML, or holds something other than names with values.
-    """
+    """Read every file by itself, so that what is wrong with one names it; Ansible keeps what it read."""
     from ansible.errors import AnsibleError
 
     for path in settings_files(environment):

@@ -44,11 +44,7 @@ class HostFlags:
 def judged(
     host: str, declared: Mapping[str, Any], seen: Mapping[str, Any], canary: Mapping[str, Any]
 ) -> HostFlags:
-    """What a host's answer means.
-
-    Args:
-        canary: NAME → value that only this host has.
-    """
+    """What a host's answer means; ``canary``: NAME → value that only this host has."""
     problems = [seen["problem"]] if seen["problem"] else []
     if not seen["running"]:
         problems.append("the service does not run")

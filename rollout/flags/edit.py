@@ -34,12 +34,7 @@ class Toggle:
 
 
 def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE words as values for the ``.env``.
-
-    Raises:
-        OperatorError: a name is unknown or twice, a value is of another type, or the flag changes
-            data, which only a cut-over may.
-    """
+    """NAME=VALUE words as values for the ``.env``; only a cut-over may change data."""
     values: dict[str, str] = {}
     for word in words:
         name, sign, value = word.partition("=")
@@ -69,15 +64,10 @@ def demand_behaviour(environment: str, name: str) -> None:
 
 
 def decided(environment: Environment, values: Mapping[str, str | None], host: str | None) -> Toggle:
-    """What a toggle does to the files and to the hosts.
+    """What a toggle does to the files and to the hosts: all, or the one of a canary.
 
-    Args:
-        values: NAME → the spelled value, or None to take its declaration out.
-        host: the one host of a canary; None for the whole environment.
-
-    Raises:
-        OperatorError: a file can't be edited.
-        MistakesError: the result would break a rule.
+    ``values``: NAME → the spelled value, or None to take its declaration out. Raises MistakesError: the
+    result would break a rule.
     """
     old = services(environment, host)
     toggle = (_everywhere if host is None else _canary)(environment, values, old)
@@ -93,11 +83,7 @@ def decided(environment: Environment, values: Mapping[str, str | None], host: st
 
 
 def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
-    """The service hosts that a toggle concerns, in rollout order.
-
-    Raises:
-        OperatorError: the named one is none.
-    """
+    """The service hosts that a toggle concerns, in rollout order: all, or the named one."""
     if host is not None and SERVICE not in environment.host(host).groups:
         raise OperatorError(
             f"{host} does not run the service.", f"rollout flags show {environment.name}"

@@ -45,11 +45,7 @@ class FileEdit:
         _put(self.path, self.after)
 
     def put_back(self) -> None:
-        """Bring the old text back.
-
-        Raises:
-            OperatorError: someone has edited the file meanwhile; it stays as it is.
-        """
+        """Bring the old text back, unless someone has edited the file meanwhile."""
         if _text(self.path) != self.after:
             raise OperatorError(
                 f"{self.name} was edited meanwhile, so it is left as it is.",
@@ -67,14 +63,7 @@ def declared(path: Path, variable: str) -> dict[str, str]:
 
 
 def edit(path: Path, variable: str, changes: Mapping[str, str | None]) -> FileEdit:
-    """A file with other declarations.
-
-    Args:
-        changes: NAME → the spelled value, or None to take it out.
-
-    Raises:
-        OperatorError: it can't be edited.
-    """
+    """A file with other declarations, spelled; None takes one out."""
     before = _text(path)
     after: str | None = yaml_text.edited(before or "", variable, changes, name_of(path))
     if path.parent.parent.name == "host_vars" and yaml_text.is_empty(after or ""):

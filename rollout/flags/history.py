@@ -75,11 +75,7 @@ def _change(host: str, line: Mapping[str, Any], toggles: set[str]) -> Change | N
 
 
 def to_undo(environment: str, changes: Sequence[Change]) -> Change:
-    """The last change that is not undone yet.
-
-    Raises:
-        OperatorError: there is none, it was no toggle, or it changed data.
-    """
+    """The last change that is not undone yet. Raises OperatorError: none, no toggle, or it changed data."""
     taken_back = {one.rollout_id: set(one.hosts) for one in changes if one.undoes == one.rollout_id}
     in_force = [one for one in changes if not {*one.hosts} <= taken_back.get(one.rollout_id, set())]
     undone = {change.undoes for change in in_force if change.how == UNDO}

@@ -34,11 +34,7 @@ def plain_flags(host: Host) -> dict[str, str]:
 
 
 def look(connections: Connections, host: Host) -> dict[str, Any]:
-    """What the host shows of its flags; the program is streamed, so that none need be installed.
-
-    Raises:
-        OperatorError: the host can't be reached, or does not answer.
-    """
+    """What the host shows of its flags; the program is streamed, so that none need be installed."""
     command = streamed_command("flags --plan -").get_raw_value()
     return ask(connections, host, command, FLAGS, given="\n".join(streamed_stdin(flags_plan(host))))
 
@@ -53,29 +49,19 @@ def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
 
 
 def stage(connections: Connections, host: Host) -> None:
-    """Have the next ``.env`` hold the host's flags, and no other change; it has no effect yet.
-
-    Raises:
-        HostRefusedError: the live file is not what it should be.
-    """
+    """Have the next ``.env`` hold the host's flags, and no other change; it has no effect yet."""
     ask(connections, host, ["env", "--plan", "-"], given=json.dumps(_staging(host)))
 
 
 def toggle(
     connections: Connections, environment: Environment, host: Host, run: Run, commit: str
 ) -> dict[str, Any]:
-    """Stage the host's flags and let its switch take them up, on the release that runs.
+    """Stage the host's flags and let its switch take them up, on the commit that runs and stays.
 
-    Args:
-        commit: the commit that runs there; it stays.
-
-    Returns:
-        The switch's own record; ``staged``: what changed in the ``.env`` as name, from and to, secrets
-        masked; ``seen``: what the host shows of its flags then.
-
-    Raises:
-        HostRefusedError: refused, put back, left stopped, or another run is at work.
-        OperatorError: the connection broke; the switch goes on by itself.
+    Returns the switch's own record; ``staged``: what changed in the ``.env`` as name, from and to,
+    secrets masked; ``seen``: what the host shows of its flags then. Raises HostRefusedError: refused, put
+    back, left stopped, or another run is at work. Where the connection broke, the switch goes on by
+    itself.
     """
     plan = {
         "env": _staging(host),
@@ -108,5 +94,5 @@ def _switching(environment: Environment, host: Host, run: Run, commit: str) -> d
 
 
 def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:
-    """Write a proven toggle into the host's history. Raises OperatorError: the host did not take it."""
+    """Write a proven toggle into the host's history."""
     ask(connections, host, ["toggled"], given=json.dumps(line))

@@ -76,13 +76,9 @@ class Work:
 def carry_out(
     environment: Environment, toggle: Toggle, run: Run, undoes: str, shown: Progress
 ) -> ToggleOutcome:
-    """Do a toggle.
+    """Do a toggle; ``undoes`` is the rollout that it undoes, or empty.
 
-    Args:
-        undoes: the rollout id that it undoes; empty for none.
-
-    Raises:
-        OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
+    Raises OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
     """
     began = time.monotonic()
     outcome = ToggleOutcome(
@@ -153,11 +149,7 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
 
 
 def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
-    """The file, the process and the service's own answer show the toggled values.
-
-    Raises:
-        OperatorError: one of them shows another.
-    """
+    """The file, the process and the service's own answer show the toggled values."""
     found = judged(host.name, host.settings["flags"], seen, {})
     wrong = [
         f"{row.name} {row.drift}"
@@ -190,9 +182,8 @@ def recorded_back(work: Work) -> dict[str, Any]:
 def goes_back(error: OperatorError, some_done: bool) -> bool:
     """Whether a failure on one host takes the whole toggle back.
 
-    Returns:
-        True for a verdict about the new value, and where the host itself says that nothing was done
-        anywhere. A host that was cut off says neither: its switch may go on by itself.
+    It does as a verdict about the new value, and where the host itself says that nothing was done
+    anywhere. A host that was cut off says neither: its switch may go on by itself.
     """
     if not isinstance(error, HostRefusedError):
         return False

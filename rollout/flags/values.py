@@ -107,11 +107,7 @@ def _shown(flags: Mapping[str, Any], name: str) -> str:
 
 
 def mistakes() -> list[str]:
-    """Every mistake in the flags of every environment, each with its place.
-
-    Raises:
-        OperatorError: the catalogue has mistakes.
-    """
+    """Every mistake in the flags of every environment, each with its place."""
     catalogue()
     return [one for some in each(environment_names(), _mistakes_of, AT_ONCE) for one in some]
 

@@ -52,11 +52,7 @@ class Entry:
 
 
 def entries(text: str, variable: str, file: str) -> dict[str, Entry]:
-    """The entries of a mapping variable by name; empty where the file does not set it.
-
-    Raises:
-        OperatorError: it is no YAML, no mapping, or names something twice.
-    """
+    """The entries of a mapping variable by name; empty where the file does not set it."""
     given = _variable(text, variable, file)
     if given is None or given.node.tag == "tag:yaml.org,2002:null":
         return {}
@@ -76,14 +72,10 @@ def entries(text: str, variable: str, file: str) -> dict[str, Entry]:
 
 
 def edited(text: str, variable: str, changes: Mapping[str, str | None], file: str) -> str:
-    """The file with some flags changed; a mapping whose last entry went is gone with its line.
+    """The file with some flags changed, or taken out (None); a mapping whose last entry went is gone too.
 
-    Args:
-        variable: the mapping variable; it is added at the end if the file does not set it.
-        changes: NAME → its new value, or None to take it out.
-
-    Raises:
-        OperatorError: the file can't be edited without guessing; edit it by hand.
+    The variable is added at the end if the file does not set it. What can't be edited without guessing is
+    refused: it is to be edited by hand.
     """
     before = entries(text, variable, file)
     for name, value in changes.items():

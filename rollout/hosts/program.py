@@ -125,8 +125,7 @@ def checked(host: str, answer: Any, shape: Any) -> None:
 def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
     """The last JSON object among lines; an empty one where there is none.
 
-    Raises:
-        OperatorError: it can't be read, or is neither of the shape nor an error that the program told.
+    Raises OperatorError: it can't be read, or is neither of the shape nor an error that the program told.
     """
     found = [line for line in lines if line.startswith("{")]
     if not found:
@@ -140,7 +139,6 @@ def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
 
 
 def not_understood(host: str, problem: str) -> OperatorError:
-    """What a host said makes no sense here."""
     return OperatorError(
         f"{host}: what it answered can't be understood: {problem}",
         f"rollout apply brings the host program of this version; else look at {host} itself",
@@ -166,14 +164,10 @@ def ask(
     given: str = "",
     timeout: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """What the host's program answers: the last JSON object that it prints.
+    """What the host's program answers to a command: the last JSON object that it prints.
 
-    Args:
-        command: of the installed program; a text is for a shell, which runs the program in another way.
-
-    Raises:
-        HostRefusedError: it ended with an error, in its own words.
-        OperatorError: it could not be asked, or said nothing that can be read.
+    A text is for a shell, which runs the program in another way. Raises HostRefusedError: it ended with
+    an error, in its own words; OperatorError: it could not be asked, or said nothing that can be read.
     """
     words = command if isinstance(command, str) else [PROGRAM, *command]
     done = connections.run(host, words, stdin=given.encode(), sudo=True, timeout=timeout)
@@ -225,12 +219,7 @@ def flags_plan(host: Host) -> dict[str, Any]:
 def look_installed(
     connections: Connections, environment: Environment, host: Host
 ) -> dict[str, Any]:
-    """What the host shows of its flags, by an installed program of this very version.
-
-    Raises:
-        OperatorError: it can't be asked, has not been rolled out, or with another version of this
-            package.
-    """
+    """What the host shows of its flags, by an installed program of this very version."""
     remedy = f"rollout apply {environment.name} --host {host.name}"
     both = f"sha256sum {PROGRAM} && {PROGRAM} flags --plan -"
     done = connections.run(host, both, stdin=json.dumps(flags_plan(host)).encode(), sudo=True)

@@ -43,12 +43,7 @@ class Wanted:
 def restore(
     environment: Environment, host: Host, wanted: Wanted, run: Run, connections: Connections
 ) -> Restoration:
-    """Put a directory back, or say what that would do.
-
-    Raises:
-        OperatorError: it is not declared, the host has no program of this version, only an archive
-            is left and the identity is not here, or the host reported an error.
-    """
+    """Put a directory back, or say what that would do."""
     _demand_declared(environment, host, wanted.directory)
     commit = str(look_installed(connections, environment, host)["revision"])
     plan = json.dumps(plan_of(environment, host, run.overrides(), commit))

@@ -61,8 +61,7 @@ TRIALS = 15
 class RootShell:
     """A program that runs commands as root and is asked line by line. A context manager.
 
-    Args:
-        argv: what starts it: ``Connections.argv(host, ON_THE_HOST)``.
+    ``argv`` is what starts it: ``Connections.argv(host, ON_THE_HOST)``.
     """
 
     def __init__(self, argv: Sequence[str], host: str, remedy: str) -> None:
@@ -88,16 +87,11 @@ class RootShell:
     def run(
         self, words: Sequence[str], *, timeout: float, stdin: bytes = b"", user: str = "root"
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on the host.
+        """Run a command on the host as a user, in a session of its own; never a secret among its words.
 
-        Args:
-            words: the program and its arguments; never a secret.
-            timeout: seconds; the host itself ends what takes longer.
-            user: as whom, in a session of its own.
-
-        Raises:
-            OperatorError: it took too long or said too much, and was ended; or the host went away,
-                and every later command fails at once, with the same error.
+        The host itself ends what takes more seconds. Raises OperatorError: it took too long or said too
+        much, and was ended; or the host went away, and every later command fails at once, with the same
+        error.
         """
         if self._gone:
             raise self._gone

@@ -63,10 +63,10 @@ OPERATORS = ("~/.ssh/config", "/etc/ssh/ssh_config")
 
 
 class Connections:
-    """Shared SSH connections to hosts, in a private directory that ``close()`` removes.
+    """Shared SSH connections to hosts, in a private directory that ``close()`` removes. A context
+    manager.
 
-    A context manager. Connections that a killed process left behind end by themselves after
-    ``PERSIST_SECONDS`` without a command.
+    Those that a killed process left behind end after ``PERSIST_SECONDS`` without a command.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
@@ -87,10 +87,8 @@ class Connections:
         self.close()
 
     def control_path(self, host: Host) -> Path:
-        """The socket of a host's shared connection.
-
-        Raises:
-            OperatorError: the temporary directory's path is too long for a socket.
+        """The socket of a host's shared connection. Raises OperatorError: its path is too long for a
+        socket.
         """
         place = f"{host.user}@{host.address}:{host.port}"
         path = self._directory / hashlib.sha256(place.encode()).hexdigest()[:8]
@@ -120,11 +118,7 @@ class Connections:
         return ["-F", str(self._config), *words, *more]
 
     def argv(self, host: Host, command: str = "") -> list[str]:
-        """The ssh command line for a host.
-
-        Args:
-            command: text for the login user's shell there; empty for a login.
-        """
+        """The ssh command line for a host: a text for its login shell, or none for a login."""
         destination = f"{host.user}@{host.address}"
         return ["ssh", *self.options(host), destination, *(["--", command] if command else [])]
 
@@ -137,16 +131,11 @@ class Connections:
         sudo: bool = False,
         timeout: float = ANSWER_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on a host.
+        """Run a command on a host: a text for a shell, or words, which are quoted.
 
-        Args:
-            command: text for a shell, or words, which are quoted. Never a secret: those go into
-                ``stdin`` (docs/facts.md section 5, "Exit codes and output").
-            timeout: seconds for all of it.
-
-        Raises:
-            OperatorError: the host can't be reached or logged in to, its key is not the pinned one,
-                sudo wants a password, the time is over, or it says more than anything here reads.
+        Never a secret: those go into ``stdin`` (docs/facts.md section 5, "Exit codes and output"). Raises
+        OperatorError: the host can't be reached or logged in to, its key is not the pinned one, sudo
+        wants a password, the seconds are over, or it says more than anything here reads.
         """
         text = command if isinstance(command, str) else shlex.join(command)
         if sudo:
@@ -192,16 +181,9 @@ class Connections:
         return self._control(host, "check").returncode == 0
 
     def forward(self, host: Host, target: str, port: int) -> int:
-        """Open a port on this machine's loopback that leads to a target as the host reaches it.
+        """Open a port here, on loopback, that leads to a target as the host resolves and reaches it.
 
-        Args:
-            target: name or address, resolved on the host.
-
-        Returns:
-            The local port; it closes together with the connection.
-
-        Raises:
-            OperatorError: the host can't be reached, or no port could be opened.
+        It closes together with the connection.
         """
         self.run(host, "true")
         for _ in range(5):

@@ -15,11 +15,7 @@ from rollout.processes.children import each
 
 
 def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any]]:
-    """What each service host's program answers to ``status``.
-
-    Returns:
-        Host name → the program's answer, or ``{"error": sentence}``.
-    """
+    """By name, what each service host's program answers to ``status``, or ``{"error": sentence}``."""
     services = [host for host in hosts if SERVICE in host.groups]
     with Connections() as connections:
 
@@ -38,7 +34,6 @@ def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any
 
 
 def host_status(connections: Connections, host: Host) -> dict[str, Any]:
-    """One host's answer."""
     settings = host.settings
     command = ["status", "--app-dir", str(settings["app_dir"])]
     command += ["--remove-after-days", str(settings["remove_after_days"])]

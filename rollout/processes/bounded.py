@@ -23,14 +23,9 @@ class UnboundedError(Exception):
 def answered(
     argv: Sequence[str], stdin: bytes = b"", *, seconds: float, limit: int = ANSWER_BYTES
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end.
+    """Run a program to its end: so many seconds, so many bytes of output and errors together.
 
-    Args:
-        seconds: how long all of it may take.
-        limit: how many bytes it may say, output and errors together.
-
-    Raises:
-        UnboundedError: it took longer or said more; the text goes on after its name.
+    Raises UnboundedError: it took longer or said more; the text goes on after its name.
     """
     until = time.monotonic() + seconds
     with subprocess.Popen(

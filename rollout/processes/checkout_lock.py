@@ -15,14 +15,9 @@ LOCKS = ROOT / ".rollout"
 
 @contextmanager
 def only_one(what: str, who: str) -> Iterator[None]:
-    """Hold a lock of this checkout; it ends with its holder, however that ends.
+    """Hold a lock of this checkout; it ends with its holder. Of two whats each has its lock.
 
-    Args:
-        what: what is done, in a few words; of two whats each has its lock.
-        who: whom the next one is told about.
-
-    Raises:
-        OperatorError: another of it is under way.
+    Raises OperatorError: another of it is under way, and by whom.
     """
     LOCKS.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (LOCKS / f"{what.replace(os.sep, '_')}.lock").open("a+") as file:

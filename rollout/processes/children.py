@@ -23,8 +23,7 @@ _interrupted = threading.Event()
 def following(child: subprocess.Popen[Any]) -> Iterator[None]:
     """Follow a child to its end; it never outlives this.
 
-    Raises:
-        KeyboardInterrupt: ``end_all`` was called meanwhile: what the child said is not its result.
+    Raises KeyboardInterrupt: ``end_all`` was called meanwhile: what the child said is not its result.
     """
     with _lock:
         _running.add(child)
@@ -62,11 +61,8 @@ Result = TypeVar("Result")
 def each(items: Sequence[Item], act: Callable[[Item], Result], at_once: int) -> list[Result]:
     """Act on items, so many at once.
 
-    Raises:
-        Exception: the first one that ``act`` raised, in the order of the items, when the others
-            have come to their end.
-        KeyboardInterrupt: the operator interrupted; items not begun are left out, and the children
-            of those under way are ended.
+    Raises what ``act`` raised first, in the order of the items, when the others have come to their end.
+    After an interruption items not begun are left out, and the children of those under way are ended.
     """
     with ThreadPoolExecutor(max_workers=max(1, min(at_once, len(items)))) as pool:
         under_way = [pool.submit(act, item) for item in items]

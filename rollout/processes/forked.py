@@ -12,13 +12,9 @@ FAILED = 1
 
 
 def run_forked(acts: Sequence[Callable[[], int]], at_once: int) -> list[int]:
-    """Run each act in a process of its own.
+    """Run each act in a process of its own; their exit codes, negative for one that a signal ended.
 
-    A process for each host keeps what a host was asked apart from what another was, and uses every
-    core of this machine.
-
-    Returns:
-        The exit codes in the order of the acts; negative for one that a signal ended.
+    It keeps what a host was asked apart from what another was, and uses every core of this machine.
     """
     codes = [FAILED] * len(acts)
     running: dict[int, int] = {}

@@ -22,18 +22,10 @@ def run_reporting(
     readers: Sequence[Callable[[Iterable[str]], Result]],
     **environment: str,
 ) -> tuple[list[Result], int, str]:
-    """Run a child to its end.
+    """Run a child to its end, each reader with the lines of one pipe in a thread of its own.
 
-    Args:
-        command: its words, with the number of the descriptor from which it reads what it is given, and
-            those of its pipes, with commas.
-        readers: each takes the lines of one pipe, in a thread.
-
-    Returns:
-        What the readers returned, its exit code, and all else that it said.
-
-    Raises:
-        KeyboardInterrupt: the operator interrupted, and the child was ended.
+    ``command`` gets the number of the descriptor from which the child reads what it is given, and those
+    of its pipes, with commas. Returns what the readers did, its exit code, and all else that it said.
     """
     pipes = [os.pipe() for _ in readers]
     ends = [writing for _, writing in pipes]

@@ -20,8 +20,7 @@ def opened() -> None:
 def flushed() -> None:
     """Write out what was printed; Python would do it as it ends, with an exit code of its own, 120.
 
-    Raises:
-        OSError: it can't be written; what is left of it goes nowhere.
+    Raises OSError: it can't be written; what is left of it goes nowhere.
     """
     try:
         sys.stdout.flush()

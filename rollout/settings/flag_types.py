@@ -40,11 +40,7 @@ class Flag:
         return ""
 
     def spelled(self, value: Any) -> str:
-        """A declared value as the ``.env`` holds it.
-
-        Raises:
-            ValueError: it is none of this flag's; the text says what it must be.
-        """
+        """A declared value as the ``.env`` holds it. Raises ValueError: what it must be."""
         text = str(value).lower() if isinstance(value, bool) else value
         if isinstance(text, int):
             text = str(text)

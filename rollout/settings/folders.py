@@ -17,10 +17,8 @@ VARIABLES = ROOT / "group_vars"
 def variable_folders(environment: str) -> list[Path]:
     """The folders that hold an environment's settings, the most special first.
 
-    Returns:
-        Those of the groups in its inventory, so that two inventories (a lab of two hosts and one of
-        five) can share one group's settings; the folder of its own name if no group has one; then
-        that of all environments.
+    Those of the groups in its inventory, so that two inventories (a lab of two hosts and one of five) can
+    share one group's settings; the folder of its own name if no group has one; that of all environments.
     """
     groups = [name for name in groups_of(environment) if name != "all"]
     own = [VARIABLES / name for name in groups if (VARIABLES / name).is_dir()]

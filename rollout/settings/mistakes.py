@@ -1,8 +1,4 @@
-"""What an environment's settings may be: every variable of every role, and what is none of any role.
-
-Pure: it judges what was loaded. Everything wrong comes as one list, each with file, line and remedy.
-The types are in ``settings_types``, rules between settings in ``settings_rules``.
-"""
+"""What an environment's settings may be: every variable of every role, and what is none of any role. Pure."""
 
 from __future__ import annotations
 
@@ -75,8 +71,7 @@ def mistakes_in(
 ) -> list[Mistake]:
     """Every mistake in an environment's settings, without repetition.
 
-    Args:
-        broken: host → variables that could not be templated, with the reason.
+    ``broken``: host → variables that could not be templated, with the reason.
     """
     found: dict[Mistake, None] = {}
     for host in hosts:

@@ -27,11 +27,7 @@ HOST_NAME += r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
 
 
 def problems(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
-    """Every problem of a variable's value.
-
-    Yields:
-        (place inside the value, what is wrong there).
-    """
+    """Every problem of a variable's value: (place inside it, what is wrong there)."""
     if "default" in spec and spec["default"] == "" and value == "":
         return
     yield from TYPES[spec["type"]](value, spec)

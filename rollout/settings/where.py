@@ -16,8 +16,7 @@ VARIABLE_FILES = ("", ".yml", ".yaml", ".json")
 class Places:
     """Where the settings of an environment's hosts stand.
 
-    Args:
-        found: host → ``name``, ``name.key`` or ``name[0]`` → ``file:line``, as Ansible told them.
+    ``found``: host → ``name``, ``name.key`` or ``name[0]`` → ``file:line``, as Ansible told them.
     """
 
     def __init__(self, environment: str, found: Mapping[str, Mapping[str, str]]) -> None:
@@ -25,13 +24,10 @@ class Places:
         self._found = found
 
     def of(self, host: str, setting: str) -> str:
-        """The place of a setting, or of the nearest thing around it that has one.
+        """``file:line`` of a setting (``name``, ``name[2].path``), or of the nearest thing around it that
+        has one.
 
-        Args:
-            setting: ``name``, or a place inside it such as ``name[2].path``.
-
-        Returns:
-            ``file:line``; for what is set nowhere, the folder where it should be.
+        Of what is set nowhere, the folder where it should be.
         """
         known = self._found.get(host, {})
         around = setting

@@ -32,12 +32,8 @@ def run_suite(
 ) -> list[VerificationResult]:
     """Run a folder of checks in a process of its own, which forks one for each host.
 
-    Args:
-        selection: pytest options that say what to look at.
-        hosts: by the name of each host in the selection, what is told of each check as it ends.
-
-    Raises:
-        OperatorError: pytest ended early.
+    ``selection``: pytest options that say what to look at. ``hosts``: by name, what is told of each
+    check.
     """
     began = time.monotonic()
     found, code, said = run_reporting(
@@ -69,10 +65,8 @@ def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
 def collect(
     environment: str, lines: Iterable[str], told: Callable[[Check], None], began: float
 ) -> VerificationResult | None:
-    """Put what was found on a host together from its lines.
-
-    Returns:
-        The result; None if the lines stop before the end, or hold other than what was planned.
+    """Put what was found on a host together from its lines; None if they stop early, or are not as
+    planned.
     """
     checks: list[Check] = []
     planned = -1  # until it is told

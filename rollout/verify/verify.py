@@ -27,11 +27,7 @@ def verify(
     only: str | None = None,
     shown: Callable[[str], HostProgress],
 ) -> VerificationResult:
-    """Check hosts, several at once; nothing on them is changed.
-
-    Raises:
-        OperatorError: there is no such concern, or the checks did not come to their end.
-    """
+    """Check hosts, several at once; nothing on them is changed."""
     if only is not None and only not in concerns():
         raise OperatorError(
             f"There are no checks of {only!r}; there are {', '.join(concerns())}."
@@ -55,11 +51,7 @@ def verify_hosts(
     only: str | None = None,
     shown: Callable[[str], HostProgress],
 ) -> list[VerificationResult]:
-    """As ``verify``, of a concern that there is: what was found on each host, in their order.
-
-    Raises:
-        OperatorError: the checks did not come to their end on one of them.
-    """
+    """As ``verify``, of a concern that there is: what was found on each host, in their order."""
     names = [host.name for host in hosts]
     selection = ["--environment", environment.name, "--hosts", ",".join(names)]
     selection += ["--only", only] if only else []
