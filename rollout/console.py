@@ -27,11 +27,11 @@ def harmless(text: str) -> str:
 
 
 class HarmlessConsole(Console):
-    """A console that shows no control character of what it is given."""
+    """A console that shows what it is given: no control character, and no markup is one here."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         shown = [harmless(one) if isinstance(one, str) else one for one in objects]
-        super().print(*shown, **options)
+        super().print(*shown, markup=False, **options)
 
 
 def stdout_console() -> Console:

@@ -71,7 +71,7 @@ def check(as_json: AsJson = False) -> None:
         print_json(answer("flags check", mistakes=found))
     else:
         for number, one in enumerate(found, 1):
-            stdout_console().print(f"{number}. {one}", markup=False)
+            stdout_console().print(f"{number}. {one}")
         if not found:
             stdout_console().print("No mistakes.")
     raise typer.Exit(ERROR if found else OK)
@@ -96,7 +96,7 @@ def diff(first: EnvironmentName, second: EnvironmentName, as_json: AsJson = Fals
         print_json(answer("flags diff", differences=differences))
     else:
         for name, (a, b) in found.items():
-            stdout_console().print(f"{name}  {first}: {a}  {second}: {b}", markup=False)
+            stdout_console().print(f"{name}  {first}: {a}  {second}: {b}")
         if not found:
             stdout_console().print(f"{first} and {second} declare the same flags.")
     raise typer.Exit(DRIFT if found else OK)

@@ -30,31 +30,31 @@ def render_columns(console: Console, columns: Sequence[Column]) -> None:
     console.print(table(rows, headings))
     for column in columns:
         if column.failure:
-            console.print(f"! {column.environment}: {column.failure}", markup=False)
+            console.print(f"! {column.environment}: {column.failure}")
     console.print("\n* differs between environments; (value) is the catalogue's default")
 
 
 def render_catalogue(console: Console) -> None:
     for flag in catalogue().flags.values():
         console.print(f"{flag.name}  {flag.type}, changes {flag.changes}, owner {flag.owner}")
-        console.print(f"  {flag.help}", markup=False)
+        console.print(f"  {flag.help}")
 
 
 def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags]) -> None:
     for host in hosts:
         console.print(host.host, style="bold")
         if host.failure:
-            console.print(f"  ! {host.failure}", markup=False)
+            console.print(f"  ! {host.failure}")
             continue
         rows = [flag_row(row) for row in host.rows]
         console.print(table(rows, ["", "flag", "declared", "file", "process", "service"]))
         for row in host.rows:
             if row.drift:
-                console.print(f"  ! {row.name}: {row.drift}", markup=False)
+                console.print(f"  ! {row.name}: {row.drift}")
         for problem in host.problems:
-            console.print(f"  ! {problem}", markup=False)
+            console.print(f"  ! {problem}")
         for name, value in host.canary.items():
-            console.print(f"  canary: {name}={value} on {host.host} only", markup=False)
+            console.print(f"  canary: {name}={value} on {host.host} only")
     if any(host.canary for host in hosts):
         console.print(f"Spread it: rollout flags set {environment} NAME=VALUE --reason …")
         console.print(f"End it:    rollout flags undo {environment}")
@@ -77,22 +77,22 @@ def short(value: str | None) -> str:
 
 def render_toggle(console: Console, toggle: Toggle) -> None:
     for file in toggle.files:
-        console.print(f"{file.name}:", markup=False)
+        console.print(f"{file.name}:")
         for line in file.diff():
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
     for change in toggle.changes():
         before = "unset" if change["from"] is None else short(change["from"])
         after = "not declared" if change["to"] is None else short(change["to"])
-        console.print(f"{change['name']} {before} → {after}", markup=False)
+        console.print(f"{change['name']} {before} → {after}")
     for note in toggle.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
 
 
 def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
     if outcome.error:
-        console.print(f"\nFAILED: {outcome.error}", style="bold red", markup=False)
+        console.print(f"\nFAILED: {outcome.error}", style="bold red")
     for host in outcome.hosts:
-        console.print(f"{host.host}: {host_text(host)}", markup=False)
+        console.print(f"{host.host}: {host_text(host)}")
     if outcome.files_back:
         console.print("The YAML was put back: the environment is declared as before.")
     elif outcome.error and outcome.toggle.files:
@@ -124,12 +124,11 @@ def render_history(console: Console, changes: Sequence[Change], name: str) -> No
         console.print(
             f"{change.at[:19]}Z  {change.operator}  {change.how}"
             f"  {', '.join(change.hosts)}{' (canary)' if change.scope == 'host' else ''}",
-            markup=False,
         )
         for flag, before, after in change.changes:
             if name in ("", flag):
                 was = "unset" if before is None else short(before)
                 now = "not declared" if after is None else short(after)
-                console.print(f"  {flag} {was} → {now}", markup=False)
+                console.print(f"  {flag} {was} → {now}")
         why = change.reason or "no reason given"
-        console.print(f"  {why}  [{change.rollout_id}]", markup=False)
+        console.print(f"  {why}  [{change.rollout_id}]")

@@ -19,7 +19,7 @@ def render_plan(console: Console, environment: Environment, plans: Sequence[Host
     for plan in plans:
         console.print(f"{plan.host}", style="bold")
         for line in plan_lines(plan):
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
     if not any(plan.changes or plan.refusals or plan.failure for plan in plans):
         console.print(f"{environment.name}: nothing to do.")
     elif not any(plan.refusals or plan.failure for plan in plans):
@@ -46,7 +46,7 @@ def render_report(console: Console, environment: Environment, report: Report) ->
     for host in report["hosts"]:
         render_host(console, host)
     for line in stopping_lines(environment.name, report):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def stopping_lines(environment: str, report: Report) -> list[str]:
@@ -66,7 +66,7 @@ def stopping_lines(environment: str, report: Report) -> list[str]:
 def render_host(console: Console, host: Report) -> None:
     if host["failure"]:
         console.print(f"\n{host['host']}: FAILED", style="bold red")
-        console.print(host["failure"], markup=False)
+        console.print(host["failure"])
         if switch_rows(host["switch"]):
             console.print("The switch itself was done:")
             console.print(table(switch_rows(host["switch"])))
@@ -77,16 +77,16 @@ def render_host(console: Console, host: Report) -> None:
             f"\n{host['host']}: no changes ({checks}, {host['seconds']:.1f} s)", style="bold"
         )
         for sentence in host["kept"]:
-            console.print(f"  still set aside: {sentence}", markup=False)
+            console.print(f"  still set aside: {sentence}")
         for sentence in host["found"]:
-            console.print(f"  FOUND: {sentence}", markup=False)
+            console.print(f"  FOUND: {sentence}")
         return
     console.print(f"\n{host['host']}", style="bold")
     console.print(table(report_rows(host)))
     for sentence in host["found"]:
-        console.print(f"  FOUND: {sentence}", markup=False)
+        console.print(f"  FOUND: {sentence}")
     for reason in host["not_checked"]:
-        console.print(f"  not checked: {reason}", markup=False)
+        console.print(f"  not checked: {reason}")
 
 
 def report_rows(host: Report) -> list[tuple[str, str]]:
@@ -165,16 +165,16 @@ def render_verification(
     console: Console, environment: Environment, result: VerificationResult
 ) -> None:
     for check in told_once(result.with_outcome(FAILED)):
-        console.print(f"FAILED {check.host}: {check.check}", style="bold red", markup=False)
+        console.print(f"FAILED {check.host}: {check.check}", style="bold red")
         if check.says:
-            console.print(check.says, markup=False)
-        console.print(check.reason, markup=False)
+            console.print(check.says)
+        console.print(check.reason)
         if check.log:
-            console.print(f"End of the log on {check.host}:\n{check.log}", markup=False)
+            console.print(f"End of the log on {check.host}:\n{check.log}")
     for check in result.with_outcome(FOUND):
-        console.print(f"FOUND {check.host}: {check.reason}", style="bold", markup=False)
+        console.print(f"FOUND {check.host}: {check.reason}", style="bold")
     for check in result.with_outcome(NOT_CHECKED):
-        console.print(f"not checked: {check.host}: {check.check}: {check.reason}", markup=False)
+        console.print(f"not checked: {check.host}: {check.check}: {check.reason}")
     counts = check_text(result.counts)
     console.print(f"{environment.name}: {counts}, {result.seconds:.1f} s", style="bold")
     if result.command_ms is not None:

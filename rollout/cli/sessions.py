@@ -94,17 +94,16 @@ def restore(
 def render(console: Console, environment: str, done: Restoration) -> None:
     if done.outcome == REFUSED:
         for refusal in done.refusals:
-            console.print(f"! refused: {refusal}", markup=False)
+            console.print(f"! refused: {refusal}")
         console.print("Nothing was changed.")
         return
     kept = done.archive or f"what {done.set_aside_by} set aside"
     if done.outcome == CHANGES:
-        console.print(f"~ restore {done.directory} from {kept}", markup=False)
+        console.print(f"~ restore {done.directory} from {kept}")
         console.print("Nothing was changed.")
         return
-    console.print(f"{done.host}: {done.directory} is back, from {kept}.", markup=False)
+    console.print(f"{done.host}: {done.directory} is back, from {kept}.")
     console.print(
         "While it is declared in legacy_directories, the daily check reports it and"
         f" `rollout apply {environment}` sets it aside again.",
-        markup=False,
     )
