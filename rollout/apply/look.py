@@ -11,8 +11,7 @@ from rollout.apply.moving import Move
 from rollout.apply.plan import HostPlan, host_plan
 from rollout.console import Progress
 from rollout.deploys.runs import Deploy, HostRun, run_deploys
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import SERVICE, Environment, Host
+from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host
 
 
 @dataclass(frozen=True)

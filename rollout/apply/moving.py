@@ -11,11 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from rollout.console import Progress
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import SERVICE, Environment, Host
+from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host
 from rollout.errors import OperatorError
+from rollout.hosts.program import host_status
 from rollout.hosts.ssh import Connections
-from rollout.hosts.status import host_status
 from rollout.processes.children import each
 
 Running = Mapping[str, Collection[str] | None]

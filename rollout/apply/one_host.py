@@ -11,7 +11,7 @@ from hostswitch.decide.due import WAITING_FOR_VERIFICATION
 from roles.hostprogram.steps import PRUNE, REMOVE
 from rollout.apply import moving
 from rollout.apply.archives import check_archives
-from rollout.apply.outcome import HostOutcome
+from rollout.apply.report import HostOutcome
 from rollout.console import HostProgress
 from rollout.deploys.runs import Deploy, HostRun, run_deploys
 from rollout.environment.environment import Environment, Host

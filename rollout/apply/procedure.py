@@ -21,11 +21,10 @@ from rollout.apply.one_host import (
     remove,
     take_answers,
 )
-from rollout.apply.outcome import HostOutcome, Outcome
+from rollout.apply.report import HostOutcome, Outcome
 from rollout.apply.revision import Revision, commits_said, resolution, revision_of
 from rollout.console import Progress, progress
-from rollout.environment.batches import AT_ONCE, batches
-from rollout.environment.environment import SERVICE, Environment, Host
+from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host, batches
 from rollout.errors import OperatorError, unforeseen
 from rollout.hosts.ssh import Connections
 from rollout.processes.checkout_lock import only_one

@@ -1,4 +1,4 @@
-"""The report of a rollout, as it is printed and kept: only numbers that were measured in that run."""
+"""How a rollout went, and its report, printed and kept: only numbers that were measured in that run."""
 
 from __future__ import annotations
 
@@ -6,18 +6,53 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from roles.hostprogram.steps import ARCHIVE, PRUNE, REMOVE, SWITCH
-from rollout.apply.outcome import HostOutcome, Outcome
+from rollout.apply.archives import ArchiveCheck
 from rollout.checkout import ROOT
 from rollout.errors import OperatorError
-from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED
+from rollout.run import Run
+from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
 
 REPORTS = ROOT / ".rollout" / "reports"
 
 Report = Mapping[str, Any]
+
+
+@dataclass
+class HostOutcome:
+    host: str
+    released: list[str] = field(default_factory=list)  # its companies that no other host runs
+    others_answered: bool = False  # every other service host said what it runs
+    commit: str = ""  # what this rollout resolved the declared revision to; empty until then
+    claim: str = ""  # what another host said that it is; empty if none did
+    changed: list[str] = field(default_factory=list)
+    # the last answer of each step of the host program, by step
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # the host checks before removal, and those of the disk after it
+    verifications: list[VerificationResult] = field(default_factory=list)
+    archive_checks: list[ArchiveCheck] = field(default_factory=list)
+    # what stays set aside and until when, in sentences
+    kept: list[str] = field(default_factory=list)
+    failure: str = ""  # what failed, empty if nothing did
+    seconds: float = 0.0  # wall time on this host
+
+
+@dataclass
+class Outcome:
+    environment: str
+    run: Run
+    hosts: list[HostOutcome] = field(default_factory=list)
+    untouched: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.untouched and not any(host.failure for host in self.hosts)
 
 
 def report_of(outcome: Outcome) -> Report:

@@ -13,8 +13,7 @@ from rollout.cli import flags_render
 from rollout.cli.answers import answer, print_json
 from rollout.cli.options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import Host, load
+from rollout.environment.environment import AT_ONCE, Host, load
 from rollout.errors import OperatorError
 from rollout.flags import edit
 from rollout.flags import history as flags_history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -21,12 +22,10 @@ from rollout.cli import answers, flags, sessions
 from rollout.cli.options import AsJson, Batch, EnvironmentName, JunitFile, Only, OnlyHost, Reason
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import WIDTH, harmless, progress, stdout_console
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import Environment, Host, environment_names, load
+from rollout.environment.environment import AT_ONCE, Environment, Host, environment_names, load
 from rollout.errors import OperatorError, this_machine
-from rollout.hosts.status import status_of
+from rollout.hosts.program import status_of
 from rollout.interrupts import CTRL_C, ended_like_ctrl_c, held_off
-from rollout.processes.streams import flushed
 from rollout.run import Run
 from rollout.verify.junit import write_junit
 from rollout.verify.verify import verify
@@ -248,6 +247,18 @@ def show_usage_error(error: Any) -> None:
     error.show()
     if getattr(getattr(error, "param", None), "name", "") == "environment":
         print(f"There are {', '.join(environment_names())}.", file=sys.stderr)
+
+
+def flushed() -> None:
+    """Write out what was printed; Python would do it as it ends, with an exit code of its own, 120.
+
+    Raises OSError: it can't be written; what is left of it goes nowhere.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

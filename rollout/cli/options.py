@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rollout.environment.environment import environment_names
-from rollout.settings.folders import hosts_of
+from rollout.settings.where import hosts_of
 from rollout.verify.verify import concerns
 
 

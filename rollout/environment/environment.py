@@ -12,7 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,9 @@ from rollout.settings.where import Places
 
 SERVICE = "service"
 DATABASE = "database"
+AT_ONCE = 5
+"""Hosts at once unless the operator says otherwise: each is a process of its own on this machine,
+and that many services may be stopped at the same moment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,19 @@ class Environment:
         services = sorted(self.in_group(SERVICE), key=lambda host: host.name not in schema_hosts)
         # A host may be in both groups; it comes once.
         return tuple(dict.fromkeys((*self.in_group(DATABASE), *services)))
+
+
+def batches(hosts: Sequence[Host], size: int) -> list[tuple[Host, ...]]:
+    """Split hosts into what is rolled out together, ``size`` at a time after the barrier.
+
+    Each database host comes alone, then the first service host, as the barrier: what is wrong with the
+    release or the settings shows there, while every other host still runs as before.
+    """
+    databases = [host for host in hosts if DATABASE in host.groups]
+    services = [host for host in hosts if DATABASE not in host.groups]
+    alone = [(host,) for host in [*databases, *services[:1]]]
+    rest = services[1:]
+    return [*alone, *(tuple(rest[at : at + size]) for at in range(0, len(rest), size))]
 
 
 def handed_over(environment: Environment) -> dict[str, Any]:

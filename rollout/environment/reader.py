@@ -20,8 +20,7 @@ import yaml
 from rollout.checkout import ROOT
 from rollout.environment.origins import keep_the_last_key, place_of_error, places_of
 from rollout.secret import SECRET_MARK
-from rollout.settings.folders import variable_folders
-from rollout.settings.where import is_encrypted, settings_files
+from rollout.settings.where import is_encrypted, settings_files, variable_folders
 
 VAULT_PREFIX = "vault_"
 PLACEHOLDER = "FILL IN"

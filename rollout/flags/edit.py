@@ -12,7 +12,7 @@ from rollout.flags import files as flags_files
 from rollout.flags.files import FLAGS, OVERRIDES, FileEdit, host_file, name_of
 from rollout.secret import Secret
 from rollout.settings.catalogue import FLAG_REMEDY, catalogue
-from rollout.settings.folders import flags_file
+from rollout.settings.where import flags_file
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from rollout.checkout import ROOT
 from rollout.errors import OperatorError
 from rollout.settings.catalogue import catalogue
-from rollout.settings.folders import flags_file
+from rollout.settings.where import flags_file
 
 SET, UNDO, ROLLOUT = "set", "undo", "rollout"
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from roles.hostprogram.command import zipapp
 from rollout.console import Progress
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import Environment, Host
+from rollout.environment.environment import AT_ONCE, Environment, Host
 from rollout.errors import OperatorError
 from rollout.flags import host as flags_host
 from rollout.flags.drift import judged

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollout.environment.batches import AT_ONCE
 from rollout.environment.environment import (
+    AT_ONCE,
     SERVICE,
     Environment,
     Host,

@@ -15,9 +15,11 @@ from typing import Any
 from roles.hostprogram.command import PROGRAM, starter
 from roles.hostprogram.plan import host_plan
 from roles.hostprogram.said import UnreadableError, object_in
-from rollout.environment.environment import Environment, Host
+from rollout.console import Progress
+from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host
 from rollout.errors import OperatorError
 from rollout.hosts.ssh import ANSWER_SECONDS, NOT_FOUND, Connections
+from rollout.processes.children import each
 from rollout.secret import Secret
 from rollout.settings.catalogue import catalogue, revealed
 
@@ -232,3 +234,29 @@ def look_installed(
     if not seen["revision"]:
         raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
     return seen
+
+
+def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any]]:
+    """By name, what each service host's program answers to ``status``, or ``{"error": sentence}``."""
+    services = [host for host in hosts if SERVICE in host.groups]
+    with Connections() as connections:
+
+        def one(host: Host) -> dict[str, Any]:
+            progress = shown.of(host.name)
+            progress.step("asking")
+            try:
+                return host_status(connections, host)
+            except OperatorError as error:
+                return {"error": str(error)}
+            finally:
+                progress.ended()
+
+        answers = each(services, one, AT_ONCE)
+    return {host.name: answer for host, answer in zip(services, answers, strict=True)}
+
+
+def host_status(connections: Connections, host: Host) -> dict[str, Any]:
+    settings = host.settings
+    command = ["status", "--app-dir", str(settings["app_dir"])]
+    command += ["--remove-after-days", str(settings["remove_after_days"])]
+    return ask(connections, host, command, STATUS)

@@ -19,14 +19,15 @@ from rollout.secret import Secret
 from sessionstore.errors import without_identities
 
 Spec = Mapping[str, Any]
-Check = Callable[[Any, Spec], Iterator[tuple[str, str]]]
+Problems = Iterator[tuple[str, str]]
+Check = Callable[[Any, Spec], Problems]
 LONGEST_SHOWN = 60
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 HOST_NAME = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 HOST_NAME += r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
 
 
-def problems(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+def problems(value: Any, spec: Spec) -> Problems:
     """Every problem of a variable's value: (place inside it, what is wrong there)."""
     if "default" in spec and spec["default"] == "" and value == "":
         return
@@ -39,31 +40,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _scalar(good: Callable[[Any, Spec], bool], meaning: str) -> Check:
-
-    def check(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
-        if not good(value, spec):
+def _any(good: Callable[[Any], bool], meaning: str) -> Check:
+    def check(value: Any, _: Spec) -> Problems:
+        if not good(value):
             yield "", f"must be {meaning}, not {shown(value)}"
 
     return check
 
 
+def _a_text(good: Callable[[str], object], meaning: str) -> Check:
+    return _any(lambda value: isinstance(value, str) and bool(good(value)), meaning)
+
+
 def _matching(pattern: str, meaning: str) -> Check:
-    form = re.compile(pattern)
-    return _scalar(lambda v, _: isinstance(v, str) and form.fullmatch(v) is not None, meaning)
-
-
-def _is_address(value: Any, _: Spec) -> bool:
-    return isinstance(value, str) and (_parses(ip_address, value) or _is_host_name(value))
-
-
-def _is_host_name(value: str) -> bool:
-    # Digits and dots alone would be an IPv4 address, and this one did not parse.
-    return bool(re.fullmatch(HOST_NAME, value)) and not re.fullmatch(r"[\d.]+", value)
-
-
-def _is_network(value: Any, _: Spec) -> bool:
-    return isinstance(value, str) and "/" in value and _parses(ip_network, value)
+    return _a_text(re.compile(pattern).fullmatch, meaning)
 
 
 def _parses(parse: Callable[[str], object], value: str) -> bool:
@@ -74,9 +64,13 @@ def _parses(parse: Callable[[str], object], value: str) -> bool:
     return True
 
 
-def _is_certificate(value: Any, _: Spec) -> bool:
-    if not isinstance(value, str):
-        return False
+def _is_address(value: str) -> bool:
+    # Digits and dots alone would be an IPv4 address, and this one did not parse.
+    is_name = re.fullmatch(HOST_NAME, value) and not re.fullmatch(r"[\d.]+", value)
+    return bool(is_name) or _parses(ip_address, value)
+
+
+def _is_certificate(value: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=value)
     except (ssl.SSLError, ValueError):
@@ -84,27 +78,18 @@ def _is_certificate(value: Any, _: Spec) -> bool:
     return True
 
 
-def _is_absolute_path(value: Any, _: Spec) -> bool:
+def _is_absolute_path(value: str) -> bool:
     # These paths stand in systemd units, crontabs and shell commands: no blanks, no quotes.
-    return (
-        isinstance(value, str)
-        and bool(re.fullmatch(r"(/[A-Za-z0-9._@+-]+)+", value))
-        and not {".", ".."} & set(value.split("/"))
-    )
+    words = re.fullmatch(r"(/[A-Za-z0-9._@+-]+)+", value)
+    return bool(words) and not {".", ".."} & set(value.split("/"))
 
 
-def _is_inside(value: Any, _: Spec) -> bool:
-    return (
-        isinstance(value, str)
-        and value.isprintable()
-        and not {"", ".", ".."} & set(value.split("/"))
-        and not PurePosixPath(value).is_absolute()
-    )
+def _is_inside(value: str) -> bool:
+    up_or_nowhere = {"", ".", ".."} & set(value.split("/"))
+    return value.isprintable() and not up_or_nowhere and not PurePosixPath(value).is_absolute()
 
 
-def _is_recipient(value: Any, _: Spec) -> bool:
-    if not isinstance(value, str):
-        return False
+def _is_recipient(value: str) -> bool:
     if value.startswith("ssh-"):
         return bool(re.fullmatch(r"ssh-(ed25519|rsa) [A-Za-z0-9+/]{40,}={0,2}( .*)?", value))
     return bool(re.fullmatch(rf"age1[a-z0-9-]*[{BECH32}]{{58,}}", value)) and _bech32_sum(value)
@@ -123,9 +108,9 @@ def _bech32_sum(text: str) -> bool:
     return check == 1
 
 
-def _is_ssh_options(value: Any, _: Spec) -> bool:
+def _is_ssh_options(value: str) -> bool:
     """Nothing but ``-o NAME=VALUE`` and ``-J HOST``: a flag such as -A beats every ``-o`` before it."""
-    if not isinstance(value, str) or not _parses(shlex.split, value):
+    if not _parses(shlex.split, value):
         return False
     words = iter(shlex.split(value))
     return all(
@@ -134,7 +119,7 @@ def _is_ssh_options(value: Any, _: Spec) -> bool:
     )
 
 
-def _text(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+def _text(value: Any, spec: Spec) -> Problems:
     least = spec.get("shortest", 1)
     if not isinstance(value, str):
         yield "", f"must be a text, not {shown(value)}"
@@ -143,7 +128,7 @@ def _text(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
         yield "", f"must be {wanted} on one line, not {shown(value)}"
 
 
-def _secret(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
+def _secret(value: Any, _: Spec) -> Problems:
     if value in ("", None) or value == Secret(""):
         yield "", "is empty; put it into the vault as vault_… and refer to it"
     elif not isinstance(value, str | Secret):
@@ -152,7 +137,7 @@ def _secret(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
         yield "", "stands in plain text; put it into the vault as vault_… and refer to it"
 
 
-def _whole_number(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+def _whole_number(value: Any, spec: Spec) -> Problems:
     least, most = spec["minimum"], spec["maximum"]
     if not isinstance(value, int) or isinstance(value, bool):
         yield "", f"must be a whole number from {least} to {most}, not {shown(value)}"
@@ -160,13 +145,20 @@ def _whole_number(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
         yield "", f"must be from {least} to {most}, not {value}"
 
 
-def _one_of(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+def _one_of(value: Any, spec: Spec) -> Problems:
     if value not in spec["values"]:
         yield "", f"must be one of: {', '.join(map(str, spec['values']))}; not {shown(value)}"
 
 
+def _plain_value(value: Any, _: Spec) -> Problems:
+    if not isinstance(value, str | bool | int | Secret):
+        yield "", f"must be a text, a whole number, true or false, not {shown(value)}"
+    elif isinstance(value, str) and not value.isprintable():
+        yield "", f"must be one line, not {shown(value)}"
+
+
 def _list_of(check: Check) -> Check:
-    def judge(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+    def judge(value: Any, spec: Spec) -> Problems:
         if not isinstance(value, list):
             yield "", f"must be a list, not {shown(value)}"
             return
@@ -181,107 +173,90 @@ def _list_of(check: Check) -> Check:
     return judge
 
 
-def _mapping_of(name: str, meaning: str, check: Check) -> Check:
-    """A mapping whose names match a pattern and whose values have a type."""
-
-    def judge(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
+def _mapping_of(form: str, name: Check, check: Check) -> Check:
+    def judge(value: Any, spec: Spec) -> Problems:
         if not isinstance(value, Mapping):
-            yield "", f"must be a mapping NAME: value, not {shown(value)}"
+            yield "", f"must be {form}, not {shown(value)}"
             return
         for key, item in value.items():
-            if not re.fullmatch(name, str(key)):
-                yield f".{key}", f"has a name that must be {meaning}, not {shown(key)}"
+            for _, problem in name(str(key), spec):
+                yield f".{key}", f"has a name that {problem}"
             for place, problem in check(item, spec):
                 yield f".{key}{place}", f"{key} {problem}"
 
     return judge
 
 
-def _plain_value(value: Any, _: Spec) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, str | bool | int | Secret):
-        yield "", f"must be a text, a whole number, true or false, not {shown(value)}"
-    elif isinstance(value, str) and not value.isprintable():
-        yield "", f"must be one line, not {shown(value)}"
+def _record(needed: Mapping[str, Check], **optional: Check) -> Check:
+    """A mapping of these names and no others."""
+    fields = {**needed, **optional}
+
+    def judge(value: Any, _: Spec) -> Problems:
+        if not isinstance(value, Mapping) or set(value) - set(fields):
+            yield "", f"must be {{{', '.join(fields)}}}, not {shown(value)}"
+            return
+        for name in [name for name in fields if name in needed or name in value]:
+            for place, problem in fields[name](value.get(name), {}):
+                yield f".{name}{place}", f"{name} {problem}"
+
+    return judge
 
 
-def _directory(value: Any, spec: Spec) -> Iterator[tuple[str, str]]:
-    known = ("path", "kind", "acknowledge", "companies", "litter")
-    if not isinstance(value, Mapping) or set(value) - {*known}:
-        yield "", f"must be {{{', '.join(known)}}}, not {shown(value)}"
-        return
-    yield from _of("path", INSIDE(value.get("path"), spec))
-    if value.get("kind") not in ("live", "backup", "test"):
-        yield ".kind", f"kind must be live, backup or test, not {shown(value.get('kind'))}"
-    if value.get("acknowledge") is not None:
-        yield from _of("acknowledge", _acknowledgement(value["acknowledge"]))
-    yield from _of("companies", _whose(value.get("companies") or {}))
-    yield from _of("litter", _list_of(_text)(value.get("litter") or [], {}))
+def _unless(check: Check, *nothing: Any) -> Check:
+    return lambda value, spec: iter(()) if value in nothing else check(value, spec)
 
 
-def _of(name: str, found: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for place, problem in found:
-        yield f".{name}{place}", f"{name} {problem}"
-
-
-def _whose(value: Any) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, Mapping):
-        yield "", f"must be {{DIRECTORY: ID}}, not {shown(value)}"
-        return
-    for path, company in value.items():
-        if path != "." and not _is_inside(path, {}):
-            yield f".{path}", f"has a directory that must be in it, or ., not {shown(path)}"
-        for place, problem in COMPANY(company, {}):
-            yield f".{path}{place}", f"has an id that {problem}"
-
-
-def _acknowledgement(value: Any) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, Mapping) or set(value) - {"reason", "identities", "companies"}:
-        yield "", f"must be {{reason, identities, companies}}, not {shown(value)}"
-        return
-    reason = value.get("reason")
-    if not isinstance(reason, str) or not reason.strip():
-        yield ".reason", "needs a reason, which goes into the record"
-    if not isinstance(value.get("identities", False), bool):
-        yield ".identities", f"identities must be true or false, not {shown(value['identities'])}"
-    yield from _of("companies", _list_of(COMPANY)(value.get("companies", []), {}))
-
-
-BOOLEAN = _scalar(
-    lambda value, _: isinstance(value, bool) or value in ("true", "false"), "true or false"
+NAME = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "a plain name of at most 63 letters, digits, - _ ."
 )
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-ENVIRONMENT_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
-IN_CAPITALS = "a name for an .env (letters, digits, _)"
+IN_CAPITALS = _matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "a name for an .env (letters, digits, _)")
+MAPPING = "a mapping NAME: value"
+BOOLEAN = _any(lambda value: isinstance(value, bool) or value in ("true", "false"), "true or false")
 COMPANY = _matching(
     r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}",
     "the bare id in quotes: letters, digits, _ and - (directories add company_)",
 )
-INSIDE = _scalar(_is_inside, "a path inside the application directory")
+INSIDE = _a_text(_is_inside, "a path inside the application directory")
+ACKNOWLEDGEMENT = _record(
+    {"reason": _a_text(str.strip, "a text, which goes into the record")},
+    identities=_any(lambda value: isinstance(value, bool), "true or false"),
+    companies=_list_of(COMPANY),
+)
+COMPANIES_OF = _mapping_of(
+    "{DIRECTORY: ID}",
+    _a_text(lambda path: path == "." or _is_inside(path), "a directory in it, or ."),
+    COMPANY,
+)
+DIRECTORY = _record(
+    {"path": INSIDE, "kind": _matching("live|backup|test", "live, backup or test")},
+    acknowledge=_unless(ACKNOWLEDGEMENT, None),
+    companies=_unless(COMPANIES_OF, None, "", []),
+    litter=_unless(_list_of(_text), None, "", {}),
+)
 
 TYPES: dict[str, Check] = {
     "text": _text,
-    "name": _matching(NAME, "a plain name of at most 63 letters, digits, - _ ."),
+    "name": NAME,
     "user name": _matching(
         r"(?!root$)[a-z_][a-z0-9_-]{0,31}", "a system user's name (small letters, digits, - _)"
     ),
     "secret": _secret,
     "whole number": _whole_number,
     "one of": _one_of,
-    "absolute path": _scalar(_is_absolute_path, "an absolute path without .. and blanks"),
+    "absolute path": _a_text(_is_absolute_path, "an absolute path without .. and blanks"),
     "relative path": INSIDE,
     "file here": _matching(r"[/~][^\0\n]*", "a file's path on this machine, from / or ~"),
-    "host address": _scalar(_is_address, "a host's name or address"),
-    "listen address": _scalar(
-        lambda value, spec: value == "*" or _is_address(value, spec),
-        "a name or address of the host, or *",
+    "host address": _a_text(_is_address, "a host's name or address"),
+    "listen address": _a_text(
+        lambda value: value == "*" or _is_address(value), "a name or address of the host, or *"
     ),
-    "certificate": _scalar(
+    "certificate": _a_text(
         _is_certificate, "a certificate's PEM text (-----BEGIN CERTIFICATE-----)"
     ),
     "git address": _matching(r"(?!-)[^\s\0]{2,}", "a git address without blanks"),
     "git revision": _matching(r"(?!-)(?!.*\.\.)[^\s\0~^:?*\[\\]+", "a tag, a branch or a commit"),
     "login name": _matching(r"[A-Za-z_][A-Za-z0-9._-]{0,63}", "a user's name"),
-    "ssh options": _scalar(
+    "ssh options": _a_text(
         _is_ssh_options, "options for ssh, each -o NAME=VALUE or -J HOST, with every quote closed"
     ),
     "version": _matching(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "a version such as 7.0.4, in quotes"),
@@ -289,15 +264,20 @@ TYPES: dict[str, Check] = {
     "list of package names": _list_of(_matching(r"[a-z0-9][a-z0-9+.-]+", "a Debian package")),
     "list of company ids": _list_of(COMPANY),
     "list of age recipients": _list_of(
-        _scalar(_is_recipient, "an age public key (age1…, every letter of it) or an ssh one")
+        _a_text(_is_recipient, "an age public key (age1…, every letter of it) or an ssh one")
     ),
-    "list of networks": _list_of(_scalar(_is_network, "a network such as 192.168.1.0/24")),
+    "list of networks": _list_of(
+        _a_text(
+            lambda value: "/" in value and _parses(ip_network, value),
+            "a network such as 192.168.1.0/24",
+        )
+    ),
     "list of relative paths": _list_of(INSIDE),
-    "list of directories": _list_of(_directory),
+    "list of directories": _list_of(DIRECTORY),
     # Names and values of flags are judged by their catalogue.
-    "flags": _scalar(lambda value, _: isinstance(value, Mapping), "a mapping NAME: value"),
-    "mapping of settings": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _plain_value),
-    "mapping of booleans": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, BOOLEAN),
-    "mapping of secrets": _mapping_of(ENVIRONMENT_NAME, IN_CAPITALS, _secret),
-    "mapping of relative paths": _mapping_of(NAME, "a plain name of PM2", INSIDE),
+    "flags": _any(lambda value: isinstance(value, Mapping), MAPPING),
+    "mapping of settings": _mapping_of(MAPPING, IN_CAPITALS, _plain_value),
+    "mapping of booleans": _mapping_of(MAPPING, IN_CAPITALS, BOOLEAN),
+    "mapping of secrets": _mapping_of(MAPPING, IN_CAPITALS, _secret),
+    "mapping of relative paths": _mapping_of(MAPPING, NAME, INSIDE),
 }

@@ -1,5 +1,9 @@
 """Is a host really as it was declared: runs ``tests/host`` and tells what each check found.
 
+It runs them as `pytest tests/host` would, in a process that forks one for each host
+(``tests/host/support/side_by_side.py``). Each reports one JSON object a line over a pipe of its host
+(``tests/host/support/reporting.py``), so that progress shows while they go.
+
 Exit codes of ``rollout verify``: 0 nothing failed (what could not be checked is told, and counted
 apart); 1 something failed, something was found that no rollout mends, or the checks could not be
 run to their end.
@@ -7,17 +11,24 @@ run to their end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from rollout.checkout import ROOT
 from rollout.console import HostProgress
-from rollout.environment.environment import Environment, Host
+from rollout.environment.environment import Environment, Host, handed_over
 from rollout.errors import OperatorError, did_you_mean
+from rollout.processes.reporting import run_reporting
 from rollout.verify.checks import Check, VerificationResult, merged
-from rollout.verify.suite import run_suite
 
 SUITE = ROOT / "tests" / "host"
+# pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
+CAME_TO_ITS_END = (0, 1, 5)
+WORST_OUTPUT_LINES = 12
 
 
 def verify(
@@ -75,3 +86,73 @@ def _show(progress: HostProgress, check: Check) -> None:
 def concerns() -> list[str]:
     """What can be checked by itself: the files of checks."""
     return sorted(path.stem.removeprefix("test_") for path in SUITE.glob("test_*.py"))
+
+
+def run_suite(
+    environment: Environment,
+    suite: Path,
+    selection: Sequence[str],
+    hosts: Mapping[str, Callable[[Check], None]],
+) -> list[VerificationResult]:
+    """Run a folder of checks in a process of its own, which forks one for each host.
+
+    ``selection``: pytest options that say what to look at. ``hosts``: by name, what is told of each
+    check.
+    """
+    began = time.monotonic()
+    found, code, said = run_reporting(
+        lambda given, pipes: pytest_command(
+            suite, [*selection, "--environment-from", given, "--report-to", pipes]
+        ),
+        handed_over(environment),
+        [partial(collect, environment.name, told=told, began=began) for told in hosts.values()],
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
+    results = [result for result in found if result is not None]
+    if len(results) < len(found) or code not in CAME_TO_ITS_END:
+        raise cut_short(environment.name, selection, said)
+    return results
+
+
+def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
+    """The command that runs a folder of checks.
+
+    The project's own pytest settings are left aside: they are for its tests, not for hosts. So are the
+    plugins that happen to be installed, of which the checks need one: importing the others takes longer
+    than many a check.
+    """
+    own = ["-p", "pytest11.testinfra", "-p", "no:cacheprovider", "-o", "addopts="]
+    own += ["--rootdir", str(suite), "--quiet"]
+    return [sys.executable, "-m", "pytest", str(suite), *own, *options]
+
+
+def collect(
+    environment: str, lines: Iterable[str], told: Callable[[Check], None], began: float
+) -> VerificationResult | None:
+    """Put what was found on a host together from its lines; None if they stop early, or are not as
+    planned.
+    """
+    checks: list[Check] = []
+    planned = -1  # until it is told
+    for line in lines:
+        event = json.loads(line)
+        kind = event.pop("event")
+        if kind == "planned":
+            planned = event["count"]
+        elif kind == "check":
+            checks.append(Check(**event))
+            told(checks[-1])
+        elif kind == "end" and len(checks) == planned:
+            seconds = round(time.monotonic() - began, 3)
+            return VerificationResult(environment, tuple(checks), seconds, **event)
+    return None
+
+
+def cut_short(environment: str, selection: Sequence[str], said: str) -> OperatorError:
+    """The error for checks that did not come to their end, with what pytest said last."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    last = "\n  ".join(lines[-WORST_OUTPUT_LINES:]) or "pytest said nothing"
+    return OperatorError(
+        f"{environment}: the checks did not come to their end; nothing counts as passed.\n  {last}",
+        f"python -m pytest tests/host {' '.join(selection)}",
+    )

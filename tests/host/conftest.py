@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from rollout.environment.batches import AT_ONCE
-from rollout.environment.environment import Host, load, taken_over
+from rollout.environment.environment import AT_ONCE, Host, load, taken_over
 from rollout.errors import OperatorError
 
 from .support.declared import Declared

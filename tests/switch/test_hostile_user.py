@@ -20,7 +20,7 @@ import pytest
 from hostswitch.cli import parser
 from rollout.environment.environment import Environment, Host
 from rollout.verify.checks import Check
-from rollout.verify.suite import run_suite
+from rollout.verify.verify import run_suite
 from tests.ports import free_port
 from tests.unit.good_settings import GOOD
 

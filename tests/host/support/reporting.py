@@ -1,6 +1,6 @@
 """The outcome of each check: passed, failed or not checked; with the host's own log when it failed.
 
-Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/verify/suite.py`).
+Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/verify/verify.py`).
 """
 
 from __future__ import annotations

@@ -14,9 +14,8 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from rollout.apply.outcome import HostOutcome, Outcome
 from rollout.apply.plan import HostPlan
-from rollout.apply.report import report_of
+from rollout.apply.report import HostOutcome, Outcome, report_of
 from rollout.cli import answers
 from rollout.environment.environment import Environment, Host, environment_names
 from rollout.errors import OperatorError, unforeseen

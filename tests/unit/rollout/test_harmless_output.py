@@ -6,9 +6,8 @@ import pytest
 
 from hostswitch.base import output
 from hostswitch.base.errors import Refusal, RefusedError
-from rollout.apply.outcome import HostOutcome, Outcome
 from rollout.apply.plan import HostPlan
-from rollout.apply.report import host_report, report_of
+from rollout.apply.report import HostOutcome, Outcome, host_report, report_of
 from rollout.cli.main import show_error
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import progress, stdout_console

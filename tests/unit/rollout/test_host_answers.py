@@ -20,9 +20,9 @@ from rollout.apply.one_host import (
     companies_released,
     take_answers,
 )
-from rollout.apply.outcome import HostOutcome, Outcome
 from rollout.apply.plan import host_plan
 from rollout.apply.procedure import apply_environment
+from rollout.apply.report import HostOutcome, Outcome
 from rollout.cli.answers import plan_answer, restore_answer, status_answer
 from rollout.cli.flags_render import render_history, render_hosts
 from rollout.cli.render import plan_lines, render_plan, render_report, status_rows

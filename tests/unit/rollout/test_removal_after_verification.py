@@ -11,7 +11,7 @@ import pytest
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION
 from roles.hostprogram.steps import PRUNE, REMOVE
 from rollout.apply.one_host import OneHost, remove
-from rollout.apply.outcome import HostOutcome
+from rollout.apply.report import HostOutcome
 from rollout.console import Progress
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError

@@ -14,9 +14,8 @@ from rollout.environment.environment import load
 from rollout.errors import Mistake, MistakesError, OperatorError
 from rollout.secret import Secret
 from rollout.settings.catalogue import catalogue
-from rollout.settings.folders import flags_file, variable_folders
 from rollout.settings.mistakes import known_variables, mistakes_in
-from rollout.settings.where import Places
+from rollout.settings.where import Places, flags_file, variable_folders
 
 from ..good_settings import GOOD, DeclaredHost, wrong_values
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from rollout.apply.one_host import failure_of
 from rollout.deploys.runs import HostRun
-from rollout.environment.batches import batches
-from rollout.environment.environment import DATABASE, SERVICE, Environment, Host
+from rollout.environment.environment import DATABASE, SERVICE, Environment, Host, batches
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = st.lists(st.sampled_from("abcdefghijkl"), unique=True, max_size=9)

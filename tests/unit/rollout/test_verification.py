@@ -17,7 +17,7 @@ from rollout.environment.environment import Environment, Host, load
 from rollout.errors import MistakesError, OperatorError
 from rollout.verify.checks import FAILED, Check, VerificationResult
 from rollout.verify.junit import junit_xml
-from rollout.verify.suite import collect, pytest_command, run_suite
+from rollout.verify.verify import collect, pytest_command, run_suite
 
 ROOT = Path(__file__).resolve().parents[3]
 CHECK = {
