@@ -18,7 +18,7 @@ from rollout.flags.toggle import goes_back
 from rollout.hosts.program import HostRefusedError
 from rollout.processes.checkout_lock import only_one
 from rollout.secret import MASK, Secret
-from rollout.settings import folders
+from rollout.settings import where
 
 FLAGS = {
     "USE_LEGACY_SUPABASE": "false",
@@ -43,9 +43,9 @@ def host(name: str, **overrides: str) -> Host:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout of its own, with the environment `x` in it."""
-    for module in (files, folders):
+    for module in (files, where):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(folders, "VARIABLES", tmp_path / "group_vars")
+    monkeypatch.setattr(where, "VARIABLES", tmp_path / "group_vars")
     (tmp_path / "group_vars" / "x").mkdir(parents=True)
     (tmp_path / "group_vars" / "x" / "flags.yml").write_text(YAML)
     yield tmp_path
