@@ -1,9 +1,9 @@
-"""Compose the lab's service into a git repository with two revisions.
+"""Compose a service of the lab into a git repository with two revisions.
 
-`lab/service/` keeps what both revisions share once (`common/`), what differs in `old/` and `new/`,
+Its directory keeps what both revisions share once (`common/`), what differs in `old/` and `new/`,
 and the seven scripts once (`scripts/`): the old revision carries them as `scripts/`, the new one in
-its archive (docs/facts.md section 1). Author and dates are fixed, so the commit ids follow from the
-content alone and every machine builds the same ones.
+its archive (docs/facts.md section 1); `lab/service/` is the lab's own. Author and dates are fixed, so
+the commit ids follow from the content alone and every machine builds the same ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Revision:
 
     Attributes:
         tag: its tag in the repository.
-        overlay: the directory of `lab/service/` that is laid over `common/`.
+        overlay: the directory of the service that is laid over `common/`.
         scripts: where the seven scripts live in this revision.
         date: author and committer date.
         message: the commit message.
@@ -58,11 +59,17 @@ REVISIONS = (
 )
 
 
-def build_repository(destination: Path) -> dict[str, str]:
-    """Build the service's bare git repository, anew.
+def build_repository(
+    destination: Path,
+    revisions: Sequence[Revision] = REVISIONS,
+    write: Callable[[Revision, Path], None] | None = None,
+) -> dict[str, str]:
+    """Build a service's bare git repository, anew.
 
     Params:
         destination: the bare repository; whatever is there is replaced.
+        revisions: oldest first.
+        write: writes a revision's files; those of the lab's own service unless given.
     Returns:
         the commit id of each tag; `main` is at the last one.
     Raises:
@@ -74,21 +81,24 @@ def build_repository(destination: Path) -> dict[str, str]:
     _git("init", "--quiet", "--bare", "--template=", branch, str(destination))
     with tempfile.TemporaryDirectory() as scratch:
         return {
-            revision.tag: _commit(destination, revision, Path(scratch) / revision.tag)
-            for revision in REVISIONS
+            revision.tag: _commit(
+                destination, revision, Path(scratch) / revision.tag, write or compose
+            )
+            for revision in revisions
         }
 
 
-def compose(revision: Revision, tree: Path) -> None:
+def compose(revision: Revision, tree: Path, sources: Path = SOURCES) -> None:
     """Write one revision's files.
 
     Params:
         revision: which one.
         tree: the directory to make.
+        sources: the service's directory.
     """
-    shutil.copytree(SOURCES / "common", tree)
-    shutil.copytree(SOURCES / revision.overlay, tree, dirs_exist_ok=True)
-    shutil.copytree(SOURCES / "scripts", tree / revision.scripts)
+    shutil.copytree(sources / "common", tree)
+    shutil.copytree(sources / revision.overlay, tree, dirs_exist_ok=True)
+    shutil.copytree(sources / "scripts", tree / revision.scripts, dirs_exist_ok=True)
     _stamp(tree / "package.json", revision.tag.removeprefix("v"))
     for path in tree.rglob("*"):
         # Git records the executable bit: it must not depend on the umask of a checkout.
@@ -101,8 +111,10 @@ def _stamp(manifest: Path, version: str) -> None:
     manifest.write_text(json.dumps(package, indent=2) + "\n")
 
 
-def _commit(repository: Path, revision: Revision, tree: Path) -> str:
-    compose(revision, tree)
+def _commit(
+    repository: Path, revision: Revision, tree: Path, write: Callable[[Revision, Path], None]
+) -> str:
+    write(revision, tree)
     dates = {"GIT_AUTHOR_DATE": revision.date, "GIT_COMMITTER_DATE": revision.date}
 
     def git(*arguments: str) -> str:

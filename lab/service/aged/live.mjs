@@ -7,7 +7,7 @@ import * as ids from '../lab-tools/lib/ids.mjs'
 import { bundle, createContact, openParty, send } from '../lab-tools/lib/party.mjs'
 import { loadPeer } from '../lab-tools/lib/peer.mjs'
 import { baileys } from '../lab-tools/lib/release.mjs'
-import { openDatabase } from './postgres.mjs'
+import { openRows } from '../lab-tools/lib/service.mjs'
 
 const COMPANY = '962302'
 const DAYS = 11
@@ -16,7 +16,7 @@ const MINTED = 12
 const { Curve } = baileys
 const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i)
 
-const { pool, state, saveCreds, settled } = await openDatabase(COMPANY)
+const { query, state, saveCreds, settled, close } = await openRows(COMPANY)
 const peer = await loadPeer(process.argv[2])
 const repository = openParty(state)
 const unused = await preKeysFrom(1)
@@ -80,7 +80,7 @@ async function mint() {
   await saveCreds()
 }
 
-const clock = async () => (await pool.query('SELECT clock_timestamp()::text AS now')).rows[0].now
+const clock = async () => (await query('SELECT clock_timestamp()::text AS now')).rows[0].now
 
 const days = []
 let moved = 0
@@ -94,6 +94,6 @@ for (const day of range(1, DAYS + 1)) {
   await settled()
   days.push([began, await clock()])
 }
-await pool.end()
+await close()
 console.log(JSON.stringify({ days, moved, consumed: DAYS * STRANGERS, minted: DAYS * MINTED }))
 process.exit(0)

@@ -1,7 +1,9 @@
 // Puts the old version's files in place, by that version itself: run in the in-place checkout, as
 // the service's user, with the service stopped.
 // Usage: [LAB_COMPANY=962302] node seed.mjs [--live-only] PEER_DIRECTORY
+// A test account that came with the checkout stays as it is.
 // With --live-only no copies of earlier weeks and no test account are left beside the live files.
+import { existsSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,6 +30,7 @@ const TYPES = [
 const FIRST_BACKUP = [180, 90, 54, 30, 5, 4, 5, 40, 14, 7]
 const FIRST_MIGRATED = [330, 140, 84, 50, 8, 8, 5, 66, 24, 13]
 const CLEAN_UP = [620, 240, 150, 90, 14, 12, 5, 120, 40, 22]
+const TEST_ACCOUNT = 'baileys_test_auth'
 const WEEKS = 9
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000
 const MIGRATED = new Date('2025-11-07T20:07:34Z')
@@ -137,7 +140,7 @@ async function snapshot(directory, { to, date }) {
 /** Another account altogether, flat in its directory, as somebody's experiment left it. */
 async function seedTestAccount() {
   const { state, saveCreds } = await baileys.useMultiFileAuthState(
-    path.resolve('baileys_test_auth')
+    path.resolve(TEST_ACCOUNT)
   )
   pair(
     state.creds,
@@ -173,7 +176,7 @@ if (!peerDirectory) {
 }
 await fs.mkdir(peerDirectory, { recursive: true, mode: 0o700 })
 const account = await seedCompany(path.join(peerDirectory, 'peer.json'), liveOnly)
-if (!liveOnly) {
+if (!liveOnly && !existsSync(TEST_ACCOUNT)) {
   await seedTestAccount()
 }
 await writeKeyList(account, path.join(peerDirectory, 'keys.json'))

@@ -23,7 +23,8 @@ export async function openRows(companyId) {
     await auth.settled()
     await pool.end()
   }
-  return { ...auth, ids: () => listKeys(pool, companyId), close }
+  const query = (...request) => pool.query(...request)
+  return { ...auth, ids: () => listKeys(pool, companyId), query, close }
 }
 
 async function listKeys(pool, companyId) {

@@ -1,0 +1,1 @@
+"""The service `lab/services/ai-admin/` on a host."""

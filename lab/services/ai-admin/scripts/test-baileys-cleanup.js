@@ -1,0 +1,17 @@
+// Runs the clean-up over a made-up directory: it lists the old copy and nothing else.
+const assert = require('assert/strict')
+const { execFileSync } = require('child_process')
+const fs = require('fs')
+const os = require('os')
+const path = require('path')
+
+const base = fs.mkdtempSync(path.join(os.tmpdir(), 'cleanup-'))
+const old = path.join(base, 'company_1', 'creds.json.bak')
+fs.mkdirSync(path.dirname(old))
+fs.writeFileSync(path.join(base, 'company_1', 'creds.json'), '{}')
+fs.writeFileSync(old, '{}')
+fs.utimesSync(old, new Date(0), new Date(0))
+const cleanUp = path.join(__dirname, 'baileys-multitenancy-cleanup.js')
+assert.equal(execFileSync(process.execPath, [cleanUp, base], { encoding: 'utf8' }).trim(), old)
+fs.rmSync(base, { recursive: true })
+console.log('clean-up: ok')
