@@ -157,7 +157,9 @@ def _resume(given: Namespace, places: Places) -> Answer:
 
 
 def _status(given: Namespace, places: Places) -> Answer:
-    shown = status.show(places, given.app_dir, given.lines, given.remove_after_days)
+    shown = status.show(
+        places, given.app_dir, given.lines, given.remove_after_days, given.companies_in
+    )
     return OK, {"outcome": "shown", **shown}
 
 
@@ -175,6 +177,7 @@ _STATUS: _Options = {
     "--app-dir": {"default": "/opt/ai-admin", "help": "the application directory"},
     "--lines": {"type": int, "default": 10, "help": "lines of history"},
     "--remove-after-days": {"type": float, "help": "the setting, to tell when removal is due"},
+    "--companies-in": {"default": "COMPANIES", "help": "the variable that names the companies"},
 }
 _RESTORE: _Options = {
     "name": {"help": "as in legacy_directories"},

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from hostswitch.base import structured
 from hostswitch.base.structured import AbsolutePath, Form, Line, RelativePath, matching, one_of
+from hostswitch.description.description import Description
 from sessionstore.scan.layout import AS_NAMED, Layout
 
 _COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
@@ -67,7 +68,8 @@ class Database:
 class Gate:
     """docs/switch.md, "The gate"."""
 
-    status_url: Annotated[str, matching(r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*")]
+    status_url: Annotated[str, matching(r"http://(127\.0\.0\.1|localhost|\[::1\])[:/].*")] | None
+    """None: this kind of service has no endpoint."""
     limit_seconds: float
     settle_seconds: float
     connected: _Checked
@@ -97,6 +99,7 @@ class Plan:
     host: Line
     operator: Line
     reason: Annotated[str, matching(".*")]
+    description: Description
     app_dir: AbsolutePath
     service_user: Line
     pm2_home: AbsolutePath

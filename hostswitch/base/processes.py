@@ -134,6 +134,22 @@ def environment(pid: int, owner: Owner) -> dict[str, str]:
     return {name: value for name, separator, value in pairs if separator}
 
 
+def ports(pid: int) -> set[int]:
+    """The local ports of a process's TCP connections; none where it is gone."""
+    try:
+        places = [os.readlink(one) for one in (_PROC / str(pid) / "fd").iterdir()]
+        lines = [
+            line.split()
+            for name in ("tcp", "tcp6")
+            for line in (_PROC / str(pid) / "net" / name).read_text().splitlines()[1:]
+        ]
+    except OSError:
+        return set()
+    sockets = {place[8:-1] for place in places if place.startswith("socket:[")}
+    established = (line for line in lines if line[3] == "01" and line[9] in sockets)
+    return {int(line[1].rpartition(":")[2], 16) for line in established}
+
+
 def working_directory(pid: int) -> str | None:
     """A process's working directory, symlinks resolved; None if it is gone."""
     try:

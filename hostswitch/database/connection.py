@@ -11,7 +11,7 @@ import os
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,25 @@ def clock_refusals(ahead: float | None) -> list[Refusal]:
         "Set it: timedatectl set-ntp true (apt-get install systemd-timesyncd), then: timedatectl"
     )
     return [Refusal("clock", what, "this host", remedy)]
+
+
+def connections_of(plan: Plan, ports: Collection[int]) -> int:
+    """How many sessions of the application's role the database has at some ports of this host.
+
+    Raises:
+        StoreError: it can't be asked.
+        NoDriverError: libpq is not installed.
+    """
+    from sessionstore.database.connection import explained
+
+    with connect(plan) as connection, explained("asking who is connected"):
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user"
+            " AND datname = current_database() AND client_port = ANY(%s)"
+            " AND client_addr IS NOT DISTINCT FROM pg_catalog.inet_client_addr()",
+            (sorted(ports),),
+        ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def leads_to(declared: Database, host: str, port: str, name: str) -> bool:

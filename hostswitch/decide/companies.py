@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hostswitch.base.errors import Refusal
-from hostswitch.decide.seen import InDatabase, Seen, companies_of, effective, with_files
-from hostswitch.envfile.values import providers
+from hostswitch.decide.seen import InDatabase, Seen, effective, runs_on, with_files
+from hostswitch.description.names import companies_of
 from hostswitch.plan import Plan
+from sessionstore.judgement.activity import FILES
 
 
 def refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[Refusal]:
@@ -31,7 +32,7 @@ def refusals(plan: Plan, seen: Seen, waiting: frozenset[str]) -> list[Refusal]:
 
 def _unfound_refusals(plan: Plan, seen: Seen, on_disk: set[str]) -> list[Refusal]:
     """A service on files keeps its keys somewhere: old rows must not take the place of unseen files."""
-    if not seen.running or providers(effective(plan, seen)):
+    if not seen.running or runs_on(plan, seen).keeps != FILES:
         return []
     remedy = "Declare the directory where its files are in legacy_directories, kind: live"
     return [
@@ -52,7 +53,7 @@ def _move_refusals(plan: Plan, seen: Seen, state: InDatabase, company_id: str) -
     Where it was imported does not tell where it runs: it may have been paired on a host, or have
     moved since. Only the hosts' own answers do.
     """
-    here = company_id in companies_of(seen.env_live or {})
+    here = company_id in companies_of(plan.description.environment, effective(plan, seen))
     if not state.credentials or here or company_id in plan.released:
         return []
     where, home = f"database {plan.database.dbname}", state.imported_on

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hostswitch.description import claims
+from hostswitch.description.claims import (
+    CLAIMS,
+    CONNECTED,
+    CREDENTIALS,
+    KEYS,
+    OWN,
+    PROVIDER,
+    Sign,
+    Signalled,
+    quoted,
+)
+from hostswitch.description.description import NOWHERE, OTHER, Signals
 from hostswitch.pm2.app import App
+from sessionstore.judgement.activity import DATABASE, FILES
 
-_ASKED = ("provider", "credentials", "keys", "connection")
-_LONGEST = 100
+STORES = {DATABASE: "PostgreSQL", FILES: "files", OTHER: "another store", NOWHERE: "nothing"}
+UNCONNECTED = "connected to WhatsApp"
+_NOT_TOLD = {
+    OWN: "which company it runs",
+    PROVIDER: "what it keeps its sessions in",
+    CREDENTIALS: "credentials of a company",
+    CONNECTED: UNCONNECTED,
+    KEYS: "how many keys are loaded",
+}
 
 
 @dataclass(frozen=True)
@@ -24,86 +44,84 @@ class Company:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a started version must show on its status endpoint and as a process."""
+    """What a started version must show by its signals and as a process."""
 
     companies: Mapping[str, Company]
     connected: bool
-    status: bool = True
-    """Whether there is a status endpoint at all (an old version may have none)."""
+    signals: bool = True
+    """Whether its signals are asked at all (an old version may have none)."""
     directory: str | None = None
     """Where the process must run, symlinks resolved; None: anywhere."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """Declared settings that the process must see."""
 
 
-def problems(status: Any, expected: Expectation) -> list[str]:
-    """What a status answer lacks, in sentences; empty when all is as expected.
+def problems(signals: Signals, seen: Signalled, expected: Expectation) -> list[str]:
+    """What the signals lack or say otherwise, in sentences; empty when all is as expected.
 
-    It is `{"pid": …, "companies": {ID: {"provider", "credentials", "keys", "connection"}}, "flags": {…}}`;
-    more is ignored.
+    A claim that several signals speak of is proven where one of them does and none denies it.
     """
-    companies = companies_of(status)
-    found = _flag_problems(status, expected.flags)
+    found = claims.signs(signals, seen, expected.companies)
+    told = claims.tellable(signals)
+    wrong = _flag_problems(signals, seen, expected.flags)
     for company_id, company in expected.companies.items():
-        shown = companies.get(company_id)
-        if shown is None:
-            found.append(f"company {company_id} is not in the status")
-        else:
-            # Without credentials there is nothing to connect as: it waits for its first pairing.
-            connected = expected.connected and company.credentials
-            found += _company_problems(company_id, shown, company, connected)
-    return found
+        for claim, wanted, sentence in _wanted(company, expected.connected):
+            about = claims.of(found, claim, company_id)
+            denied = [one.shown for one in about if not _agrees(one, wanted)]
+            if denied or (not about and claim in told):
+                why = "; ".join(denied) or "nothing shows it"
+                wrong.append(f"company {company_id}: {sentence} ({why})")
+                if claim == OWN:
+                    break  # what is another company's says nothing of this one
+    return wrong
 
 
-def _flag_problems(status: Any, flags: Mapping[str, str]) -> list[str]:
-    seen = status.get("flags") if isinstance(status, dict) else None
-    if not isinstance(seen, dict):
+def _wanted(company: Company, connected: bool) -> Iterator[tuple[str, Any, str]]:
+    """(claim, what it must be, what is so where it is not)."""
+    yield OWN, True, "it is not what runs"
+    if company.provider is not None:
+        yield PROVIDER, company.provider, f"it does not run on {STORES[company.provider]}"
+    if company.minimum_keys:
+        least = f"at least {company.minimum_keys} keys are expected to be loaded"
+        yield KEYS, company.minimum_keys, least
+    # Without credentials there is nothing to connect as: it waits for its first pairing.
+    if company.credentials:
+        yield CREDENTIALS, True, "credentials are not loaded"
+    if company.credentials and connected:
+        yield CONNECTED, True, "not connected to WhatsApp"
+
+
+def _agrees(sign: Sign, wanted: Any) -> bool:
+    if sign.claim == KEYS:
+        return sign.value is not None and sign.value >= wanted
+    return bool(sign.value == wanted)
+
+
+def untold(signals: Signals, expected: Expectation) -> list[str]:
+    """The claims that no signal of this kind of service can prove."""
+    wanted = {claim for one in expected.companies.values() for claim, *_ in _wanted(one, True)}
+    return [_NOT_TOLD[claim] for claim in CLAIMS if claim in wanted - claims.tellable(signals)]
+
+
+def _flag_problems(signals: Signals, seen: Signalled, flags: Mapping[str, str]) -> list[str]:
+    """Declared settings that the process says it sees otherwise (where it says anything)."""
+    said = claims.value_at(seen.answer, signals.http.flags if signals.http else None)
+    if not isinstance(said, dict):
         return []
     return [
-        f"the service sees {name}={quoted(seen[name])}, declared is {value!r}"
+        f"the service sees {name}={quoted(said[name])}, declared is {value!r}"
         for name, value in flags.items()
-        if name in seen and seen[name] != value
+        if name in said and said[name] != value
     ]
 
 
-def _company_problems(
-    company_id: str, shown: Mapping[str, Any], company: Company, connected: bool
-) -> list[str]:
-    found = []
-    if company.provider is not None and shown.get("provider") != company.provider:
-        found.append(f"provider is {quoted(shown.get('provider'))}, not {company.provider!r}")
-    if company.credentials and shown.get("credentials") is not True:
-        found.append("credentials are not loaded")
-    keys = shown.get("keys")
-    enough = type(keys) is int and keys >= company.minimum_keys  # True is no number of keys
-    if company.minimum_keys and not enough:
-        found.append(
-            f"{quoted(keys)} keys are loaded, at least {company.minimum_keys} are expected"
-        )
-    if connected and shown.get("connection") != "open":
-        found.append(f"not connected to WhatsApp (connection: {quoted(shown.get('connection'))})")
-    return [f"company {company_id}: {problem}" for problem in found]
-
-
-def quoted(value: Any) -> str:
-    """What a service said, short enough for a sentence."""
-    return reprlib.repr(value)
-
-
-def companies_of(status: Any) -> dict[str, Mapping[str, Any]]:
-    """What is asked of each company of a status answer; empty if that has another shape."""
-    companies = status.get("companies") if isinstance(status, dict) else None
-    if not isinstance(companies, dict):
-        return {}
-    return {
-        name: {field: shown[field] for field in _ASKED if _is_plain(shown.get(field))}
-        for name, shown in companies.items()
-        if isinstance(shown, dict)
-    }
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, int | str) and len(str(value)) <= _LONGEST
+def shown(signals: Signals, seen: Signalled, companies: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What is told of each company, by claim, for the record; those of which nothing is are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in claims.signs(signals, seen, companies):
+        if one.claim != OWN:
+            found.setdefault(one.company, {}).setdefault(one.claim, one.value)
+    return found
 
 
 def process_problems(process: App | None, first: App | None) -> list[str]:

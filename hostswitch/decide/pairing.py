@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hostswitch.decide import gate
 from hostswitch.decide.seen import NOTHING, InDatabase, Seen, with_files
+from hostswitch.description.claims import CREDENTIALS
 from hostswitch.plan import Plan
 from hostswitch.record.history import Line
 
@@ -42,10 +42,13 @@ def left_waiting(history: Sequence[Line]) -> frozenset[str]:
     )
 
 
-def paired(left: frozenset[str], status: Any, database: Mapping[str, InDatabase]) -> frozenset[str]:
-    """Those of the companies left waiting that have credentials, as service or database says."""
-    shown = gate.companies_of(status)
-    in_service = {c for c, one in shown.items() if one.get("credentials") is True}
+def paired(
+    left: frozenset[str],
+    shown: Mapping[str, Mapping[str, Any]],
+    database: Mapping[str, InDatabase],
+) -> frozenset[str]:
+    """Those of the companies left waiting that have credentials, as the service shows or the database."""
+    in_service = {c for c, one in shown.items() if one.get(CREDENTIALS) is True}
     return left & (in_service | {c for c, state in database.items() if state.credentials})
 
 

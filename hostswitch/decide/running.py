@@ -6,14 +6,17 @@ import json
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide import gate
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.decide.seen import Seen, following
+from hostswitch.description.claims import KEYS, Signalled
 from hostswitch.plan import REQUIRED, Plan
 from hostswitch.pm2.app import App
 from sessionstore.errors import printable
+from sessionstore.judgement.activity import FILES
 
 # What a login, sudo, cron, systemd, npm or PM2 itself leaves in the environment that `pm2 start` copies
 # whole. Nothing else is known to be nobody's: NODE_OPTIONS, TZ and the like are the service's, and so
@@ -146,7 +149,7 @@ def _of_the_service(one: App) -> Iterator[tuple[str, str]]:
 
 def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
     """After *active* there is no way back from a service that never answers in the gate's form."""
-    if plan.gate.before != REQUIRED:
+    if plan.gate.before != REQUIRED or plan.gate.status_url is None:
         yield from _unwritten_refusals(seen, cut_over)
         return
     missing = ["it does not run"] if not seen.running else _missing(plan, seen, cut_over)
@@ -158,7 +161,7 @@ def _status_refusals(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> Ite
         )
         yield Refusal("status", what, plan.gate.status_url, remedy)
     else:
-        yield from _unwritten_refusals(seen, _counted_otherwise(seen, cut_over))
+        yield from _unwritten_refusals(seen, _counted_otherwise(plan, seen, cut_over))
 
 
 def _unwritten_refusals(seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Refusal]:
@@ -178,10 +181,11 @@ def _unwritten_refusals(seen: Seen, cut_over: Mapping[str, str]) -> Iterator[Ref
             yield Refusal("session-files", what, path, remedy)
 
 
-def _counted_otherwise(seen: Seen, cut_over: Mapping[str, str]) -> dict[str, str]:
+def _counted_otherwise(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> dict[str, str]:
     """Companies of which the service tells another number of keys than lie in the declared directory."""
-    shown, keys = gate.companies_of(seen.status), _keys(seen)
-    return {c: path for c, path in cut_over.items() if shown.get(c, {}).get("keys") != keys[c]}
+    shown = gate.shown(plan.description.signals, Signalled(seen.status), cut_over)
+    keys = _keys(seen)
+    return {c: path for c, path in cut_over.items() if shown.get(c, {}).get(KEYS) != keys[c]}
 
 
 def _keys(seen: Seen) -> dict[str, int]:
@@ -192,6 +196,8 @@ def _missing(plan: Plan, seen: Seen, cut_over: Mapping[str, str]) -> list[str]:
     if seen.status is None:
         return ["no answer in JSON"]
     keys = _keys(seen)
-    expected = {c: Company("files", True, min(1, keys[c])) for c in cut_over}
+    expected = {c: Company(FILES, True, min(1, keys[c])) for c in cut_over}
     connected = plan.gate.connected == REQUIRED
-    return gate.problems(seen.status, Expectation(expected, connected))
+    # Its log is of another start, and only the new version reads rows.
+    asked = replace(plan.description.signals, log=None, database=False)
+    return gate.problems(asked, Signalled(seen.status), Expectation(expected, connected))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hostswitch.base.errors import Refusal
-from hostswitch.envfile.values import PROVIDERS
+from hostswitch.description.provider import Choice, choose, not_known
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.pm2.app import App
 
@@ -90,6 +90,10 @@ class Seen(Before):
     """When the process began, seconds since 1970."""
     status: Any = None
     """What the running version answers at the status endpoint."""
+    has_before: frozenset[str] | None = frozenset()
+    """Of the files that tell where a version keeps its sessions, those that the running one has."""
+    has_after: frozenset[str] | None = frozenset()
+    """The same of the new version; None: it is not staged yet."""
     same_database: bool = False
     """Its settings of the database are others than the plan's, and lead to the same one all the same."""
     not_checked: tuple[str, ...] = ()
@@ -106,17 +110,18 @@ def effective(plan: Plan, seen: Seen) -> dict[str, str]:
     A provider flag that is neither true nor false counts as it is declared to be read.
     """
     values = {**(seen.env_live or {}), **seen.environment}
-    read = {name: plan.flags_as_read.get(name) for name in unclear(values)}
-    return values | {name: value for name, value in read.items() if value is not None}
+    unclear = not_known(plan.description.provider, values)
+    return values | {name: plan.flags_as_read[name] for name in unclear & plan.flags_as_read.keys()}
 
 
-def unclear(values: Mapping[str, str]) -> list[str]:
-    """Provider flags that are unset, or neither true nor false: each version reads that its own way."""
-    return [name for name in PROVIDERS if values.get(name) not in ("true", "false")]
+def runs_on(plan: Plan, seen: Seen) -> Choice:
+    """What the running version keeps its sessions in, as its settings say."""
+    return choose(plan.description.provider, effective(plan, seen), seen.has_before)
 
 
-def companies_of(values: Mapping[str, str]) -> list[str]:
-    return [one.strip() for one in values.get("COMPANIES", "").split(",") if one.strip()]
+def will_run_on(plan: Plan, seen: Seen) -> Choice:
+    """The same of what follows the switch."""
+    return choose(plan.description.provider, following(plan, seen), seen.has_after)
 
 
 def following(plan: Plan, seen: Seen) -> Mapping[str, str]:

@@ -7,17 +7,12 @@ import shlex
 from collections.abc import Mapping
 
 from hostswitch.base.errors import Refusal
-from hostswitch.decide.seen import Seen, effective, following, unclear
-from hostswitch.envfile.values import OLDER_SWITCH, POSTGRES, PROVIDERS, on_postgres, providers
+from hostswitch.decide.seen import Seen, effective, runs_on, will_run_on
+from hostswitch.description.description import NOWHERE, OTHER
+from hostswitch.description.names import database_of
+from hostswitch.description.provider import choosing
 from hostswitch.plan import Plan
-
-_DATABASE_NAMES = {
-    "POSTGRES_HOST": "host",
-    "POSTGRES_PORT": "port",
-    "POSTGRES_DATABASE": "dbname",
-    "POSTGRES_USER": "user",
-    "POSTGRES_PASSWORD": "password",
-}
+from sessionstore.judgement.activity import DATABASE, FILES, UNKNOWN
 
 
 def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
@@ -31,50 +26,55 @@ def refusals(plan: Plan, seen: Seen, *, cut_over: bool) -> list[Refusal]:
 
 def _unclear_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     """Where no flag says it, files may be years old and the keys somewhere else."""
-    values = effective(plan, seen)
-    names = [] if seen.unused else unclear(values)
-    if not names:
+    before = runs_on(plan, seen)
+    if seen.unused or before.keeps != UNKNOWN:
         return []
-    shown = [f"{n} is {'neither true nor false' if n in values else 'unset'}" for n in names]
-    line = json.dumps(dict.fromkeys(names, "TRUE OR FALSE"))
+    line = json.dumps(dict.fromkeys(before.unclear, "TRUE OR FALSE"))
     remedy = (
         "Some versions keep their keys in another store then, and files are old. Find out where this one"
         f" does; then, as it reads them, in group_vars/{plan.environment}/settings.yml:"
         f" flags_as_read: {line}"
     )
-    what = f"it is not known where the running version keeps its keys: {', '.join(shown)}"
+    what = f"it is not known where the running version keeps its keys: {before.because}"
     return [Refusal("providers", what, plan.env_live, remedy)]
 
 
 def _provider_refusals(plan: Plan, seen: Seen, cut_over: bool) -> list[Refusal]:
-    chosen = providers(following(plan, seen))
-    values = effective(plan, seen)
-    before = providers(values)
+    after, before = will_run_on(plan, seen), runs_on(plan, seen)
     where = plan.env_next
-    if len(chosen) != 1:
-        what = "no auth provider is true" if not chosen else "two auth providers are true"
-        remedy = f"Set exactly one of {' and '.join(PROVIDERS)} to true in flags.yml"
+    if after.keeps == UNKNOWN and seen.has_after is None:
+        return []  # The code decides, and is not staged yet; once it is, this is asked again.
+    if after.keeps != DATABASE and (after.keeps != OTHER or cut_over):
+        wanted = choosing(plan.description.provider, DATABASE)
+        line = ", ".join(f"{name}: {json.dumps(value)}" for name, value in wanted.items())
+        remedy = f"For PostgreSQL, in flags.yml: {line}"
+        would = "not start" if after.keeps == NOWHERE else f"keep its sessions in {after.keeps}"
+        what = f"the next version would {would}: {after.because}"
         return [Refusal("providers", what, where, remedy)]
-    if cut_over and chosen != (POSTGRES,):
-        remedy = "Set USE_REPOSITORY_PATTERN=true and USE_LEGACY_SUPABASE=false in flags.yml"
-        return [Refusal("providers", "a cut-over goes to PostgreSQL", where, remedy)]
-    if cut_over and values.get(OLDER_SWITCH, "false") != "false":
-        before = (OLDER_SWITCH,)
-    if cut_over and before:
+    if cut_over and before.keeps not in (FILES, UNKNOWN):
         remedy = "Find out where the company's keys really are; files of another provider are old"
-        what = f"files are to be imported, but the service does not run on files: see {before[0]}"
+        what = (
+            "files are to be imported, but the service does not run on files:"
+            f" {before.keeps}, by {before.because}"
+        )
         return [Refusal("providers", what, plan.env_live, remedy)]
-    if before and before != chosen:
-        remedy = f"Keep {before[0]}=true; provider flags change data, only a cut-over switches them"
-        return [Refusal("providers", f"the provider would change from {before[0]}", where, remedy)]
+    if before.keeps not in (FILES, UNKNOWN, after.keeps):
+        remedy = (
+            "Keep these settings; what a service keeps its sessions in changes data,"
+            " and only a cut-over from files switches that"
+        )
+        what = f"the provider would change from {before.keeps} ({before.because}) to {after.keeps}"
+        return [Refusal("providers", what, where, remedy)]
     return []
 
 
-def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, str] | None:
+def database_before(plan: Plan, seen: Seen) -> tuple[str, str, str] | None:
     """Host, port and name of the database of a version on PostgreSQL, where they are not the plan's."""
-    if not on_postgres(values) and values.get(OLDER_SWITCH, "false") == "false":
+    if runs_on(plan, seen).keeps != DATABASE:
         return None
-    host, port, name = (values.get(f"POSTGRES_{one}", "") for one in ("HOST", "PORT", "DATABASE"))
+    values, names = effective(plan, seen), plan.description.environment
+    asked = (names.database_host, names.database_port, names.database_name)
+    host, port, name = (values.get(one or "", "") for one in asked)
     found = (host, port or "5432", name)
     declared = (plan.database.host, str(plan.database.port), plan.database.dbname)
     return None if found == declared else found
@@ -82,18 +82,16 @@ def database_before(plan: Plan, values: Mapping[str, str]) -> tuple[str, str, st
 
 def _moved_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     """What one database gets as long as the service runs, a copy of it elsewhere does not."""
-    if (
-        not seen.running
-        or seen.same_database
-        or database_before(plan, effective(plan, seen)) is None
-    ):
+    if not seen.running or seen.same_database or database_before(plan, seen) is None:
         return []
+    names = plan.description.environment
+    own = ", ".join(filter(None, (names.database_host, names.database_port, names.database_name)))
     what = (
         f"the running version keeps its keys in another database than {plan.database.dbname} on"
         f" {plan.database.host}, as far as can be seen: the rows there are older"
     )
     remedy = (
-        f"Keep to its own (POSTGRES_HOST, _PORT and _DATABASE of {plan.env_live}). To move: stop it"
+        f"Keep to its own ({own} of {plan.env_live}). To move: stop it"
         f" (as {plan.service_user}: pm2 stop {shlex.quote(plan.service_app)}), copy its rows, run again"
     )
     return [Refusal("database", what, plan.env_live, remedy)]
@@ -109,8 +107,8 @@ def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
 
 
 def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
-    """Names in an .env whose values are not those of the plan: its flags, on PostgreSQL its database too."""
+    """Names in an .env whose values are not those of the plan: its flags and its database."""
     wanted = dict(plan.flags)
-    if on_postgres(values):
-        wanted |= {name: str(getattr(plan.database, key)) for name, key in _DATABASE_NAMES.items()}
+    names = database_of(plan.description.environment)
+    wanted |= {name: str(getattr(plan.database, key)) for name, key in names.items()}
     return [name for name, value in wanted.items() if values.get(name) != value]

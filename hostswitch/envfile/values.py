@@ -1,4 +1,4 @@
-"""What an .env file says, as the service's dotenv reads it: values, differences, files or PostgreSQL.
+"""What an .env file says, as the service's dotenv reads it: values and differences.
 
 Values are never logged from here.
 """
@@ -9,12 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hostswitch.envfile.dotenv import assignments, text_of
-from sessionstore.judgement.activity import DATABASE, FILES, UNKNOWN
 
-POSTGRES = "USE_REPOSITORY_PATTERN"
-PROVIDERS = ("USE_LEGACY_SUPABASE", POSTGRES)
-OLDER_SWITCH = "USE_DATABASE_AUTH_STATE"
-"""Where this is true, releases from before the clean-up keep their keys in PostgreSQL."""
 MASK = "***"
 
 
@@ -89,29 +84,3 @@ def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list
 
 def _shown(value: str | None) -> str:
     return "not set" if value is None else value if value == MASK else repr(value)
-
-
-def providers(values: Mapping[str, str]) -> tuple[str, ...]:
-    """The provider flags that are true (docs/facts.md section 1); exactly one may be."""
-    return tuple(name for name in PROVIDERS if values.get(name, "").strip().lower() == "true")
-
-
-def on_postgres(values: Mapping[str, str]) -> bool:
-    return providers(values) == (POSTGRES,)
-
-
-def runs_on(file: Mapping[str, str] | None, process: Mapping[str, str] | None) -> str:
-    """What a service runs on, or would from its next start. Pure.
-
-    FILES if it is that now or then, DATABASE if it is that now and then, UNKNOWN otherwise. The process's
-    environment shadows the file; None: there is no file, or no process of it is seen.
-    """
-    if file is None:
-        return UNKNOWN
-    found = {_chosen(file), UNKNOWN if process is None else _chosen({**file, **process})}
-    return FILES if FILES in found else DATABASE if found == {DATABASE} else UNKNOWN
-
-
-def _chosen(values: Mapping[str, str]) -> str:
-    """Without any auth provider the old versions run on files (docs/facts.md section 1)."""
-    return FILES if not providers(values) else DATABASE if on_postgres(values) else UNKNOWN

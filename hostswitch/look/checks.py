@@ -12,6 +12,7 @@ from hostswitch.database import evidence
 from hostswitch.database.connection import clock_refusals, connected
 from hostswitch.decide.changes import Decision
 from hostswitch.decide.seen import Seen, directory_before
+from hostswitch.description.claims import value_at
 from hostswitch.directories.scan import scan_steadily
 from hostswitch.host import Host
 from hostswitch.look import other_pm2, staged, unmovable
@@ -88,10 +89,11 @@ def stranger_refusals(host: Host, seen: Seen) -> list[Refusal]:
         (pid, f"process {pid} runs here outside the declared PM2 apps", where)
         for pid, where in sorted(found.items())
     ]
-    pid = seen.status.get("pid") if isinstance(seen.status, dict) else None
+    http = host.plan.description.signals.http
+    pid = value_at(seen.status, http.pid if http else None)
     if type(pid) is int and pid not in {*known, *found}:
         what = f"process {pid} answers there, and is none of the declared PM2 apps"
-        strangers.append((pid, what, host.plan.gate.status_url))
+        strangers.append((pid, what, str(host.plan.gate.status_url)))
     return [
         Refusal(
             "process", what, where, f"Declare its PM2 app (sibling_apps), or end it: ps -fp {pid}"

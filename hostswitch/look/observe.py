@@ -13,19 +13,20 @@ from hostswitch.base.errors import HostError, NoUserError, Refusal
 from hostswitch.base.files import Owner, owner_of
 from hostswitch.database import evidence
 from hostswitch.database.connection import clock_ahead, connected, leads_to
-from hostswitch.decide import pairing
+from hostswitch.decide import gate, pairing
 from hostswitch.decide.described import differences, moved, to_come
-from hostswitch.decide.seen import LegacySeen, Seen, directory_before, effective
+from hostswitch.decide.seen import LegacySeen, Seen, directory_before
 from hostswitch.decide.settings import database_before, undeclared
+from hostswitch.description.claims import Signalled
+from hostswitch.description.provider import files_asked
 from hostswitch.directories.scan import blocking, refusal_of, scan_steadily
 from hostswitch.envfile import values as envfile
-from hostswitch.envfile.values import OLDER_SWITCH, PROVIDERS
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory
 from hostswitch.pm2 import dump, ecosystem
 from hostswitch.pm2.app import App
 from hostswitch.service import pointers, started_with
-from hostswitch.service.release import revision_of
+from hostswitch.service.release import present, revision_of
 from hostswitch.service.status import fetch
 from sessionstore.errors import StoreError
 
@@ -38,17 +39,20 @@ def look(host: Host, *, staged: bool) -> Seen:
     plan = host.plan
     apps, not_checked = _apps(host, staged)
     service = next((one for one in apps if one.name == plan.service_app and one.has_process), None)
+    directory = processes.working_directory(service.pid) if service else None
     live, following = pointers.read(plan.env_live), pointers.read(plan.env_next)
     current = pointers.current_directory(plan.app_dir)
     asked = _database(host)
     left = pairing.left_waiting(host.history.lines())
     status = fetch(plan.gate.status_url) if service or left else None
-    paired = pairing.paired(left, status, asked["database"] or {})
+    shown = gate.shown(plan.description.signals, Signalled(status), left)
+    paired = pairing.paired(left, shown, asked["database"] or {})
+    files = files_asked(plan.description.provider)
     seen = Seen(
         link=pointers.current_target(plan.app_dir),
         current=current,
         running=service is not None,
-        directory=processes.working_directory(service.pid) if service else None,
+        directory=directory,
         judged={
             plan.env_live: pointers.digest(live),
             plan.env_next: pointers.digest(following),
@@ -59,6 +63,8 @@ def look(host: Host, *, staged: bool) -> Seen:
         env_next=_env_next(host, live, following, staged),
         env_same=following is None or live == following,
         legacy=tuple(_legacy(host, item) for item in plan.legacy_directories),
+        has_before=present(directory or current or plan.app_dir, files),
+        has_after=present(plan.release, files),
         **asked,
         service=service,
         apps=apps,
@@ -70,7 +76,7 @@ def look(host: Host, *, staged: bool) -> Seen:
         began=processes.started_at(service.pid) if service else None,
         status=status if service else None,
     )
-    before = database_before(plan, effective(plan, seen)) if service else None
+    before = database_before(plan, seen) if service else None
     return replace(
         seen,
         revision=revision_of(directory_before(plan, seen), _owner(host)),
@@ -163,7 +169,9 @@ def _owner(host: Host) -> Owner:
 
 
 def _environment(host: Host, service: App) -> dict[str, str]:
-    wanted = {*host.plan.flags, *PROVIDERS, OLDER_SWITCH}
+    description = host.plan.description
+    names = description.environment
+    wanted = {*host.plan.flags, *description.provider.reads, names.companies, names.company}
     found = processes.environment(service.pid, host.owner)
     return {name: value for name, value in found.items() if name in wanted}
 

@@ -10,7 +10,8 @@ from hostswitch.base.files import owner_of
 from hostswitch.base.places import Places
 from hostswitch.decide.due import judge
 from hostswitch.decide.recovery import decide
-from hostswitch.decide.seen import companies_of
+from hostswitch.description.description import Names
+from hostswitch.description.names import companies_of
 from hostswitch.directories import aside
 from hostswitch.record import journal
 from hostswitch.record.history import DAILY_CHECK, History
@@ -19,11 +20,16 @@ from hostswitch.service.release import revision_of
 
 
 def show(
-    places: Places, app_dir: str, lines: int, remove_after_days: float | None
+    places: Places,
+    app_dir: str,
+    lines: int,
+    remove_after_days: float | None,
+    companies_in: str | None,
 ) -> dict[str, Any]:
     """The host's state as plain data; `open` is the open switch, `history` without daily checks.
 
-    Removal is told where it is known for how long directories stay.
+    Removal is told where it is known for how long directories stay. `companies_in` is the variable of the
+    .env that names the companies.
     """
     history = History(places.history).lines()
     checks = [line for line in history if line.get("event") == DAILY_CHECK]
@@ -32,7 +38,7 @@ def show(
     return {
         "current": pointers.current_target(app_dir),
         "revision": revision_of(pointers.current_directory(app_dir) or app_dir, owner_of(app_dir)),
-        "companies": companies_of(live or {}),
+        "companies": companies_of(Names(companies=companies_in), live or {}),
         "open": _open(places),
         "set_aside": _set_aside(app_dir, history, remove_after_days),
         "daily_check": checks[-1] if checks else None,

@@ -12,6 +12,8 @@ from hostswitch.base.errors import HostError
 from hostswitch.base.places import Places
 from hostswitch.base.structured import AbsolutePath, Line
 from hostswitch.base.user import Account
+from hostswitch.description.claims import value_at
+from hostswitch.description.description import Place
 from hostswitch.envfile.staging import read_env
 from hostswitch.envfile.values import parse, repeated
 from hostswitch.pm2.client import Pm2
@@ -32,7 +34,9 @@ class FlagPlan:
     service_user: Line
     pm2_home: AbsolutePath
     service_app: Line
-    status_url: Line
+    status_url: Line | None
+    flags_at: Place | None
+    """Where the status tells the flags as the process sees them; None: it does not."""
     declared: Mapping[str, str] = field(repr=False)
     names: tuple[str, ...]
     secret_names: tuple[str, ...]
@@ -53,7 +57,7 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
     account = _account(plan, places)
     pid = _pid(plan, account)
     status = fetch(plan.status_url)
-    said = status.get("flags") if isinstance(status, dict) else None
+    said = value_at(status, plan.flags_at)
     began = processes.started_at(pid) if pid else None
     file, twice = parse(content), repeated(content)
     seen = _process(plan, places, file, pid, began, account=account)

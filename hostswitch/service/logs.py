@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,6 +17,9 @@ from hostswitch.decide.lost_keys import Rate
 _BEFORE_BYTES = 4 << 20
 _AFTER_BYTES = 16 << 20
 _STAT_SECONDS = 5
+_START_BYTES = 1 << 20
+"""Of each log: the lines that a start writes stand at its beginning."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,15 @@ def compare(
         lines += lost_keys.count(written[:left])
         left -= len(written[:left])
     return Compared(before, Rate(lines, round(minutes, 2)), tuple(unread))
+
+
+def written(paths: Iterable[str], sizes: Mapping[str, int], owner: Owner) -> str:
+    """The beginning of what the logs got since a start, colours left out."""
+    found = b""
+    for path in paths:
+        with suppress(UnsafeFileError):
+            found += _since(path, sizes.get(path, 0), _START_BYTES, owner) + b"\n"
+    return _COLOUR.sub("", found.decode(errors="replace"))
 
 
 def _rate(path: str, owner: Owner) -> Rate:

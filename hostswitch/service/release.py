@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from hostswitch.base.answer import understood
@@ -48,6 +49,13 @@ def baileys_version(directory: str, owner: Owner) -> str | None:
         return next((str(packages[name]["version"]) for name in _BAILEYS if name in packages), None)
     except (HostError, ValueError, KeyError, TypeError):
         return None
+
+
+def present(directory: str | None, asked: Collection[str]) -> frozenset[str] | None:
+    """Those of some files that a version has; None: it is not there."""
+    if directory is None or not os.path.isdir(directory):
+        return None
+    return frozenset(one for one in asked if os.path.isfile(os.path.join(directory, one)))
 
 
 def _text(path: Path, owner: Owner) -> str:

@@ -1,4 +1,4 @@
-"""What the service runs on, session files or PostgreSQL, in the session store's words."""
+"""What the service answers, and what it runs on, in the session store's words."""
 
 from __future__ import annotations
 
@@ -11,20 +11,35 @@ from urllib.parse import SplitResult, urlsplit
 from hostswitch.base import processes
 from hostswitch.base.answer import incoming, understood
 from hostswitch.base.errors import HostError
-from hostswitch.envfile.values import runs_on
+from hostswitch.description.claims import value_at
+from hostswitch.description.provider import files_asked, runs_on
 from hostswitch.host import Host
 from hostswitch.service import pointers
+from hostswitch.service.release import present
 from sessionstore.errors import printable
 
 
 def now(host: Host) -> str:
-    """As `envfile.values.runs_on`, for a host as it is now; PM2 is not asked."""
-    status = fetch(host.plan.gate.status_url)
-    pid = status.get("pid") if isinstance(status, dict) else None
+    """As `provider.runs_on`, for a host as it is now."""
+    provider, pid = host.plan.description.provider, running_pid(host)
     return runs_on(
+        provider,
         pointers.settings(host.plan.env_live),
-        processes.environment(pid, host.owner) if isinstance(pid, int) else None,
+        None if pid is None else processes.environment(pid, host.owner),
+        present(pointers.current_directory(host.plan.app_dir), files_asked(provider)),
     )
+
+
+def running_pid(host: Host) -> int | None:
+    """The process that answers, or of a service that does not say which, PM2's."""
+    http = host.plan.description.signals.http
+    pid = value_at(fetch(host.plan.gate.status_url), http.pid if http else None)
+    if type(pid) is int:
+        return pid
+    if http is not None and http.pid is not None:
+        return None  # It would say so.
+    app = host.pm2.app(host.plan.service_app)
+    return app.pid if app is not None and app.running and app.pid > 0 else None
 
 
 _ANSWER_SECONDS = 5.0
@@ -36,7 +51,10 @@ class NoStatusError(HostError):
     """The status endpoint does not answer with a status."""
 
 
-def fetch(url: str) -> dict[str, Any] | None:
+def fetch(url: str | None) -> dict[str, Any] | None:
+    """What the status endpoint answers; None if that is no status, or there is no endpoint."""
+    if url is None:
+        return None
     try:
         return ask(url)
     except NoStatusError:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hostswitch.base import clock, processes
 from hostswitch.decide import gate, lost_keys
 from hostswitch.decide.gate import Expectation
 from hostswitch.decide.lost_keys import Rate
+from hostswitch.description import claims
+from hostswitch.description.claims import Signalled
 from hostswitch.envfile import values
 from hostswitch.host import Host
 from hostswitch.pm2.app import App
@@ -51,9 +53,23 @@ class Verdict:
 
 
 class Watch:
-    def __init__(self, host: Host, expected: Expectation, since: Since, before: Rate) -> None:
-        """Prepare to watch what follows a start, before which the logs told of lost keys so often."""
+    def __init__(
+        self,
+        host: Host,
+        expected: Expectation,
+        since: Since,
+        before: Rate,
+        connections: Callable[[int], int] | None = None,
+    ) -> None:
+        """Prepare to watch what follows a start, before which the logs told of lost keys so often.
+
+        Args:
+            connections: how many connections to the database a process has.
+        """
         self._host = host
+        self._signals = host.plan.description.signals
+        self._connections = connections
+        self._connected = 0
         self._expected = expected
         self._since = since
         self._before = before
@@ -69,8 +85,8 @@ class Watch:
             return Verdict(tuple(problems))
         first = self._processes()
         problems = self._process_problems(first, status) or self._settle(first)
-        shown = gate.companies_of(fetch(self._url))
-        companies = {name: shown[name] for name in self._expected.companies if name in shown}
+        seen = self._seen(fetch(self._url))
+        companies = gate.shown(self._signals, seen, self._expected.companies)
         not_checked = self._not_checked()
         return Verdict(tuple(problems), answered, companies, not_checked, self._compared)
 
@@ -90,13 +106,34 @@ class Watch:
             time.sleep(_EVERY)
 
     def _status(self) -> tuple[Any, list[str]]:
-        if not self._expected.status:
+        if not self._expected.signals:
             return fetch(self._url), []
         try:
-            status = ask(self._url)
+            status = ask(self._url) if self._url else None
         except NoStatusError as error:
             return None, [str(error)]
-        return status, gate.problems(status, self._expected)
+        seen = self._seen(status)
+        # The database is asked last: only of a service that is well in all else.
+        found = gate.problems(replace(self._signals, database=False), seen, self._expected)
+        if not found and self._signals.database:
+            self._connected = self._connected or self._count()
+            seen = replace(seen, connections=self._connected)
+            found = gate.problems(self._signals, seen, self._expected)
+        return status, found
+
+    def _seen(self, status: Any) -> Signalled:
+        written = ""
+        if self._signals.log is not None:
+            apps = self._processes().values()
+            paths = sorted({path for app in apps for path in app.logs})
+            written = logs.written(paths, self._since.sizes, self._host.owner)
+        return Signalled(status, written, self._connected)
+
+    def _count(self) -> int:
+        service = self._processes().get(self._host.plan.service_app)
+        if self._connections is None or service is None or service.pid <= 0:
+            return 0
+        return self._connections(service.pid)
 
     def _hopeless(self) -> list[str]:
         """Why waiting longer is no use: PM2 gave up, or restarts the app over and over."""
@@ -143,9 +180,9 @@ class Watch:
         directory = processes.working_directory(process.pid)
         if self._expected.directory not in (None, directory):
             problems.append(f"it runs in {directory}, not in {self._expected.directory}")
-        answering = status.get("pid") if isinstance(status, dict) else None
+        answering = claims.value_at(status, self._signals.http.pid if self._signals.http else None)
         if answering not in (None, process.pid):
-            problems.append(f"pid {gate.quoted(answering)} answers, PM2 started {process.pid}")
+            problems.append(f"pid {claims.quoted(answering)} answers, PM2 started {process.pid}")
         shadowed = values.shadows(
             processes.environment(process.pid, self._host.owner), self._expected.flags
         )
@@ -163,11 +200,11 @@ class Watch:
         return [f"more lines of {texts} in {where}: {found.after}, before: {found.before}"]
 
     def _not_checked(self) -> tuple[str, ...]:
-        found = []
-        if not self._expected.connected:
-            found.append("connected to WhatsApp")
-        if not self._expected.status:
-            found.append("status endpoint")
+        found = gate.untold(self._signals, self._expected)
+        if not self._expected.connected and gate.UNCONNECTED not in found:
+            found.append(gate.UNCONNECTED)
+        if not self._expected.signals:
+            found.append("what its signals show")
         if self._compared is not None:
             found += [f"lines of lost keys: {why}" for why in self._compared.unread]
         found += [

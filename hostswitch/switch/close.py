@@ -9,6 +9,7 @@ from hostswitch.base import clock
 from hostswitch.base.errors import NotHealthyError, PutBackError
 from hostswitch.base.output import told
 from hostswitch.base.places import Places
+from hostswitch.description.claims import CREDENTIALS
 from hostswitch.directories import aside, copies
 from hostswitch.host import Host
 from hostswitch.record import journal
@@ -109,7 +110,8 @@ def record(host: Host, facts: Facts, entries: Sequence[Entry], outcome: str) -> 
 def _credentials(companies: Mapping[str, Any] | None, company_id: str) -> int | None:
     if not companies or company_id not in companies:
         return None
-    return int(bool(companies[company_id].get("credentials")))
+    told = companies[company_id].get(CREDENTIALS)
+    return None if told is None else int(told)
 
 
 def _step_seconds(entries: Sequence[Entry]) -> dict[str, float]:

@@ -202,5 +202,5 @@ def _gate_old(switch: Switch, since: Since) -> Verdict:
         for company_id, shown in (facts.status_before or {}).items()
     }
     answers = facts.status_before is not None
-    expected = Expectation(companies, connected=False, status=answers, directory=facts.directory)
+    expected = Expectation(companies, connected=False, signals=answers, directory=facts.directory)
     return Watch(switch.host, expected, since, facts.rate).run()

@@ -11,17 +11,18 @@ from hostswitch.database import backup
 from hostswitch.database.connection import connected, figures
 from hostswitch.decide import gate
 from hostswitch.decide.changes import Decision
-from hostswitch.decide.seen import Before, Seen, effective
+from hostswitch.decide.seen import Before, Seen, runs_on
+from hostswitch.description.claims import Signalled
 from hostswitch.directories import copies
 from hostswitch.directories.scan import scan_steadily
 from hostswitch.envfile import values
-from hostswitch.envfile.values import providers
 from hostswitch.host import Host
 from hostswitch.record import journal
 from hostswitch.service import logs
 from hostswitch.switch import undoable
 from hostswitch.switch.opened import Facts, Switch
 from sessionstore.errors import LockHeld, StoreError
+from sessionstore.judgement.activity import FILES
 
 _FREE_CONNECTIONS = 3
 
@@ -31,10 +32,7 @@ def facts(host: Host, seen: Seen, decision: Decision) -> Facts:
     keys = {c: state.keys for c, state in (seen.database or {}).items()}
     live = {item.declared.path: item for item in seen.legacy}
     keys |= {c: live[path].companies[c] for c, path in decision.cut_over.items()}
-    shown = {
-        name: {"provider": one.get("provider"), "credentials": one.get("credentials")}
-        for name, one in gate.companies_of(seen.status).items()
-    }
+    shown = gate.shown(plan.description.signals, Signalled(seen.status), plan.companies)
     logs_of_apps = sorted({path for app in seen.apps for path in app.logs})
     flags = values.differences(
         seen.env_live or {}, seen.env_next or {}, plan.flags, plan.never_secret
@@ -42,7 +40,7 @@ def facts(host: Host, seen: Seen, decision: Decision) -> Facts:
     return Facts(
         **{one.name: getattr(seen, one.name) for one in fields(Before)},
         rollout_id=plan.rollout_id,
-        files_provider=not providers(effective(plan, seen)),
+        files_provider=runs_on(plan, seen).keeps == FILES,
         cut_over=dict(decision.cut_over),
         imports=_import_ids(host, decision),
         aside=[{"path": d.path, "name": d.name, "kind": d.kind} for d in decision.aside],

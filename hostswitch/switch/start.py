@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
+from hostswitch.base import processes
+from hostswitch.base.errors import HostError
+from hostswitch.database.connection import connections_of
 from hostswitch.decide.gate import Company, Expectation
-from hostswitch.envfile.values import on_postgres
+from hostswitch.description.provider import choose, files_asked
+from hostswitch.host import Host
 from hostswitch.plan import REQUIRED
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry
 from hostswitch.service import logs, started_with
+from hostswitch.service.release import present
 from hostswitch.service.watch import Since, Verdict, Watch
 from hostswitch.switch.opened import Switch
 from hostswitch.switch.stop import take_down
+from sessionstore.errors import StoreError
 
 
 def start_new(switch: Switch) -> Verdict:
@@ -45,7 +52,16 @@ def gate_again(switch: Switch) -> Verdict:
 
 def _watch(switch: Switch, intent: Entry) -> Watch:
     since = Since(intent.moment, intent.data["logs"])
-    return Watch(switch.host, _expected(switch), since, switch.facts.rate)
+    connections = partial(connections_now, switch.host)
+    return Watch(switch.host, _expected(switch), since, switch.facts.rate, connections)
+
+
+def connections_now(host: Host, pid: int) -> int:
+    """How many connections to the database a process has; none where it can't be asked just now."""
+    try:
+        return connections_of(host.plan, processes.ports(pid))
+    except (StoreError, HostError):
+        return 0
 
 
 def keep(switch: Switch, verdict: Verdict) -> None:
@@ -79,6 +95,8 @@ def _company(switch: Switch, company_id: str) -> Company:
     imported = done.data["keys"] if done is not None else {}
     # Without an import keys may be consumed at any time: some must be there if some were.
     at_least = imported.get(company_id, min(1, switch.facts.keys_before.get(company_id, 0)))
-    provider = "postgres" if on_postgres(switch.host.plan.flags) else None
+    plan = switch.host.plan
+    asked = present(plan.release, files_asked(plan.description.provider))
+    provider = choose(plan.description.provider, plan.flags, asked).keeps
     paired = company_id not in switch.facts.waiting
     return Company(provider, paired, at_least)

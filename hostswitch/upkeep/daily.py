@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from hostswitch.base import processes
@@ -13,6 +14,7 @@ from hostswitch.database import evidence
 from hostswitch.database.connection import connect
 from hostswitch.decide import gate, pairing
 from hostswitch.decide.gate import Company, Expectation
+from hostswitch.description.claims import Signalled
 from hostswitch.envfile import values
 from hostswitch.host import Host
 from hostswitch.plan import REQUIRED
@@ -20,7 +22,7 @@ from hostswitch.record.history import DAILY_CHECK
 from hostswitch.record.journal import is_open
 from hostswitch.service import started_with
 from hostswitch.service.alarm import alarm
-from hostswitch.service.status import fetch
+from hostswitch.service.status import fetch, running_pid
 from hostswitch.upkeep import retention
 from sessionstore.errors import StoreError
 
@@ -89,7 +91,8 @@ def _waiting(host: Host, status: Any) -> frozenset[str]:
         return left
     with connect(host.plan) as connection:
         states = evidence.states(connection, left)
-    paired = pairing.paired(left, status, states)
+    shown = gate.shown(host.plan.description.signals, Signalled(status), left)
+    paired = pairing.paired(left, shown, states)
     if paired:
         host.history.add(pairing.PAIRED, companies=sorted(paired))
     return pairing.nowhere(left - paired, states)
@@ -100,7 +103,7 @@ def _service(host: Host) -> list[str]:
     plan = host.plan
     status = fetch(plan.gate.status_url)
     remedy = f"rollout plan {plan.environment} --host {plan.host}"
-    if status is None:
+    if status is None and plan.gate.status_url is not None:
         return [f"{plan.gate.status_url} does not answer. See: {remedy}"]
     try:
         waiting = _waiting(host, status)
@@ -109,9 +112,13 @@ def _service(host: Host) -> list[str]:
     companies = {company: Company(None, company not in waiting, 0) for company in plan.companies}
     connected = plan.gate.connected == REQUIRED
     flags = started_with.noted_or_planned(host)
-    found = gate.problems(status, Expectation(companies, connected, flags=flags))
-    pid = status.get("pid")
-    if isinstance(pid, int):
+    # What it wrote at its start, and whether it is connected to the database, other checks look at.
+    asked = replace(plan.description.signals, log=None, database=False)
+    found = gate.problems(asked, Signalled(status), Expectation(companies, connected, flags=flags))
+    pid = running_pid(host)
+    if pid is None and status is None:
+        found.append(f"PM2 does not run {plan.service_app}")
+    if pid is not None:
         directory = processes.working_directory(pid)
         if directory != plan.release:
             found.append(f"the service runs in {directory}, not in {plan.release}")

@@ -12,9 +12,9 @@ from hostswitch.base.errors import HostError, Refusal, RefusedError
 from hostswitch.base.output import progress
 from hostswitch.database import evidence
 from hostswitch.database.connection import connect
-from hostswitch.decide.seen import Seen, effective
+from hostswitch.decide.seen import Seen, runs_on
+from hostswitch.description.provider import choose
 from hostswitch.directories import aside
-from hostswitch.envfile.values import POSTGRES, providers
 from hostswitch.host import Host
 from hostswitch.look.checks import stranger_refusals
 from hostswitch.look.observe import look
@@ -24,6 +24,7 @@ from hostswitch.record.journal import demand_none_open
 from sessionstore.archive import extract
 from sessionstore.disk.opening import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
+from sessionstore.judgement.activity import DATABASE
 from sessionstore.removal import restore
 from sessionstore.retention import archives
 from sessionstore.scan.scan import scan_directory
@@ -127,8 +128,9 @@ def _reads_files(host: Host, seen: Seen) -> bool | None:
     """Whether the service reads files; only a running one on PostgreSQL shows that it does not."""
     if not seen.running or stranger_refusals(host, seen):
         return None
-    chosen = {providers(effective(host.plan, seen)), providers(seen.env_live or {})}
-    return None if len(chosen) > 1 else chosen != {(POSTGRES,)}
+    at_next_start = choose(host.plan.description.provider, seen.env_live or {}, seen.has_before)
+    chosen = {runs_on(host.plan, seen).keeps, at_next_start.keeps}
+    return None if len(chosen) > 1 else chosen != {DATABASE}
 
 
 def _in_database(

@@ -63,18 +63,46 @@ def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
     }
 
 
+# What a description has names for, and the settings that it comes from.
+SETTING_OF = {
+    "database_host": "database_host",
+    "database_port": "database_port",
+    "database_name": "database_name",
+    "database_user": "database_app_user",
+    "database_password": "database_app_password",
+    "database_ca": "database_ca_certificate",
+    "companies": "companies",
+    "company": "companies",
+    "port": "service_port",
+}
+
+
+def names_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """What the service's ``.env`` calls what a rollout knows, by the description's own words for it."""
+    return dict(data["service_description"].get("environment", {}))
+
+
+def own_names(data: Mapping[str, Any]) -> dict[str, str]:
+    """Names in the ``.env`` that other settings already give: name to setting."""
+    named = names_of(data)
+    always = dict.fromkeys(named.pop("always", {}), "service_description")
+    return always | {name: SETTING_OF[what] for what, name in named.items() if what in SETTING_OF}
+
+
 def _own_settings(data: Mapping[str, Any]) -> dict[str, Any]:
     """What every service's ``.env`` holds, from the database's and the service's settings."""
-    return {
-        "POSTGRES_HOST": data["database_host"],
-        "POSTGRES_PORT": data["database_port"],
-        "POSTGRES_DATABASE": data["database_name"],
-        "POSTGRES_USER": data["database_app_user"],
-        "POSTGRES_PASSWORD": data["database_app_password"],
-        "POSTGRES_SSL_CA": authority_file(data),
-        "STATUS_PORT": data["service_port"],
-        "COMPANIES": ",".join(data["companies"]),
-    }
+    given = {what: data[setting] for what, setting in SETTING_OF.items()}
+    given["database_ca"] = authority_file(data)
+    given["companies"] = given["company"] = ",".join(data["companies"])
+    named = names_of(data)
+    always: Any = named.pop("always", {})
+    return {**always, **{name: given[what] for what, name in named.items()}}
+
+
+def status_url(data: Mapping[str, Any]) -> str | None:
+    """Where the service answers; None for a kind that has no endpoint."""
+    http = data["service_description"]["signals"].get("http")
+    return f"http://127.0.0.1:{data['service_port']}{http['path']}" if http else None
 
 
 def environment_settings(data: Mapping[str, Any]) -> dict[str, str]:
@@ -96,7 +124,8 @@ def secret_names(data: Mapping[str, Any]) -> list[str]:
     """The names in the ``.env`` whose values are never shown."""
     given = {**data["service_settings"], **data["flags"]}
     from_vault = {name for name, value in given.items() if hasattr(value, "reveal")}
-    return sorted({"POSTGRES_PASSWORD", *data["service_secrets"], *from_vault})
+    password = names_of(data).get("database_password")
+    return sorted({*filter(None, [password]), *data["service_secrets"], *from_vault})
 
 
 def never_secret(data: Mapping[str, Any]) -> list[str]:
@@ -155,6 +184,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "host": host_name,
         "operator": data.get("operator") or getpass.getuser(),
         "reason": data.get("reason") or "",
+        "description": data["service_description"],
         "app_dir": app_dir,
         "service_user": data["service_user"],
         "pm2_home": f"{data['service_home']}/.pm2",
@@ -178,7 +208,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
         "database": database(data, "app"),
         "gate": {
-            "status_url": f"http://127.0.0.1:{data['service_port']}/status",
+            "status_url": status_url(data),
             "limit_seconds": data["gate_limit_seconds"],
             "settle_seconds": data["gate_settle_seconds"],
             "connected": data["gate_connected"],

@@ -22,6 +22,7 @@ from rollout.checkout import ROOT
 from rollout.errors import Mistake, MistakesError, OperatorError, did_you_mean
 from rollout.secret import marked, unmarked
 from rollout.settings.catalogue import catalogue
+from rollout.settings.kinds import DESCRIPTION, described
 from rollout.settings.mistakes import flag_mistakes_in, mistakes_in
 from rollout.settings.where import Places
 
@@ -137,7 +138,7 @@ def load(name: str) -> Environment:
     mistakes = mistakes_in(hosts, _places(name, found), broken)
     if mistakes:
         raise MistakesError(name, mistakes)
-    return Environment(name, tuple(_with_every_flag(host) for host in hosts))
+    return Environment(name, tuple(_completed(host) for host in hosts))
 
 
 def flag_mistakes_of(name: str) -> list[Mistake]:
@@ -172,12 +173,13 @@ def _overridden(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**settings, "flags": {**flags, **overrides}}
 
 
-def _with_every_flag(host: Host) -> Host:
-    """A valid host, its flags as the ``.env`` spells them, defaults included."""
+def _completed(host: Host) -> Host:
+    """A valid host: its flags as the ``.env`` spells them, its service's whole description."""
     if SERVICE not in host.groups:
         return host
     flags = catalogue().completed(host.settings["flags"])
-    return replace(host, settings={**host.settings, "flags": flags})
+    known = {"flags": flags, DESCRIPTION: described(host.settings)}
+    return replace(host, settings={**host.settings, **known})
 
 
 def _read(name: str) -> dict[str, Any]:

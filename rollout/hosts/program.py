@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roles.hostprogram.command import PROGRAM, starter
-from roles.hostprogram.plan import host_plan
+from roles.hostprogram.plan import host_plan, names_of, status_url
 from roles.hostprogram.said import UnreadableError, object_in
 from rollout.console import Progress
 from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host
@@ -211,7 +211,8 @@ def flags_plan(host: Host) -> dict[str, Any]:
         "service_user": settings["service_user"],
         "pm2_home": f"{settings['service_home']}/.pm2",
         "service_app": settings["service_app"],
-        "status_url": f"http://127.0.0.1:{settings['service_port']}/status",
+        "status_url": status_url(settings),
+        "flags_at": (settings["service_description"]["signals"].get("http") or {}).get("flags"),
         "declared": {name: str(revealed(one)) for name, one in flags.items()},
         "names": list(dict.fromkeys([*catalogue().flags, *flags])),
         "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
@@ -259,4 +260,7 @@ def host_status(connections: Connections, host: Host) -> dict[str, Any]:
     settings = host.settings
     command = ["status", "--app-dir", str(settings["app_dir"])]
     command += ["--remove-after-days", str(settings["remove_after_days"])]
+    names = names_of(settings)
+    if companies := names.get("companies") or names.get("company"):
+        command += ["--companies-in", companies]
     return ask(connections, host, command, STATUS)

@@ -7,22 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from roles.hostprogram.plan import own_names
 from rollout.secret import Secret
+from rollout.settings import kinds
+from rollout.settings.kinds import described
 
 # What a rollout keeps in the application directory itself; setting it aside would stop the service.
 OWN_PATHS = ("current", "releases", ".set-aside", ".env", ".env.next")
-# The .env holds these from other settings (roles/hostprogram/plan.py); a second source would be a
-# second truth.
-OWN_NAMES = {
-    "POSTGRES_HOST": "database_host",
-    "POSTGRES_PORT": "database_port",
-    "POSTGRES_DATABASE": "database_name",
-    "POSTGRES_USER": "database_app_user",
-    "POSTGRES_PASSWORD": "database_app_password",
-    "POSTGRES_SSL_CA": "database_ca_certificate",
-    "STATUS_PORT": "service_port",
-    "COMPANIES": "companies",
-}
 
 
 class HostLike(Protocol):
@@ -39,6 +30,7 @@ def between_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, st
     yield from _times(settings)
     yield from _roles_of_the_database(settings)
     yield from _backups(settings)
+    yield from kinds.mistakes(settings)
     yield from _names_in_the_env(settings)
     yield from _exported(settings)
     yield from _legacy_paths(settings)
@@ -78,12 +70,14 @@ def _backups(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    # The .env holds these from other settings; a second source would be a second truth.
+    own = own_names({"service_description": described(settings)})
     given: dict[str, str] = {}
     for source in ("flags", "service_settings", "service_secrets", "pm2_environment"):
         for name in _mapping(settings.get(source)):
-            if name in OWN_NAMES:
-                problem = f"{source} sets {name}, which {OWN_NAMES[name]} already gives"
-                yield f"{source}.{name}", problem, f"set {OWN_NAMES[name]} instead"
+            if name in own:
+                problem = f"{source} sets {name}, which {own[name]} already gives"
+                yield f"{source}.{name}", problem, f"set {own[name]} instead"
             elif name in given:
                 problem = f"{name} is in {source} and in {given[name]}"
                 yield f"{source}.{name}", problem, "leave it in one of them"

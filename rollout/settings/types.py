@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rollout.secret import Secret
+from rollout.settings.kinds import kind_names
 from sessionstore.errors import without_identities
 
 Spec = Mapping[str, Any]
@@ -259,6 +260,11 @@ TYPES: dict[str, Check] = {
     "ssh options": _a_text(
         _is_ssh_options, "options for ssh, each -o NAME=VALUE or -J HOST, with every quote closed"
     ),
+    "service kind": _a_text(
+        lambda value: value in kind_names(), f"one of: {', '.join(kind_names())}"
+    ),
+    # What is in it is judged as a whole, by rollout.settings.kinds.
+    "mapping of fields": _any(lambda value: isinstance(value, Mapping), "a mapping FIELD: value"),
     "version": _matching(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "a version such as 7.0.4, in quotes"),
     "list of text": _list_of(_text),
     "list of package names": _list_of(_matching(r"[a-z0-9][a-z0-9+.-]+", "a Debian package")),

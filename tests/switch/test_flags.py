@@ -62,6 +62,7 @@ def seen(world: World, level: str) -> dict[str, Any]:
         "pm2_home": str(world.pm2_home),
         "service_app": APP,
         "status_url": f"http://127.0.0.1:{world.port}/status",
+        "flags_at": "flags",
         "declared": {LEVEL: level, "POSTGRES_PASSWORD": "sécret"},
         "names": [LEVEL, "POSTGRES_PASSWORD"],
         "secret_names": ["POSTGRES_PASSWORD"],

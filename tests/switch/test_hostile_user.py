@@ -167,6 +167,7 @@ def commands(host: HostileHost) -> dict[str, tuple[list[str], Any]]:
         "pm2_home": plan["pm2_home"],
         "service_app": APP,
         "status_url": plan["gate"]["status_url"],
+        "flags_at": "flags",
         "declared": {"LOG_LEVEL": "info", "POSTGRES_PASSWORD": "other"},
         "names": ["LOG_LEVEL", "POSTGRES_PASSWORD"],
         "secret_names": ["POSTGRES_PASSWORD"],

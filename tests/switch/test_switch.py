@@ -158,7 +158,7 @@ def cluster_mode(world: World) -> None:
         (other_baileys, "6.17.16"),
         (syntax_error, "node --check"),
         (no_next_env, ".env.next"),
-        (both_providers, "two auth providers"),
+        (both_providers, "would not start"),
         (rows_of_unknown_origin, "without credentials"),
         (unset_provider, "USE_LEGACY_SUPABASE is unset"),
         (runs_elsewhere, "elsewhere"),
@@ -435,7 +435,7 @@ def test_a_service_outside_the_gates_form_is_known_before_the_stop(world: World)
     code, result = world.hostswitch("switch")
     assert (code, result["outcome"]) == (3, "refused")
     (refusal,) = result["refusals"]
-    assert f"company {COMPANY} is not in the status" in refusal
+    assert f"company {COMPANY}: it is not what runs" in refusal
     assert "gate_before: not checked" in refusal
     assert (world.process(), world.tree()) == (process, tree)
     gate = {**world.plan()["gate"], "before": "not checked"}

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rollout.secret import Secret
+from rollout.settings.kinds import described
 from rollout.settings.mistakes import known_variables
 
 # An authority of nobody, made with `openssl req -x509`.
@@ -28,6 +29,8 @@ RECIPIENT = "age15g63e5tlaarlcvfxkfhvj8n2wlvl7uqsjg6fjt72ljxrduvwl3ysgn9v3j"
 # What has no default, or one that needs Ansible to template it.
 GIVEN: dict[str, Any] = {
     "service_home": "/home/ai-admin",
+    "service_kind": "lab",
+    "service_description": described({"service_kind": "lab"}),
     "schema_host": "wa-1",
     "database_host": "db.internal",
     "database_ca_certificate": CERTIFICATE,
@@ -74,6 +77,8 @@ MALFORMED: dict[str, list[Any]] = {
     "certificate": ["PEM", CERTIFICATE.replace("MII", "MIX"), "-----BEGIN CERTIFICATE-----"],
     "git address": ["", "--upload-pack=x", "a b"],
     "git revision": ["", "-x", "a b", "v1..v2", "HEAD~1"],
+    "service kind": ["LAB", "a service", ""],
+    "mapping of fields": [["signals"], "signals"],
     "version": ["7", "latest", "^7.0.4", "7.0.4; reboot"],
     "list of text": [[""], ["ok ok", "two\nlines"], "ok ok", ["same", "same"]],
     "list of package names": [["Node JS"], ["--purge"], "nodejs", []],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import kinds
+
 PLAN: dict[str, Any] = {
     "version": 1,
     "rollout_id": "20261122T140000Z-3fa2",
@@ -11,6 +13,7 @@ PLAN: dict[str, Any] = {
     "host": "wa-1",
     "operator": "ada",
     "reason": "",
+    "description": kinds.raw("lab"),
     "app_dir": "/opt/ai-admin",
     "service_user": "ai-admin",
     "pm2_home": "/home/ai-admin/.pm2",

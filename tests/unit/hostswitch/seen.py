@@ -7,6 +7,8 @@ from dataclasses import replace
 from hostswitch.decide.seen import InDatabase, LegacySeen, Seen
 from hostswitch.plan import Acknowledgement, Archive, Database, Gate, LegacyDirectory, Plan
 
+from .. import kinds
+
 NEW, OLD = "2" * 40, "1" * 40
 APP = "/opt/ai-admin"
 LIVE = LegacyDirectory("baileys_sessions", "live", None)
@@ -30,6 +32,7 @@ PLAN = Plan(
     host="wa",
     operator="ada",
     reason="",
+    description=kinds.description("lab"),
     app_dir=APP,
     service_user="ai-admin",
     pm2_home="/home/x/.pm2",

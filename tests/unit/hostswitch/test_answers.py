@@ -21,10 +21,14 @@ from hostswitch.base import child, processes
 from hostswitch.base.user import Account
 from hostswitch.decide import gate
 from hostswitch.decide.gate import Company, Expectation
+from hostswitch.description.claims import Signalled
 from hostswitch.pm2 import rpc
 from hostswitch.pm2.client import Pm2
 from hostswitch.service import status
 from hostswitch.service.status import NoStatusError, ask
+from sessionstore.judgement.activity import DATABASE
+
+from ..kinds import description
 
 SECONDS = 1.0
 ENOUGH = 4 * SECONDS
@@ -153,10 +157,14 @@ LIES: list[Any] = [None, [], "x", {"1": None}, {"1": []}] + [
 @pytest.mark.parametrize("companies", LIES, ids=lambda lie: str(lie)[:40])
 def test_a_status_of_another_shape_is_a_problem_in_a_line(companies: Any) -> None:
     """A number as text, a truth as a number: not healthy, and no traceback after the stop."""
-    expected = Expectation({"1": Company("postgres", True, 2)}, connected=True)
-    found = gate.problems({"companies": companies, "flags": companies}, expected)
+    expected = Expectation({"1": Company(DATABASE, True, 2)}, connected=True)
+    signals, seen = (
+        description("lab").signals,
+        Signalled({"companies": companies, "flags": companies}),
+    )
+    found = gate.problems(signals, seen, expected)
     assert found and all(len(problem) < 300 for problem in found)
-    assert len(repr(gate.companies_of({"companies": companies}))) < 1000
+    assert len(repr(gate.shown(signals, seen, ["1"]))) < 1000
 
 
 def daemon_socket(place: Path) -> socket.socket:

@@ -248,12 +248,12 @@ def answer(**company: Any) -> dict[str, Any]:
     ("changes", "named"),
     [
         ({"status": None}, "no answer in JSON"),
-        ({"status": {"status": "connected", "connected": True}}, "962302 is not in the status"),
+        ({"status": {"status": "connected", "connected": True}}, "962302: it is not what runs"),
         ({"status": answer(provider=None)}, "provider is None"),
         ({"status": answer(provider="supabase")}, "provider is 'supabase'"),
         ({"status": answer(credentials=None)}, "credentials are not loaded"),
-        ({"status": answer(keys=None)}, "None keys"),
-        ({"status": answer(keys=True)}, "True keys"),
+        ({"status": answer(keys=None)}, "keys is None"),
+        ({"status": answer(keys=True)}, "keys is True"),
         ({"status": answer(connection=None)}, "not connected to WhatsApp"),
         ({"running": False, "status": None}, "it does not run"),
     ],
@@ -297,7 +297,7 @@ def test_provider_flags_change_data_so_only_a_cut_over_switches_them() -> None:
     seen = replace(AFTER, env_next={**NEXT, **plan.flags})
     refusals = decide(plan, seen).refusals
     assert [refusal.kind for refusal in refusals] == ["providers"]
-    assert "only a cut-over switches them" in refusals[0].remedy
+    assert "only a cut-over from files switches that" in refusals[0].remedy
 
 
 def test_no_refusal_shows_a_password() -> None:

@@ -11,9 +11,13 @@ from hostswitch.decide import gate, pairing
 from hostswitch.decide.changes import decide
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.decide.seen import InDatabase, LegacySeen, Seen
+from hostswitch.description.claims import Signalled
+from sessionstore.judgement.activity import DATABASE
 
+from ..kinds import description
 from .seen import BACKUP, LIVE, NEXT, PLAN
 
+SIGNALS = description("lab").signals
 EMPTY = {"962302": InDatabase(False, 0)}
 BARE = Seen(
     current=None,
@@ -104,6 +108,8 @@ def test_a_pairing_on_record_ends_the_waiting_whatever_follows() -> None:
 def test_a_company_that_waits_is_not_expected_to_be_connected() -> None:
     """Without credentials there is nothing to connect as."""
     status = {"companies": {"1": {"provider": "postgres", "credentials": False, "keys": 0}}}
-    waiting = Expectation({"1": Company("postgres", False, 0)}, connected=True)
-    assert gate.problems(status, waiting) == []
-    assert gate.problems(status, replace(waiting, companies={"1": Company("postgres", True, 0)}))
+    waiting = Expectation({"1": Company(DATABASE, False, 0)}, connected=True)
+    assert gate.problems(SIGNALS, Signalled(status), waiting) == []
+    assert gate.problems(
+        SIGNALS, Signalled(status), replace(waiting, companies={"1": Company(DATABASE, True, 0)})
+    )

@@ -14,6 +14,8 @@ from hostswitch.database import connection
 from hostswitch.decide import gate
 from hostswitch.decide.due import DAY, judge
 from hostswitch.decide.gate import Company, Expectation
+from hostswitch.description.claims import Signalled
+from hostswitch.description.provider import runs_on
 from hostswitch.envfile import values
 from hostswitch.plan import load
 from hostswitch.pm2 import dump
@@ -21,18 +23,21 @@ from hostswitch.pm2.app import App
 from hostswitch.record import history
 from hostswitch.upkeep.remove import unrecorded
 from sessionstore.judgement import activity
+from sessionstore.judgement.activity import DATABASE
 
+from ..kinds import description
 from .plans import PLAN
 
 COMPANY = {"provider": "postgres", "credentials": True, "keys": 1313, "connection": "open"}
 EXPECTED = Expectation(
-    {"1": Company("postgres", True, 1313)}, connected=True, flags={"LOG_LEVEL": "info"}
+    {"1": Company(DATABASE, True, 1313)}, connected=True, flags={"LOG_LEVEL": "info"}
 )
+SIGNALS = description("lab").signals
 STATUS = {"pid": 7, "companies": {"1": COMPANY}, "flags": {"LOG_LEVEL": "info"}}
 
 
 def test_a_good_status_has_no_problems() -> None:
-    assert gate.problems(STATUS, EXPECTED) == []
+    assert gate.problems(SIGNALS, Signalled(STATUS), EXPECTED) == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_a_good_status_has_no_problems() -> None:
 )
 def test_anything_less_is_not_healthy(status: Any) -> None:
     """A gate that is lenient declares a service healthy that lost its keys."""
-    assert gate.problems(status, EXPECTED)
+    assert gate.problems(SIGNALS, Signalled(status), EXPECTED)
 
 
 def test_a_process_must_stay_the_same_one() -> None:
@@ -254,12 +259,12 @@ def test_seconds_across_a_boot_are_measured_by_the_wall_clock() -> None:
 
 
 ON_FILES = {"USE_REPOSITORY_PATTERN": "false", "USE_LEGACY_SUPABASE": "false"}
-ON_POSTGRES = {"USE_REPOSITORY_PATTERN": " TRUE "}
+ON_POSTGRES = {"USE_REPOSITORY_PATTERN": "true", "USE_LEGACY_SUPABASE": "false"}
 BOTH = {"USE_REPOSITORY_PATTERN": "true", "USE_LEGACY_SUPABASE": "true"}
 
 
 @pytest.mark.parametrize(
-    ("file", "process", "runs_on"),
+    ("file", "process", "expected"),
     [
         (ON_POSTGRES, {}, activity.DATABASE),
         (ON_POSTGRES, None, activity.UNKNOWN),
@@ -268,16 +273,16 @@ BOTH = {"USE_REPOSITORY_PATTERN": "true", "USE_LEGACY_SUPABASE": "true"}
         (ON_FILES, {}, activity.FILES),
         (ON_FILES, None, activity.FILES),
         (ON_FILES, ON_POSTGRES, activity.FILES),
-        ({}, {}, activity.FILES),
+        ({}, {}, activity.UNKNOWN),
         (BOTH, {}, activity.UNKNOWN),
         (None, ON_POSTGRES, activity.UNKNOWN),
     ],
 )
 def test_what_the_service_runs_on(
-    file: dict[str, str] | None, process: dict[str, str] | None, runs_on: str
+    file: dict[str, str] | None, process: dict[str, str] | None, expected: str
 ) -> None:
     """Its next start counts like its process: on files in either, those don't go from under it."""
-    assert values.runs_on(file, process) == runs_on
+    assert runs_on(description("lab").provider, file, process) == expected
 
 
 @pytest.mark.parametrize(
