@@ -26,38 +26,25 @@ _REMEDIES = {
 
 
 class BadFile(Exception):
-    """A session file, or the value of one in a row, that can't be read whole or kept without loss.
-
-    Attributes:
-        kind: one of :data:`sessionstore.scan.result.PROBLEMS`.
-        detail: more, without any part of the value.
-        sha256: of a file's bytes where it could be read at all; None otherwise, as its status.
-    """
+    """A session file, or the value of one in a row, that can't be read whole or kept without loss."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
-        self.detail = detail
-        self.sha256: str | None = None
+        self.kind = kind  # one of :data:`sessionstore.scan.result.PROBLEMS`
+        self.detail = detail  # more, without any part of the value
+        self.sha256: str | None = None  # of a file's bytes, where it could be read at all
         self.status: os.stat_result | None = None
 
 
 class StoreError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base of every error this package raises on purpose."""
 
-    Attributes:
-        what: what is wrong, one sentence without its full stop.
-        where: file, table, company or host it concerns; may be empty.
-        remedy: what to do about it, or the command that does it; may be empty.
-        code: the exit code a command should end with.
-    """
-
-    code = 1
+    code = 1  # with which a command should end
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.remedy = remedy
+        self.what = what  # is wrong: one sentence without its full stop
+        self.where = where  # file, table, company or host it concerns
+        self.remedy = remedy  # what to do about it, or the command that does it
         super().__init__(what)
 
     @classmethod
@@ -91,11 +78,7 @@ class OutcomeUnknown(StoreError):
 
 
 class Refused(StoreError):
-    """The act is not safe now; nothing was changed.
-
-    Attributes:
-        reasons: every reason found, not only the first.
-    """
+    """The act is not safe now, for each of some reasons; nothing was changed."""
 
     code = 3
 
@@ -140,19 +123,12 @@ def _told(error: OSError | StoreError) -> tuple[str, str]:
 
 
 def without_identities(text: str) -> str:
-    """Take secret keys out of what somebody wrote or a program said, and write the word for it instead.
-
-    An identity stands in the same file as its recipient, and is easily taken for it.
-    """
+    """An identity stands in the same file as its recipient, and is easily taken for it."""
     return _identity("(an identity, which is secret)", text)
 
 
 def printable(text: str) -> str:
-    """Make a file name or message safe to print.
-
-    Surrogates (names that are not UTF-8) and control characters are written as escapes, so that a
-    hostile file name can neither break a JSON line nor move an operator's cursor.
-    """
+    """Escape surrogates and control characters: no hostile name breaks a JSON line or moves a cursor."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -14,24 +14,16 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody told the program to end; like Ctrl-C it passes whatever catches mere errors.
-
-    Attributes:
-        code: the exit code that shells give to a program that this signal ended.
-    """
+    """Somebody told the program to end; like Ctrl-C it passes whatever catches mere errors."""
 
     def __init__(self, number: int) -> None:
-        self.code = 128 + number
+        self.code = 128 + number  # as shells have it for a program that this signal ended
         super().__init__(f"interrupted ({signal.Signals(number).name})")
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let signals that end a program raise Interrupted in this block.
-
-    Raises:
-        Interrupted: at whatever place the program was.
-    """
+    """Let signals that end a program raise Interrupted, wherever it is in this block."""
     before = {number: signal.getsignal(number) for number in _ENDING}
     for number, handler in before.items():
         # A shell that starts a program in the background has it ignore Ctrl-C.

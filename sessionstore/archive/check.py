@@ -22,8 +22,6 @@ from sessionstore.errors import ArchiveProblem
 
 @dataclass(frozen=True)
 class CheckReport:
-    """An archive that was opened and is what its manifest says."""
-
     files: int
     directories: int
     bytes: int
@@ -33,11 +31,7 @@ class CheckReport:
 def check(
     archive: str, manifest: str, identity_file: str, *, stdin: IO[bytes] | None = None
 ) -> CheckReport:
-    """Decrypt an archive ("-": standard input) and compare everything in it with its manifest.
-
-    Raises:
-        ArchiveProblem: it can't be opened, or differs; the first difference is named.
-    """
+    """Decrypt an archive ("-": standard input) and compare everything in it with its manifest."""
     started = time.monotonic()
     expected = read_manifest(manifest)
     read_archive(archive, expected, identity_file, stdin=stdin)
@@ -64,14 +58,7 @@ def read_archive(
     sink: Sink | None = None,
     stdin: IO[bytes] | None = None,
 ) -> None:
-    """Decrypt an archive as :func:`check`, and pass on what is in it.
-
-    Args:
-        sink: what takes the members; it is told of a difference only by this function's error.
-
-    Raises:
-        ArchiveProblem: it can't be opened, or differs; the first difference is named.
-    """
+    """Do as :func:`check`, and give the members to a sink; of a difference only the error tells it."""
     if not os.path.isfile(identity_file):
         remedy = "Name the file that age-keygen wrote; a pipe will not do."
         raise ArchiveProblem("no such identity file", identity_file, remedy)
@@ -89,8 +76,6 @@ def read_archive(
 
 
 class _Hashing:
-    """Passes a stream on and hashes it."""
-
     def __init__(self, source: IO[bytes]) -> None:
         self._source = source
         self.digest = hashlib.sha256()

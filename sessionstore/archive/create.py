@@ -38,8 +38,6 @@ from sessionstore.garbage import without_collector
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """One archive that was made, or found to be there already."""
-
     archive: str  # path of the encrypted file
     manifest: str  # path of its manifest
     files: int
@@ -55,17 +53,7 @@ class ArchiveReport:
 
 @without_collector()
 def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]) -> ArchiveReport:
-    """Archive everything below a directory; one that is whole and equals it is kept ("reused").
-
-    Args:
-        out_dir: an existing directory for ``NAME.tar.zst.age`` and ``NAME.manifest.jsonl``.
-        name: of the archive, and of the top directory in it.
-        recipients: of age; whoever has one of their identities can open it.
-
-    Raises:
-        ArchiveProblem: it could not be made, or another one of this name is there.
-        LockHeld: another process is writing archives there.
-    """
+    """Archive all below a directory, for age recipients; one that is whole and equals it is kept."""
     started = time.monotonic()
     refuse_arguments(name, recipients)
     tree = walk(directory_fd)
@@ -142,10 +130,7 @@ def _existing(
 
 
 def _difference(archived: Mapping[str, Entry], there: Mapping[str, Entry]) -> str | None:
-    """The first path that is not as it was archived.
-
-    A directory's own time does not count: it moves when something comes and goes again.
-    """
+    """The first path that differs; a directory's own time moves when something comes and goes again."""
     if archived == there:
         return None
     return next(
@@ -201,7 +186,6 @@ def _make(
 
 
 def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption: Encryption) -> str:
-    """Write the tar stream; gives its digest."""
     digest = hashlib.sha256()
 
     def write(data: bytes) -> None:

@@ -17,11 +17,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 
 
 class _Program:
-    """One running program of a pipeline, its complaints kept.
-
-    Args:
-        command: program and arguments; nothing secret, arguments can be seen by all.
-    """
+    """A running program of a pipeline; nothing secret in its arguments, which can be seen by all."""
 
     def __init__(self, command: Sequence[str], stdin: int | IO[bytes]) -> None:
         self.name = command[0]
@@ -45,7 +41,6 @@ class _Program:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it writes."""
         assert self.process.stdout is not None
         return self.process.stdout
 
@@ -60,7 +55,6 @@ class _Program:
         return None if code == 0 else f"{self.name} ended with {code}: {said}"
 
     def kill(self) -> None:
-        """End it now; harmless when it has ended."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -68,10 +62,7 @@ class _Program:
 
 
 class Encryption:
-    """A pipeline ``zstd | age`` into a file, hashed on its way. Use in ``with``.
-
-    Leaving the block without :meth:`finish` kills both programs.
-    """
+    """A pipeline ``zstd | age`` into a file, hashed on its way. Left without ``finish`` it is killed."""
 
     def __init__(self, target_fd: int, recipients: Sequence[str]) -> None:
         self._target = target_fd
@@ -90,18 +81,13 @@ class Encryption:
         self._pump.start()
 
     def write(self, data: bytes) -> None:
-        """Feed plain bytes. Raises ArchiveProblem: one of the programs ended early."""
         try:
             self._input.write(data)
         except OSError:
             raise ArchiveProblem(self._diagnosis()) from None
 
     def finish(self) -> tuple[str, int]:
-        """Flush everything; gives SHA-256 and size of what was written.
-
-        Raises:
-            ArchiveProblem: a program failed, or the file could not be written.
-        """
+        """Flush everything; gives SHA-256 and size of what was written."""
         try:
             self._input.close()
         except OSError:
@@ -169,11 +155,7 @@ class Decryption:
         self.output = self._zstd.output
 
     def finish(self) -> None:
-        """Wait for the end of both programs, after reading everything.
-
-        Raises:
-            ArchiveProblem: one of them failed.
-        """
+        """Wait for the end of both programs, after reading everything."""
         complaints = [one for one in (self._age.finish(), self._zstd.finish()) if one]
         if complaints:
             remedy = "The archive is damaged, or this is not its identity."

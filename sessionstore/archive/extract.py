@@ -30,8 +30,6 @@ _CONTENTS = "contents"
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """One directory that is as it was when it was archived."""
-
     directory: str
     files: int
     directories: int  # in it, itself included
@@ -40,17 +38,7 @@ class ExtractionReport:
 
 
 def extract(archive: str, manifest: str, identity_file: str, target: str) -> ExtractionReport:
-    """Extract an archive ("-": standard input) to a directory that is not there yet, but its parent.
-
-    What was extracted is compared with the manifest as it lies on the disk.
-
-    Raises:
-        Refused: the target is there already, or the owners can't be put back.
-        ArchiveProblem: the archive can't be opened, or is not what its manifest says; nothing
-            is left under the target's name.
-        LockHeld: another run is extracting to it.
-        DirectoryProblem: the target's parent is not there, or is a symlink.
-    """
+    """Extract an archive ("-": standard input) to a directory that is not there yet, but its parent."""
     parent, name = os.path.split(os.path.abspath(target))
     with closing(open_directory(parent)) as parent_fd:
         return extract_into(parent_fd, name, archive, manifest, identity_file)
@@ -88,11 +76,7 @@ def extract_into(
 
 @contextmanager
 def _workplace(parent_fd: int, name: str) -> Iterator[int]:
-    """A directory that only this program can look into, gone afterwards.
-
-    What is built in it can't be swapped for something else, although others may write in the
-    directory that holds it.
-    """
+    """A directory that only this program looks into: what is built in it can't be swapped by others."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent_fd)
     with closing(_own(parent_fd, name)) as fd:
@@ -146,8 +130,6 @@ def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:
 
 
 class _Writer:
-    """Writes an archive's members below a directory. Use in ``with``."""
-
     def __init__(self, root_fd: int) -> None:
         self._beneath = Beneath(root_fd)
         self.attributes: dict[str, Attributes] = {}

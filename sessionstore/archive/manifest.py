@@ -31,8 +31,6 @@ _BLOCK = 1000
 
 
 class Entry(NamedTuple):
-    """One file or directory of an archive."""
-
     path: str  # below the archived directory; "." for itself
     directory: bool  # whether it is one
     mode: int
@@ -45,8 +43,6 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an archive holds."""
-
     name: str  # of the archived directory
     created_at: str  # ISO 8601, UTC
     entries: dict[str, Entry]
@@ -60,12 +56,11 @@ class Manifest:
 
     @property
     def files(self) -> int:
-        """How many files it holds."""
         return sum(1 for entry in self.entries.values() if not entry.directory)
 
     @property
     def directories(self) -> int:
-        """How many directories it holds, the archived one included."""
+        """The archived one included."""
         return len(self.entries) - self.files
 
 
@@ -80,7 +75,6 @@ _KINDS = tuple(kinds_of(Entry).values())
 
 
 def entry_of(node: Node) -> Entry:
-    """Describe a node of a tree."""
     status = node.status
     return Entry(
         node.path,
@@ -95,7 +89,6 @@ def entry_of(node: Node) -> Entry:
 
 
 def dump(manifest: Manifest) -> bytes:
-    """Write a manifest."""
     head = {"format": FORMAT, "name": manifest.name, "created_at": manifest.created_at}
     tail = {
         "totals": {
@@ -138,11 +131,7 @@ def _line(entry: Entry) -> dict[str, Any]:
 
 @without_collector()
 def read_manifest(path: str) -> Manifest:
-    """Read a manifest file, not by a symlink.
-
-    Raises:
-        ArchiveProblem: it can't be read, was cut off, or contradicts itself.
-    """
+    """Read a manifest file, not by a symlink, that is whole and does not contradict itself."""
     try:
         # A line at a time: that of a million files is larger than all else that a check holds.
         with open(path, "rb", opener=_regular) as lines:

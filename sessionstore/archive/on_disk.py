@@ -15,13 +15,7 @@ from sessionstore.errors import ArchiveProblem, StoreError, cause_of
 
 
 def verify_on_disk(archive_path: str, manifest: str | Manifest) -> Manifest:
-    """Hash an archive again and compare it with its manifest, or the path of that.
-
-    That the archive can be opened is only shown by :func:`sessionstore.archive.check.check`.
-
-    Raises:
-        ArchiveProblem: the file is missing, damaged, or not the manifest's.
-    """
+    """Hash an archive again. That it can be opened shows only :func:`sessionstore.archive.check.check`."""
     if isinstance(manifest, str):
         manifest = read_manifest(manifest)
     compare_on_disk(archive_path, (manifest.archive_sha256, manifest.archive_bytes), "archive")
@@ -55,11 +49,7 @@ class Held:
 
 @contextmanager
 def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
-    """Verify an archive as :func:`verify_on_disk` does, and hold it open.
-
-    Raises:
-        ArchiveProblem: as :func:`verify_on_disk`; or its manifest is not the one that was written.
-    """
+    """Verify an archive and hold it open; its manifest must be the very one that was written."""
     try:
         with closing(open_directory(os.path.dirname(archive_path) or ".")) as directory:
             fd = open_regular(os.path.basename(archive_path), directory)

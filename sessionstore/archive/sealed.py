@@ -39,12 +39,7 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
 
 @contextmanager
 def exclusive(path: str) -> Iterator[int]:
-    """Open a directory of encrypted files for this process alone: the lock ends with it, even if killed.
-
-    Raises:
-        LockHeld: another process is at work there.
-        DirectoryProblem: it is not there, or is a symlink.
-    """
+    """Open a directory of encrypted files for this process alone: the lock ends with it, even if killed."""
     with closing(open_directory(path)) as fd:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,13 +57,7 @@ def partial_of(name: str) -> str:
 def seal(
     out_fd: int, name: str, recipients: Sequence[str], feed: Callable[[Encryption], object]
 ) -> tuple[str, int]:
-    """Write an encrypted file under its partial name; the caller renames it with :func:`publish`.
-
-    Gives SHA-256 and size of the file as it lies on the disk.
-
-    Raises:
-        ArchiveProblem: it could not be written, or what lies there is not what was written.
-    """
+    """Write a file encrypted under its partial name; gives SHA-256 and size as it lies on the disk."""
     partial = partial_of(name)
     with closing(os.open(partial, NEW_FILE, 0o600, dir_fd=out_fd)) as fd:
         with Encryption(fd, recipients) as encryption:
@@ -98,7 +87,6 @@ def write_file(out_fd: int, name: str, content: bytes) -> None:
 
 
 def forget(out_fd: int, name: str) -> None:
-    """Delete a file that may not be there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=out_fd)
 
@@ -106,11 +94,7 @@ def forget(out_fd: int, name: str) -> None:
 def compare_on_disk(
     path: str, expected: tuple[str, int], what: str, problem: type[StoreError] = ArchiveProblem
 ) -> None:
-    """Hash a sealed file again as it lies on the disk; SHA-256 and size must be those expected.
-
-    Raises:
-        StoreError: the file is missing, damaged, or not the manifest's.
-    """
+    """Hash a sealed file again as it lies on the disk; SHA-256 and size must be those expected."""
     try:
         with closing(open_directory(os.path.dirname(path) or ".")) as fd:
             found = hash_on_disk(os.path.basename(path), fd)
@@ -126,11 +110,6 @@ def compare_on_disk(
 
 
 def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:
-    """SHA-256 and size of a file as it lies on the disk.
-
-    Raises:
-        OSError: it can't be read, or is no regular file.
-    """
     digest = hashlib.sha256()
     size = 0
     with closing(open_regular(name, directory_fd)) as fd:

@@ -47,7 +47,6 @@ def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """The zeros that fill a member's last block: 0 to 511."""
     return bytes(-size % BLOCK)
 
 

@@ -36,8 +36,6 @@ SELECT datname FROM pg_database WHERE datname ~ %s AND pg_get_userbyid(datdba) =
 
 @dataclass(frozen=True)
 class BackupCheck:
-    """A backup that was restored and is what its manifest says."""
-
     tables: int
     rows: int
     seconds: float
@@ -51,18 +49,7 @@ def check(
     *,
     programs: str | None = None,
 ) -> BackupCheck:
-    """Restore a backup into a scratch database, compare every table, drop that database.
-
-    Args:
-        settings: a server and a role that may create databases; any server will do.
-        programs: directory of PostgreSQL's client programs; found when not given.
-
-    Raises:
-        BackupProblem: it does not restore, or differs.
-        ArchiveProblem: it can't be decrypted.
-        DatabaseUnreachable: the server can't be reached, or went away.
-        LockHeld: another check is under way there.
-    """
+    """Restore a backup into a scratch database, on any server, compare every table, drop that database."""
     started = time.monotonic()
     expected = verified(backup, manifest)
     if not os.path.isfile(identity_file):

@@ -51,8 +51,6 @@ SELECT DISTINCT pg_get_functiondef(tgfoid) FROM pg_trigger
 
 @dataclass(frozen=True)
 class BackupReport:
-    """One backup that was made, or found to be there already."""
-
     backup: str  # path of the encrypted dump; "" when there was nothing to back up
     manifest: str  # path of its manifest
     tables: int
@@ -63,7 +61,6 @@ class BackupReport:
 
     @property
     def outcome(self) -> str:
-        """What became of it, in words."""
         if not self.backup:
             return "nothing to back up"
         return "reused" if self.reused else "backed up"
@@ -78,16 +75,7 @@ def take(
     *,
     programs: str | None = None,
 ) -> BackupReport:
-    """Back up those of TABLES that are there, to ``NAME.dump.zst.age`` and ``NAME.backup.json``.
-
-    A backup of this name that is there and whole is kept. ``programs`` is the directory of PostgreSQL's
-    client programs, found when not given.
-
-    Raises:
-        BackupProblem: pg_dump is missing, too old, or failed.
-        ArchiveProblem: the file could not be written.
-        LockHeld: another process is writing there.
-    """
+    """Back up those of TABLES that are there; a backup of this name that is there and whole is kept."""
     started = time.monotonic()
     refuse_arguments(name, recipients)
     server = conn.info.server_version // 10000
@@ -170,7 +158,6 @@ def _make(
 
 
 def _tables(conn: Connection) -> list[str]:
-    """Those of TABLES that are there, quoted and with their schema."""
     rows = conn.execute(
         "SELECT format('%%I.%%I', nspname, relname) FROM pg_class"
         " JOIN pg_namespace n ON n.oid = relnamespace"

@@ -30,8 +30,6 @@ SELECT count(*), encode(sha256(coalesce(string_agg(digest, ''::bytea ORDER BY di
 
 @dataclass(frozen=True)
 class TableDigest:
-    """One table in a backup."""
-
     name: str  # with its schema
     rows: int
     sha256: str  # over the digests of all rows, in their order
@@ -39,8 +37,6 @@ class TableDigest:
 
 @dataclass(frozen=True)
 class BackupManifest:
-    """What a backup holds."""
-
     created_at: str  # ISO 8601, UTC
     server: int  # major version of the server it was made of
     program: int  # major version of pg_dump
@@ -60,11 +56,7 @@ del _KINDS["manifest_sha256"]  # Older ones have none.
 
 
 def digest_of(conn: Connection, table: str) -> TableDigest:
-    """Count and hash the rows of a table, whatever their order, in the caller's transaction.
-
-    Args:
-        table: quoted and with its schema.
-    """
+    """Count and hash the rows of a table (quoted, with its schema), whatever their order."""
     with explained("hashing the rows", table):
         conn.execute(_SAME_TEXT.encode("ascii"))
         row = conn.execute(sql.SQL(_DIGEST).format(sql.SQL(table))).fetchone()
@@ -73,7 +65,6 @@ def digest_of(conn: Connection, table: str) -> TableDigest:
 
 
 def text_of(manifest: BackupManifest) -> bytes:
-    """Write a manifest."""
     told = {"format": FORMAT, **asdict(manifest)}
     told["manifest_sha256"] = _seal(told)
     return json.dumps(told, indent=1).encode() + b"\n"
@@ -85,11 +76,6 @@ def _seal(told: dict[str, Any]) -> str:
 
 
 def read_manifest(path: str) -> BackupManifest:
-    """Read a backup's manifest.
-
-    Raises:
-        BackupProblem: it is missing, cut off, or no manifest of a backup.
-    """
     try:
         with open(open_regular(path), encoding="utf-8") as file:
             return _parse(json.load(file))
@@ -119,13 +105,7 @@ def _kinds(values: dict[str, Any]) -> dict[str, type]:
 
 
 def verified(backup: str, manifest: str) -> BackupManifest:
-    """Hash a backup again and compare it with its manifest, both by their paths.
-
-    That it restores is only shown by :func:`sessionstore.backup.check.check`.
-
-    Raises:
-        BackupProblem: the file is missing, damaged, or not the manifest's; or that was altered.
-    """
+    """Hash a backup again. That it restores is only shown by :func:`sessionstore.backup.check.check`."""
     expected = read_manifest(manifest)
     if not expected.manifest_sha256:
         remedy = "Move the backup and its manifest away, and make a new one."

@@ -34,15 +34,7 @@ _version = re.compile(r"\(PostgreSQL\) (\d+)").search
 
 
 def find(name: str, at_least: int, directory: str | None = None) -> str:
-    """Find the oldest client program that fits a server, and knows nothing that the server does not.
-
-    Args:
-        at_least: the server's major version; older programs refuse to work with it.
-        directory: where to look; by default where Debian has them, then ``PATH``.
-
-    Raises:
-        BackupProblem: there is none, or all are too old.
-    """
+    """Find the oldest client program that fits a server of a major version; older ones refuse to work."""
     on_path = os.environ.get("PATH", _SEARCH_PATH).split(":")
     places = [directory] if directory else [*map(str, _DEBIAN.glob("*/bin")), *on_path]
     there = {path: major_of(path) for place in places if os.access(path := f"{place}/{name}", 1)}
@@ -64,7 +56,6 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
 
 
 def major_of(path: str) -> int:
-    """Ask a program for its major version. Raises BackupProblem: it does not say."""
     try:
         done = subprocess.run(
             [path, "--version"],
@@ -89,11 +80,7 @@ def running(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a client program, nothing secret in its arguments; ended when the block is left early.
-
-    Raises:
-        BackupProblem: it can't be run.
-    """
+    """Run a client program, nothing secret in its arguments; ended when the block is left early."""
     password_file = _password_file(str(settings.get("password") or ""))
     try:
         environment = {
@@ -153,10 +140,9 @@ class Complaints:
             self._lines.extend(line.decode("utf-8", "replace").strip() for line in pipe)
 
     def errors(self) -> list[str]:
-        """The lines that say ``error:``, after the program has ended."""
         self._reader.join(5)
         return [line for line in self._lines if "error:" in line]
 
     def first(self) -> str:
-        """The first error, or the first line, or nothing."""
+        """The first error, or the first line, or nothing, after the program has ended."""
         return next(iter(self.errors() or self._lines), "")

@@ -24,7 +24,6 @@ It holds for the moment in which the service is stopped: afterwards keys move on
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
     account = commands.add_parser(
         "account",
         help="account for every file against the database",

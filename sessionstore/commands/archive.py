@@ -23,7 +23,6 @@ _ABOUT = "NAME.tar.zst.age is a tar stream, compressed and encrypted; NAME.manif
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
     archives = commands.add_parser(
         "archive", help="encrypted archives of directories", description=_ABOUT
     )

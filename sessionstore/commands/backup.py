@@ -12,7 +12,6 @@ from sessionstore.errors import BackupProblem
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
     backups = commands.add_parser(
         "backup",
         help="encrypted backups of the tables",

@@ -46,7 +46,6 @@ be opened, only `archive check` tells: run it first."""
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
     moving = commands.add_parser(
         "import",
         help="import a directory's companies, each key proven",

@@ -38,7 +38,6 @@ _SHOWN = 50
 
 
 def main(argv: Sequence[str], called: str = CALLED) -> int:
-    """Run one command."""
     try:
         with interruptible():
             arguments = _parser(called).parse_args(argv)

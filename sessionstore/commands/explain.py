@@ -45,7 +45,6 @@ _KINDS = {
 
 
 def add(commands: Any) -> None:
-    """Add this command."""
     parser = commands.add_parser(
         "explain",
         help="what becomes of one file or directory, and why",

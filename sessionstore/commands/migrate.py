@@ -30,7 +30,6 @@ transaction.
 
 
 def add(commands: Any) -> None:
-    """Add this command."""
     migrate = commands.add_parser(
         "migrate",
         help="the schema's migrations",

@@ -17,7 +17,6 @@ should be. It changes nothing."""
 
 
 def add(commands: Any) -> None:
-    """Add this command."""
     parser = commands.add_parser(
         "misfiled",
         help="find rows that an importer filed under wrong names",

@@ -30,15 +30,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **given)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
         raise UsageError(f"{printable(message)}\n{self.format_usage().rstrip()}")
 
 
 def folded(text: str) -> str:
-    """Fold paragraphs for people to 80 columns.
-
-    A line that begins with two blanks is one of a list: what follows its first word stays in a column.
-    """
+    """Fold paragraphs to 80 columns; lines of a list begin with two blanks, and keep their column."""
     parts = []
     for paragraph in text.split("\n\n"):
         prose = not any(line.startswith("  ") for line in paragraph.splitlines())
@@ -56,13 +52,11 @@ def _folded_line(line: str) -> str:
 
 
 def emit(event: str, **fields: object) -> None:
-    """Write one event as a JSON line."""
     # ASCII only: a file name that is not UTF-8 must not end the program here.
     print(json.dumps({"event": event, **fields}, default=str), flush=True)
 
 
 def actions_of(parser: argparse.ArgumentParser) -> Any:
-    """Let a command have actions of its own."""
     return parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
 
 

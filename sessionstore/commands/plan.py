@@ -29,8 +29,6 @@ _SHOWN = ("host", "port", "dbname", "user", "password")
 
 @dataclass(frozen=True)
 class Field:
-    """One name in a plan."""
-
     form: str  # what it must be, in words
     meaning: str  # what it is for
     fits: Callable[[object], bool]  # tells whether a value has that form
@@ -170,12 +168,7 @@ def takes_plan(
     optional: tuple[str, ...] = (),
     by_option: bool = True,
 ) -> None:
-    """Let a command read its plan, which holds a password, from standard input.
-
-    Args:
-        needed: names in :data:`FIELDS` that the plan must hold besides "database".
-        by_option: whether ``--plan -`` is to be said.
-    """
+    """Let a command read its plan from standard input: what it needs besides "database", and may hold."""
     if by_option:
         parser.add_argument(
             "--plan", required=True, choices=["-"], help="JSON on standard input, see below"
@@ -194,11 +187,7 @@ def _explained(needed: tuple[str, ...], optional: tuple[str, ...]) -> str:
 
 
 def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the plan on standard input; what the command asks of it has the form that it must have.
-
-    Raises:
-        UsageError: it is no plan, or lacks something; no value of it is shown.
-    """
+    """Read the plan on standard input; a UsageError about it shows no value."""
     try:
         # A closed one is None.
         plan = json.loads(sys.stdin.read() if sys.stdin else "")
@@ -223,7 +212,6 @@ def read_plan(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def companies_of(plan: Mapping[str, Any]) -> list[str]:
-    """The companies that a plan names."""
     named = plan.get("companies", [])
     return list(dict.fromkeys(named.values() if isinstance(named, dict) else named))
 

@@ -17,7 +17,6 @@ from sessionstore.scan.scan import scan_directory
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
     scan = commands.add_parser(
         "scan",
         help="list what a directory of session files holds",

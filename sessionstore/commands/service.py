@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
 
 def with_holders(plan: Mapping[str, Any], sight: Sight) -> Activity:
-    """Put together what the plan says of the service and what was seen of processes."""
     return Activity(plan.get("service", UNKNOWN), sight.holders, len(sight.closed))
 
 
 def accounted(
     conn: Connection, scan: DirectoryScan, kind: str, plan: Mapping[str, Any], activity: Activity
 ) -> Accounting:
-    """Account for a directory, with what the plan says of its companies."""
     from sessionstore.removal import account
 
     return account.account(
@@ -37,7 +35,6 @@ def accounted(
 
 
 def shown(activity: Activity) -> dict[str, object]:
-    """Give the fields of a result that tell of it."""
     return {
         "service": activity.service,
         "holders": [one._asdict() for one in activity.holders],

@@ -20,7 +20,6 @@ UNUSUAL_GROWTH = 7
 
 
 def add(commands: Any) -> None:
-    """Add this command."""
     figures = commands.add_parser(
         "stats",
         help="rows, bytes, growth, unused pre-keys and expiry of each company",

@@ -10,8 +10,6 @@ from sessionstore.keys.names import Key, spellings
 
 @dataclass(frozen=True)
 class CompanyState:
-    """What the database holds of a company."""
-
     company_id: str  # the bare id
     credentials: bool  # whether whatsapp_auth has it, in either spelling of the id
     keys: int  # rows in whatsapp_keys, both spellings together
@@ -21,12 +19,10 @@ class CompanyState:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing at all of this company."""
         return not (self.credentials or self.keys or self.staged_import or self.active_import)
 
 
 def company_state(conn: Connection, company_id: str) -> CompanyState:
-    """Look what the database holds of a company."""
     both = list(spellings(company_id))
     with explained("looking for the company", company_id):
         row = conn.execute(
@@ -48,8 +44,6 @@ def company_state(conn: Connection, company_id: str) -> CompanyState:
 
 @dataclass(frozen=True)
 class CredentialsRow:
-    """One row of whatsapp_auth."""
-
     text: bytes  # the credentials as JSON text
     #: when the row was last written, seconds since 1970; None where the column is empty or has no
     #: time zone
@@ -57,7 +51,6 @@ class CredentialsRow:
 
 
 def read_credentials(conn: Connection, company_id: str) -> CredentialsRow | None:
-    """Read a company's credentials."""
     with explained("reading the credentials", company_id):
         row = conn.execute(
             "SELECT creds::text, CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype"
@@ -80,7 +73,6 @@ def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
 
 
 def read_value(conn: Connection, company_id: str, key: Key) -> bytes | None:
-    """Read one key's value."""
     with explained("reading a key", company_id):
         row = conn.execute(
             "SELECT value::text FROM whatsapp_keys"

@@ -46,11 +46,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def connect(settings: Mapping[str, object]) -> Connection:
-    """Connect; ``settings`` as libpq means them.
-
-    Raises:
-        DatabaseUnreachable: with libpq's reason, never with the password.
-    """
+    """Connect; ``settings`` as libpq means them. No error shows the password."""
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise DatabaseUnreachable(f"unknown connection settings: {', '.join(unknown)}")
@@ -98,11 +94,7 @@ def _shut(line: socket.socket) -> None:
 
 
 def _forget_variables() -> None:
-    """Let nothing but the settings say where a connection leads, and how it behaves.
-
-    PGHOSTADDR leads past the host that is named, PGOPTIONS past its schema; libpq reads some
-    twenty of them, so none is left.
-    """
+    """PGHOSTADDR leads past the host that is named, PGOPTIONS past its schema: none of libpq's is left."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 
@@ -123,13 +115,7 @@ def _authority_there(given: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def explained(doing: str, where: str = "") -> Iterator[None]:
-    """Turn the driver's errors into sentences.
-
-    Raises:
-        DatabaseUnreachable: the connection broke.
-        DatabaseProblem: the server refused a statement.
-        LockHeld: a lock was not to be had in time.
-    """
+    """Turn the driver's errors into sentences: DatabaseUnreachable, DatabaseProblem or LockHeld."""
     try:
         yield
     except pg.LockNotAvailable:
@@ -171,16 +157,8 @@ def message_of(error: psycopg.Error) -> str:
 def transaction(
     conn: Connection, doing: str, where: str = "", *, isolation: str = "READ COMMITTED"
 ) -> Iterator[None]:
-    """Run a block in one transaction that is durable once this returns.
-
-    Raises:
-        Refused: the connection is already in a transaction: what the caller believes to be
-            committed would not be.
-        OutcomeUnknown: the connection broke during COMMIT.
-        DatabaseUnreachable: it broke before.
-        DatabaseProblem: the server refused a statement.
-        LockHeld: a table's lock was not to be had in time.
-    """
+    """Run a block in one transaction that is durable once this returns; OutcomeUnknown if COMMIT broke."""
+    # In another one, what the caller believes to be committed would not be.
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise Refused("the connection is already in a transaction, or broken", where)
     committing = False
@@ -202,11 +180,7 @@ def transaction(
 
 
 def lock_company(conn: Connection, company_id: str) -> None:
-    """Keep every other run of this program away from a company until the caller's transaction ends.
-
-    Raises:
-        LockHeld: another run is at work on it.
-    """
+    """Keep every other run of this program away from a company until the caller's transaction ends."""
     row = conn.execute(
         "SELECT pg_try_advisory_xact_lock(hashtextextended('baileys-rollout/' || %s, 0))",
         [company_id],

@@ -66,8 +66,6 @@ SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE')
 
 @dataclass(frozen=True)
 class Deleter:
-    """Something in the database that deletes keys."""
-
     name: str  # of the function, or of the cron job
     runs: str  # what runs it, in words
 
@@ -108,13 +106,7 @@ def deleters(conn: Connection) -> tuple[Deleter, ...]:
 
 
 def deleting_jobs(conn: Connection) -> tuple[str, ...]:
-    """Jobs of pg_cron that delete rows of the service that no ``expires_at`` announces, with the way on.
-
-    One sentence says where not all jobs can be seen.
-
-    Raises:
-        DatabaseProblem: the catalogue can't be read; or has no pg_cron.
-    """
+    """Jobs of pg_cron that delete rows that no ``expires_at`` announces; or that not all can be seen."""
     with explained("looking for what deletes keys"):
         hidden = conn.execute(_CRON_SEEN).fetchone() != ("all",)
         jobs, functions = _jobs(conn), _functions(conn)

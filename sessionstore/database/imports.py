@@ -42,8 +42,6 @@ _NAMESPACE = uuid.UUID("4f1d6c3a-6f5b-5b53-9d0a-6a8a6c1f8a11")
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """One import of one company."""
-
     import_id: str
     company_id: str  # the bare id
     state: str  # STAGED, ACTIVE or WITHDRAWN; REHEARSED for one that was rolled back
@@ -62,7 +60,6 @@ def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
 
 
 def find(conn: Connection, import_id: str) -> ImportRecord | None:
-    """Read the record of an import."""
     return _one(conn, "import_id", import_id)
 
 
@@ -103,7 +100,6 @@ def imported_files(conn: Connection, import_id: str, file_names: Collection[str]
 
 
 def require(conn: Connection, import_id: str) -> ImportRecord:
-    """Read a record that must be there. Raises Refused: there is none."""
     record = find(conn, import_id)
     if record is None:
         raise Refused("the database has no record of this import", import_id)
@@ -111,10 +107,7 @@ def require(conn: Connection, import_id: str) -> ImportRecord:
 
 
 def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
-    """Read what an import recorded of each file, creds.json included, in no order.
-
-    Size and time are not on record.
-    """
+    """What an import recorded of each file, creds.json included, in no order; no size and no time."""
     with explained("reading the import record", import_id):
         for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):
             kind = CREDS if name == CREDENTIALS else KEY

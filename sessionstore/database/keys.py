@@ -27,8 +27,6 @@ COPY (
 
 
 class KeyRow(NamedTuple):
-    """One row of whatsapp_keys."""
-
     key: Key  # type and id as they stand in the row, whatever they are
     text: bytes  # the value as JSON text
     #: seconds since 1970; None where the column is empty or has no time zone, as a table that the

@@ -46,12 +46,7 @@ def imported(conn: Connection) -> dict[Pairing, str | None]:
 
 
 def why_not_there(company_id: str, recorded: str | None, creds: bytes | None) -> str | None:
-    """Tell why the database can't be taken to have the pairing of an import. Pure.
-
-    Args:
-        recorded: digest of the imported identity; None in records from before it was kept.
-        creds: the company's credentials now, as JSON text; None where there are none.
-    """
+    """Tell why the database can't be taken to have the pairing of an import; ``creds`` as JSON text."""
     if creds is None:
         return f"the database has no credentials of company {company_id} any more"
     if recorded is None:
@@ -66,5 +61,4 @@ def why_not_there(company_id: str, recorded: str | None, creds: bytes | None) ->
 
 
 def held(pairings: Mapping[Pairing, str | None]) -> set[Pairing]:
-    """Those of :func:`imported` that the database still has."""
     return {pairing for pairing, why_not in pairings.items() if why_not is None}

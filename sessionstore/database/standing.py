@@ -36,11 +36,7 @@ LONGEST_OPEN = 60.0
 
 
 def of_database(conn: Connection) -> tuple[str, ...]:
-    """Say why what this database shows counts for nothing, whatever it shows, with the way on.
-
-    Args:
-        conn: a connection of the service's role, in a transaction.
-    """
+    """Why what this database shows counts for nothing, with the way on; as the service's role."""
     with explained("looking at the database's standing"):
         triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
         given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
@@ -96,12 +92,7 @@ def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
 
 
 def where(conn: Connection) -> str:
-    """Name the place of the rows, as no copy of it is named.
-
-    Returns:
-        Cluster, timeline (another one where a copy of the cluster was promoted), database and tables,
-        by their numbers. A server that keeps the first two to itself gives none of them.
-    """
+    """The place of the rows, named as no copy of it is: a promoted copy of a cluster has another timeline."""
     with explained("looking where the tables are"):
         may_ask = conn.execute(MAY_ASK).fetchone() == (True,)
         cluster = conn.execute(CLUSTER).fetchone() if may_ask else None

@@ -24,8 +24,6 @@ _HOW = ("working directory", "root directory", "open file", "mapped file")
 
 
 class Holder(NamedTuple):
-    """A process that holds something."""
-
     pid: int  # of the process; 0 where it can't be told
     command: str
     #: one of four: "working directory", "root directory", "open file", "mapped file"; or, where it
@@ -34,24 +32,17 @@ class Holder(NamedTuple):
 
     @property
     def named(self) -> str:
-        """Which process, in words."""
         return f"process {self.pid or '?'} ({self.command})"
 
 
 class Sight(NamedTuple):
-    """What /proc shows of who holds something."""
-
     holders: tuple[Holder, ...]  # one entry for each process, this one left out
     #: pids of the processes that may not be looked into; 1 where others are hidden
     closed: tuple[int, ...]
 
 
 def held_open(directory_fd: int) -> tuple[Holder, ...]:
-    """Find the processes, this one left out, that hold a directory or anything in it.
-
-    Raises:
-        Refused: nobody can tell.
-    """
+    """Find the processes, but this one, that hold a directory or anything in it; Refused: nobody can tell."""
     found, closed = _in_proc(_path(directory_fd), _below(directory_fd))
     if closed and not found:
         return _by_leases(directory_fd, walk(directory_fd, hashed=False), closed)
@@ -59,36 +50,19 @@ def held_open(directory_fd: int) -> tuple[Holder, ...]:
 
 
 def holders_of(directory_fd: int, tree: Tree, *, leases: bool = True) -> tuple[Holder, ...]:
-    """Do as :func:`held_open` for a tree that was walked already.
-
-    Args:
-        leases: False asks /proc only, where the caller asks again before anything depends on it.
-
-    Raises:
-        Refused: nobody can tell.
-    """
+    """Do as :func:`held_open` for a tree that was walked; without leases only if asked again later."""
     found, closed = _in_proc(_path(directory_fd), tree.identities)
     return _by_leases(directory_fd, tree, closed) if closed and leases and not found else found
 
 
 def seen_in_directory(path: str) -> Sight:
-    """See who holds a directory or anything in it, by looking only.
-
-    No lease is taken: it would keep a service that works there waiting whenever it opens a file.
-
-    Raises:
-        DirectoryProblem: it can't be opened, or is a symlink.
-    """
+    """See who holds a directory or anything in it, without a lease: that keeps a service waiting."""
     with closing(open_directory(path)) as fd:
         return _in_proc(_path(fd), _below(fd))
 
 
 def seen_at_file(path: str) -> Sight:
-    """Do as :func:`seen_in_directory` for one file, not a symlink.
-
-    Raises:
-        OSError: it is not there.
-    """
+    """Do as :func:`seen_in_directory` for one file, not a symlink; OSError where it is not there."""
     return _in_proc(os.path.realpath(path), [_identity(os.lstat(path))])
 
 

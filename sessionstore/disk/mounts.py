@@ -10,11 +10,7 @@ from sessionstore.errors import DirectoryProblem
 
 
 def mount_id(fd: int) -> int:
-    """The kernel's id of a descriptor's mount; a bind mount has its own, which st_dev does not show.
-
-    Raises:
-        DirectoryProblem: /proc does not say.
-    """
+    """The kernel's id of a descriptor's mount; a bind mount has its own, which st_dev does not show."""
     try:
         with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
             for line in info:
@@ -26,11 +22,7 @@ def mount_id(fd: int) -> int:
 
 
 def in_memory(fd: int) -> bool:
-    """Tell whether a file lies in memory only: whatever is flushed there, a power cut takes it.
-
-    Raises:
-        DirectoryProblem: /proc does not say.
-    """
+    """Tell whether a file lies in memory only: whatever is flushed there, a power cut takes it."""
     mine = str(mount_id(fd))
     for line in _mounts():
         mount, _, system = line.partition(b" - ")
@@ -51,11 +43,7 @@ def _mounts() -> list[bytes]:
 
 
 def mounts_beneath(fd: int) -> list[str]:
-    """Paths of what is mounted below a directory, on files too: opening one of these looks as usual.
-
-    Raises:
-        DirectoryProblem: /proc does not say.
-    """
+    """Paths of what is mounted below a directory, on files too: opening one of these looks as usual."""
     try:
         top = os.readlink(f"/proc/self/fd/{fd}").rstrip("/") + "/"
     except OSError as error:

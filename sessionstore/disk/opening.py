@@ -24,13 +24,7 @@ TOO_MUCH = (
 
 
 def open_directory(path: str) -> int:
-    """Open a directory by path; the caller closes it.
-
-    Its last component must be a directory itself, not a symlink to one, also where slashes come after it.
-
-    Raises:
-        DirectoryProblem: it does not exist, is a link, or may not be read.
-    """
+    """Open a directory by path, not by a symlink, also where slashes come after it; the caller closes it."""
     # The kernel follows a link that a slash comes after, whatever O_NOFOLLOW says; shells put
     # one there when they complete a name.
     itself = path.rstrip("/") or path[:1]
@@ -43,11 +37,7 @@ def open_directory(path: str) -> int:
 
 
 def open_beneath(parent_fd: int, relative: str) -> int:
-    """Open a directory below another ("." itself), following no link on the way; the caller closes it.
-
-    Raises:
-        DirectoryProblem: the path is absolute, has "..", or a component is not a directory.
-    """
+    """Open a directory below another ("." itself), following no link on the way; the caller closes it."""
     parts = [part for part in relative.split("/") if part != "."]
     if relative.startswith("/") or ".." in parts or "" in parts:
         raise DirectoryProblem("not a path below its directory", relative)
@@ -73,11 +63,7 @@ def exists(parent_fd: int, name: str) -> bool:
 
 
 def open_regular(path: str, directory_fd: int | None = None) -> int:
-    """Open a file, not a symlink, for reading, whatever lies there by now; the caller closes it.
-
-    Raises:
-        OSError: it can't be opened, or is a pipe or a device: reading that may take for ever.
-    """
+    """Open a file, no link, pipe or device (reading may take for ever); the caller closes it."""
     fd = os.open(path, READ_FILE, dir_fd=directory_fd)
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
@@ -88,7 +74,6 @@ def open_regular(path: str, directory_fd: int | None = None) -> int:
 
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """Close a descriptor when a block ends."""
     try:
         yield fd
     finally:

@@ -12,8 +12,6 @@ from sessionstore.errors import BadFile, cause_of
 
 
 class FileContent(NamedTuple):
-    """One file as read: its bytes and the status they belong to."""
-
     raw: bytes
     status: os.stat_result
 
@@ -24,11 +22,7 @@ def has_holes(status: os.stat_result) -> bool:
 
 
 def read_whole(directory_fd: int, name: str, limit: int) -> FileContent:
-    """Read a file of at most ``limit`` bytes, by its bare name, and make sure that it held still.
-
-    Raises:
-        BadFile: with the kind of trouble.
-    """
+    """Read a file of at most ``limit`` bytes, by its bare name, and make sure that it held still."""
     try:
         fd = os.open(name, READ_FILE, dir_fd=directory_fd)
     except OSError as error:

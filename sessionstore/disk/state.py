@@ -23,7 +23,6 @@ class FileState(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
-        """Keep what is needed of a status."""
         return cls._make(_kept(status))
 
 
@@ -32,7 +31,6 @@ Status = Union[FileState, os.stat_result]
 
 
 def same_file_state(one: Status, other: Status) -> bool:
-    """Tell whether inode, device, size and both change times agree."""
     return (
         one.st_ino == other.st_ino
         and one.st_dev == other.st_dev

@@ -36,8 +36,6 @@ DEEPEST = 64
 
 
 class Node(NamedTuple):
-    """One file or directory."""
-
     #: below the walked directory; "." for itself. Bytes that are not UTF-8 as surrogates
     #: (``os.fsdecode``).
     path: str
@@ -47,30 +45,24 @@ class Node(NamedTuple):
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is a directory."""
         return stat.S_ISDIR(self.status.st_mode)
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Everything below a directory, and what is wrong with it."""
-
     nodes: tuple[Node, ...]  # directories before what they hold, sorted by name
     objections: tuple[str, ...]  # what forbids handling the tree, in words; empty if nothing does
 
     @cached_property
     def files(self) -> tuple[Node, ...]:
-        """The files only."""
         return tuple(node for node in self.nodes if not node.is_directory)
 
     @cached_property
     def directories(self) -> tuple[Node, ...]:
-        """The directories only, the walked one included."""
         return tuple(node for node in self.nodes if node.is_directory)
 
     @cached_property
     def identities(self) -> frozenset[tuple[int, int]]:
-        """Device and inode of all of them."""
         return frozenset((node.status.st_dev, node.status.st_ino) for node in self.nodes)
 
 
@@ -192,7 +184,6 @@ def _is_fixed(fd: int) -> bool:
 
 
 def chunks(fd: int) -> Iterator[bytes]:
-    """Read a file to its end, in pieces of at most :data:`CHUNK` bytes."""
     size = min(CHUNK, os.fstat(fd).st_size + 1)
     while chunk := os.read(fd, size):
         yield chunk
@@ -207,11 +198,7 @@ class Beneath:
         self._fd = -1
 
     def parent_of(self, path: str) -> tuple[int, str]:
-        """Open the directory that holds a path, valid until the next call; gives the bare name in it too.
-
-        Raises:
-            DirectoryProblem: a component is not a directory any more.
-        """
+        """Open the directory that holds a path, valid until the next call; gives the bare name in it too."""
         parent, _, name = path.rpartition("/")
         parent = parent or "."
         if parent != self._parent:
@@ -221,16 +208,11 @@ class Beneath:
         return self._fd, name
 
     def open_file(self, path: str) -> int:
-        """Open a file for reading; the caller closes it.
-
-        Raises:
-            OSError: it is not there, or a symlink.
-        """
+        """Open a file, never by a symlink, for reading; the caller closes it."""
         parent, name = self.parent_of(path)
         return os.open(name, READ_FILE, dir_fd=parent)
 
     def close(self) -> None:
-        """Give the kept descriptor back."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._parent = -1, ""

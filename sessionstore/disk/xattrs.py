@@ -18,11 +18,7 @@ _GIVEN_BY_POLICY = "security.selinux"
 
 
 def read(fd: int) -> Attributes:
-    """The attributes of an open file or directory but SELinux's; only root is shown ``trusted.`` ones.
-
-    Raises:
-        OSError: one can't be read.
-    """
+    """The attributes of an open file or directory but SELinux's; only root is shown ``trusted.`` ones."""
     try:
         names = os.listxattr(fd)
     except OSError as error:
@@ -35,11 +31,7 @@ def read(fd: int) -> Attributes:
 
 
 def put(fd: int, wanted: Attributes) -> None:
-    """Give an open file or directory exactly these; what it has beside them (inherited ACLs) goes.
-
-    Raises:
-        OSError: the file system does not take one, or only root may set it.
-    """
+    """Give an open file or directory exactly these; what it has beside them (inherited ACLs) goes."""
     there = dict(read(fd))
     for name in there.keys() - dict(wanted).keys():
         os.removexattr(fd, name)

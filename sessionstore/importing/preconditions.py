@@ -17,12 +17,7 @@ from sessionstore.scan.table import CREDS
 
 
 def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
-    """Find the company's files in a scan, fit to be imported.
-
-    Raises:
-        Refused: it is not there, has no credentials, or something blocks; with every reason.
-            Session files that nobody says a company of block every other company's.
-    """
+    """Find the company's files, fit to be imported; session files of nobody block every company's."""
     if not is_company_id(company_id):
         raise Refused("not a bare company id", company_id, no_company_id(company_id))
     refuse_blocking(scan, company_id)
@@ -37,11 +32,7 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
 
 
 def refuse_blocking(scan: DirectoryScan, *company_ids: str) -> None:
-    """Make sure that all in a directory is understood, and nothing in the way of companies.
-
-    Raises:
-        Refused: with every problem, by its path.
-    """
+    """Make sure that all in a directory is understood, and nothing in the way of companies."""
     concerned = [one for one in scan.companies if one.company_id in (None, *company_ids)]
     blocking = [*scan.blocking, *(problem for one in concerned for problem in one.blocking)]
     if any(one.company_id is None and one.directory == "." for one in concerned):
@@ -72,11 +63,7 @@ def _sentence(problem: Problem) -> str:
 
 
 def refuse_unless_absent(conn: Connection, company_id: str) -> None:
-    """Make sure that the database has nothing of a company, in a transaction that locks it.
-
-    Raises:
-        Refused: with what is there.
-    """
+    """Make sure that the database has nothing of a company, in a transaction that locks it."""
     state = company_state(conn, company_id)
     if state.empty:
         return
@@ -97,12 +84,7 @@ def refuse_unless_absent(conn: Connection, company_id: str) -> None:
 
 
 def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identity) -> None:
-    """Make sure that the database has a pairing under no other company, locked until the transaction ends.
-
-    Raises:
-        Refused: it has: two sockets on one pairing drive each other out.
-        LockHeld: another run is importing the same pairing.
-    """
+    """Make sure that no other company has the pairing, locked until the transaction ends."""
     lock_company(conn, f"pairing {identity.digest}")
     for other, text in all_credentials(conn):
         there = readable(text)
@@ -116,11 +98,7 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
 
 
 def refuse_unless_standing(conn: Connection, company_id: str) -> None:
-    """Make sure, in a transaction, that what is imported would be where the service reads, and stay.
-
-    Raises:
-        Refused: with every reason.
-    """
+    """Make sure, in a transaction, that what is imported would be where the service reads, and stay."""
     reasons = (*standing.of_database(conn), *standing.of_companies(conn, [company_id]))
     copied = conn.execute("SELECT NOT row_security_active('whatsapp_keys')").fetchone()
     if copied != (True,):

@@ -36,16 +36,12 @@ SELECT count(*) FILTER (WHERE r.name IS NULL), count(*) FILTER (WHERE f.name IS 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One file, or row, that is not equal."""
-
     file: str  # the file name; for a row without a file the name it would have; or the database
     reason: str  # in words
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The outcome of comparing files, record and rows."""
-
     ok: bool  # whether everything is equal
     files: int  # files compared, creds.json included
     keys: int  # key files among them
@@ -67,7 +63,6 @@ class Differences:
         self.kept: list[Mismatch] = []
 
     def add(self, file: str, reason: str) -> None:
-        """Count one; ``file`` as in :class:`Mismatch`."""
         self.count += 1
         if len(self.kept) < SHOWN:
             self.kept.append(Mismatch(file, reason))
@@ -75,15 +70,7 @@ class Differences:
 
 @without_collector()
 def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> Proof:
-    """Compare a fresh scan of the frozen directory with the rows as read back.
-
-    Args:
-        scan: made after the import, contents read.
-        active: the import must have been declared active too: until then a run may take it back.
-
-    Raises:
-        Refused: there is no such import, or the scan did not read contents.
-    """
+    """Compare a scan made after the import with the rows; until it is ``active`` a run may take it back."""
     started = time.monotonic()
     if not scan.contents:
         raise Refused("a proof needs a scan that read the files", scan.label)
@@ -124,7 +111,6 @@ class Files:
         }
 
     def value_sha256(self, name: str) -> str | None:
-        """The digest of a file's value; None without such a file or value."""
         place = self.places.get(name)
         return None if place is None else self.table.digests(place)[1]
 
@@ -211,7 +197,6 @@ def _names_against_record(
 
 
 def not_active(record: ImportRecord) -> str:
-    """Say why an import proves nothing."""
     return (
         f"the import of company {record.company_id} is only {record.state}, it was never declared"
         " active and may be taken back: end what began it (import again, on these files; on a host"
@@ -220,11 +205,7 @@ def not_active(record: ImportRecord) -> str:
 
 
 def unchanged(conn: Connection, import_id: str) -> bool:
-    """Tell whether every row and the credentials equal what was imported, and none was added.
-
-    Raises:
-        Refused: there is no such import.
-    """
+    """Tell whether every row and the credentials equal what was imported, and none was added."""
     with transaction(conn, "comparing with the import", import_id, isolation="REPEATABLE READ"):
         return not moved(conn, require(conn, import_id)).count
 

@@ -62,18 +62,7 @@ def stage(
     *,
     import_id: str | None = None,
 ) -> ImportRecord:
-    """Import a company's files, recorded as staged.
-
-    Args:
-        scan: of the directory; nothing in it may block.
-        company_id: the bare id; the database must have nothing of it, in either spelling.
-        import_id: a UUID; by default the one of :func:`import_id_for`.
-
-    Raises:
-        Refused: the files or the database are not fit for it; nothing was written.
-        LockHeld: another run is at work on the company.
-        OutcomeUnknown: the connection broke during COMMIT; the record tells.
-    """
+    """Import a company's files, recorded as staged, into a database that has nothing of it."""
     with transaction(conn, "importing", company_id):
         return _import(conn, scan, company_id, rollout_id, host, import_id=import_id)
 

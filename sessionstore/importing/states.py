@@ -18,11 +18,7 @@ from sessionstore.scan.table import FileTable
 
 
 def activate(conn: Connection, import_id: str) -> ImportRecord:
-    """Declare a staged import, durably, to be what the service runs on; one that is so already stays.
-
-    Raises:
-        Refused: it was withdrawn, or does not exist.
-    """
+    """Declare a staged import, durably, to be what the service runs on; one that is so already stays."""
     with transaction(conn, "activating the import", import_id):
         record = require(conn, import_id)
         lock_company(conn, record.company_id)
@@ -38,21 +34,12 @@ def activate(conn: Connection, import_id: str) -> ImportRecord:
 
 
 def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool = False) -> int:
-    """Take an import back: delete exactly its rows, whose files are all there; gives their number.
-
-    Credentials count in; 0 when it was withdrawn before.
+    """Take an import back: delete exactly its rows; gives their number, credentials too, 0 once withdrawn.
 
     Args:
         scan: of the directory that goes on holding the keys, contents read: what is not in it, byte
             for byte, only the database has.
-        active: take back an active import too. It is compared in the same transaction, so that
-            one of which a row has moved since is refused like any other.
-
-    Raises:
-        Refused: it is active and ``active`` is not set, or a row no longer equals its record,
-            or one was added, or a file that was imported is not there, or not the same.
-            Nothing was deleted.
-        OutcomeUnknown: the connection broke during COMMIT; call it again.
+        active: take back an active import too, as long as no row has moved since.
     """
     # Repeatable read: rows that someone changes after they were compared make the DELETE
     # fail, rows that someone adds make the foreign key refuse.

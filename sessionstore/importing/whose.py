@@ -14,12 +14,7 @@ from sessionstore.scan.result import CompanyScan
 
 
 class KnownCompanies:
-    """The companies that the database knows, found by name or by identity.
-
-    Args:
-        company_ids: the companies of the host; the only one of them is taken for files that lie
-            in the directory itself and belong to no other by identity.
-    """
+    """The companies that the database knows; a host's only one has what lies in the directory itself."""
 
     def __init__(self, conn: Connection, company_ids: Collection[str]) -> None:
         self.conn = conn
@@ -27,7 +22,6 @@ class KnownCompanies:
         self._by_identity: dict[Identity, str] | None = None
 
     def company_for(self, company: CompanyScan) -> str | None:
-        """Tell whose files a directory holds."""
         if company.company_id is not None:
             return company.company_id
         if company.credentials is not None:
@@ -47,7 +41,6 @@ class KnownCompanies:
 
 
 def readable(text: bytes) -> Credentials | None:
-    """Read identity and clocks from a row."""
     try:
         return credentials_of(parse(text))
     except BadFile:
@@ -65,7 +58,6 @@ class Census(NamedTuple):
 
 
 def census(conn: Connection, company_ids: Collection[str]) -> Census:
-    """Tell the rows of companies, in the caller's transaction."""
     with explained("counting rows", ", ".join(company_ids)):
         found = conn.execute(_ROWS, [list(company_ids)]).fetchall()
     rows = {one: read_credentials(conn, one) for one in company_ids}

@@ -46,8 +46,6 @@ SELECT company_id, key_type, taken_on, row_count, byte_count FROM whatsapp_stats
 
 @dataclass(frozen=True)
 class TypeFigures:
-    """One key type of a company, or its credentials."""
-
     key_type: str  # as in the database, or CREDENTIALS_TYPE
     rows: int  # how many there are now
     bytes: int  # of values as stored, and of names
@@ -61,8 +59,6 @@ class TypeFigures:
 
 @dataclass(frozen=True)
 class CompanyFigures:
-    """One company."""
-
     company_id: str  # as it stands in the database
     types: tuple[TypeFigures, ...]
     growth: Growth  # of all types together, judged
@@ -71,27 +67,22 @@ class CompanyFigures:
 
     @property
     def rows(self) -> int:
-        """Rows of all types."""
         return sum(one.rows for one in self.types)
 
     @property
     def bytes(self) -> int:
-        """Bytes of all types."""
         return sum(one.bytes for one in self.types)
 
     @property
     def oldest_update(self) -> datetime | None:
-        """When the row that rested longest was last written."""
         return min((one.oldest_update for one in self.types if one.oldest_update), default=None)
 
     @property
     def with_expiry(self) -> int:
-        """Rows with ``expires_at``."""
         return sum(one.with_expiry for one in self.types)
 
     @property
     def expired(self) -> int:
-        """Rows whose ``expires_at`` has passed."""
         return sum(one.expired for one in self.types)
 
 
@@ -119,11 +110,7 @@ def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
 
 
 def record(conn: Connection, companies: Sequence[CompanyFigures]) -> bool:
-    """Keep today's figures; the first of a day stay. What is older than a year goes.
-
-    Raises:
-        DatabaseProblem: the table is missing or may not be written.
-    """
+    """Keep today's figures; the first of a day stay. What is older than a year goes."""
     added = 0
     try:
         with transaction(conn, "recording the figures"):

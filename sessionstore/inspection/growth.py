@@ -27,8 +27,6 @@ _LEAST = {"rows": 50.0, "bytes": 65536.0}
 
 @dataclass(frozen=True)
 class Sample:
-    """How large a company was on one day."""
-
     day: date  # the day, in UTC
     rows: int
     bytes: int  # of their values and names
@@ -36,8 +34,6 @@ class Sample:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a company changed since its last snapshot, and whether that is like it."""
-
     verdict: str  # USUAL, UNUSUAL or NOT_KNOWN
     why: str  # in words
     days: int | None = None  # since the last snapshot; None without one
@@ -46,11 +42,7 @@ class Growth:
 
 
 def judge(history: Sequence[Sample], now: Sample) -> Growth:
-    """Compare a company's growth with its own past: snapshots, oldest first, one a day.
-
-    "Not known" while there are fewer than ENOUGH daily changes to compare with, or when days are out of
-    order.
-    """
+    """Compare a company's growth with its own past: snapshots, oldest first, one a day."""
     if history and history[-1].day > now.day:
         later = f"the last snapshot is of {history[-1].day}, which is later than {now.day}"
         return Growth(NOT_KNOWN, f"{later}: look at the database server's clock")

@@ -43,8 +43,6 @@ SELECT company_id, key_type, key_id FROM whatsapp_keys
 
 
 class MisfiledRow(NamedTuple):
-    """A row under a wrong name."""
-
     row: Key  # type and id as they stand in the row
     right: Key  # what they should be
     cause: str  # FIRST_DASH, OTHER_DASH or FILE_FORM
@@ -52,8 +50,6 @@ class MisfiledRow(NamedTuple):
 
 @dataclass(frozen=True)
 class CompanyRows:
-    """What is wrong with the names of a company's rows."""
-
     company_id: str  # as it stands in the rows
     misfiled: tuple[MisfiledRow, ...]  # rows that should be named otherwise
     #: rows whose type the grammar does not have; a fork of Baileys may have written them, so they
@@ -75,7 +71,6 @@ class CompanyRows:
 
     @property
     def by_cause(self) -> dict[str, int]:
-        """Misfiled rows for each cause."""
         return dict(Counter(one.cause for one in self.misfiled))
 
 
@@ -103,13 +98,7 @@ def _cause(row: Key, right: Key) -> str:
 
 
 def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
-    """Find, sorted by company, rows that are not named as the service asks for them. Changes nothing.
-
-    Only whatsapp_keys is read, so it works on the service's own tables too, before any migration.
-
-    Args:
-        company_ids: bare ids, looked for in both spellings; None looks at every company.
-    """
+    """Find misnamed rows, by bare ids or of all; reads whatsapp_keys alone, so before any migration too."""
     # Late, because preflight imports this without libpq.
     from sessionstore.database.connection import explained
 

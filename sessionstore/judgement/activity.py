@@ -26,8 +26,6 @@ _RUNS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Activity:
-    """What is known of the service, and of whoever else is at work in a directory."""
-
     #: FILES or DATABASE, as what it runs on or would from its next start; STOPPED; or UNKNOWN
     service: str = UNKNOWN
     holders: tuple[Holder, ...] = ()  # processes that hold the directory or something in it
@@ -40,19 +38,12 @@ NOT_KNOWN = Activity()
 
 
 class Obstacle(NamedTuple):
-    """Something that forbids a removal for as long as it lasts."""
-
     reason: str  # what it is, in words
     ended_by: str  # what would end it, in words that follow "what would change it"
 
 
 def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
-    """All that goes on and forbids removing a directory or a file; not knowing what the service runs on too.
-
-    Args:
-        live: whether it is of the kind that the service may run on; what goes on at a backup
-            matters only if a process holds it.
-    """
+    """All that forbids a removal for now; at what is not ``live`` only a process that holds it does."""
     found = [
         Obstacle(f"{one.named} holds it: {one.how}", f"{one.named} ending, or letting go of it")
         for one in activity.holders
@@ -67,10 +58,7 @@ def obstacles(activity: Activity, *, live: bool) -> tuple[Obstacle, ...]:
 
 
 def evidence(activity: Activity) -> tuple[str, ...]:
-    """What is known where what the service runs on can only have been declared; holders were looked for.
-
-    Without any one process: those are named as obstacles.
-    """
+    """What is known of the service, in words; no process by name: obstacles are named."""
     count = len(activity.holders)
     held = f"held by {count:,} process{'es' if count > 1 else ''}"
     found = [_RUNS[activity.service], held if count else "no process is seen to hold it"]

@@ -21,10 +21,7 @@ _LID_DOMAIN = {"": "1", "128": "129"}
 
 
 def lid_address(address: str, lid_of: Callable[[str], str | None]) -> str | None:
-    """The address (``user.device``) that a contact's session has once its LID is known.
-
-    None where it is one already, or the database maps the phone-number user to none.
-    """
+    """The address (``user.device``) that a contact's session has once its LID is known; None without."""
     user, _, device = address.rpartition(".")
     number, _, domain = user.partition("_")
     lid = lid_of(number) if domain in _LID_DOMAIN else None
@@ -32,7 +29,6 @@ def lid_address(address: str, lid_of: Callable[[str], str | None]) -> str | None
 
 
 def place_of(address: str, lid_of: Callable[[str], str | None]) -> str:
-    """Give the address under which Baileys looks for a contact by now."""
     return lid_address(address, lid_of) or address
 
 
@@ -48,20 +44,14 @@ def identity_of(
 
 
 def changed_identity(address: str, company: Company) -> bytes | None:
-    """The identity that a contact (``user.device``) has by now, where that is not the files' one.
-
-    Only a message of the contact itself changes the row (``saveIdentity``). None also where nothing tells.
-    """
+    """A contact's identity by now, where it is not the files': only its own message changes the row."""
     now = identity_of(address, company, company.value_of)
     before = identity_of(address, company, company.file_of)
     return now if now is not None and before is not None and now != before else None
 
 
 def removed_device(address: str, company: Company) -> bool:
-    """Tell whether a contact removed a device: its list had it, and no list has it any more.
-
-    False also for the first device, which is the account itself, and without a list.
-    """
+    """Tell whether a contact removed a device, not its first: its list had it, and none has it any more."""
     user, _, device = address.rpartition(".")
     number = user.partition("_")[0]
     other = company.lid_of(number) or company.value_of(Key("lid-mapping", f"{number}_reverse"))
@@ -92,10 +82,7 @@ def remote_identities(session: Value) -> set[bytes]:
 
 
 def opened_with(session: Value, identity: bytes) -> tuple[Value, float] | None:
-    """The base key of a contact's open session with an identity, and when it began.
-
-    Seconds since 1970 by the service's clock; None where the open session is with another.
-    """
+    """The base key of a contact's open session with an identity, and when it began, seconds since 1970."""
     for index in _indexes(session):
         created = index.get("created")
         is_open = index.get("closed") == -1

@@ -21,8 +21,6 @@ _NO_CREDENTIALS = "without usable credentials nobody can tell whose keys these a
 
 @dataclass(frozen=True)
 class CompanyFacts:
-    """What accounting for one company's directory gave."""
-
     directory: str  # path below the scanned directory
     company_id: str | None  # the company in the database it belongs to, or the name it goes by
     verdict: Verdict | None  # lineage; None where there are no usable credentials
@@ -35,8 +33,6 @@ class CompanyFacts:
 
 @dataclass(frozen=True)
 class DirectoryDecision:
-    """Whether a directory may be removed, once a verified archive holds it."""
-
     kind: str  # LIVE, BACKUP or TEST
     removable: bool
     reasons: tuple[str, ...]  # why not; or, when it is, what was acknowledged
@@ -54,12 +50,7 @@ def decide(
     *,
     activity: Activity,
 ) -> DirectoryDecision:
-    """Decide about a directory.
-
-    Args:
-        blocking: what forbids a removal whatever the kind, in words.
-        acknowledge: ``{"reason": …, "identities": bool, "companies": […]}`` or None.
-    """
+    """Decide about a directory; ``blocking`` forbids a removal whatever the kind, in words."""
     if kind not in KINDS:
         return DirectoryDecision(kind, False, (f"unknown kind {kind!r}",), False, {}, ())
     accepted = _Acknowledged(acknowledge)
@@ -98,7 +89,6 @@ class _Acknowledged:
         self._used: list[str] = []
 
     def accepts(self, what: str, *, company_id: str | None) -> bool:
-        """Tell whether another identity, or an unknown company, was acknowledged."""
         by_name = company_id is not None and company_id in self._companies
         if self._reason and (self._identities or by_name):
             self._used.append(f"acknowledged ({self._reason}): {what}")
@@ -108,7 +98,6 @@ class _Acknowledged:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What was accepted, for the record."""
         return tuple(self._used)
 
 

@@ -63,11 +63,9 @@ def compare_versions(file: Value, database: Value) -> Finding:
 
 
 def member(value: Value, name: str) -> Value:
-    """Give a member of an object; None where it is none, or has no such member."""
     return value.get(name) if isinstance(value, Mapping) else None
 
 
 def number(value: Value, name: str) -> int | None:
-    """Give a member that is a whole number."""
     found = member(value, name)
     return found if type(found) is int else None

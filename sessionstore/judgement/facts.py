@@ -27,8 +27,6 @@ class File:
 
 @dataclass(frozen=True)
 class Row:
-    """A row that differs from its file."""
-
     value: Value
     #: when the row was last written, seconds since 1970, by the database's clock; None where the
     #: column can't tell (empty, or without a time zone)
@@ -44,8 +42,6 @@ class PreKeys(NamedTuple):
 
 @dataclass(frozen=True)
 class Company:
-    """What is known of a company when one of its files is judged."""
-
     verdict: Verdict  # the database's credentials against creds.json
     file_clocks: Clocks | None  # of creds.json; None without it
     database_clocks: Clocks | None  # of whatsapp_auth; None without it

@@ -47,8 +47,6 @@ OUTCOMES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Disposition:
-    """What became of one file."""
-
     file: str  # its path below the scanned directory
     outcome: str  # one of :data:`OUTCOMES`
     reason: str  # the evidence in words
@@ -56,12 +54,7 @@ class Disposition:
 
 
 def judge(file: File, row: Row | None, company: Company, *, revived: bool = True) -> Disposition:
-    """Judge a file that does not equal its row.
-
-    Args:
-        row: the database's row, or None; for credentials there is one.
-        revived: whether each Buffer of the row is in a spelling that the service's reader revives.
-    """
+    """Judge a file that does not equal its row; ``revived``: each Buffer of that is one to its reader."""
     if company.verdict.relation not in (SAME, DESCENDS):
         return Disposition(file.path, UNEXPLAINED, company.verdict.reason)
     if row is not None and not revived:

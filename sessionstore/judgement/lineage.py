@@ -19,17 +19,12 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The relation of the database's copy to the files' copy."""
-
     relation: str  # one of the constants of this module
     reason: str  # the evidence in words
 
 
 def compare(files: Credentials, database: Credentials | None) -> Verdict:
-    """Tell how the database's credentials, None without a row, relate to those in files.
-
-    Anything but SAME and DESCENDS means that files must stay.
-    """
+    """How the database's credentials relate to the files', which must stay but for SAME and DESCENDS."""
     if database is None:
         return Verdict(ABSENT, "the database has no credentials for this company")
     different = _different(files.identity, database.identity)

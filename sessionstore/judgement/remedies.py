@@ -15,8 +15,6 @@ from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, UNKNOWN
 
 @dataclass(frozen=True)
 class FoundFile:
-    """One file, as far as it matters for what would change its outcome."""
-
     kind: str  # KEY, CREDS, ARTEFACT, UNKNOWN or ONLY_COPY, as the scan says
     key: Key | None  # what its name stands for, for KEY only
     problem: str | None  # the kind of problem that the scan has with it; None without one

@@ -17,8 +17,6 @@ _STATES_KEPT = 5
 
 
 class _State(NamedTuple):
-    """One state: how far its chain has come, and whose it is."""
-
     iteration: int
     seed: Value
     kept: dict[int, Value]
@@ -26,10 +24,7 @@ class _State(NamedTuple):
 
 
 def compare_sender_keys(file: Value, database: Value) -> Finding:
-    """Order two sender-key records, each a list or a Buffer of its JSON text.
-
-    Newer only when the states are the same sender's, none went back and something went forward.
-    """
+    """Newer only when the states are the same sender's, none went back and something went forward."""
     my_list, their_list = states_in(file), states_in(database)
     mine, theirs = _states(my_list), _states(their_list)
     if mine is None or theirs is None:

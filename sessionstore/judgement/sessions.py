@@ -63,7 +63,6 @@ def opened_by_contact(session: Value) -> set[str]:
 
 
 def base_keys(session: Value) -> set[str]:
-    """Give the base keys of all sessions of a record."""
     return set(_sessions(session) or ())
 
 

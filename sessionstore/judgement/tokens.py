@@ -27,10 +27,7 @@ def expired(token: Value, now: float) -> bool:
 
 
 def compare_tokens(file: Value, database: Value, now: float) -> Finding:
-    """Order two tokens by the times they carry; ``now`` in seconds since 1970.
-
-    Newer only when no time went back and one went on, or the token was emptied after it had expired.
-    """
+    """Newer only when no time went back and one went on, or it was emptied after it had expired."""
     if not isinstance(file, dict) or not isinstance(database, dict):
         return Finding(False, "not a token of a form that is known here")
     progress = []

@@ -41,13 +41,7 @@ def canonical_of(raw: bytes) -> str:
 
 
 def stored_value_has(raw: bytes, sha256: str | None) -> bool:
-    """Tell whether a row's value, as the service reads it, has a fingerprint; False where it can't be read.
-
-    ``jsonb`` wrote it, which never holds a name twice.
-
-    Args:
-        sha256: from :func:`sessionstore.keys.values.digest_of_canonical`; None is no value's.
-    """
+    """Tell whether a row's value, as the service reads it, has a fingerprint; jsonb has no name twice."""
     ordered = _in_order(raw)
     # The same digest is the same text, so that it is the canonical form needs no further proof.
     if ordered is not None and digest_of_canonical(ordered) == sha256:

@@ -47,20 +47,13 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What lineage needs to know of one ``creds.json`` or one row of whatsapp_auth."""
-
     identity: Identity  # what the pairing was born with
     clocks: Clocks  # how far it has come
     signed_pre_key: str = ""  # digest of the signed pre-key's pair; its number is among the clocks
 
 
 def credentials_of(value: Value) -> Credentials:
-    """Read identity and clocks from parsed credentials.
-
-    Raises:
-        BadFile: it is not an object or lacks ``me.id``: Baileys would take it for a
-            new, unregistered identity.
-    """
+    """Read identity and clocks; BadFile without ``me.id``: Baileys would take it for unregistered."""
     if not isinstance(value, dict):
         raise BadFile("not credentials", "not a JSON object")
     me = value.get("me")

@@ -25,8 +25,6 @@ _DEVJID = rf"{_SIG}(?::{_DEV})?@{_SERVER}"
 
 
 class Key(NamedTuple):
-    """One key as Baileys names it and as a row of ``whatsapp_keys`` holds it."""
-
     key_type: str
     key_id: str
 
@@ -111,10 +109,7 @@ def encode(key: Key) -> str:
 
 
 def decode(name: str) -> Key | None:
-    """Find the key that a file name, ``.json`` included, stands for.
-
-    None unless exactly one type's grammar matches and encoding the result gives the name back.
-    """
+    """The key that a file name stands for; None unless one grammar alone matches, and encodes back to it."""
     if not name.endswith(".json"):
         return None
     stem = name[:-5]
@@ -145,7 +140,6 @@ def is_company_id(text: str) -> bool:
 
 
 def no_company_id(text: str) -> str:
-    """Say what mends a text that is no bare company id."""
     if text.startswith("company_"):
         return "Give the bare id, without company_."
     return (

@@ -50,12 +50,7 @@ def as_whole(mine: Value, theirs: Value) -> bool:
 
 
 def steps_from(key: bytes, steps: int, wanted: Collection[int]) -> tuple[bytes, dict[int, bytes]]:
-    """Step a chain on; gives the chain key after that, and the message keys by step.
-
-    Args:
-        steps: how many; at most :data:`MOST_STEPS`.
-        wanted: of which steps to give the message key; the first is 1.
-    """
+    """Step a chain on, at most MOST_STEPS; gives its key, and the message keys of wanted steps, from 1 on."""
     kept: dict[int, bytes] = {}
     for step in range(1, steps + 1):
         if step in wanted:

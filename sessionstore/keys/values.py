@@ -44,15 +44,10 @@ _BUFFER_KEYS = (
 
 
 def parse(raw: bytes, revived: frozenset[str] = SPELLINGS) -> Value:
-    """Parse the content of a key file, or a row's value as text: one JSON value in UTF-8.
+    """Parse a key file's content, or a row's value as text; Buffers not ``revived`` stay objects.
 
-    Args:
-        revived: the spellings of a Buffer that become ``bytes``, another one stays an object;
-            :data:`REVIVED` for what a service makes of a row.
-
-    Raises:
-        BadFile: it is not JSON as Node.js reads it, or holds what would be lost:
-            a name twice in one object, a number that no double holds, too deep nesting.
+    BadFile: it is not JSON as Node.js reads it, or holds what would be lost: a name twice in one
+    object, a number that no double holds, too deep nesting.
     """
     text = _text(raw)
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
@@ -217,21 +212,15 @@ def unrevived(raw: bytes) -> bool:
 
 
 def digest(value: Value) -> str:
-    """Give the fingerprint by which values are compared."""
     return digest_of_canonical(_CANONICAL(value))
 
 
 def digest_of_canonical(text: str) -> str:
-    """The fingerprint of a value that is in canonical form already."""
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def jsonb_problem(canonical_text: str) -> str | None:
-    """Say why a ``jsonb`` column would refuse a value, before anything is written.
-
-    NUL ends in error 22P05, half a surrogate pair in 22P02, and both load into ``json``, so they
-    do turn up (docs/facts.md section 2).
-    """
+    """Why a ``jsonb`` column would refuse a value that loads into ``json``: errors 22P05 and 22P02."""
     # Only non-ASCII and control characters are written as \u, so most values end here.
     if "\\u" not in canonical_text:
         return None

@@ -32,14 +32,7 @@ SELECT format('held by server process %%s, user %%s, application %%s',
 
 @contextmanager
 def locked(conn: Connection, wait: float) -> Iterator[None]:
-    """Hold the lock for a block.
-
-    Args:
-        wait: seconds to wait for another holder.
-
-    Raises:
-        LockHeld: it was not to be had in time.
-    """
+    """Hold the lock for a block; LockHeld where another holder has it for longer than ``wait`` seconds."""
     deadline = time.monotonic() + wait
     with explained("waiting for another migration run"):
         while conn.execute(_TAKE).fetchone() != (True,):
@@ -64,11 +57,6 @@ def _holder(conn: Connection) -> str:
 
 
 def demand_lock(conn: Connection) -> None:
-    """Make sure that the lock is still this session's.
-
-    Raises:
-        MigrationProblem: it is not: a transaction pooler gave another session.
-    """
     if not any(mine for _, mine in conn.execute(_HOLDERS).fetchall()):
         raise MigrationProblem(
             "the lock is gone: this connection goes through a transaction pooler",

@@ -23,8 +23,6 @@ _no_statement = re.compile(rf"(?:\s|;|--[^\n\r]*(?:[\n\r]|\Z)|{_comment})*", re.
 
 @dataclass(frozen=True)
 class Migration:
-    """One step of the schema: three scripts of the same name."""
-
     name: str  # such as ``0001_whatsapp_auth``
     deploy: str  # SQL that makes the change
     verify: str  # SQL that raises an error unless the change is there
@@ -35,8 +33,6 @@ class Migration:
 
 @dataclass(frozen=True)
 class Record:
-    """One row of rollout_migrations: a migration that the database has."""
-
     name: str
     sha256: str
     chain: str
@@ -44,12 +40,7 @@ class Record:
 
 
 def load(directory: str) -> tuple[Migration, ...]:
-    """Read a directory of migrations, which holds ``deploy/``, ``verify/`` and ``revert/``.
-
-    Raises:
-        MigrationProblem: a file is missing, misnamed, out of sequence, not UTF-8, or holds
-            what it must not; there is none.
-    """
+    """Read a directory of migrations, which holds ``deploy/``, ``verify/`` and ``revert/``."""
     scripts = {
         kind: {
             name: _read(Path(directory, kind, f"{name}.sql"))
@@ -72,15 +63,7 @@ def _read(path: Path) -> str:
 
 
 def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
-    """Take migrations from a plan, so that they need not be files on the host.
-
-    Args:
-        entries: one a migration: ``name``, ``deploy``, ``verify`` and ``revert``, SQL each; an
-            empty script counts as missing.
-
-    Raises:
-        MigrationProblem: as for :func:`load`.
-    """
+    """Take migrations from a plan, so that they need not be files on the host; an empty script is missing."""
     where = "the plan's migrations"
     names = [str(entry.get("name")) for entry in entries]
     for name in names:
@@ -147,12 +130,7 @@ def _names(directory: Path) -> set[str]:
 
 
 def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:
-    """Compare files with what the database has.
-
-    Raises:
-        MigrationProblem: an applied file is missing or was edited, or an earlier one was
-            never applied.
-    """
+    """What the database lacks; each applied file must be there, unedited and in the order it was applied."""
     by_name = {migration.name: migration for migration in migrations}
     for position, record in enumerate(records):
         migration = by_name.get(record.name)
@@ -179,11 +157,7 @@ def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple
 
 
 def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
-    """What must be reverted, newest first, to get back to a migration, or to "nothing".
-
-    Raises:
-        MigrationProblem: no such target, or one in the way was adopted.
-    """
+    """What must be reverted, newest first, to get back to a migration, or to "nothing"."""
     names = [record.name for record in records]
     if target != "nothing" and target not in names:
         known = ", ".join([*names, "nothing"])

@@ -18,11 +18,7 @@ _TABLES_OF_THE_SERVICE = (
 
 
 def grant_rows(conn: Connection, role: str) -> None:
-    """Let the service's role use rows, change no table, and read which migrations there are.
-
-    Raises:
-        MigrationProblem: the role does not exist, or the tables belong to somebody else.
-    """
+    """Let the service's role use rows, change no table, and read which migrations there are."""
     name = sql.Identifier(role)
     try:
         with conn.transaction():

@@ -27,8 +27,6 @@ CREATE TABLE IF NOT EXISTS rollout_migrations (
 
 @dataclass(frozen=True)
 class Step:
-    """What was done, or would be, with one migration."""
-
     name: str  # of the migration
     action: str  # "deploy", "adopt", "revert", "verified", "applied" or "adopted"
     detail: str = ""  # more in words; may be empty
@@ -36,18 +34,9 @@ class Step:
 
 
 class Runner:
-    """Runs a directory of migrations against one database.
+    """Runs migrations, or a directory of them, on a direct connection (no pooler) of the owning role.
 
-    Args:
-        conn: a direct connection (no transaction pooler) of the owning role, autocommit.
-        source: a directory that holds ``deploy/``, ``verify/`` and ``revert/``, or what
-            ``migration_plan.from_plan`` made.
-        lock_wait: seconds to wait for another runner.
-        lock_timeout: seconds a statement waits for a table's lock.
-        statement_timeout: seconds a statement may take.
-
-    Raises:
-        MigrationProblem: the files are not in order.
+    The limits are seconds: for another runner, for a table's lock, for a statement.
     """
 
     def __init__(
@@ -66,24 +55,14 @@ class Runner:
         self._session = Session(conn, lock_timeout, statement_timeout)
 
     def status(self) -> tuple[Step, ...]:
-        """What the database has and lacks: a step "applied", "adopted" or, for a pending one, "deploy".
-
-        Raises:
-            MigrationProblem: files and database do not fit together.
-        """
+        """What the database has and lacks: a step "applied", "adopted" or, for a pending one, "deploy"."""
         records = self._records()
         waiting = pending(self._migrations, records)
         done = [Step(r.name, "adopted" if r.adopted else "applied") for r in records]
         return (*done, *(Step(migration.name, "deploy") for migration in waiting))
 
     def plan(self) -> tuple[Step, ...]:
-        """What :meth:`deploy` would do; reads only.
-
-        "adopt" where a verify script passes on what is there already, else "deploy" with what it said.
-
-        Raises:
-            MigrationProblem: files and database do not fit together.
-        """
+        """What :meth:`deploy` would do: "adopt" where verify passes, else "deploy" with what it said."""
         steps = []
         for migration in pending(self._migrations, self._records()):
             with self._session.transaction(migration.name, commit=False):
@@ -92,12 +71,7 @@ class Runner:
         return tuple(steps)
 
     def deploy(self, *, dry_run: bool = False) -> tuple[Step, ...]:
-        """Apply each pending migration with verify and record in one transaction; a dry run all in one.
-
-        Raises:
-            LockHeld: another runner did not finish in time.
-            MigrationProblem: one failed; that one left the schema as it was.
-        """
+        """Apply each pending migration with verify and record in one transaction; a dry run all in one."""
         with locked(self._conn, self._lock_wait):
             if dry_run:
                 steps: list[Step] = []
@@ -108,11 +82,7 @@ class Runner:
             return tuple(self._apply_alone(migration) for migration in self._pending())
 
     def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
-        """Record pending migrations whose verify script passes already, up to the first that is not there.
-
-        Raises:
-            LockHeld: another runner did not finish in time.
-        """
+        """Record pending migrations whose verify script passes already, up to the first that is not there."""
         steps: list[Step] = []
         with (
             locked(self._conn, self._lock_wait),
@@ -127,11 +97,7 @@ class Runner:
         return tuple(steps)
 
     def verify(self) -> tuple[Step, ...]:
-        """Run the verify script of every migration that the database has; "deploy" is one that it lacks.
-
-        Raises:
-            MigrationProblem: with what the scripts said, all in one message.
-        """
+        """Run the verify script of every migration that the database has; "deploy" is one that it lacks."""
         records = self._records()
         waiting = pending(self._migrations, records)
         failures = []
@@ -146,22 +112,13 @@ class Runner:
         return (*verified, *(Step(migration.name, "deploy") for migration in waiting))
 
     def to_revert(self, to: str) -> tuple[str, ...]:
-        """Which migrations a revert would undo, newest first, to get back to one or to "nothing".
-
-        Raises:
-            MigrationProblem: there is no such target, or one of them can't be undone.
-        """
+        """Which migrations a revert would undo, newest first, to get back to one or to "nothing"."""
         records = self._records()
         pending(self._migrations, records)
         return tuple(record.name for record in to_revert(records, to))
 
     def revert(self, *, to: str, dry_run: bool = False) -> tuple[Step, ...]:
-        """Undo migrations, newest first, as :meth:`to_revert` says.
-
-        Raises:
-            LockHeld: another runner did not finish in time.
-            MigrationProblem: a revert script refused, for example because of data.
-        """
+        """Undo migrations, newest first, as :meth:`to_revert` says."""
         with (
             locked(self._conn, self._lock_wait),
             self._session.transaction("revert", commit=not dry_run),

@@ -29,12 +29,7 @@ class _RolledBack(Exception):
 
 
 class Session:
-    """Runs scripts of migrations on a connection.
-
-    Args:
-        lock_timeout: seconds a statement waits for a table's lock.
-        statement_timeout: seconds a statement may take.
-    """
+    """Runs scripts of migrations on a connection, within limits in seconds."""
 
     def __init__(self, conn: Connection, lock_timeout: float, statement_timeout: float) -> None:
         self._conn = conn
@@ -42,11 +37,7 @@ class Session:
         self._statement_timeout = statement_timeout
 
     def verify_fails(self, migration: Migration) -> str | None:
-        """Run a verify script without letting it change anything.
-
-        Raises:
-            MigrationTimeout: it took too long, which says nothing about the schema.
-        """
+        """Run a verify script, which can change nothing; a MigrationTimeout says nothing of the schema."""
         failure: str | None = None
         try:
             with self._conn.transaction():
@@ -62,16 +53,7 @@ class Session:
         return failure
 
     def run(self, name: str, kind: str, script: str, hint: str = "") -> None:
-        """Run one script.
-
-        Args:
-            hint: what verify said before, for the message where it fails.
-
-        Raises:
-            MigrationTimeout: it waited or ran too long.
-            MigrationProblem: it failed, would have ended its transaction, or left the session
-                another search_path or role.
-        """
+        """Run one script; ``hint`` is what verify said before, for the message where it fails."""
         before = self._surroundings()
         try:
             self._conn.execute(_within_a_block(self._conn, script))
@@ -127,13 +109,6 @@ class Session:
 
     @contextmanager
     def transaction(self, where: str, *, commit: bool = True) -> Iterator[None]:
-        """Run a block in one transaction, within the limits.
-
-        Raises:
-            OutcomeUnknown: the connection broke during COMMIT.
-            DatabaseUnreachable: it broke before.
-            DatabaseProblem: the server refused a statement.
-        """
         try:
             with transaction(self._conn, "migrating", where):
                 for name, seconds in self._limits().items():

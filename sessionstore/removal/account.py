@@ -38,8 +38,6 @@ NEVER_REMOVABLE = (
 
 @dataclass(frozen=True)
 class Accounting:
-    """The outcome for one directory."""
-
     decision: DirectoryDecision  # whether it may be removed, and why not
     dispositions: tuple[Disposition, ...]  # of every file that does not simply equal its row
     companies: tuple[CompanyFacts, ...]  # the facts for each company directory
@@ -57,18 +55,7 @@ def account(
     activity: Activity = NOT_KNOWN,
     acknowledge: Mapping[str, object] | None = None,
 ) -> Accounting:
-    """Account for every file of a directory.
-
-    Args:
-        scan: of the directory, contents read.
-        kind: as declared: live, backup or test.
-        company_ids: the companies of the host; the only one of them is taken for files
-            that lie in the directory itself and belong to no other by identity.
-        activity: what the service does, and who holds something there, as far as it is known.
-
-    Raises:
-        Refused: the scan did not read contents.
-    """
+    """Account for every file of a directory of a kind, in a scan that read the contents."""
     if not scan.contents:
         raise Refused("accounting needs a scan that read the files", scan.label)
     with transaction(conn, "accounting for files", scan.label, isolation="REPEATABLE READ"):

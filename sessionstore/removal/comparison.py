@@ -27,7 +27,6 @@ from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, FileEntry
 
 
 def path_of(company: CompanyScan, entry: FileEntry) -> str:
-    """Give a file's path below the scanned directory."""
     return entry.name if company.directory == "." else f"{company.directory}/{entry.name}"
 
 
@@ -91,7 +90,6 @@ class Comparison:
     def context(
         self, verdict: Verdict, database: Credentials | None, creds: CredentialsRow
     ) -> Company:
-        """Give what is known of the company."""
         mine = self.company.credentials
         return Company(
             verdict,
@@ -134,7 +132,6 @@ class Comparison:
         return PreKeys(gone, self._since.sessions(known, self._lids.get))
 
     def judge(self, context: Company, creds: CredentialsRow) -> list[Disposition]:
-        """Judge every file that does not equal its row."""
         found = []
         left = [self.company.files[place] for place, equal in enumerate(self._equal) if not equal]
         recorded = self._recorded([entry.name for entry in left])

@@ -29,15 +29,7 @@ _BATCH = 64
 
 
 def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tuple) -> None:
-    """Delete everything in a directory, but not the directory itself.
-
-    Args:
-        tree: all that is in it, proven.
-        again: what is looked at once more before the credentials go.
-
-    Raises:
-        Refused: something is not as it was proven, or can't be deleted; what is left stays.
-    """
+    """Delete all in a proven directory, but not itself; ``again`` is asked before the credentials go."""
     turns: list[list[Node]] = [[] for _ in range(len(_LATER) + 1)]
     for node in tree.files:
         turns[_turn(os.path.basename(node.path))].append(node)
@@ -55,11 +47,7 @@ def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tu
 
 
 def remove_empty(parent_fd: int, bare: str, path: str) -> None:
-    """Delete a directory that should be empty by now.
-
-    Raises:
-        Refused: something came into it, which is named; or it can't be deleted.
-    """
+    """Delete a directory that should be empty by now; what came into it is named."""
     try:
         os.rmdir(bare, dir_fd=parent_fd)
     except OSError as error:
@@ -71,7 +59,6 @@ def remove_empty(parent_fd: int, bare: str, path: str) -> None:
 
 
 def stopped(reason: str, where: str) -> Refused:
-    """Say that a removal ended half way."""
     return Refused(
         f"removal stopped: {reason}",
         where,

@@ -27,8 +27,6 @@ _LONGEST_NAME = 255  # bytes, NAME_MAX of every Linux file system that is met he
 
 @dataclass(frozen=True)
 class RemovalReport:
-    """One directory that was removed."""
-
     name: str  # of the directory
     files: int  # deleted in this run
     directories: int  # deleted in this run
@@ -54,16 +52,10 @@ def remove(
 
     Args:
         manifest: of its archive, which the caller has just verified on disk.
-        objections: makes every further proof again (the database above all), given a
-            descriptor of the directory and all that was just read of it; what it returns forbids
-            the removal.
+        objections: every further proof (the database above all), of a descriptor of the directory
+            and all that was just read of it; what it returns forbids the removal.
         again: what is looked at once more just before the first file goes, and before the credentials
             do: that the archive and the rows are still there.
-
-    Raises:
-        Refused: with every reason; nothing was deleted then.
-        DirectoryProblem: the directory is not there, or is a symlink.
-        LockHeld: another run is removing it.
     """
     started = time.monotonic()
     if not name or "/" in name or name in (".", ".."):

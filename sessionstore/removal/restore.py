@@ -13,12 +13,7 @@ def objections(reads_files: bool | None, in_database: Sequence[str] | None) -> t
     """Say why a directory must not be put back in its place.
 
     Its declared kind does not count: what the service once used may be declared as a backup by now.
-
-    Args:
-        reads_files: whether the service reads session files when it starts; None where nobody
-            can tell.
-        in_database: the directory's companies that the database has something of, which is
-            newer than the files or may be; None where nobody can tell.
+    ``in_database`` are the companies that the database has something of; None: nobody can tell.
     """
     if reads_files is False:
         return ()

@@ -35,20 +35,10 @@ def account_again(
     acknowledge: Mapping[str, object] | None = None,
     layout: Layout = AS_NAMED,
 ) -> Accounting:
-    """Do as :func:`sessionstore.removal.account.account`, on the bytes that were read already.
+    """Do as :func:`sessionstore.removal.account.account`, and make sure that it is what was walked.
 
     Every file and every row is read and compared itself: what an import recorded of a file would say
-    of both what somebody made of them.
-
-    Args:
-        tree: all of it, as walked and hashed; whoever deletes a file afterwards makes sure that it
-            is still in the state that was hashed.
-        kind: as declared: live, backup or test.
-        activity: what the service does. Who holds something is left to the removal itself, which
-            looks last of all, and by leases where /proc does not tell.
-
-    Raises:
-        DirectoryProblem: the directory can't be listed.
+    of both what somebody made of them. Who holds something the removal looks last of all.
     """
     with scan_directory(directory_fd, label=label, layout=layout) as scan:
         found = account(
@@ -148,12 +138,7 @@ def _gone_since(
 
 
 class RemovalProof:
-    """What a removal asks before it deletes, and again before what can't be had back goes.
-
-    Args:
-        conn: an open connection, in no transaction, for as long as the removal takes.
-        accounted: makes the whole proof of a directory that was read as a tree.
-    """
+    """What a removal asks before it deletes, and again before what can't be had back goes."""
 
     def __init__(
         self, conn: Connection, held: Held, accounted: Callable[[int, Tree], Accounting]
@@ -162,7 +147,6 @@ class RemovalProof:
         self._looks: list[SecondLook] = []
 
     def objections(self, directory_fd: int, tree: Tree) -> Sequence[str]:
-        """Every reason against removing the directory; none if it may go."""
         found = self._accounted(directory_fd, tree)
         self._looks = [SecondLook(self._conn, found.rows)]
         live = [one for one in found.companies if one.company_id in found.rows.identities]
@@ -170,6 +154,5 @@ class RemovalProof:
         return since if found.decision.removable else (*since, *found.decision.reasons)
 
     def again(self) -> Sequence[str]:
-        """What is not as it was when that was asked."""
         looks = (reason for look in self._looks for reason in look.objections())
         return (*self._held.objections(), *looks)

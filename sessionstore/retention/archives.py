@@ -62,24 +62,13 @@ class Archive(Kept):
 
 
 def look(directory: str, *, hashed: bool) -> list[Archive]:
-    """List the archives in a directory and those below it, the oldest first; links are not followed.
-
-    Args:
-        hashed: whether each is hashed as it lies on the disk, which reads all of it.
-
-    Raises:
-        DirectoryProblem: the directory is not there, or is a symlink.
-    """
+    """List the archives below a directory, the oldest first; if ``hashed``, each is read whole."""
     found = [_archive(path, hashed=hashed) for path in manifests(directory, LISTING)]
     return sorted(found, key=age_order)
 
 
 def manifests(directory: str, ending: str) -> list[str]:
-    """Paths of the manifests in a directory of archives and in those below it, links not followed.
-
-    Raises:
-        DirectoryProblem: the directory is not there, or is a symlink.
-    """
+    """Paths of the manifests in a directory of archives and in those below it, links not followed."""
     with closing(open_directory(directory)):
         pass
     return [
@@ -183,11 +172,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def discard(path: str, why: str) -> None:
-    """Delete ``NAME.KIND.zst.age``; its manifest stays, with a note that says why.
-
-    Raises:
-        ArchiveProblem: it can't be deleted.
-    """
+    """Delete ``NAME.KIND.zst.age``; its manifest stays, with a note that says why."""
     directory, name = os.path.split(path)
     base = name.rsplit(".", 3)[0]
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")

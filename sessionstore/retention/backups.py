@@ -31,11 +31,7 @@ class Backup(Kept):
 
 
 def look(directory: str) -> list[Backup]:
-    """List the backups in a directory and in those below it, each hashed, the oldest first.
-
-    Raises:
-        DirectoryProblem: the directory is not there, or is a symlink.
-    """
+    """List the backups in a directory and in those below it, each hashed, the oldest first."""
     return sorted(map(_backup, manifests(directory, LISTING)), key=age_order)
 
 

@@ -16,15 +16,12 @@ from sessionstore.retention.rules import Answer
 
 @dataclass(frozen=True)
 class Pruning:
-    """What was found and decided."""
-
     archives: tuple[tuple[shelf.Archive, Answer], ...]  # each archive with its answer
     #: each backup of the database with its answer
     backups: tuple[tuple[backup_shelf.Backup, Answer], ...]
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """All answers, archives first."""
         return tuple(answer for _, answer in (*self.archives, *self.backups))
 
 
@@ -36,18 +33,7 @@ def prune(
     *,
     dry_run: bool,
 ) -> Pruning:
-    """Delete what is past its time and safe elsewhere.
-
-    Args:
-        settings: of the database that the archived files were imported into.
-        in_use: paths of archives that something still relies on.
-
-    Raises:
-        LockHeld: another process is at work there.
-        DirectoryProblem: the directory is not there, or is a symlink.
-        DatabaseProblem: the import records can't be read.
-        ArchiveProblem: a file can't be deleted.
-    """
+    """Delete what is past its time, safe elsewhere, and not ``in_use``: paths that something relies on."""
     with exclusive(directory):
         archives, backups = shelf.look(directory, hashed=True), backup_shelf.look(directory)
         with connection.connect(settings) as conn:

@@ -29,8 +29,6 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What becomes of one archive or backup."""
-
     archive: str  # path of the encrypted file
     prune: bool  # whether it may be deleted
     why: str  # the reason, in words
@@ -43,13 +41,7 @@ def judge(
     imported: Mapping[Pairing, str | None],
     in_use: Collection[str] = (),
 ) -> list[Answer]:
-    """Judge every archive on a shelf, each hashed; answers in the same order.
-
-    Args:
-        now: seconds since 1970; where two clocks are at hand, the earlier.
-        in_use: paths of archives that something still relies on, such as those of directories
-            that are set aside.
-    """
+    """Judge every archive of a shelf, each hashed. ``in_use``: paths of those that something relies on."""
     answers, in_database = [], held(imported)
     for one in shelf:
         kept = (

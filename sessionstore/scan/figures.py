@@ -17,15 +17,12 @@ _SHOWN = 5
 
 @dataclass
 class Figures:
-    """Files of one sort."""
-
     files: int = 0
     bytes: int = 0  # sum of their sizes
     oldest: int | None = None  # the earliest change, nanoseconds since 1970; None without a file
     newest: int | None = None
 
     def add(self, entry: FileEntry) -> None:
-        """Count a file in."""
         self.files += 1
         self.bytes += entry.size
         changed = entry.mtime_ns
@@ -34,10 +31,7 @@ class Figures:
 
 
 def figures_of(company: CompanyScan) -> dict[str, Figures]:
-    """Figures of a company's key types, the largest first, then of credentials, artefacts, unknown files.
-
-    Sorts without a file are left out.
-    """
+    """Figures of a company's key types, the largest first, then of credentials, artefacts, unknown files."""
     found: dict[str, Figures] = {}
     for entry in company.files:
         key = entry.key
@@ -48,7 +42,6 @@ def figures_of(company: CompanyScan) -> dict[str, Figures]:
 
 
 def all_of(figures: Iterable[Figures]) -> Figures:
-    """Add figures up."""
     total = Figures()
     for one in figures:
         total.files += one.files
@@ -60,7 +53,6 @@ def all_of(figures: Iterable[Figures]) -> Figures:
 
 
 def problems_of(scan: DirectoryScan) -> list[Problem]:
-    """List everything a scan complains about."""
     return [*scan.problems, *(one for company in scan.companies for one in company.problems)]
 
 

@@ -10,8 +10,6 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class Layout:
-    """What is declared of a directory of session files."""
-
     #: for a path below the directory, "." for itself, the bare id of the company whose files lie
     #: there; needed where the name is not ``company_<id>``
     companies: Mapping[str, str] = field(default_factory=dict)
@@ -24,11 +22,9 @@ class Layout:
         return self._companies.get(posixpath.normpath(path or "."))
 
     def leads_on(self, path: str) -> bool:
-        """Tell whether a declared directory lies below a path."""
         return any(one.startswith(f"{path}/") for one in self._companies)
 
     def leaves_out(self, name: str) -> bool:
-        """Tell whether a name was declared to be litter."""
         return any(fnmatchcase(name, pattern) for pattern in self.litter)
 
     @property

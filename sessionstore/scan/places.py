@@ -15,8 +15,6 @@ from sessionstore.scan.result import Problem
 
 @dataclass(frozen=True)
 class Place:
-    """A directory of the tree that is scanned."""
-
     path: str  # below the scanned directory; "" for itself
     depth: int
     inside: bool  # whether it lies in a directory of session files

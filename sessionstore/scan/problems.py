@@ -17,7 +17,6 @@ from sessionstore.scan.table import ARTEFACT, KEY, ONLY_COPY, UNKNOWN
 
 
 def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem]:
-    """Report what a file's name alone tells."""
     where = below(path, name)
     if litter(name) or layout.leaves_out(name):
         yield of_litter(name, where, layout, blocks=kind == UNKNOWN)
@@ -53,10 +52,7 @@ def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
 
 
 def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Problem]:
-    """Report a value that Baileys can't use as such a KEY; it does not block, and is copied as it is.
-
-    The canonical form is looked at: parsing it would cost as much again.
-    """
+    """Report what Baileys can't use as such a KEY, by its canonical form: parsing costs as much again."""
     form = canonical[0]
     if kind != KEY or (form in "[{" and len(canonical) > 2):
         return
@@ -73,7 +69,6 @@ def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Proble
 
 
 def unlistable(path: str, error: OSError) -> Problem:
-    """Report a directory that can't be listed, or not to its end."""
     return Problem("unreadable", path or ".", cause_of(error), True)
 
 
@@ -106,7 +101,6 @@ _BY_KIND = {
 
 
 def remedy_of(problems: Collection[Problem]) -> str:
-    """Say what mends the problems of a directory."""
     found = []
     torn = [one for one in problems if one.kind in _TORN]
     if any(os.path.basename(one.where) == CREDENTIALS for one in torn):
@@ -121,7 +115,6 @@ def remedy_of(problems: Collection[Problem]) -> str:
 
 
 def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
-    """Report a file that could not be read or understood."""
     # An artefact is never read by Baileys, so what it holds can't block an import.
     blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
         "not a regular file",
@@ -132,7 +125,6 @@ def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
 
 
 def is_utf8(name: str) -> bool:
-    """Tell whether a name is valid UTF-8."""
     if name.isascii():
         return True
     try:
@@ -143,5 +135,4 @@ def is_utf8(name: str) -> bool:
 
 
 def below(path: str, name: str) -> str:
-    """Give the path of something in a directory."""
     return f"{path}/{name}" if path else name

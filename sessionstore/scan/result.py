@@ -53,8 +53,6 @@ PROBLEMS: dict[str, str] = {
 
 
 class Problem(NamedTuple):
-    """Something that is not as it should be."""
-
     kind: str  # a key of :data:`PROBLEMS`
     where: str  # path below the scanned directory
     detail: str  # more, without any part of a file's content
@@ -63,8 +61,6 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class CompanyScan:
-    """One directory of session files of one company."""
-
     #: the bare id; None where neither the directory's name nor the caller tells it
     company_id: str | None
     directory: str  # path below the scanned directory; "." for a flat one
@@ -78,12 +74,10 @@ class CompanyScan:
 
     @property
     def keys(self) -> int:
-        """How many key files there are."""
         return self.counts.by_kind[KEY]
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
-        """The problems that forbid an import."""
         return tuple(problem for problem in self.problems if problem.blocks)
 
 
@@ -106,17 +100,14 @@ class DirectoryScan:
 
     @property
     def file_count(self) -> int:
-        """How many regular files there are in all."""
         return len(self.others) + sum(company.counts.total for company in self.companies)
 
     @property
     def company_ids(self) -> tuple[str, ...]:
-        """The bare ids of the companies that are known by name."""
         return tuple(found.company_id for found in self.companies if found.company_id)
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
-        """The problems outside any company that forbid an import."""
         return tuple(problem for problem in self.problems if problem.blocks)
 
     def company(self, company_id: str) -> CompanyScan | None:
@@ -125,11 +116,7 @@ class DirectoryScan:
         return found[0] if len(found) == 1 else None
 
     def open_company(self, company: CompanyScan) -> int:
-        """Open a company's directory again; the caller closes it.
-
-        Raises:
-            DirectoryProblem: it is not the directory that was scanned.
-        """
+        """Open the very directory of a company that was scanned; the caller closes it."""
         fd = open_beneath(self.fd, company.directory)
         status = os.fstat(fd)
         if (status.st_dev, status.st_ino) != (company.device, company.inode):
@@ -142,7 +129,6 @@ class DirectoryScan:
         return fd
 
     def close(self) -> None:
-        """Give the descriptor back; harmless when done twice."""
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1

@@ -60,14 +60,9 @@ def scan_directory(
     """List, and normally read, all in a directory of session files; trouble with one is a problem.
 
     Args:
-        directory: a path, or a descriptor of an open directory.
-        label: how to call it in messages; needed only with a descriptor.
+        directory: a path, or a descriptor of an open directory, which messages call ``label`` then.
         contents: False lists names only: no file but the credentials is looked at.
-        layout: whose files lie where, and what is litter, as declared; by default the names of
-            directories tell (``company_<id>``), that of the directory itself too.
-
-    Raises:
-        DirectoryProblem: the directory itself can't be opened, is a symlink, or holds too much.
+        layout: as declared; by default the names of directories tell, that of itself too.
     """
     if isinstance(directory, str):
         label = label or directory
@@ -115,7 +110,6 @@ class _Walk:
             self._descend(fd, below(path, child), child, depth + 1, sessions)
 
     def _survey(self, fd: int, path: str, found: list[Problem]) -> tuple[bool, list[str]]:
-        """Tell whether a directory holds session files, and which directories."""
         sessions = False
         directories: list[str] = []
         try:

@@ -22,16 +22,11 @@ class Reading(NamedTuple):
 
     @property
     def value(self) -> Value:
-        """The value itself."""
         return parse(self.canonical.encode("ascii"))
 
 
 def read_session_file(directory_fd: int, name: str) -> Reading:
-    """Read, parse and check one session file.
-
-    Raises:
-        BadFile: it can't be read, does not parse, or ``jsonb`` could not hold it.
-    """
+    """Read, parse and check one session file; ``jsonb`` must hold it too."""
     content = read_whole(directory_fd, name, LARGEST_FILE)
     sha256 = hashlib.sha256(content.raw).hexdigest()
     try:
@@ -46,10 +41,6 @@ def read_session_file(directory_fd: int, name: str) -> Reading:
 
 
 def hash_file(directory_fd: int, name: str) -> tuple[str, os.stat_result]:
-    """SHA-256 and status of a file that is not parsed: an artefact or an unknown one.
-
-    Raises:
-        BadFile: it can't be read as a whole.
-    """
+    """SHA-256 and status of a file that is not parsed: an artefact or an unknown one."""
     content = read_whole(directory_fd, name, LARGEST_FILE)
     return hashlib.sha256(content.raw).hexdigest(), content.status

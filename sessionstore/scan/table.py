@@ -32,8 +32,6 @@ _NAMING = sys.getfilesystemencoding()
 
 
 class FileEntry(NamedTuple):
-    """One regular file."""
-
     #: the bare name; bytes that are not UTF-8 as surrogates (``os.fsdecode``). For files outside a
     #: company's directory the path below the scanned directory.
     name: str
@@ -46,14 +44,11 @@ class FileEntry(NamedTuple):
 
     @property
     def key(self) -> Key | None:
-        """What the name stands for; None for anything but a KEY."""
         return decode(self.name) if self.kind == KEY else None
 
 
 @dataclass
 class Counts:
-    """How many files a directory holds, and of which sorts."""
-
     by_kind: Counter[str] = field(default_factory=Counter)  # files of each kind
     by_type: Counter[str] = field(default_factory=Counter)  # key files of each key type
     #: a sum that tells this set of names from any other: holding the names of a million files to
@@ -61,7 +56,6 @@ class Counts:
     names: int = 0
 
     def add(self, name: str, kind: str, key: Key | None) -> None:
-        """Count a file in."""
         self.by_kind[kind] += 1
         if key is not None:
             self.by_type[key.key_type] += 1
@@ -69,7 +63,6 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """Files of all kinds."""
         return sum(self.by_kind.values())
 
     def are_of(self, names: Iterable[str]) -> bool:
@@ -89,7 +82,6 @@ class PackedNames:
         self._ends = array("Q", [0])
 
     def append(self, name: str) -> None:
-        """Add a name."""
         self._bytes += name.encode(_NAMING, "surrogateescape")
         self._ends.append(len(self._bytes))
 
@@ -108,25 +100,13 @@ class PackedNames:
 
 
 def regular_files(directory_fd: int) -> Iterator[os.DirEntry[str]]:
-    """List the regular files of a directory, in no order.
-
-    Raises:
-        OSError: the directory can't be listed, or not to its end.
-    """
+    """List the regular files of a directory, in no order."""
     with os.scandir(directory_fd) as entries:
         yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
 
 
 def in_reading_order(directory_fd: int) -> Iterator[str]:
-    """List the regular files of a directory in an order in which they are read fast.
-
-    On ext4 files that were not read lately are read several times faster in the order of their
-    inodes. They are put into that order :data:`WINDOW` at a time, so that no size of directory
-    takes more memory than that.
-
-    Raises:
-        OSError: as :func:`regular_files`.
-    """
+    """List regular files by inode, which ext4 reads several times faster; WINDOW bounds the memory."""
     files = regular_files(directory_fd)
     while True:
         names = PackedNames()
@@ -153,7 +133,6 @@ class FileTable:
         self._digests = bytearray()
 
     def append(self, entry: FileEntry) -> None:
-        """Add what is known of the next file."""
         self._names.append(entry.name)
         self._digests += _packed(entry.sha256) + _packed(entry.value_sha256)
         self._kinds.append(_CODES[entry.kind])
@@ -161,7 +140,6 @@ class FileTable:
         self._times.append(entry.mtime_ns)
 
     def first_of(self, kind: str) -> FileEntry | None:
-        """Find a file of a kind."""
         index = self._kinds.find(_CODES[kind])
         return None if index < 0 else self[index]
 
@@ -170,7 +148,6 @@ class FileTable:
         return iter(self._names)
 
     def digests(self, index: int) -> tuple[str | None, str | None]:
-        """An entry's digests, of bytes and of value, without the rest of it."""
         start = 2 * _DIGEST * index
         middle, end = start + _DIGEST, start + 2 * _DIGEST
         return _unpacked(self._digests[start:middle]), _unpacked(self._digests[middle:end])
