@@ -94,6 +94,11 @@ class LockHeld(StoreError):
 
     code = 6
 
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "Wait for it to end, then run again."
+    ) -> None:
+        super().__init__(what, where, remedy)
+
 
 class ArchiveProblem(StoreError):
     """An archive could not be written, or is not what its manifest says."""

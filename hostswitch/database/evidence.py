@@ -12,7 +12,7 @@ from sessionstore.judgement.activity import Activity
 from sessionstore.scan.result import DirectoryScan
 
 if TYPE_CHECKING:
-    from sessionstore.archive.on_disk import Held
+    from sessionstore.archive.sealed import Held
     from sessionstore.database.connection import Connection
     from sessionstore.removal.second_proof import RemovalProof
 

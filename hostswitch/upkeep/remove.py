@@ -17,8 +17,8 @@ from hostswitch.host import Host
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING, RESTORED
 from hostswitch.record.journal import demand_none_open
 from hostswitch.service import status
-from sessionstore.archive.on_disk import Held
-from sessionstore.archive.on_disk import held as held_archive
+from sessionstore.archive.sealed import Held
+from sessionstore.archive.sealed import held as held_archive
 from sessionstore.disk.walk import Tree
 from sessionstore.errors import StoreError
 from sessionstore.removal import remove

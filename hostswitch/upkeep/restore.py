@@ -24,8 +24,7 @@ from hostswitch.record.journal import demand_none_open
 from sessionstore.archive import extract
 from sessionstore.disk.opening import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
-from sessionstore.judgement.activity import DATABASE
-from sessionstore.removal import restore
+from sessionstore.judgement.activity import DATABASE, against_putting_back
 from sessionstore.retention import archives
 from sessionstore.scan.scan import scan_directory
 
@@ -111,7 +110,7 @@ def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Ref
         found.append(_taken(path))
     seen = look(host, staged=False)
     in_database, trouble = _in_database(host, declared, source)
-    reasons = restore.objections(_reads_files(host, seen), in_database)
+    reasons = against_putting_back(_reads_files(host, seen), in_database)
     remedy = (
         "To look into it, extract its archive elsewhere: baileys-hostswitch store archive extract"
     )

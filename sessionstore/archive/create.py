@@ -18,7 +18,6 @@ from datetime import datetime, timezone
 from sessionstore.archive import tar
 from sessionstore.archive.encryption import Encryption
 from sessionstore.archive.manifest import Entry, Manifest, dump, entry_of
-from sessionstore.archive.on_disk import verify_on_disk
 from sessionstore.archive.sealed import (
     exclusive,
     forget,
@@ -26,10 +25,12 @@ from sessionstore.archive.sealed import (
     publish,
     refuse_arguments,
     seal,
+    verify_on_disk,
     write_file,
 )
 from sessionstore.disk import xattrs
-from sessionstore.disk.opening import closing, open_beneath
+from sessionstore.disk.opening import closing
+from sessionstore.disk.reading import identity
 from sessionstore.disk.walk import Beneath, Tree, chunks, walk
 from sessionstore.disk.xattrs import Attributes
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, printable
@@ -90,15 +91,9 @@ def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]
 
 def _refuse_inside(tree: Tree, out_fd: int, out_dir: str) -> None:
     """An archive in the directory that it is of would be removed together with it."""
-    out = os.fstat(out_fd)
-    if any(
-        (node.status.st_dev, node.status.st_ino) == (out.st_dev, out.st_ino) for node in tree.nodes
-    ):
-        raise ArchiveProblem(
-            "the archive would lie in the directory that it is of",
-            out_dir,
-            "Name another directory: --out",
-        )
+    if identity(os.fstat(out_fd)) in tree.identities:
+        what = "the archive would lie in the directory that it is of"
+        raise ArchiveProblem(what, out_dir, "Name another directory: --out")
 
 
 def _existing(
@@ -194,7 +189,7 @@ def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption:
 
     with Beneath(directory_fd) as beneath:
         for entry in entries.values():
-            with closing(_opened(directory_fd, beneath, entry)) as fd:
+            with closing(_opened(beneath, entry)) as fd:
                 write(tar.header(entry, name, _attributes(fd, entry)))
                 if not entry.directory:
                     for chunk in _checked(fd, entry):
@@ -204,11 +199,9 @@ def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption:
     return digest.hexdigest()
 
 
-def _opened(directory_fd: int, beneath: Beneath, entry: Entry) -> int:
+def _opened(beneath: Beneath, entry: Entry) -> int:
     try:
-        if entry.directory:
-            return open_beneath(directory_fd, entry.path)
-        return beneath.open_file(entry.path)
+        return beneath.open(entry.path, directory=entry.directory)
     except (OSError, DirectoryProblem) as error:
         raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
 

@@ -7,7 +7,6 @@ disk, and only then gets its place: whatever ends this program, there is either 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
@@ -18,10 +17,10 @@ from dataclasses import dataclass
 
 from sessionstore.archive.check import read_archive
 from sessionstore.archive.manifest import Entry, Manifest, entry_of, read_manifest
-from sessionstore.disk.opening import NEW_FILE, closing, open_beneath, open_directory
+from sessionstore.disk.opening import NEW_FILE, closing, lock, open_beneath, open_directory
 from sessionstore.disk.walk import Beneath, walk
 from sessionstore.disk.xattrs import Attributes, put
-from sessionstore.errors import ArchiveProblem, DirectoryProblem, LockHeld, Refused
+from sessionstore.errors import ArchiveProblem, DirectoryProblem, Refused
 
 #: The ending of the directory in which another one is built before it gets its place.
 HALF_EXTRACTED = ".extracting"
@@ -55,7 +54,8 @@ def extract_into(
         with _workplace(parent_fd, name + HALF_EXTRACTED) as place:
             os.mkdir(_CONTENTS, 0o700, dir_fd=place)
             with closing(open_beneath(place, _CONTENTS)) as fd:
-                with _Writer(fd) as writer:
+                with Beneath(fd) as beneath:
+                    writer = _Writer(beneath)
                     read_archive(archive, expected, identity_file, sink=writer)
                 _finish(fd, expected, writer.attributes)
                 _compare(fd, expected)
@@ -80,6 +80,7 @@ def _workplace(parent_fd: int, name: str) -> Iterator[int]:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent_fd)
     with closing(_own(parent_fd, name)) as fd:
+        lock(fd, "another run is extracting it", name)
         _clear(fd)  # left by a run that was killed
         try:
             yield fd
@@ -102,12 +103,6 @@ def _own(parent_fd: int, name: str) -> int:
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != 0o700:
         os.close(fd)
         raise foreign
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        remedy = "Wait for it to end, then run again."
-        raise LockHeld("another run is extracting it", name, remedy) from None
     return fd
 
 
@@ -130,8 +125,8 @@ def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:
 
 
 class _Writer:
-    def __init__(self, root_fd: int) -> None:
-        self._beneath = Beneath(root_fd)
+    def __init__(self, beneath: Beneath) -> None:
+        self._beneath = beneath
         self.attributes: dict[str, Attributes] = {}
 
     def directory(self, path: str, attributes: Attributes) -> None:
@@ -152,23 +147,13 @@ class _Writer:
         if attributes:
             self.attributes[path] = attributes
 
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._beneath.close()
-
 
 def _finish(root_fd: int, expected: Manifest, attributes: Mapping[str, Attributes]) -> None:
     """Owners, attributes, modes and times, what lies deepest first: each change moves its parent's time."""
     with Beneath(root_fd) as beneath:
-        for entry in reversed(list(expected.entries.values())):
-            if entry.directory:
-                with closing(open_beneath(root_fd, entry.path)) as fd:
-                    _dress(fd, entry, attributes.get(entry.path, ()))
-            else:
-                with closing(beneath.open_file(entry.path)) as fd:
-                    _dress(fd, entry, attributes.get(entry.path, ()))
+        for entry in reversed(expected.entries.values()):
+            with closing(beneath.open(entry.path, directory=entry.directory)) as fd:
+                _dress(fd, entry, attributes.get(entry.path, ()))
 
 
 def _dress(fd: int, entry: Entry, attributes: Attributes) -> None:

@@ -72,8 +72,7 @@ def check(
 def _alone(admin: Connection) -> Iterator[None]:
     """Keep other checks away, and drop what one left that was cut off: it holds a copy of the keys."""
     if admin.execute(_LOCK).fetchone() != (True,):
-        remedy = "Wait for it to end, then run again."
-        raise LockHeld("another check of a backup is under way on this server", "", remedy)
+        raise LockHeld("another check of a backup is under way on this server")
     for (name,) in admin.execute(_LEFT, [_SCRATCH]).fetchall():
         _drop(admin, str(name))
     yield

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands import service
 from sessionstore.commands.output import CHANGES, OK, emit
-from sessionstore.commands.plan import layout_of, read_plan, takes_plan
-from sessionstore.disk.holders import seen_in_directory
+from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
+from sessionstore.disk.holders import Sight, seen_in_directory
+from sessionstore.judgement.activity import UNKNOWN, Activity
+from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
 
 _ACCOUNT = """\
@@ -74,3 +77,35 @@ def _prove(arguments: argparse.Namespace) -> int:
             proof = prove(conn, record.import_id, scan, active=True)
     emit("result", outcome="proven" if proof.ok else "not proven", **asdict(proof))
     return OK if proof.ok else CHANGES
+
+
+if TYPE_CHECKING:
+    from sessionstore.database.connection import Connection
+    from sessionstore.removal.account import Accounting
+
+
+def with_holders(plan: Mapping[str, Any], sight: Sight) -> Activity:
+    return Activity(plan.get("service", UNKNOWN), sight.holders, len(sight.closed))
+
+
+def accounted(
+    conn: Connection, scan: DirectoryScan, kind: str, plan: Mapping[str, Any], activity: Activity
+) -> Accounting:
+    from sessionstore.removal import account
+
+    return account.account(
+        conn,
+        scan,
+        kind,
+        company_ids=companies_of(plan),
+        activity=activity,
+        acknowledge=plan.get("acknowledge"),
+    )
+
+
+def shown(activity: Activity) -> dict[str, object]:
+    return {
+        "service": activity.service,
+        "holders": [one._asdict() for one in activity.holders],
+        "unseen": activity.unseen,
+    }

@@ -11,7 +11,7 @@ from typing import Any
 from sessionstore.archive import create as archive
 from sessionstore.archive import extract as extraction
 from sessionstore.archive.check import check
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.commands.output import CHANGES, OK, UsageError, actions_of, emit, tell
 from sessionstore.commands.plan import read_plan, takes_plan
 from sessionstore.disk.opening import closing, open_directory

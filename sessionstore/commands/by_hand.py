@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.archive.on_disk import held as held_archive
+from sessionstore.archive.sealed import held as held_archive
 from sessionstore.commands.output import CHANGES, OK, emit, tell
 from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import held_open

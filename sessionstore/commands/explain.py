@@ -15,17 +15,20 @@ from sessionstore.commands import service
 from sessionstore.commands.output import CHANGES, OK, emit
 from sessionstore.commands.plan import layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import seen_at_file, seen_in_directory
-from sessionstore.errors import DirectoryProblem, printable
+from sessionstore.errors import BadFile, DirectoryProblem, printable
 from sessionstore.judgement.activity import Activity, evidence, obstacles
-from sessionstore.judgement.copies import newer_of
 from sessionstore.judgement.directory import LIVE
 from sessionstore.judgement.file import EQUAL, OUTCOMES, UNEXPLAINED, Disposition
+from sessionstore.judgement.lineage import DESCENDS, FILE_AHEAD, compare
 from sessionstore.judgement.remedies import FoundFile, of_directory, of_file
+from sessionstore.keys.credentials import credentials_of
+from sessionstore.keys.names import CREDENTIALS
 from sessionstore.retention.archives import SEALED
 from sessionstore.scan.figures import problems_of
-from sessionstore.scan.leftovers import original_of
+from sessionstore.scan.layout import original_of
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
+from sessionstore.scan.session_file import read_session_file
 from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, UNKNOWN, FileEntry
 
 if TYPE_CHECKING:
@@ -241,3 +244,23 @@ def _tell(path: str, parts: Mapping[str, Sequence[str]]) -> None:
             )
             print(text, file=sys.stderr)
             head = ""
+
+
+def newer_of(fd: int, name: str, original: str) -> str:
+    """Tell which of a copy and its original is newer: by the credentials' counters, else by time."""
+    try:
+        copy, own = read_session_file(fd, name), read_session_file(fd, original)
+        if copy.value_sha256 == own.value_sha256:
+            return f"{name} and {original} hold the same value: neither is newer"
+        if original == CREDENTIALS:
+            verdict = compare(credentials_of(copy.value), credentials_of(own.value))
+            if verdict.relation in (DESCENDS, FILE_AHEAD):
+                newer = original if verdict.relation == DESCENDS else name
+                counters = verdict.reason.replace("in the file", f"in {name}")
+                return f"{newer} is newer: {counters.replace('in the database', f'in {original}')}"
+    except BadFile as trouble:
+        return f"{name} and {original} can't be compared: {trouble}"
+    times = copy.status.st_mtime_ns - own.status.st_mtime_ns
+    if not times:
+        return f"{name} and {original} differ, and were written at the same time"
+    return f"{name if times > 0 else original} is newer by the files' times; they differ"

@@ -46,7 +46,6 @@ def add(commands: Any) -> None:
 def _migrate(arguments: argparse.Namespace) -> int:
     from sessionstore.database import connection
     from sessionstore.migrations import plan as migration_plan
-    from sessionstore.migrations import rights
     from sessionstore.migrations import runner as migrations
 
     if (arguments.action == "revert") != bool(arguments.to):
@@ -67,7 +66,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
         elif arguments.action == "deploy":
             steps = runner.deploy(dry_run=arguments.dry_run)
             if plan.get("grant_rows_to") and not arguments.dry_run:
-                rights.grant_rows(conn, str(plan["grant_rows_to"]))
+                migrations.grant_rows(conn, plan["grant_rows_to"])
         elif arguments.action == "adopt":
             steps = runner.adopt(dry_run=arguments.dry_run)
         else:

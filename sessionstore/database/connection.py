@@ -42,7 +42,7 @@ PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZon
 
 #: In autocommit. What takes one opens a transaction of its own, unless it says that it wants one, and
 #: raises DatabaseProblem where tables or the catalogue can't be read.
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def connect(settings: Mapping[str, object]) -> Connection:
@@ -119,11 +119,9 @@ def explained(doing: str, where: str = "") -> Iterator[None]:
     try:
         yield
     except pg.LockNotAvailable:
-        raise LockHeld(
-            f"{doing}: another session holds a lock on the tables",
-            where,
-            "See pg_stat_activity for who; then run again.",
-        ) from None
+        remedy = "See pg_stat_activity for who; then run again."
+        what = f"{doing}: another session holds a lock on the tables"
+        raise LockHeld(what, where, remedy) from None
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
             raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
@@ -186,11 +184,7 @@ def lock_company(conn: Connection, company_id: str) -> None:
         [company_id],
     ).fetchone()
     if row != (True,):
-        raise LockHeld(
-            "another run is at work on this company",
-            company_id,
-            "Wait for it to end, then run again.",
-        )
+        raise LockHeld("another run is at work on this company", company_id)
 
 
 def clock(conn: Connection) -> float:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from sessionstore.disk.mounts import mount_id
 from sessionstore.disk.opening import closing, open_beneath, open_directory
+from sessionstore.disk.reading import Identity, identity
 from sessionstore.disk.walk import DEEPEST, Beneath, Tree, walk
 from sessionstore.errors import DirectoryProblem, Refused, printable
 
-Identity = tuple[int, int]
 #: How something is held; of several the first is told.
 _HOW = ("working directory", "root directory", "open file", "mapped file")
 
@@ -63,7 +65,7 @@ def seen_in_directory(path: str) -> Sight:
 
 def seen_at_file(path: str) -> Sight:
     """Do as :func:`seen_in_directory` for one file, not a symlink; OSError where it is not there."""
-    return _in_proc(os.path.realpath(path), [_identity(os.lstat(path))])
+    return _in_proc(os.path.realpath(path), [identity(os.lstat(path))])
 
 
 def _path(directory_fd: int) -> str:
@@ -110,14 +112,8 @@ def _held_by(pid: int, path: str) -> Iterator[tuple[Identity | None, str]]:
 
 
 def _told(link: str, how: str) -> Iterator[tuple[Identity, str]]:
-    try:
-        yield _identity(os.stat(link)), how
-    except (FileNotFoundError, ProcessLookupError):
-        return
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_dev, status.st_ino
+    with suppress(FileNotFoundError, ProcessLookupError):
+        yield identity(os.stat(link)), how
 
 
 def _below(directory_fd: int) -> Iterator[Identity]:
@@ -130,46 +126,33 @@ def _below(directory_fd: int) -> Iterator[Identity]:
             with closing(open_beneath(directory_fd, path)) as fd, os.scandir(fd) as entries:
                 if mount_id(fd) != mount:
                     continue
-                yield _identity(os.fstat(fd))
+                yield identity(os.fstat(fd))
                 for entry in entries:
                     if not entry.is_dir(follow_symlinks=False):
-                        yield from _if_there(entry.name, fd)
+                        with suppress(OSError):
+                            yield identity(entry.stat(follow_symlinks=False))
                     elif path.count("/") < DEEPEST:
                         left.append(f"{path}/{entry.name}")
         except (OSError, DirectoryProblem):
             continue  # It can't be looked into, or is gone.
 
 
-def _if_there(name: str, directory_fd: int) -> Iterator[Identity]:
-    try:
-        yield _identity(os.stat(name, dir_fd=directory_fd, follow_symlinks=False))
-    except OSError:
-        return
-
-
 def _command(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
-            return comm.read().strip()
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     except OSError:
         return "?"
 
 
 def _by_leases(directory_fd: int, tree: Tree, closed: Sequence[int]) -> tuple[Holder, ...]:
-    return tuple(sorted(_leased(directory_fd, tree, closed)))
-
-
-def _leased(directory_fd: int, tree: Tree, closed: Sequence[int]) -> Iterator[Holder]:
+    found = []
     with Beneath(directory_fd) as beneath:
         for node in tree.files:
             try:
-                fd = beneath.open_file(node.path)
-                try:
+                with closing(beneath.open(node.path)) as fd:  # Closing gives the lease back.
                     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-                finally:
-                    os.close(fd)  # Gives the lease back.
             except BlockingIOError:
-                yield Holder(0, "?", f"open or mapped file {printable(node.path)}")
+                found.append(Holder(0, "?", f"open or mapped file {printable(node.path)}"))
             except OSError as error:
                 raise Refused(
                     f"process {closed[0]} can't be looked into, and the kernel gives no"
@@ -177,3 +160,4 @@ def _leased(directory_fd: int, tree: Tree, closed: Sequence[int]) -> Iterator[Ho
                     node.path,
                     "Run as root of the machine itself.",
                 ) from None
+    return tuple(sorted(found))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sessionstore.errors import DirectoryProblem
+from sessionstore.errors import DirectoryProblem, LockHeld
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that was swapped in must not hang the program.
@@ -72,6 +73,16 @@ def open_regular(path: str, directory_fd: int | None = None) -> int:
     return fd
 
 
+def lock(
+    fd: int, what: str, where: str, remedy: str = "Wait for it to end, then run again."
+) -> None:
+    """Keep others out of a directory until its descriptor is closed, also by the end of a killed process."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LockHeld(what, where, remedy) from None
+
+
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
     try:
@@ -89,17 +100,11 @@ def _cannot_open(path: str, error: OSError) -> DirectoryProblem:
 _REMEDIES = {errno.ENOENT: "Name one that is there.", errno.ENOTDIR: "Name a directory."}
 
 
+# By the letters of `ls -l`.
+_KINDS = {"-": "regular file", "d": "directory", "l": "symlink", "p": "FIFO", "s": "socket"}
+_KINDS |= {"b": "block device", "c": "character device"}
+
+
 def kind_of_mode(mode: int) -> str:
     """The type of a file system object, in a word such as "symlink" or "socket"."""
-    for test, word in (
-        (stat.S_ISREG, "regular file"),
-        (stat.S_ISDIR, "directory"),
-        (stat.S_ISLNK, "symlink"),
-        (stat.S_ISFIFO, "FIFO"),
-        (stat.S_ISSOCK, "socket"),
-        (stat.S_ISBLK, "block device"),
-        (stat.S_ISCHR, "character device"),
-    ):
-        if test(mode):
-            return word
-    return "unknown object"
+    return _KINDS.get(stat.filemode(mode)[0], "unknown object")

@@ -25,7 +25,7 @@ from sessionstore.disk.opening import (
     kind_of_mode,
     open_beneath,
 )
-from sessionstore.disk.state import FileState, same_file_state
+from sessionstore.disk.reading import FileState, Identity, identity, same_file_state
 from sessionstore.errors import DirectoryProblem, cause_of
 
 CHUNK = 1024 * 1024
@@ -62,8 +62,8 @@ class Tree:
         return tuple(node for node in self.nodes if node.is_directory)
 
     @cached_property
-    def identities(self) -> frozenset[tuple[int, int]]:
-        return frozenset((node.status.st_dev, node.status.st_ino) for node in self.nodes)
+    def identities(self) -> frozenset[Identity]:
+        return frozenset(identity(node.status) for node in self.nodes)
 
 
 def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
@@ -147,8 +147,7 @@ def _below(path: str, name: str) -> str:
 
 
 def _hashed(fd: int, name: str, path: str, left: int) -> Node:
-    file = os.open(name, READ_FILE, dir_fd=fd)
-    try:
+    with closing(os.open(name, READ_FILE, dir_fd=fd)) as file:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise DirectoryProblem("changed while it was read", path)
@@ -157,8 +156,6 @@ def _hashed(fd: int, name: str, path: str, left: int) -> Node:
         sha256 = _digest_of(file, before.st_size)
         after = os.fstat(file)
         fixed = _is_fixed(file)
-    finally:
-        os.close(file)
     if not same_file_state(before, after):
         raise DirectoryProblem("changed while it was read", path)
     return Node(path, FileState.of(after), sha256, fixed)
@@ -207,8 +204,10 @@ class Beneath:
             self._parent = parent
         return self._fd, name
 
-    def open_file(self, path: str) -> int:
-        """Open a file, never by a symlink, for reading; the caller closes it."""
+    def open(self, path: str, *, directory: bool = False) -> int:
+        """Open a file for reading, or a directory, never by a symlink; the caller closes it."""
+        if directory:
+            return open_beneath(self._root, path)
         parent, name = self.parent_of(path)
         return os.open(name, READ_FILE, dir_fd=parent)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from sessionstore.database import standing
-from sessionstore.database.companies import all_credentials, company_state
+from sessionstore.database.companies import (
+    all_credentials,
+    company_state,
+    readable,
+    why_encoded_twice,
+)
 from sessionstore.database.connection import Connection, lock_company
-from sessionstore.database.encoded_twice import why_encoded_twice
 from sessionstore.errors import Refused
-from sessionstore.importing.whose import readable
 from sessionstore.keys.credentials import Identity
 from sessionstore.keys.names import is_company_id, no_company_id, spellings
 from sessionstore.scan.problems import remedy_of

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import compress
 
 from sessionstore.database import standing
-from sessionstore.database.companies import read_credentials
+from sessionstore.database.companies import read_credentials, read_rows
 from sessionstore.database.connection import Connection, transaction
 from sessionstore.database.imports import ACTIVE, ImportRecord, recorded_files, require
-from sessionstore.database.keys import read_rows
 from sessionstore.errors import Refused
 from sessionstore.garbage import without_collector
 from sessionstore.keys.canonical import stored_value_has
@@ -149,13 +148,13 @@ def _rows_against(
     """Compare rows and credentials with the files' digests; each file's row exactly once."""
     rows = 0
     waiting = files.places.keys() - {CREDENTIALS}
-    for row in read_rows(conn, record.company_id):
+    for key, row in read_rows(conn, record.company_id):
         rows += 1
-        name = encode(row.key)
+        name = encode(key)
         # By type and id: ('pre', 'key-1') encodes to the same name as ('pre-key', '1'), and the
         # service would never find it.
-        if name not in waiting or decode(name) != row.key:
-            found.add(name, f"the database has a row ({', '.join(row.key)}) without a file")
+        if name not in waiting or decode(name) != key:
+            found.add(name, f"the database has a row ({', '.join(key)}) without a file")
             continue
         waiting.discard(name)
         if not stored_value_has(row.text, files.value_sha256(name)):

@@ -19,11 +19,10 @@ from sessionstore.judgement.contacts import (
     remote_identities,
     removed_device,
 )
-from sessionstore.judgement.evidence import Finding
+from sessionstore.judgement.evidence import Finding, expired
 from sessionstore.judgement.facts import Company, File
 from sessionstore.judgement.lineage import DESCENDS
 from sessionstore.judgement.sessions import compare_sessions
-from sessionstore.judgement.tokens import expired
 from sessionstore.keys.names import Key
 from sessionstore.keys.values import digest
 

@@ -6,7 +6,7 @@ What it runs on is declared, or seen by whoever knows its process manager; who h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,3 +68,24 @@ def evidence(activity: Activity) -> tuple[str, ...]:
             " none of them holds it"
         )
     return tuple(found)
+
+
+def against_putting_back(
+    reads_files: bool | None, in_database: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Say why a legacy directory must not be put back where the service once looked for it.
+
+    Its declared kind does not count: what the service once used may be declared as a backup by now.
+    ``in_database`` are the companies that the database has something of; None: nobody can tell.
+    """
+    if reads_files is False:
+        return ()
+    service = (
+        "the service reads session files" if reads_files else "nobody can tell what a start reads"
+    )
+    if in_database is None:
+        return (f"{service}, and nobody can tell whether the database has newer keys",)
+    return tuple(
+        f"{service}, and the database has company {company}: its ratchets would go back"
+        for company in in_database
+    )

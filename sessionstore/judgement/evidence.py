@@ -1,19 +1,25 @@
 """Evidence in the values themselves that the database's copy of a key is the newer one.
 
 A ratchet only moves forward, and its position stands in the value: chain counters in a session,
-iterations in a sender key, a version number in the app state. Where the position of the database's
-copy is not ahead, or it is not the same owner's, it is not newer, whatever any timestamp says. Pure:
-no I/O. Formats as libsignal 6 and Baileys 6 and 7 write them.
+iterations in a sender key, a version number in the app state, times in a token. Where the position of
+the database's copy is not ahead, or it is not the same owner's, it is not newer, whatever any timestamp
+says. Pure: no I/O. Formats as libsignal 6 and Baileys 6 and 7 write them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from sessionstore.keys.ratchets import as_whole, octets
 from sessionstore.keys.values import Value
 
+# Times of tokens are seconds since 1970, as numbers or as text; ``isTcTokenExpired`` of Baileys
+# 7.0.0-rc14 counts in whole weeks and keeps four of them.
+_digits = re.compile("[0-9]{1,12}").fullmatch
+_WEEK = 604_800
+_WEEKS_KEPT = 4
 _EMPTY: tuple[Value, ...] = (None, "", b"", {}, [])
 
 
@@ -69,3 +75,42 @@ def member(value: Value, name: str) -> Value:
 def number(value: Value, name: str) -> int | None:
     found = member(value, name)
     return found if type(found) is int else None
+
+
+def expired(token: Value, now: float) -> bool:
+    """Tell whether Baileys would prune a token of a known form by ``now``, seconds since 1970."""
+    if not isinstance(token, dict):
+        return False
+    cutoff = (int(now) // _WEEK - (_WEEKS_KEPT - 1)) * _WEEK
+    times = [_time(token, name) for name in ("timestamp", "senderTimestamp")]
+    known = [time for time in times if time is not None]
+    return bool(known) and all(time < cutoff for time in known)
+
+
+def compare_tokens(file: Value, database: Value, now: float) -> Finding:
+    """Newer only when no time went back and one went on, or it was emptied after it had expired."""
+    if not isinstance(file, dict) or not isinstance(database, dict):
+        return Finding(False, "not a token of a form that is known here")
+    progress = []
+    for name in ("timestamp", "senderTimestamp"):
+        mine, theirs = _time(file, name), _time(database, name)
+        emptied = name == "timestamp" and theirs is None and database.get("token") == b""
+        if mine is not None and emptied and expired({name: mine}, now):
+            progress.append("emptied when it had expired")
+        elif mine is not None and (theirs is None or theirs < mine):
+            return Finding(False, f"{name} {mine} in the file, {theirs} in the database")
+        elif theirs is not None and (mine is None or theirs > mine):
+            progress.append(f"{name} went from {mine} to {theirs}")
+    if not progress:
+        return Finding(False, "the token differs, but no time in it moved on")
+    wiped = "timestamp" not in database and database.get("token") == b""
+    if not wiped and "token" in lacking(file, database):
+        return Finding(False, "the database's has no token")
+    return Finding(True, "; ".join(progress))
+
+
+def _time(token: dict[str, Value], name: str) -> int | None:
+    value = token.get(name)
+    if isinstance(value, str) and _digits(value):
+        return int(value)
+    return value if type(value) is int else None

@@ -18,13 +18,11 @@ from sessionstore.judgement.contacts import (
     lid_address,
     opened_with,
 )
-from sessionstore.judgement.credentials import trouble_with
-from sessionstore.judgement.evidence import Finding, compare_versions, member
+from sessionstore.judgement.evidence import Finding, compare_tokens, compare_versions, member
 from sessionstore.judgement.facts import Company, File, Row
-from sessionstore.judgement.lineage import DESCENDS, SAME
+from sessionstore.judgement.lineage import DESCENDS, SAME, trouble_with
 from sessionstore.judgement.sender_keys import compare_sender_keys, states_in
 from sessionstore.judgement.sessions import base_keys, compare_sessions
-from sessionstore.judgement.tokens import compare_tokens
 from sessionstore.keys.names import Key
 from sessionstore.keys.values import Value
 from sessionstore.scan.table import CREDS

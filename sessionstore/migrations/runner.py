@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sessionstore.database.connection import Connection, explained
+import psycopg
+from psycopg import sql
+
+from sessionstore.database.connection import Connection, explained, message_of
 from sessionstore.errors import MigrationProblem
-from sessionstore.migrations.lock import demand_lock, locked
 from sessionstore.migrations.plan import Migration, Record, load, pending, to_revert
-from sessionstore.migrations.session import Session
+from sessionstore.migrations.session import Session, demand_lock, locked
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS rollout_migrations (
@@ -180,3 +182,29 @@ class Runner:
             " VALUES (%s, %s, %s, %s, %s)",
             [int(migration.name[:4]), migration.name, migration.sha256, migration.chain, adopted],
         )
+
+
+_TABLES_OF_THE_SERVICE = (
+    "whatsapp_auth",
+    "whatsapp_keys",
+    "whatsapp_imports",
+    "whatsapp_import_files",
+    "whatsapp_stats",
+)
+
+
+def grant_rows(conn: Connection, role: str) -> None:
+    """Let the service's role use rows, change no table, and read which migrations there are."""
+    name = sql.Identifier(role)
+    try:
+        with conn.transaction():
+            for table in _TABLES_OF_THE_SERVICE:
+                grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}"
+                conn.execute(sql.SQL(grant).format(sql.Identifier(table), name))
+            conn.execute(sql.SQL("GRANT SELECT ON rollout_migrations TO {}").format(name))
+    except psycopg.Error as error:
+        raise MigrationProblem(
+            f"the service's role can't be given its rights: {message_of(error)}",
+            role,
+            f"CREATE ROLE {role} LOGIN, or let the owner of the tables grant them",
+        ) from None

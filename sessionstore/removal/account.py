@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from sessionstore.database import standing
-from sessionstore.database.companies import read_credentials
-from sessionstore.database.connection import Connection, transaction
-from sessionstore.database.encoded_twice import why_encoded_twice
+from sessionstore.database.companies import (
+    all_credentials,
+    read_credentials,
+    readable,
+    why_encoded_twice,
+)
+from sessionstore.database.connection import Connection, explained, transaction
 from sessionstore.database.imports import ACTIVE, find_for_company
 from sessionstore.errors import Refused
 from sessionstore.garbage import without_collector
 from sessionstore.importing.proof import not_active
-from sessionstore.importing.whose import Census, KnownCompanies, census, readable
 from sessionstore.judgement.activity import NOT_KNOWN, Activity
 from sessionstore.judgement.directory import LIVE, CompanyFacts, DirectoryDecision, decide
 from sessionstore.judgement.file import UNEXPLAINED, Disposition
 from sessionstore.judgement.lineage import compare
+from sessionstore.keys.credentials import Identity
 from sessionstore.removal.comparison import Comparison, path_of, without_row
 from sessionstore.scan.figures import problems_of
 from sessionstore.scan.result import CompanyScan, DirectoryScan
@@ -34,6 +40,57 @@ NEVER_REMOVABLE = (
     "another file system",
     "too deep",
 )
+
+
+_ROWS = """
+SELECT company_id, key_type, array_agg(hashtextextended(concat_ws(E'\x1f', key_id,
+           CASE WHEN key_type IN ('pre-key', 'app-state-sync-key') THEN value::text END)
+           COLLATE "C", 0))
+  FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
+"""
+
+
+class Census(NamedTuple):
+    """Which rows there are of companies, in one snapshot: a later one tells whether any went."""
+
+    #: whose credentials each company's are; None where it has none that can be read
+    identities: dict[str, Identity | None]
+    #: by company and key type, a number for each row: of its id and, where a key of that type never
+    #: changes, its value
+    rows: dict[tuple[str, str], frozenset[int]]
+
+
+def census(conn: Connection, company_ids: Collection[str]) -> Census:
+    with explained("counting rows", ", ".join(company_ids)):
+        found = conn.execute(_ROWS, [list(company_ids)]).fetchall()
+    rows = {one: read_credentials(conn, one) for one in company_ids}
+    credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
+    return Census(
+        {one: found.identity if found else None for one, found in credentials.items()},
+        {(company, key_type): frozenset(numbers) for company, key_type, numbers in found},
+    )
+
+
+class KnownCompanies:
+    """The companies that the database knows; a host's only one has what lies in the directory itself."""
+
+    def __init__(self, conn: Connection, company_ids: Collection[str]) -> None:
+        self.conn = conn
+        self._only = next(iter(company_ids)) if len(company_ids) == 1 else None
+
+    def company_for(self, company: CompanyScan) -> str | None:
+        if company.company_id is not None:
+            return company.company_id
+        if company.credentials is not None:
+            found = self._by_identity.get(company.credentials.identity)
+            if found is not None:
+                return found
+        return self._only if company.directory == "." else None
+
+    @cached_property
+    def _by_identity(self) -> dict[Identity, str]:
+        every = ((one, readable(text)) for one, text in all_credentials(self.conn))
+        return {found.identity: one for one, found in every if found}
 
 
 @dataclass(frozen=True)

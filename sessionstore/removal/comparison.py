@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from sessionstore.database.companies import CredentialsRow, read_value
+from sessionstore.database.companies import StoredValue, read_rows, read_value
 from sessionstore.database.connection import Connection, clock
 from sessionstore.database.imports import ImportRecord, imported_files
-from sessionstore.database.keys import KeyRow, read_rows
 from sessionstore.disk.opening import closing
 from sessionstore.errors import BadFile
 from sessionstore.judgement.contacts import BegunSince
@@ -57,7 +56,7 @@ class Comparison:
     record: ImportRecord | None
     _fd: int = -1
     _equal: bytearray = field(default_factory=bytearray)
-    _different: dict[Key, KeyRow] = field(default_factory=dict)
+    _different: dict[Key, StoredValue] = field(default_factory=dict)
     _lids: dict[str, str] = field(default_factory=dict)
     _since: BegunSince = field(default_factory=BegunSince)
 
@@ -66,10 +65,11 @@ class Comparison:
         table = self.company.files
         self._equal = bytearray(len(table))
         places = {name: place for place, name in enumerate(table.names())}
-        for row in read_rows(self.conn, self.company_id):
-            key = row.key
+        for key, row in read_rows(self.conn, self.company_id):
             if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
-                self._note_lid(key.key_id, row.text)
+                lid = _read(row.text)
+                if isinstance(lid, str):
+                    self._lids[key.key_id] = lid
             name = encode(key)
             place = places.get(name)
             # Several rows may encode to one name.
@@ -82,13 +82,8 @@ class Comparison:
             if self.kind == LIVE:
                 self._since.note(key, partial(_read, row.text))
 
-    def _note_lid(self, user: str, text: bytes) -> None:
-        value = _read(text)
-        if isinstance(value, str):
-            self._lids[user] = value
-
     def context(
-        self, verdict: Verdict, database: Credentials | None, creds: CredentialsRow
+        self, verdict: Verdict, database: Credentials | None, creds: StoredValue
     ) -> Company:
         mine = self.company.credentials
         return Company(
@@ -131,7 +126,7 @@ class Comparison:
                 known |= base_keys(self._file_of(key))
         return PreKeys(gone, self._since.sessions(known, self._lids.get))
 
-    def judge(self, context: Company, creds: CredentialsRow) -> list[Disposition]:
+    def judge(self, context: Company, creds: StoredValue) -> list[Disposition]:
         found = []
         left = [self.company.files[place] for place, equal in enumerate(self._equal) if not equal]
         recorded = self._recorded([entry.name for entry in left])
@@ -152,7 +147,7 @@ class Comparison:
         return imported_files(self.conn, self.record.import_id, names)
 
     def _judge_file(
-        self, entry: FileEntry, context: Company, creds: CredentialsRow, imported: bool | None
+        self, entry: FileEntry, context: Company, creds: StoredValue, imported: bool | None
     ) -> Disposition:
         path = path_of(self.company, entry)
         if entry.key is None and entry.kind != CREDS:

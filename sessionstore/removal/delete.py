@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from sessionstore.disk.opening import closing, open_beneath
-from sessionstore.disk.state import FileState, same_file_state
+from sessionstore.disk.reading import FileState, same_file_state
 from sessionstore.disk.walk import Beneath, Node, Tree
 from sessionstore.errors import DirectoryProblem, Refused, cause_of
 from sessionstore.keys.names import CREDENTIALS

@@ -7,7 +7,6 @@ act begins with a rename, so that a run which was killed half way is recognised 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,9 +15,10 @@ from dataclasses import dataclass
 from sessionstore.archive.manifest import Manifest
 from sessionstore.disk.holders import holders_of
 from sessionstore.disk.mounts import mount_id
-from sessionstore.disk.opening import closing, exists, open_beneath
+from sessionstore.disk.opening import closing, exists, lock, open_beneath
+from sessionstore.disk.reading import identity
 from sessionstore.disk.walk import Tree, walk
-from sessionstore.errors import LockHeld, Refused, StoreError, cause_of
+from sessionstore.errors import Refused, StoreError, cause_of
 from sessionstore.garbage import without_collector
 from sessionstore.removal.delete import HALF_REMOVED, delete_contents, remove_empty, stopped
 
@@ -65,7 +65,7 @@ def remove(
         raise Refused(what, name, "Give it a shorter name.")
     current, resumed = _find(parent_fd, name)
     with closing(open_beneath(parent_fd, current)) as fd:
-        _lock(fd, name)
+        lock(fd, "another run is removing this directory", name)
         tree = walk(fd)
         reasons = _reasons(parent_fd, fd, tree, manifest, resumed=resumed)
         # All files are opened for leases once: here, or just before they are deleted.
@@ -86,15 +86,6 @@ def remove(
         time.monotonic() - started,
         resumed,
     )
-
-
-def _lock(fd: int, name: str) -> None:
-    """Keep another removal of the same directory away; the lock ends with the descriptor."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        remedy = "Wait for it to end, then run again."
-        raise LockHeld("another run is removing this directory", name, remedy) from None
 
 
 def _find(parent_fd: int, name: str) -> tuple[str, bool]:
@@ -180,8 +171,8 @@ def _late_reasons(
 
 
 def _is_same(parent_fd: int, name: str, fd: int) -> bool:
-    there, opened = os.stat(name, dir_fd=parent_fd, follow_symlinks=False), os.fstat(fd)
-    return (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino)
+    there = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    return identity(there) == identity(os.fstat(fd))
 
 
 def _freed(tree: Tree) -> int:

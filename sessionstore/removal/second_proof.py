@@ -7,17 +7,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
 from sessionstore.archive.manifest import Manifest
-from sessionstore.archive.on_disk import Held
+from sessionstore.archive.sealed import Held
 from sessionstore.database import standing
+from sessionstore.database.companies import read_rows
 from sessionstore.database.connection import Connection, transaction
-from sessionstore.database.keys import read_rows
 from sessionstore.disk.walk import Tree
-from sessionstore.importing.whose import Census, census
 from sessionstore.judgement.absent import RULES
 from sessionstore.judgement.activity import NOT_KNOWN, Activity
 from sessionstore.judgement.directory import CompanyFacts
 from sessionstore.keys.names import decode
-from sessionstore.removal.account import Accounting, account
+from sessionstore.removal.account import Accounting, Census, account, census
 from sessionstore.scan.layout import AS_NAMED, Layout
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
@@ -70,44 +69,35 @@ _COME_AND_GO = RULES.keys()
 _AT_MOST = 20
 
 
-class SecondLook:
-    """Looks at the rows of companies again, just before what can't be had back is deleted.
+def _gone_meanwhile(conn: Connection, first: Census) -> tuple[str, ...]:
+    """What is not as it was in the snapshot that was judged; of a backup there are no rows to look at.
 
     The service writes meanwhile, so they are not the same; but they are all still there, of the same
     pairing, in a database of the same standing.
-
-    Args:
-        first: the rows in the snapshot that was judged; of a backup there are none to look at again.
     """
-
-    def __init__(self, conn: Connection, first: Census) -> None:
-        self._conn, self._first = conn, first
-
-    def objections(self) -> tuple[str, ...]:
-        """Say what is not as it was; each reason forbids going on."""
-        ids = list(self._first.identities)
-        with transaction(self._conn, "looking again", isolation="REPEATABLE READ"):
-            shaky = standing.of_database(self._conn) + standing.of_companies(self._conn, ids)
-            now = census(self._conn, ids)
-        gone = {
-            key: _gone(key[1], before, now.rows.get(key, frozenset()))
-            for key, before in self._first.rows.items()
-        }
-        return (
-            *shaky,
-            *(
-                f"company {one}: its credentials in the database went, or are another pairing's,"
-                " while its files were being removed"
-                for one, identity in self._first.identities.items()
-                if now.identities[one] is None or now.identities[one] != identity
-            ),
-            *(
-                f"company {company}: {count:,} rows of {key_type} went, or are others, while its files"
-                " were being removed. Look who writes or deletes them"
-                for (company, key_type), count in gone.items()
-                if count > (_AT_MOST if key_type in _COME_AND_GO else 0)
-            ),
-        )
+    ids = list(first.identities)
+    with transaction(conn, "looking again", isolation="REPEATABLE READ"):
+        shaky = standing.of_database(conn) + standing.of_companies(conn, ids)
+        now = census(conn, ids)
+    gone = {
+        key: _gone(key[1], before, now.rows.get(key, frozenset()))
+        for key, before in first.rows.items()
+    }
+    return (
+        *shaky,
+        *(
+            f"company {one}: its credentials in the database went, or are another pairing's,"
+            " while its files were being removed"
+            for one, identity in first.identities.items()
+            if now.identities[one] is None or now.identities[one] != identity
+        ),
+        *(
+            f"company {company}: {count:,} rows of {key_type} went, or are others, while its files"
+            " were being removed. Look who writes or deletes them"
+            for (company, key_type), count in gone.items()
+            if count > (_AT_MOST if key_type in _COME_AND_GO else 0)
+        ),
+    )
 
 
 def _gone(key_type: str, before: Set[int], now: Set[int]) -> int:
@@ -125,7 +115,7 @@ def _gone_since(
     deleted = manifest.entries.keys() - {node.path for node in tree.nodes}
     reasons = []
     for company in companies if deleted else ():
-        there = {row.key for row in read_rows(conn, company.company_id or "")}
+        there = {key for key, _ in read_rows(conn, company.company_id or "")}
         for path in sorted(deleted):
             key = decode(os.path.basename(path))
             mine = (os.path.dirname(path) or ".") == company.directory
@@ -144,15 +134,15 @@ class RemovalProof:
         self, conn: Connection, held: Held, accounted: Callable[[int, Tree], Accounting]
     ) -> None:
         self._conn, self._held, self._accounted = conn, held, accounted
-        self._looks: list[SecondLook] = []
+        self._first: Census | None = None
 
     def objections(self, directory_fd: int, tree: Tree) -> Sequence[str]:
         found = self._accounted(directory_fd, tree)
-        self._looks = [SecondLook(self._conn, found.rows)]
+        self._first = found.rows
         live = [one for one in found.companies if one.company_id in found.rows.identities]
         since = _gone_since(self._conn, self._held.manifest, tree, live)
         return since if found.decision.removable else (*since, *found.decision.reasons)
 
     def again(self) -> Sequence[str]:
-        looks = (reason for look in self._looks for reason in look.objections())
-        return (*self._held.objections(), *looks)
+        assert self._first is not None  # it is asked for objections before
+        return (*self._held.objections(), *_gone_meanwhile(self._conn, self._first))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
-from sessionstore.archive.on_disk import verify_on_disk
-from sessionstore.archive.sealed import write_file
+from sessionstore.archive.sealed import verify_on_disk, write_file
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem
 from sessionstore.keys.names import CREDENTIALS, company_of, decode
-from sessionstore.scan.leftovers import is_artefact, litter, original_of
+from sessionstore.scan.layout import is_artefact, litter, original_of
 
 SEALED, LISTING, PRUNED = ".tar.zst.age", ".manifest.jsonl", ".pruned.json"
 

@@ -7,11 +7,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sessionstore.archive.sealed import exclusive
-from sessionstore.database import connection, pairings, standing
+from sessionstore.database import connection, standing
+from sessionstore.keys.names import CREDENTIALS
 from sessionstore.retention import archives as shelf
 from sessionstore.retention import backups as backup_shelf
 from sessionstore.retention import rules
-from sessionstore.retention.rules import Answer
+from sessionstore.retention.rules import Answer, Pairing
+
+_IMPORTED = """
+SELECT company_id, file_sha256, identity_sha256, creds::text
+  FROM whatsapp_imports JOIN whatsapp_import_files USING (import_id)
+  LEFT JOIN whatsapp_auth USING (company_id)
+ WHERE state = 'active' AND file_name = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -52,13 +60,18 @@ def prune(
     return decided
 
 
-def _imported(conn: connection.Connection) -> dict[pairings.Pairing, str | None]:
-    """What the database has, unless its standing is such that it counts for nothing."""
+def _imported(conn: connection.Connection) -> dict[Pairing, str | None]:
+    """The pairing of each active import: None where the database has it now, to keep, else why not.
+
+    A company that was logged out and paired anew keeps its id and the record of its import; its
+    credentials are then another pairing's, and what was imported is in the database no more.
+    """
     with connection.transaction(conn, "looking what was imported", isolation="REPEATABLE READ"):
-        found = pairings.imported(conn)
+        rows = conn.execute(_IMPORTED, [CREDENTIALS]).fetchall()
         shaky = standing.of_database(conn)
-        companies = {company for company, _ in found}
-        why = {one: (*shaky, *standing.of_companies(conn, [one])) for one in companies}
+        why = {one: (*shaky, *standing.of_companies(conn, [one])) for one, *_ in rows}
     return {
-        pairing: why_not or next(iter(why[pairing[0]]), None) for pairing, why_not in found.items()
+        (company, sha256): rules.why_not_there(company, identity, creds)
+        or next(iter(why[company]), None)
+        for company, sha256, identity, creds in rows
     }

@@ -17,7 +17,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sessionstore.database.pairings import Pairing, held
+from sessionstore.errors import BadFile
+from sessionstore.keys.credentials import credentials_of
+from sessionstore.keys.values import parse
 from sessionstore.retention.archives import GONE, WHOLE, Archive, age_order
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from sessionstore.retention.backups import Backup
 
 DAY = 86_400.0
+#: A bare company id and the SHA-256 of a creds.json.
+Pairing = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ def judge(
     in_use: Collection[str] = (),
 ) -> list[Answer]:
     """Judge every archive of a shelf, each hashed. ``in_use``: paths of those that something relies on."""
-    answers, in_database = [], held(imported)
+    answers = []
+    in_database = {pairing for pairing, why_not in imported.items() if why_not is None}
     for one in shelf:
         kept = (
             _not_whole(one.state)
@@ -132,3 +137,18 @@ def _elsewhere(one: Archive, in_database: Collection[Pairing]) -> str:
         for pairing in one.credentials
     ]
     return ", ".join(parts)
+
+
+def why_not_there(company_id: str, recorded: str | None, creds: str | None) -> str | None:
+    """Tell why the database can't be taken to have the pairing of an import; ``creds`` as JSON text."""
+    if creds is None:
+        return f"the database has no credentials of company {company_id} any more"
+    if recorded is None:
+        return f"the import record of company {company_id} does not say which pairing it was"
+    try:
+        now = credentials_of(parse(creds.encode("utf-8"))).identity.digest
+    except BadFile as trouble:
+        return f"the database's credentials of company {company_id} are no good: {trouble}"
+    if now != recorded:
+        return f"company {company_id} was paired anew since its import"
+    return None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from sessionstore.keys.names import CREDENTIALS, decode
 
 
 @dataclass(frozen=True)
@@ -34,3 +37,39 @@ class Layout:
 
 #: Directories are called ``company_<id>``, and nothing is left out.
 AS_NAMED = Layout()
+
+
+#: The directory into which macOS unpacks what it alone understands.
+MAC_DIRECTORY = "__MACOSX"
+_WINDOWS = ("thumbs.db", "ehthumbs.db", "desktop.ini")
+_is_artefact = re.compile(r"\..*|.*\.(?:tmp|bak)|.*\.backup(?:\..*)?", re.DOTALL).fullmatch
+_is_store = re.compile(r"baileys_store.*\.json|.*_store(?:_multi)?\.json", re.DOTALL).fullmatch
+# "name (1).json" of browsers and Windows, "name 2.json" of macOS and iCloud.
+_double = re.compile(r"(.+?)(?: \(\d+\)| \d+| - Copy(?: \(\d+\))?)\.json", re.DOTALL).fullmatch
+_ending = re.compile(r"\.(?:json|tmp|bak|backup)(?![0-9A-Za-z])")
+
+
+def is_artefact(name: str) -> bool:
+    """Tell whether a name is one that writers leave behind, and Baileys never asks for."""
+    return _is_artefact(name) is not None
+
+
+def litter(name: str) -> str | None:
+    """What a copy by another system left, in words; None where it is none of these."""
+    if name in (MAC_DIRECTORY, ".DS_Store") or name.startswith("._"):
+        return "left by macOS"
+    if name.lower() in _WINDOWS:
+        return "left by Windows"
+    if _is_store(name):
+        return "by its name a store of chats, which holds no key"
+    original = original_of(name) if _double(name) else None
+    return f"a double of {original} by name" if original else None
+
+
+def original_of(name: str) -> str | None:
+    """The file of a key or of credentials that a name is a copy of: ``.pre-key-7.json.tmp``."""
+    double = _double(name)
+    stem = double[1] if double else _ending.split(name.lstrip("."), maxsplit=1)[0]
+    original = f"{stem}.json"
+    known = original == CREDENTIALS or decode(original) is not None
+    return original if known and original != name else None

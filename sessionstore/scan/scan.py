@@ -10,16 +10,15 @@ from operator import attrgetter
 
 from sessionstore.disk.mounts import mount_id, mounts_beneath
 from sessionstore.disk.opening import LARGEST_DIRECTORY, TOO_MUCH, open_beneath, open_directory
-from sessionstore.disk.state import Status
+from sessionstore.disk.reading import Status
 from sessionstore.errors import BadFile, DirectoryProblem, cause_of
 from sessionstore.garbage import without_collector
 from sessionstore.keys.credentials import Credentials, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
 from sessionstore.keys.values import LARGEST_FILE
-from sessionstore.scan.layout import AS_NAMED, Layout
-from sessionstore.scan.leftovers import is_artefact, original_of
-from sessionstore.scan.places import Place
+from sessionstore.scan.layout import AS_NAMED, Layout, is_artefact, original_of
 from sessionstore.scan.problems import (
+    Place,
     below,
     is_utf8,
     kind_of,

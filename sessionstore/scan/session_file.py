@@ -27,20 +27,20 @@ class Reading(NamedTuple):
 
 def read_session_file(directory_fd: int, name: str) -> Reading:
     """Read, parse and check one session file; ``jsonb`` must hold it too."""
-    content = read_whole(directory_fd, name, LARGEST_FILE)
-    sha256 = hashlib.sha256(content.raw).hexdigest()
+    raw, status = read_whole(directory_fd, name, LARGEST_FILE)
+    sha256 = hashlib.sha256(raw).hexdigest()
     try:
-        text = canonical_of(content.raw)
+        text = canonical_of(raw)
         unstorable = jsonb_problem(text)
         if unstorable:
             raise BadFile("not storable", unstorable)
     except BadFile as trouble:
-        trouble.sha256, trouble.status = sha256, content.status
+        trouble.sha256, trouble.status = sha256, status
         raise
-    return Reading(text, sha256, digest_of_canonical(text), content.status)
+    return Reading(text, sha256, digest_of_canonical(text), status)
 
 
 def hash_file(directory_fd: int, name: str) -> tuple[str, os.stat_result]:
     """SHA-256 and status of a file that is not parsed: an artefact or an unknown one."""
-    content = read_whole(directory_fd, name, LARGEST_FILE)
-    return hashlib.sha256(content.raw).hexdigest(), content.status
+    raw, status = read_whole(directory_fd, name, LARGEST_FILE)
+    return hashlib.sha256(raw).hexdigest(), status

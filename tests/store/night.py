@@ -21,7 +21,7 @@ from typing import Any
 from sessionstore.archive import create
 from sessionstore.archive.check import check
 from sessionstore.archive.manifest import read_manifest
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.database import imports
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory

@@ -34,7 +34,7 @@ STEPS = [
     ("archive.sealed.write_file", "return", 1),
     ("archive.sealed.publish", "return", 1),
     ("archive.create.create", "return", 1),
-    ("archive.on_disk.verify_on_disk", "return", 1),
+    ("archive.sealed.verify_on_disk", "return", 1),
     ("removal.account.account", "return", 1),
     ("removal.remove._delete", "call", 1),
     ("removal.delete._unlink", "call", 1),

@@ -12,7 +12,7 @@ import pytest
 
 from sessionstore.archive import create
 from sessionstore.archive.manifest import Manifest
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.database.connection import connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import LockHeld, Refused, StoreError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.database.connection import Connection, connect
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sessionstore.archive import create
 from sessionstore.archive.manifest import Manifest
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.disk.opening import closing, open_directory
 
 NAMES = [

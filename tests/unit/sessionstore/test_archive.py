@@ -18,7 +18,7 @@ import pytest
 from sessionstore.archive import create
 from sessionstore.archive.check import check
 from sessionstore.archive.manifest import read_manifest
-from sessionstore.archive.on_disk import verify_on_disk
+from sessionstore.archive.sealed import verify_on_disk
 from sessionstore.disk import walk
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem

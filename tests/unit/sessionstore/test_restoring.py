@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessionstore.removal.restore import objections
+from sessionstore.judgement.activity import against_putting_back
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_a_service_never_feeds_from_it_against_a_newer_database(
     reads_files: bool | None, in_database: tuple[str, ...] | None, refused: bool
 ) -> None:
     """What nobody can tell counts as the worst."""
-    assert bool(objections(reads_files, in_database)) == refused
+    assert bool(against_putting_back(reads_files, in_database)) == refused

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionstore.database.pairings import Pairing
 from sessionstore.retention.archives import (
     DAMAGED,
     GONE,
@@ -19,7 +18,7 @@ from sessionstore.retention.archives import (
     Archive,
 )
 from sessionstore.retention.backups import Backup
-from sessionstore.retention.rules import DAY, judge, judge_backups
+from sessionstore.retention.rules import DAY, Pairing, judge, judge_backups
 
 NOW = 1000 * DAY
 

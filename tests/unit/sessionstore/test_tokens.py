@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sessionstore.judgement.tokens import compare_tokens, expired
+from sessionstore.judgement.evidence import compare_tokens, expired
 
 WEEK = 7 * 24 * 3600
 #: In the middle of the tenth week: it and the three before it are kept.
