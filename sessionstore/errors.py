@@ -9,12 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 _identity = re.compile(
     r"AGE-SECRET-KEY-[0-9A-Z-]*|AGE-PLUGIN-[0-9A-Z-]*|-----BEGIN [A-Z ]*PRIVATE KEY.*", re.I | re.S
 ).sub
+#: Finds what is in the name of a file that is not UTF-8, and is left of an emoji that was cut.
+half_a_pair = re.compile("[\ud800-\udfff]").search
 _Kind = TypeVar("_Kind", bound="StoreError")
 _SUDO = "Run it as root: sudo"
 _REMEDIES = {
@@ -52,6 +55,15 @@ class StoreError(Exception):
         """Make an error of another one, with the remedy that its cause has."""
         reason, remedy = _told(error)
         return cls(f"{what}: {reason}", where, remedy)
+
+    @classmethod
+    @contextmanager
+    def instead(cls, what: str, where: str, *causes: type[StoreError]) -> Iterator[None]:
+        """Raise an error of this kind in the place of an OSError, or of such others."""
+        try:
+            yield
+        except (OSError, *causes) as error:
+            raise cls.because(what, error, where) from None
 
     def __str__(self) -> str:
         place = f" ({printable(self.where)})" if self.where else ""

@@ -35,9 +35,7 @@ def check(
     started = time.monotonic()
     expected = read_manifest(manifest)
     read_archive(archive, expected, identity_file, stdin=stdin)
-    return CheckReport(
-        expected.files, expected.directories, expected.bytes, time.monotonic() - started
-    )
+    return CheckReport(**expected.totals, seconds=time.monotonic() - started)
 
 
 class Sink(Protocol):
@@ -67,10 +65,8 @@ def read_archive(
             raise ArchiveProblem("standard input is closed", "-")
         _compare(stdin or sys.stdin.buffer, identity_file, expected, sink)
         return
-    try:
+    with ArchiveProblem.instead("cannot open the archive", archive):
         fd = open_regular(archive)
-    except OSError as error:
-        raise ArchiveProblem.because("cannot open the archive", error, archive) from None
     with closing(fd):
         _compare(fd, identity_file, expected, sink)
 
@@ -94,17 +90,13 @@ def _compare(
         trouble: ArchiveProblem | None = None
         try:
             _compare_members(stream, expected, sink)
-            while stream.read(CHUNK):
-                pass
         except tarfile.TarError as error:
             trouble = ArchiveProblem(f"not a whole tar stream: {error}")
+        while stream.read(CHUNK):
+            pass
+        decryption.finish()  # What age or zstd say of it is the better explanation.
         if trouble:
-            # What age or zstd say of it is the better explanation.
-            while stream.read(CHUNK):
-                pass
-            decryption.finish()
             raise trouble
-        decryption.finish()
     if stream.digest.hexdigest() != expected.plain_sha256:
         raise ArchiveProblem("the plain stream is not what the manifest says")
 
@@ -114,11 +106,8 @@ def _compare_members(stream: _Hashing, expected: Manifest, sink: Sink | None) ->
     members: Any = stream
     with tarfile.open(fileobj=members, mode="r|", errors="surrogateescape") as tar:
         for member in tar:
-            path = (
-                "."
-                if member.name == expected.name
-                else member.name.removeprefix(f"{expected.name}/")
-            )
+            below = member.name.removeprefix(f"{expected.name}/")
+            path = "." if member.name == expected.name else below
             entry = waiting.pop(path, None)
             if entry is None:
                 raise ArchiveProblem("a member of the archive is not in the manifest", path)

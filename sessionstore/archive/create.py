@@ -15,24 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from sessionstore.archive import tar
+from sessionstore.archive import sealed, tar
 from sessionstore.archive.encryption import Encryption
 from sessionstore.archive.manifest import Entry, Manifest, dump, entry_of
-from sessionstore.archive.sealed import (
-    exclusive,
-    forget,
-    partial_of,
-    publish,
-    refuse_arguments,
-    seal,
-    verify_on_disk,
-    write_file,
-)
 from sessionstore.disk import xattrs
 from sessionstore.disk.opening import closing
 from sessionstore.disk.reading import identity
 from sessionstore.disk.walk import Beneath, Tree, chunks, walk
-from sessionstore.disk.xattrs import Attributes
 from sessionstore.errors import ArchiveProblem, DirectoryProblem, printable
 from sessionstore.garbage import without_collector
 
@@ -56,36 +45,30 @@ class ArchiveReport:
 def create(directory_fd: int, out_dir: str, name: str, recipients: Sequence[str]) -> ArchiveReport:
     """Archive all below a directory, for age recipients; one that is whole and equals it is kept."""
     started = time.monotonic()
-    refuse_arguments(name, recipients)
+    sealed.refuse_arguments(name, recipients)
     tree = walk(directory_fd)
     if tree.objections:
-        raise ArchiveProblem(
-            f"the directory can't be archived: {'; '.join(tree.objections[:5])}",
-            name,
-            "Mend that (as root: sudo), or move what does not belong there, then run again.",
-        )
+        what = f"the directory can't be archived: {'; '.join(tree.objections[:5])}"
+        remedy = "Mend that (as root: sudo), or move what does not belong there, then run again."
+        raise ArchiveProblem(what, name, remedy)
     archive, manifest = (f"{out_dir}/{name}{end}" for end in (".tar.zst.age", ".manifest.jsonl"))
-    try:
-        with exclusive(out_dir) as out_fd:
-            _refuse_inside(tree, out_fd, out_dir)
-            made = _existing(out_fd, archive, manifest, tree, recipients)
-            reused = made is not None
-            if made is None:
-                made = _make(directory_fd, out_fd, name, tree, recipients)
-    except OSError as error:
-        raise ArchiveProblem.because("cannot write the archive", error, archive) from None
+    with (
+        ArchiveProblem.instead("cannot write the archive", archive),
+        sealed.exclusive(out_dir) as out_fd,
+    ):
+        _refuse_inside(tree, out_fd, out_dir)
+        there = _existing(out_fd, archive, manifest, tree, recipients)
+        made = there or _make(directory_fd, out_fd, name, tree, recipients)
     return ArchiveReport(
         archive,
         manifest,
-        made.files,
-        made.directories,
-        made.bytes,
-        made.archive_bytes,
-        made.archive_sha256,
-        made.plain_sha256,
-        made.sha256,
-        reused,
-        time.monotonic() - started,
+        **made.totals,
+        archive_bytes=made.archive_bytes,
+        archive_sha256=made.archive_sha256,
+        plain_sha256=made.plain_sha256,
+        manifest_sha256=made.sha256,
+        reused=there is not None,
+        seconds=time.monotonic() - started,
     )
 
 
@@ -102,25 +85,18 @@ def _existing(
     """Use an archive that is there; clear away what an interrupted run left."""
     name = os.path.basename(archive)
     if name not in os.listdir(out_fd):
-        for left in map(partial_of, (name, os.path.basename(manifest))):
-            forget(out_fd, left)
+        for left in map(sealed.partial_of, (name, os.path.basename(manifest))):
+            sealed.forget(out_fd, left)
         return None
-    found = verify_on_disk(archive, manifest)
+    found = sealed.verify_on_disk(archive, manifest)
+    # Kept, it would be an archive that a new recipient's identity can't open.
     unknown = sorted(set(recipients) - set(found.recipients))
-    if unknown:
-        # Kept, it would be an archive that the new recipient's identity can't open.
-        raise ArchiveProblem(
-            f"there is an archive of this name already, which is not encrypted to {unknown[0]}",
-            archive,
-            "Move it away, then run again.",
-        )
     different = _difference(found.entries, _entries(tree))
-    if different is not None:
-        raise ArchiveProblem(
-            f"there is an archive of this name already, in which {printable(different)} differs",
-            archive,
-            "Move it away, then run again.",
-        )
+    if unknown or different is not None:
+        why = f"which is not encrypted to {unknown[0]}" if unknown else ""
+        what = "there is an archive of this name already, "
+        what += why or f"in which {printable(str(different))} differs"
+        raise ArchiveProblem(what, archive, "Move it away, then run again.")
     return found
 
 
@@ -128,14 +104,9 @@ def _difference(archived: Mapping[str, Entry], there: Mapping[str, Entry]) -> st
     """The first path that differs; a directory's own time moves when something comes and goes again."""
     if archived == there:
         return None
-    return next(
-        (
-            path
-            for path in sorted(archived.keys() | there.keys())
-            if _timeless(archived.get(path)) != _timeless(there.get(path))
-        ),
-        None,
-    )
+    paths = sorted(archived.keys() | there.keys())
+    differs = (one for one in paths if _timeless(archived.get(one)) != _timeless(there.get(one)))
+    return next(differs, None)
 
 
 def _timeless(entry: Entry | None) -> Entry | None:
@@ -153,7 +124,7 @@ def _make(
     entries = _entries(tree)
     plain: list[str] = []
     try:
-        on_disk, size_on_disk = seal(
+        on_disk, size_on_disk = sealed.seal(
             out_fd,
             archive,
             recipients,
@@ -171,10 +142,10 @@ def _make(
         )
         # The manifest first: an archive under its final name always has one.
         content = dump(manifest)
-        write_file(out_fd, listing, content)
-        publish(out_fd, archive)
+        sealed.write_file(out_fd, listing, content)
+        sealed.publish(out_fd, archive)
     except BaseException:
-        forget(out_fd, partial_of(archive))
+        sealed.forget(out_fd, sealed.partial_of(archive))
         raise
     last = content[content.rindex(b"\n", 0, -1) :]
     return replace(manifest, sha256=json.loads(last)["manifest_sha256"])
@@ -187,47 +158,32 @@ def _stream(directory_fd: int, entries: dict[str, Entry], name: str, encryption:
         digest.update(data)
         encryption.write(data)
 
+    what = "cannot read a file, or its extended attributes"
     with Beneath(directory_fd) as beneath:
         for entry in entries.values():
-            with closing(_opened(beneath, entry)) as fd:
-                write(tar.header(entry, name, _attributes(fd, entry)))
-                if not entry.directory:
-                    for chunk in _checked(fd, entry):
-                        write(chunk)
-                    write(tar.padding(entry.size))
+            try:
+                with closing(beneath.open(entry.path, directory=entry.directory)) as fd:
+                    write(tar.header(entry, name, xattrs.read(fd)))
+                    if not entry.directory:
+                        for chunk in _checked(fd, entry):
+                            write(chunk)
+                        write(tar.padding(entry.size))
+            except (OSError, DirectoryProblem) as error:
+                raise ArchiveProblem.because(what, error, entry.path) from None
     write(tar.END)
     return digest.hexdigest()
-
-
-def _opened(beneath: Beneath, entry: Entry) -> int:
-    try:
-        return beneath.open(entry.path, directory=entry.directory)
-    except (OSError, DirectoryProblem) as error:
-        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
-
-
-def _attributes(fd: int, entry: Entry) -> Attributes:
-    try:
-        return xattrs.read(fd)
-    except OSError as error:
-        what = "cannot read its extended attributes"
-        raise ArchiveProblem.because(what, error, entry.path) from None
 
 
 def _checked(fd: int, entry: Entry) -> Iterator[bytes]:
     """Read a file; it must be what the manifest says to the last byte."""
     digest = hashlib.sha256()
     size = 0
-    try:
-        for chunk in chunks(fd):
-            size += len(chunk)
-            if size > entry.size:
-                break
-            digest.update(chunk)
-            yield chunk
-    except OSError as error:
-        raise ArchiveProblem.because("cannot read a file", error, entry.path) from None
+    for chunk in chunks(fd):
+        size += len(chunk)
+        if size > entry.size:
+            break
+        digest.update(chunk)
+        yield chunk
     if size != entry.size or digest.hexdigest() != entry.sha256:
-        raise ArchiveProblem(
-            "a file changed while it was archived", entry.path, "Look who writes there; run again."
-        )
+        remedy = "Look who writes there; run again."
+        raise ArchiveProblem("a file changed while it was archived", entry.path, remedy)

@@ -50,28 +50,22 @@ def extract_into(
     started = time.monotonic()
     expected = read_manifest(manifest)
     _refuse(parent_fd, name, expected)
-    try:
-        with _workplace(parent_fd, name + HALF_EXTRACTED) as place:
-            os.mkdir(_CONTENTS, 0o700, dir_fd=place)
-            with closing(open_beneath(place, _CONTENTS)) as fd:
-                with Beneath(fd) as beneath:
-                    writer = _Writer(beneath)
-                    read_archive(archive, expected, identity_file, sink=writer)
-                _finish(fd, expected, writer.attributes)
-                _compare(fd, expected)
-            os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
-            os.fsync(parent_fd)
-    except OSError as error:
-        raise ArchiveProblem.because(
-            "cannot extract the archive, and nothing was left of it", error, name
-        ) from None
-    return ExtractionReport(
-        os.path.join(os.readlink(f"/proc/self/fd/{parent_fd}"), name),
-        expected.files,
-        expected.directories,
-        expected.bytes,
-        time.monotonic() - started,
-    )
+    what = "cannot extract the archive, and nothing was left of it"
+    with (
+        ArchiveProblem.instead(what, name),
+        _workplace(parent_fd, name + HALF_EXTRACTED) as place,
+    ):
+        os.mkdir(_CONTENTS, 0o700, dir_fd=place)
+        with closing(open_beneath(place, _CONTENTS)) as fd:
+            with Beneath(fd) as beneath:
+                writer = _Writer(beneath)
+                read_archive(archive, expected, identity_file, sink=writer)
+            _finish(fd, expected, writer.attributes)
+            _compare(fd, expected)
+        os.rename(_CONTENTS, name, src_dir_fd=place, dst_dir_fd=parent_fd)
+        os.fsync(parent_fd)
+    where = os.path.join(os.readlink(f"/proc/self/fd/{parent_fd}"), name)
+    return ExtractionReport(where, **expected.totals, seconds=time.monotonic() - started)
 
 
 @contextmanager

@@ -16,11 +16,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple, get_type_hints
 
 from sessionstore.disk.opening import open_regular
 from sessionstore.disk.walk import Node
-from sessionstore.errors import ArchiveProblem
+from sessionstore.errors import ArchiveProblem, half_a_pair
 from sessionstore.garbage import without_collector
 
 FORMAT = "baileys-rollout archive 1"
@@ -63,6 +64,10 @@ class Manifest:
         """The archived one included."""
         return len(self.entries) - self.files
 
+    @property
+    def totals(self) -> dict[str, int]:
+        return {"files": self.files, "directories": self.directories, "bytes": self.bytes}
+
 
 def kinds_of(record: type) -> dict[str, type]:
     """The fields of a record that are texts or numbers, with what they have to be in JSON."""
@@ -72,6 +77,8 @@ def kinds_of(record: type) -> dict[str, type]:
 
 # A list in the place of a number ended the daily check in a traceback.
 _KINDS = tuple(kinds_of(Entry).values())
+_ALWAYS = ("mode", "uid", "gid", "mtime_ns")
+_always = itemgetter(*_ALWAYS)
 
 
 def entry_of(node: Node) -> Entry:
@@ -91,11 +98,7 @@ def entry_of(node: Node) -> Entry:
 def dump(manifest: Manifest) -> bytes:
     head = {"format": FORMAT, "name": manifest.name, "created_at": manifest.created_at}
     tail = {
-        "totals": {
-            "files": manifest.files,
-            "directories": manifest.directories,
-            "bytes": manifest.bytes,
-        },
+        "totals": manifest.totals,
         "plain_sha256": manifest.plain_sha256,
         "archive_sha256": manifest.archive_sha256,
         "archive_bytes": manifest.archive_bytes,
@@ -116,13 +119,10 @@ def _seal(lines: hashlib._Hash, tail: Mapping[str, object]) -> str:
 
 def _line(entry: Entry) -> dict[str, Any]:
     line: dict[str, Any] = {"path": entry.path}
-    try:
-        entry.path.encode("utf-8")
-    except UnicodeEncodeError:
+    if half_a_pair(entry.path):
         line = {"path_base64": base64.b64encode(os.fsencode(entry.path)).decode("ascii")}
     line["type"] = "directory" if entry.directory else "file"
-    for name in ("mode", "uid", "gid", "mtime_ns"):
-        line[name] = getattr(entry, name)
+    line.update((name, getattr(entry, name)) for name in _ALWAYS)
     if not entry.directory:
         line["size"] = entry.size
         line["sha256"] = entry.sha256
@@ -181,11 +181,7 @@ def _parse(lines: Iterator[bytes]) -> Manifest:
         tuple(tail["recipients"]),
         sealed if sealed == tail.get("manifest_sha256") else "",
     )
-    counted = {
-        "files": manifest.files,
-        "directories": manifest.directories,
-        "bytes": sum(entry.size for entry in entries.values()),
-    }
+    counted = {**manifest.totals, "bytes": sum(entry.size for entry in entries.values())}
     if tail["totals"] != counted or len(entries) != described:
         raise ValueError("the totals do not fit")
     texts = (manifest.name, manifest.created_at, manifest.plain_sha256, manifest.archive_sha256)
@@ -215,13 +211,5 @@ def _entry(line: dict[str, Any]) -> Entry:
     encoded = line.get("path_base64")
     path = os.fsdecode(base64.b64decode(encoded)) if encoded else line["path"]
     directory = line["type"] == "directory"
-    return Entry(
-        path,
-        directory,
-        line["mode"],
-        line["uid"],
-        line["gid"],
-        line["mtime_ns"],
-        0 if directory else line["size"],
-        "" if directory else line["sha256"],
-    )
+    content = (0, "") if directory else (line["size"], line["sha256"])
+    return Entry(path, directory, *_always(line), *content)

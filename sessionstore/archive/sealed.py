@@ -19,6 +19,7 @@ from sessionstore.archive.encryption import Encryption
 from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
 from sessionstore.disk.mounts import in_memory
 from sessionstore.disk.opening import NEW_FILE, closing, lock, open_directory, open_regular
+from sessionstore.disk.reading import identity
 from sessionstore.disk.walk import chunks
 from sessionstore.errors import ArchiveProblem, StoreError, cause_of, without_identities
 
@@ -94,11 +95,11 @@ def compare_on_disk(
     path: str, expected: tuple[str, int], what: str, problem: type[StoreError] = ArchiveProblem
 ) -> None:
     """Hash a sealed file again as it lies on the disk; SHA-256 and size must be those expected."""
-    try:
-        with closing(open_directory(os.path.dirname(path) or ".")) as fd:
-            found = hash_on_disk(os.path.basename(path), fd)
-    except (OSError, StoreError) as error:
-        raise problem.because(f"cannot read the {what}", error, path) from None
+    with (
+        problem.instead(f"cannot read the {what}", path, StoreError),
+        closing(open_directory(os.path.dirname(path) or ".")) as fd,
+    ):
+        found = hash_on_disk(os.path.basename(path), fd)
     if found != expected:
         raise problem(
             f"the {what} is not what its manifest says",
@@ -143,9 +144,8 @@ class Held:
             there = os.stat(self.path, follow_symlinks=False)
         except OSError as error:
             return (f"its archive is gone from {self.path}: {cause_of(error)}",)
-        if (there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns) != (
-            mine.st_dev, mine.st_ino, self.manifest.archive_bytes, mine.st_mtime_ns,
-        ):  # fmt: skip
+        found = (*identity(there), there.st_size, there.st_mtime_ns)
+        if found != (*identity(mine), self.manifest.archive_bytes, mine.st_mtime_ns):
             return (f"its archive {self.path} is not the file any more that was verified",)
         if in_memory(self.fd):
             where = "lies in memory, and goes with a power cut: archive to a disk"
@@ -156,17 +156,14 @@ class Held:
 @contextmanager
 def held(archive_path: str, manifest_path: str) -> Iterator[Held]:
     """Verify an archive and hold it open; its manifest must be the very one that was written."""
-    try:
-        with closing(open_directory(os.path.dirname(archive_path) or ".")) as directory:
-            fd = open_regular(os.path.basename(archive_path), directory)
-    except (OSError, StoreError) as error:
-        raise ArchiveProblem.because("cannot read the archive", error, archive_path) from None
+    with (
+        ArchiveProblem.instead("cannot read the archive", archive_path, StoreError),
+        closing(open_directory(os.path.dirname(archive_path) or ".")) as directory,
+    ):
+        fd = open_regular(os.path.basename(archive_path), directory)
     with closing(fd):
         manifest = verify_on_disk(archive_path, manifest_path)
         if not manifest.sha256:
-            raise ArchiveProblem(
-                ALTERED,
-                manifest_path,
-                "Move the archive and its manifest away, and archive the directory anew.",
-            )
+            remedy = "Move the archive and its manifest away, and archive the directory anew."
+            raise ArchiveProblem(ALTERED, manifest_path, remedy)
         yield Held(manifest, archive_path, fd)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands import service
 from sessionstore.commands.output import CHANGES, OK, emit
 from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import Sight, seen_in_directory
@@ -53,14 +52,14 @@ def _account(arguments: argparse.Namespace) -> int:
 
     plan = read_plan(arguments)
     with connection.connect(plan["database"]) as conn:
-        activity = service.with_holders(plan, seen_in_directory(plan["directory"]))
+        activity = with_holders(plan, seen_in_directory(plan["directory"]))
         with scan_directory(plan["directory"], layout=layout_of(plan)) as scan:
-            answer = service.accounted(conn, scan, plan["kind"], plan, activity)
+            answer = accounted(conn, scan, plan["kind"], plan, activity)
     for disposition in answer.dispositions:
         emit("file", **asdict(disposition))
     decision = answer.decision
     outcome = "removable" if decision.removable else "blocked"
-    fields = {**asdict(decision), **service.shown(activity)}
+    fields = {**asdict(decision), **shown(activity)}
     emit("result", outcome=outcome, directory=plan["directory"], **fields)
     return OK if decision.removable else CHANGES
 

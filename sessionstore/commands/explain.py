@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from sessionstore.commands import service
+from sessionstore.commands.account import accounted, shown, with_holders
 from sessionstore.commands.output import CHANGES, OK, emit
 from sessionstore.commands.plan import layout_of, read_plan, takes_plan
 from sessionstore.disk.holders import seen_at_file, seen_in_directory
@@ -67,10 +67,10 @@ def _explain(arguments: argparse.Namespace) -> int:
     whole = os.path.isdir(path) and not os.path.islink(path)
     with connection.connect(plan["database"]) as conn:
         sight = seen_in_directory(path) if whole else seen_at_file(path)
-        activity = service.with_holders(plan, sight)
+        activity = with_holders(plan, sight)
         looked_at = path if whole else os.path.dirname(path)
         with scan_directory(looked_at, layout=layout_of(plan)) as scan:
-            answer = service.accounted(conn, scan, plan.get("kind", LIVE), plan, activity)
+            answer = accounted(conn, scan, plan.get("kind", LIVE), plan, activity)
             if whole:
                 return _directory(path, answer, activity)
             return _file(conn, path, scan, answer, activity)
@@ -111,7 +111,7 @@ def _directory(path: str, answer: Accounting, activity: Activity) -> int:
         }
         for one in answer.companies
     ]
-    fields = {**asdict(decision), **service.shown(activity), "companies": companies}
+    fields = {**asdict(decision), **shown(activity), "companies": companies}
     emit("result", path=path, outcome=outcome, **fields, would_change=change)
     counts = ", ".join(f"{count:,} {name}" for name, count in decision.counts.items())
     lineages = [
@@ -180,7 +180,7 @@ def _file(
         "evidence": verdict.reason if verdict else None,
         "outcome": own.outcome,
         "reason": own.reason,
-        **service.shown(activity),
+        **shown(activity),
         "obstacles": [one.reason for one in in_the_way],
         "would_change": of_file(found, in_the_way),
     }

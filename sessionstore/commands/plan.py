@@ -17,6 +17,7 @@ from typing import Any
 
 from sessionstore.commands.output import Run, UsageError, folded
 from sessionstore.database.settings import SETTINGS
+from sessionstore.errors import half_a_pair
 from sessionstore.judgement.activity import DECLARABLE
 from sessionstore.judgement.directory import KINDS
 from sessionstore.scan.layout import Layout
@@ -36,9 +37,7 @@ class Field:
 
 def _text(value: object) -> bool:
     """What can be a path, a name or a setting: no NUL, no half of a surrogate pair."""
-    return isinstance(value, str) and all(
-        char != "\0" and not "\ud800" <= char <= "\udfff" for char in value
-    )
+    return isinstance(value, str) and "\0" not in value and not half_a_pair(value)
 
 
 def _uuid(value: object) -> bool:

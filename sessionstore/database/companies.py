@@ -78,7 +78,7 @@ def company_state(conn: Connection, company_id: str) -> CompanyState:
             {"both": both, "id": company_id},
         ).fetchone()
     assert row is not None
-    return CompanyState(company_id, *row)  # type: ignore[arg-type]
+    return CompanyState(company_id, *row)
 
 
 class StoredValue(NamedTuple):
@@ -112,7 +112,7 @@ def all_credentials(conn: Connection) -> list[tuple[str, bytes]]:
     """Credentials of every company as JSON text, each with the company id as it stands there."""
     with explained("reading all credentials"):
         rows = conn.execute("SELECT company_id, creds::text FROM whatsapp_auth").fetchall()
-    return [(str(company_id), str(text).encode("utf-8")) for company_id, text in rows]
+    return [(company_id, text.encode("utf-8")) for company_id, text in rows]
 
 
 def read_value(conn: Connection, company_id: str, key: Key) -> bytes | None:
@@ -122,7 +122,7 @@ def read_value(conn: Connection, company_id: str, key: Key) -> bytes | None:
             " WHERE (company_id, key_type, key_id) = (%s, %s, %s)",
             [company_id, key.key_type, key.key_id],
         ).fetchone()
-    return None if row is None else str(row[0]).encode("utf-8")
+    return None if row is None else row[0].encode("utf-8")
 
 
 def read_rows(conn: Connection, company_id: str) -> Iterator[tuple[Key, StoredValue]]:

@@ -68,10 +68,9 @@ def connect(settings: Mapping[str, object]) -> Connection:
         # Shorter ones stand in every sentence; libpq shows none anyway.
         if len(given.get("password", "")) > 3:
             reason = reason.replace(given["password"], "***")
+        remedy = "Check address, password and certificate authority, and that the server runs."
         raise DatabaseUnreachable(
-            f"cannot connect to the database: {reason}",
-            place,
-            "Check address, password and certificate authority, and that the server runs.",
+            f"cannot connect to the database: {reason}", place, remedy
         ) from None
 
 
@@ -125,11 +124,9 @@ def explained(doing: str, where: str = "") -> Iterator[None]:
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
             raise DatabaseProblem(f"{doing}: {message_of(error)}", where) from None
-        raise DatabaseUnreachable(
-            f"{doing}: the connection to the database broke: {message_of(error)}",
-            where,
-            "Nothing was committed by this step; run again when the database answers.",
-        ) from None
+        what = f"{doing}: the connection to the database broke: {message_of(error)}"
+        remedy = "Nothing was committed by this step; run again when the database answers."
+        raise DatabaseUnreachable(what, where, remedy) from None
     except psycopg.Error as error:
         remedy = next((told for kind, told in _REMEDIES.items() if isinstance(error, kind)), "")
         raise DatabaseProblem(f"{doing}: {message_of(error)}", where, remedy) from None
@@ -170,11 +167,8 @@ def transaction(
     except DatabaseUnreachable as error:
         if not committing:
             raise
-        raise OutcomeUnknown(
-            f"{error.what}, while COMMIT was under way",
-            where,
-            "The next run looks into the database and goes on from there.",
-        ) from None
+        remedy = "The next run looks into the database and goes on from there."
+        raise OutcomeUnknown(f"{error.what}, while COMMIT was under way", where, remedy) from None
 
 
 def lock_company(conn: Connection, company_id: str) -> None:
@@ -192,4 +186,4 @@ def clock(conn: Connection) -> float:
     with explained("reading the clock"):
         row = conn.execute("SELECT extract(epoch FROM now())::float8").fetchone()
     assert row is not None
-    return float(str(row[0]))
+    return float(row[0])

@@ -70,8 +70,7 @@ class Deleter:
     runs: str  # what runs it, in words
 
 
-@dataclass(frozen=True)
-class _Function:
+class _Function(NamedTuple):
     oid: int
     schema: str
     name: str
@@ -91,7 +90,7 @@ def deleters(conn: Connection) -> tuple[Deleter, ...]:
         functions = _functions(conn)
         triggers: dict[int, list[str]] = {}
         for oid, words in conn.execute(_TRIGGERS).fetchall():
-            triggers.setdefault(int(str(oid)), []).append(str(words))
+            triggers.setdefault(oid, []).append(words)
         jobs = _jobs(conn)
     found = _reaching(functions, _deletes)
     told = [
@@ -133,16 +132,13 @@ def _deletes_living(text: str) -> bool:
 
 
 def _functions(conn: Connection) -> list[_Function]:
-    return [
-        _Function(int(str(oid)), str(schema), str(name), str(text))
-        for oid, schema, name, text in conn.execute(_FUNCTIONS).fetchall()
-    ]
+    return [_Function(*row) for row in conn.execute(_FUNCTIONS).fetchall()]
 
 
 def _jobs(conn: Connection) -> list[_Job]:
     if conn.execute(_CRON_SEEN).fetchone() in (None, ("none",)):
         return []
-    return [_Job(*map(str, row)) for row in conn.execute(_CRON_JOBS).fetchall()]
+    return [_Job(*row) for row in conn.execute(_CRON_JOBS).fetchall()]
 
 
 def _reaching(functions: Sequence[_Function], deletes: Callable[[str], object]) -> list[_Function]:
@@ -174,6 +170,5 @@ def _runs(
         *(f"cron job {job.name} ({job.schedule})" for job in jobs if _calls(job.command, one)),
         *(f"{other.name}()" for other in found if other != one and _calls(other.text, one)),
     ]
-    if callers:
-        return ", ".join(callers)
-    return "nothing in this database; look for a cron job or timer that calls it"
+    nothing = "nothing in this database; look for a cron job or timer that calls it"
+    return ", ".join(callers) or nothing

@@ -60,32 +60,25 @@ def import_id_for(rollout_id: str, host: str, company_id: str) -> str:
 
 
 def find(conn: Connection, import_id: str) -> ImportRecord | None:
-    return _one(conn, "import_id", import_id)
+    return _one(conn, "import_id = %s", import_id)
 
 
 def find_for_company(conn: Connection, company_id: str) -> ImportRecord | None:
     """The record, staged or active, of the import by which a company came in; there is one at most."""
-    return _one(conn, "company_id", company_id)
+    return _one(conn, "company_id = %s AND state <> 'withdrawn'", company_id)
 
 
-_BY: dict[str, LiteralString] = {
-    "import_id": "import_id = %s",
-    "company_id": "company_id = %s AND state <> 'withdrawn'",
-}
-
-
-def _one(conn: Connection, by: str, value: str) -> ImportRecord | None:
+def _one(conn: Connection, which: LiteralString, value: str) -> ImportRecord | None:
     with explained("reading the import record", value):
-        row = conn.execute(_RECORD + _BY[by], [value]).fetchone()
+        row = conn.execute(_RECORD + which, [value]).fetchone()
         if row is None:
             return None
-        counts = conn.execute(
+        by_type = conn.execute(
             "SELECT key_type, count(*) FROM whatsapp_import_files"
             " WHERE import_id = %s AND key_type IS NOT NULL GROUP BY key_type ORDER BY key_type",
             [row[0]],
         ).fetchall()
-    by_type = {str(key_type): int(str(count)) for key_type, count in counts}
-    return ImportRecord(*row, by_type)  # type: ignore[arg-type, call-arg]
+    return ImportRecord(*row, dict(by_type))
 
 
 def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:
@@ -96,7 +89,7 @@ def imported_files(conn: Connection, import_id: str, file_names: Collection[str]
             " WHERE import_id = %s AND file_name = ANY(%s)",
             [import_id, list(file_names)],
         ).fetchall()
-    return {str(name): str(sha256) for name, sha256 in rows}
+    return dict(rows)
 
 
 def require(conn: Connection, import_id: str) -> ImportRecord:
@@ -108,14 +101,13 @@ def require(conn: Connection, import_id: str) -> ImportRecord:
 
 def recorded_files(conn: Connection, import_id: str) -> Iterator[FileEntry]:
     """What an import recorded of each file, creds.json included, in no order; no size and no time."""
-    with explained("reading the import record", import_id):
-        for name, file_sha256, value_sha256 in _copied(conn, _FILES, import_id):
-            kind = CREDS if name == CREDENTIALS else KEY
-            yield FileEntry(name, kind, 0, 0, file_sha256, value_sha256)
-
-
-def _copied(conn: Connection, statement: LiteralString, parameter: object) -> Iterator[list[str]]:
-    with conn.cursor() as cursor, cursor.copy(statement, [parameter]) as blocks:
+    with (
+        explained("reading the import record", import_id),
+        conn.cursor() as cursor,
+        cursor.copy(_FILES, [import_id]) as blocks,
+    ):
         for block in blocks:
             for record in bytes(block).decode("utf-8").rstrip("\n").split("\x1e"):
-                yield record.split("\x1f")
+                name, file_sha256, value_sha256 = record.split("\x1f")
+                kind = CREDS if name == CREDENTIALS else KEY
+                yield FileEntry(name, kind, 0, 0, file_sha256, value_sha256)

@@ -12,21 +12,8 @@ from collections.abc import Collection, Sequence
 from psycopg import sql
 
 from sessionstore.database import deleters
+from sessionstore.database import standing_sql as asked
 from sessionstore.database.connection import PINNED, SCHEMA, Connection, explained
-from sessionstore.database.standing_sql import (
-    CLUSTER,
-    COMMENTS,
-    ELSEWHERE,
-    EXPIRING,
-    FACTS,
-    HERE,
-    MAY_ASK,
-    NOTIFY,
-    OTHER_SPELLING,
-    SEEN_BY_ROLE,
-    STORED_ELSEWHERE,
-    TOUCH,
-)
 from sessionstore.keys.names import spellings
 
 _TABLES = ["whatsapp_auth", "whatsapp_keys", "whatsapp_imports", "whatsapp_import_files"]
@@ -38,9 +25,10 @@ LONGEST_OPEN = 60.0
 def of_database(conn: Connection) -> tuple[str, ...]:
     """Why what this database shows counts for nothing, with the way on; as the service's role."""
     with explained("looking at the database's standing"):
-        triggers = {"comments": COMMENTS, "touch": TOUCH, "after": f"{TOUCH}|{NOTIFY}"}
+        touch, after = asked.TOUCH, f"{asked.TOUCH}|{asked.NOTIFY}"
+        triggers = {"comments": asked.COMMENTS, "touch": touch, "after": after}
         given = {"tables": _TABLES, "read": _READ_BY_SERVICE, "schema": SCHEMA, **triggers}
-        found = conn.execute(FACTS, {**given, "open": LONGEST_OPEN}).fetchall()
+        found = conn.execute(asked.FACTS, {**given, "open": LONGEST_OPEN}).fetchall()
         told = [f"{fact}. {way_on}" for fact, way_on in found if fact is not None]
         jobs = deleters.deleting_jobs(conn) if len(told) < len(found) else ()
         return (*told, *jobs, *_by_role(conn))
@@ -50,7 +38,7 @@ def _by_role(conn: Connection) -> list[str]:
     """Tables that the service meets under these names: its role is this one."""
     conn.execute("SELECT set_config('search_path', reset_val, true) FROM pg_settings"
                  " WHERE name = 'search_path'")  # fmt: skip
-    met = conn.execute(SEEN_BY_ROLE, [_READ_BY_SERVICE]).fetchall()
+    met = conn.execute(asked.SEEN_BY_ROLE, [_READ_BY_SERVICE]).fetchall()
     conn.execute(PINNED.encode("ascii"))
     return [
         f"the role's own search_path finds {name} in schema {schema}, and {SCHEMA} is what is looked"
@@ -67,19 +55,20 @@ def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, .
     ids = [*bare, *other]
     with explained("looking at the database's standing", ", ".join(company_ids)):
         given = {"ids": ids, "bare": bare, "other": other, "here": where(conn), "schema": SCHEMA}
-        asked = (EXPIRING, STORED_ELSEWHERE, OTHER_SPELLING)
-        told = [row for statement in asked for row in conn.execute(statement, given)]
-        return (*(str(sentence) for (sentence,) in told), *_elsewhere(conn, ids))
+        every = (asked.EXPIRING, asked.STORED_ELSEWHERE, asked.OTHER_SPELLING)
+        told = [sentence for one in every for (sentence,) in conn.execute(one, given)]
+        return (*told, *_elsewhere(conn, ids))
 
 
 def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
     """Other tables with rows of the companies: the service may be on those."""
     found = []
-    for schema, name, readable, holds in conn.execute(ELSEWHERE, [_READ_BY_SERVICE]).fetchall():
-        table = sql.Identifier(str(schema), str(name))
+    others = conn.execute(asked.ELSEWHERE, [_READ_BY_SERVICE]).fetchall()
+    for schema, name, readable, holds in others:
+        table = sql.Identifier(schema, name)
         rows = sql.SQL(
             "SELECT company_id::text FROM {} WHERE company_id::text = ANY(%s) AND {} IS NOT NULL LIMIT 1"
-        ).format(table, sql.Identifier(str(holds)))
+        ).format(table, sql.Identifier(holds))
         company = conn.execute(rows, [ids]).fetchone() if readable else ("?",)
         if company is not None:
             held = f"has rows of company {company[0]}" if readable else "can't be read"
@@ -94,8 +83,8 @@ def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
 def where(conn: Connection) -> str:
     """The place of the rows, named as no copy of it is: a promoted copy of a cluster has another timeline."""
     with explained("looking where the tables are"):
-        may_ask = conn.execute(MAY_ASK).fetchone() == (True,)
-        cluster = conn.execute(CLUSTER).fetchone() if may_ask else None
-        row = conn.execute(HERE, [cluster[0] if cluster else "?"]).fetchone()
+        may_ask = conn.execute(asked.MAY_ASK).fetchone() == (True,)
+        cluster = conn.execute(asked.CLUSTER).fetchone() if may_ask else None
+        row = conn.execute(asked.HERE, [cluster[0] if cluster else "?"]).fetchone()
     assert row is not None
     return str(row[0])

@@ -18,7 +18,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NoReturn, Union
 
-from sessionstore.errors import BadFile
+from sessionstore.errors import BadFile, half_a_pair
 
 Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
 
@@ -227,7 +227,7 @@ def jsonb_problem(canonical_text: str) -> str | None:
     for string in _strings(json.loads(canonical_text)):
         if "\x00" in string:
             return "holds a NUL character, which jsonb can't store"
-        if any("\ud800" <= char <= "\udfff" for char in string):
+        if half_a_pair(string):
             return "holds half a surrogate pair (a cut emoji), which jsonb can't store"
     return None
 

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessionstore.errors import MigrationProblem
+from sessionstore.errors import MigrationProblem, half_a_pair
 
 KINDS = ("deploy", "verify", "revert")
 
 _name = re.compile(r"[0-9]{4}_[a-z0-9]+(?:_[a-z0-9]+)*").fullmatch
-_half_a_pair = re.compile("[\ud800-\udfff]").search
 # Comments nest in PostgreSQL: here far deeper than anybody writes them.
 _comment = r"/\*(?:(?!/\*|\*/).)*\*/"
 for _ in range(6):
@@ -55,9 +54,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise MigrationProblem(
-            f"the script is not UTF-8, from byte {error.start} on", str(path), "Save it as UTF-8."
-        ) from None
+        what = f"the script is not UTF-8, from byte {error.start} on"
+        raise MigrationProblem(what, str(path), "Save it as UTF-8.") from None
     except OSError as error:
         raise MigrationProblem(f"cannot read the script: {error.strerror}", str(path)) from None
 
@@ -105,7 +103,7 @@ def _refuse_unfit(script: str, where: str) -> None:
     for unfit, what, remedy in (
         # The protocol ends a text there: the rest would never run, and nothing told so.
         ("\0" in script, "holds a NUL character", plain),
-        (_half_a_pair(script), "holds half a surrogate pair", plain),
+        (half_a_pair(script), "holds half a surrogate pair", plain),
         (script.startswith("\ufeff"), "begins with a byte order mark", plain),
         (
             _no_statement(script),
@@ -134,25 +132,21 @@ def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple
     by_name = {migration.name: migration for migration in migrations}
     for position, record in enumerate(records):
         migration = by_name.get(record.name)
+        remedy = ""
         if migration is None:
-            raise MigrationProblem(
-                f"the database has {record.name}, but its files are missing",
-                remedy="Use the revision of this project that made it, or a later one.",
-            )
-        if migrations[position].name != record.name:
-            raise MigrationProblem(
-                f"{migrations[position].name} comes before {record.name} but was never applied",
-                remedy="Give new migrations a number after all applied ones.",
-            )
-        if migration.sha256 != record.sha256:
-            raise MigrationProblem(
-                f"deploy/{record.name}.sql was edited after it was applied",
-                remedy="Restore the file; put the change into a new migration.",
-            )
-        if migration.chain != record.chain:
-            raise MigrationProblem(
-                f"the history before {record.name} is not the one that was applied"
-            )
+            what = f"the database has {record.name}, but its files are missing"
+            remedy = "Use the revision of this project that made it, or a later one."
+        elif migrations[position].name != record.name:
+            what = f"{migrations[position].name} comes before {record.name} but was never applied"
+            remedy = "Give new migrations a number after all applied ones."
+        elif migration.sha256 != record.sha256:
+            what = f"deploy/{record.name}.sql was edited after it was applied"
+            remedy = "Restore the file; put the change into a new migration."
+        elif migration.chain != record.chain:
+            what = f"the history before {record.name} is not the one that was applied"
+        else:
+            continue
+        raise MigrationProblem(what, remedy=remedy)
     return tuple(migrations[len(records) :])
 
 
@@ -160,16 +154,12 @@ def to_revert(records: Sequence[Record], target: str) -> tuple[Record, ...]:
     """What must be reverted, newest first, to get back to a migration, or to "nothing"."""
     names = [record.name for record in records]
     if target != "nothing" and target not in names:
-        known = ", ".join([*names, "nothing"])
-        raise MigrationProblem(
-            f"no applied migration is called {target}", remedy=f"One of: {known}."
-        )
+        known = f"One of: {', '.join([*names, 'nothing'])}."
+        raise MigrationProblem(f"no applied migration is called {target}", remedy=known)
     keep = 0 if target == "nothing" else names.index(target) + 1
     undone = tuple(reversed(records[keep:]))
     for record in undone:
         if record.adopted:
-            raise MigrationProblem(
-                f"{record.name} was adopted: the table is not this project's to drop",
-                remedy="Choose a later target.",
-            )
+            what = f"{record.name} was adopted: the table is not this project's to drop"
+            raise MigrationProblem(what, remedy="Choose a later target.")
     return undone

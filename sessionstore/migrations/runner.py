@@ -59,14 +59,13 @@ class Runner:
     def status(self) -> tuple[Step, ...]:
         """What the database has and lacks: a step "applied", "adopted" or, for a pending one, "deploy"."""
         records = self._records()
-        waiting = pending(self._migrations, records)
-        done = [Step(r.name, "adopted" if r.adopted else "applied") for r in records]
-        return (*done, *(Step(migration.name, "deploy") for migration in waiting))
+        done = [Step(one.name, "adopted" if one.adopted else "applied") for one in records]
+        return (*done, *self._waiting(records))
 
     def plan(self) -> tuple[Step, ...]:
         """What :meth:`deploy` would do: "adopt" where verify passes, else "deploy" with what it said."""
         steps = []
-        for migration in pending(self._migrations, self._records()):
+        for migration in self._pending():
             with self._session.transaction(migration.name, commit=False):
                 missing = self._session.verify_fails(migration)
             steps.append(Step(migration.name, "deploy" if missing else "adopt", missing or ""))
@@ -76,12 +75,9 @@ class Runner:
         """Apply each pending migration with verify and record in one transaction; a dry run all in one."""
         with locked(self._conn, self._lock_wait):
             if dry_run:
-                steps: list[Step] = []
                 with self._session.transaction("dry run", commit=False):
-                    for migration in self._pending():
-                        steps.append(self._apply(migration))
-                return tuple(steps)
-            return tuple(self._apply_alone(migration) for migration in self._pending())
+                    return tuple(map(self._apply, self._pending()))
+            return tuple(map(self._apply_alone, self._pending()))
 
     def adopt(self, *, dry_run: bool = False) -> tuple[Step, ...]:
         """Record pending migrations whose verify script passes already, up to the first that is not there."""
@@ -100,9 +96,8 @@ class Runner:
 
     def verify(self) -> tuple[Step, ...]:
         """Run the verify script of every migration that the database has; "deploy" is one that it lacks."""
-        records = self._records()
-        waiting = pending(self._migrations, records)
-        failures = []
+        records, failures = self._records(), []
+        waiting = self._waiting(records)
         for record in records:
             with self._session.transaction(record.name, commit=False):
                 failure = self._session.verify_fails(self._by_name[record.name])
@@ -110,8 +105,7 @@ class Runner:
                 failures.append(f"{record.name}: {failure}")
         if failures:
             raise MigrationProblem("; ".join(failures))
-        verified = (Step(record.name, "verified") for record in records)
-        return (*verified, *(Step(migration.name, "deploy") for migration in waiting))
+        return (*(Step(record.name, "verified") for record in records), *waiting)
 
     def to_revert(self, to: str) -> tuple[str, ...]:
         """Which migrations a revert would undo, newest first, to get back to one or to "nothing"."""
@@ -126,25 +120,22 @@ class Runner:
             self._session.transaction("revert", commit=not dry_run),
         ):
             demand_lock(self._conn)
-            records = self._records()
-            pending(self._migrations, records)
             steps = []
-            for record in to_revert(records, to):
+            for name in self.to_revert(to):
                 started = time.monotonic()
-                migration = self._by_name[record.name]
-                self._session.run(record.name, "revert", migration.revert)
-                if self._session.verify_fails(migration) is None:
-                    raise MigrationProblem(
-                        "the revert script left the change in place: verify still passes",
-                        record.name,
-                        "Nothing was reverted; mend the script.",
-                    )
-                self._conn.execute("DELETE FROM rollout_migrations WHERE name = %s", [record.name])
-                steps.append(Step(record.name, "revert", "", time.monotonic() - started))
+                self._session.run(name, "revert", self._by_name[name].revert)
+                if self._session.verify_fails(self._by_name[name]) is None:
+                    what = "the revert script left the change in place: verify still passes"
+                    raise MigrationProblem(what, name, "Nothing was reverted; mend the script.")
+                self._conn.execute("DELETE FROM rollout_migrations WHERE name = %s", [name])
+                steps.append(Step(name, "revert", "", time.monotonic() - started))
             return tuple(steps)
 
     def _pending(self) -> tuple[Migration, ...]:
         return pending(self._migrations, self._records())
+
+    def _waiting(self, records: Sequence[Record]) -> list[Step]:
+        return [Step(one.name, "deploy") for one in pending(self._migrations, records)]
 
     def _records(self) -> Sequence[Record]:
         with explained("reading rollout_migrations"):
@@ -154,7 +145,7 @@ class Runner:
             rows = self._conn.execute(
                 "SELECT name, sha256, chain, adopted FROM rollout_migrations ORDER BY position"
             ).fetchall()
-        return [Record(str(n), str(s), str(c), bool(a)) for n, s, c, a in rows]
+        return [Record(*row) for row in rows]
 
     def _apply_alone(self, migration: Migration) -> Step:
         with self._session.transaction(migration.name):
@@ -164,15 +155,14 @@ class Runner:
     def _apply(self, migration: Migration) -> Step:
         started = time.monotonic()
         missing = self._session.verify_fails(migration)
-        if missing is None:
-            self._record(migration, adopted=True)
-            return Step(migration.name, "adopt", "", time.monotonic() - started)
-        self._session.run(migration.name, "deploy", migration.deploy, hint=missing)
-        failure = self._session.verify_fails(migration)
-        if failure is not None:
-            raise MigrationProblem(f"after deploy, {failure}", migration.name)
-        self._record(migration, adopted=False)
-        return Step(migration.name, "deploy", "", time.monotonic() - started)
+        if missing is not None:
+            self._session.run(migration.name, "deploy", migration.deploy, hint=missing)
+            failure = self._session.verify_fails(migration)
+            if failure is not None:
+                raise MigrationProblem(f"after deploy, {failure}", migration.name)
+        self._record(migration, adopted=missing is None)
+        action = "adopt" if missing is None else "deploy"
+        return Step(migration.name, action, "", time.monotonic() - started)
 
     def _record(self, migration: Migration, *, adopted: bool) -> None:
         # Here and nowhere earlier, so that a first migration that fails leaves nothing at all.
@@ -196,15 +186,13 @@ _TABLES_OF_THE_SERVICE = (
 def grant_rows(conn: Connection, role: str) -> None:
     """Let the service's role use rows, change no table, and read which migrations there are."""
     name = sql.Identifier(role)
+    tables = sql.SQL(", ").join(map(sql.Identifier, _TABLES_OF_THE_SERVICE))
+    rows = sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(tables, name)
     try:
         with conn.transaction():
-            for table in _TABLES_OF_THE_SERVICE:
-                grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}"
-                conn.execute(sql.SQL(grant).format(sql.Identifier(table), name))
+            conn.execute(rows)
             conn.execute(sql.SQL("GRANT SELECT ON rollout_migrations TO {}").format(name))
     except psycopg.Error as error:
-        raise MigrationProblem(
-            f"the service's role can't be given its rights: {message_of(error)}",
-            role,
-            f"CREATE ROLE {role} LOGIN, or let the owner of the tables grant them",
-        ) from None
+        what = f"the service's role can't be given its rights: {message_of(error)}"
+        remedy = f"CREATE ROLE {role} LOGIN, or let the owner of the tables grant them"
+        raise MigrationProblem(what, role, remedy) from None

@@ -54,19 +54,15 @@ class Session:
 
     def verify_fails(self, migration: Migration) -> str | None:
         """Run a verify script, which can change nothing; a MigrationTimeout says nothing of the schema."""
-        failure: str | None = None
         try:
-            with self._conn.transaction():
+            with self._conn.transaction(force_rollback=True):
                 self._conn.execute("SET LOCAL transaction_read_only = on")
                 self.run(migration.name, "verify", migration.verify)
-                raise _RolledBack
-        except _RolledBack:
-            pass
         except MigrationTimeout:
             raise
         except MigrationProblem as problem:
-            failure = problem.what
-        return failure
+            return problem.what
+        return None
 
     def run(self, name: str, kind: str, script: str, hint: str = "") -> None:
         """Run one script; ``hint`` is what verify said before, for the message where it fails."""
@@ -74,44 +70,38 @@ class Session:
         try:
             self._conn.execute(_within_a_block(self._conn, script))
         except pg.LockNotAvailable:
-            raise MigrationTimeout(
-                f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock",
-                name,
-                "See pg_locks and pg_stat_activity for who holds it; then run again.",
-            ) from None
+            what = f"{kind}: waited longer than {self._lock_timeout:g} s for a table's lock"
+            remedy = "See pg_locks and pg_stat_activity for who holds it; then run again."
+            raise MigrationTimeout(what, name, remedy) from None
         except pg.QueryCanceled as error:
-            raise MigrationTimeout(
-                f"{kind}: {message_of(error)} (limit {self._statement_timeout:g} s)",
-                name,
-                "Run it in a quiet hour, or raise statement_timeout in the plan's limits.",
-            ) from None
+            what = f"{kind}: {message_of(error)} (limit {self._statement_timeout:g} s)"
+            remedy = "Run it in a quiet hour, or raise statement_timeout in the plan's limits."
+            raise MigrationTimeout(what, name, remedy) from None
         except psycopg.OperationalError:
             raise
-        except pg.ActiveSqlTransaction as error:
-            raise MigrationProblem(
-                f"{kind} failed: {message_of(error)}",
-                name,
-                "Each migration is one transaction. Leave CONCURRENTLY out; or run the statement by"
-                " hand, as the owner, and let the migration's verify script find what it made.",
-            ) from None
         except psycopg.Error as error:
-            if error.diag.source_function == _EXECUTE:
-                raise MigrationProblem(
-                    f"the {kind} script controls transactions itself, or copies from or to a client:"
-                    f" {message_of(error)}",
-                    name,
-                    "Take that out: each migration runs in a transaction already; rows are written"
-                    " with INSERT.",
-                ) from None
-            there = f"; what is there now does not fit: {hint}" if hint else ""
-            raise MigrationProblem(f"{kind} failed: {message_of(error)}{there}", name) from None
+            raise self._in_words(error, name, kind, hint) from None
         if kind != "verify" and self._surroundings() != before:
             # What is run next, and the record of this migration, would be another schema's.
-            raise MigrationProblem(
-                f"the {kind} script left another search_path or role behind",
-                name,
-                "Write the schema before each name, or set both back at the script's end.",
+            what = f"the {kind} script left another search_path or role behind"
+            remedy = "Write the schema before each name, or set both back at the script's end."
+            raise MigrationProblem(what, name, remedy)
+
+    def _in_words(self, error: psycopg.Error, name: str, kind: str, hint: str) -> MigrationProblem:
+        what, remedy = f"{kind} failed: {message_of(error)}", ""
+        if isinstance(error, pg.ActiveSqlTransaction):
+            remedy = (
+                "Each migration is one transaction. Leave CONCURRENTLY out; or run the statement by"
+                " hand, as the owner, and let the migration's verify script find what it made."
             )
+        elif error.diag.source_function == _EXECUTE:
+            does = "controls transactions itself, or copies from or to a client"
+            what = f"the {kind} script {does}: {message_of(error)}"
+            already = "each migration runs in a transaction already; rows are written with INSERT."
+            remedy = f"Take that out: {already}"
+        elif hint:
+            what += f"; what is there now does not fit: {hint}"
+        return MigrationProblem(what, name, remedy)
 
     def _surroundings(self) -> object:
         return self._conn.execute("SELECT current_setting('search_path'), current_user").fetchone()

@@ -92,20 +92,9 @@ def _archive(manifest_path: str, *, hashed: bool) -> Archive:
     state, detail = _state(path, manifest, hashed=hashed)
     created = seconds_of(manifest.created_at)
     companies, credentials, nameless = _companies(manifest)
-    return Archive(
-        path,
-        manifest_path,
-        manifest.name,
-        state,
-        detail,
-        created,
-        files=manifest.files,
-        bytes=manifest.bytes,
-        archive_bytes=manifest.archive_bytes,
-        companies=companies,
-        credentials=credentials,
-        nameless=nameless,
-    )
+    kept = (path, manifest_path, manifest.name, state, detail, created)
+    sizes = (manifest.files, manifest.bytes, manifest.archive_bytes)
+    return Archive(*kept, *sizes, companies, credentials, nameless)
 
 
 def _state(path: str, manifest: Manifest, *, hashed: bool) -> tuple[str, str]:
@@ -176,11 +165,8 @@ def discard(path: str, why: str) -> None:
     base = name.rsplit(".", 3)[0]
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     note = json.dumps({"pruned_at": at, "why": why}).encode("ascii") + b"\n"
-    try:
-        with closing(open_directory(directory)) as fd:
-            # The note first: an archive that is gone without one counts as missing.
-            write_file(fd, base + PRUNED, note)
-            os.unlink(name, dir_fd=fd)
-            os.fsync(fd)
-    except OSError as error:
-        raise ArchiveProblem.because("cannot delete it", error, path) from None
+    with ArchiveProblem.instead("cannot delete it", path), closing(open_directory(directory)) as fd:
+        # The note first: an archive that is gone without one counts as missing.
+        write_file(fd, base + PRUNED, note)
+        os.unlink(name, dir_fd=fd)
+        os.fsync(fd)

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from sessionstore.errors import printable
 from sessionstore.scan.result import CompanyScan, DirectoryScan, Problem
-from sessionstore.scan.table import ARTEFACT, CREDS, UNKNOWN, FileEntry
+from sessionstore.scan.table import ARTEFACT, CREDS, UNKNOWN
 
 #: A table lists this many problems of a kind; it counts all.
 _SHOWN = 5
@@ -22,20 +22,20 @@ class Figures:
     oldest: int | None = None  # the earliest change, nanoseconds since 1970; None without a file
     newest: int | None = None
 
-    def add(self, entry: FileEntry) -> None:
-        self.files += 1
-        self.bytes += entry.size
-        changed = entry.mtime_ns
-        self.oldest = changed if self.oldest is None else min(self.oldest, changed)
-        self.newest = changed if self.newest is None else max(self.newest, changed)
+    def add(self, files: int, size: int, oldest: int, newest: int) -> None:
+        self.files += files
+        self.bytes += size
+        self.oldest = oldest if self.oldest is None else min(self.oldest, oldest)
+        self.newest = newest if self.newest is None else max(self.newest, newest)
 
 
 def figures_of(company: CompanyScan) -> dict[str, Figures]:
     """Figures of a company's key types, the largest first, then of credentials, artefacts, unknown files."""
     found: dict[str, Figures] = {}
     for entry in company.files:
-        key = entry.key
-        found.setdefault(key.key_type if key else entry.kind, Figures()).add(entry)
+        key, changed = entry.key, entry.mtime_ns
+        sort = found.setdefault(key.key_type if key else entry.kind, Figures())
+        sort.add(1, entry.size, changed, changed)
     last = {CREDS: 1, ARTEFACT: 2, UNKNOWN: 3}
     order = sorted(found, key=lambda sort: (last.get(sort, 0), -found[sort].files, sort))
     return {sort: found[sort] for sort in order}
@@ -44,11 +44,8 @@ def figures_of(company: CompanyScan) -> dict[str, Figures]:
 def all_of(figures: Iterable[Figures]) -> Figures:
     total = Figures()
     for one in figures:
-        total.files += one.files
-        total.bytes += one.bytes
         if one.oldest is not None and one.newest is not None:
-            total.oldest = one.oldest if total.oldest is None else min(total.oldest, one.oldest)
-            total.newest = one.newest if total.newest is None else max(total.newest, one.newest)
+            total.add(one.files, one.bytes, one.oldest, one.newest)
     return total
 
 

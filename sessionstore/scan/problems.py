@@ -21,15 +21,15 @@ def of_name(name: str, kind: str, path: str, layout: Layout) -> Iterator[Problem
     if litter(name) or layout.leaves_out(name):
         yield of_litter(name, where, layout, blocks=kind == UNKNOWN)
     elif kind == UNKNOWN:
-        yield Problem("unknown file", where, PROBLEMS["unknown file"], True)
+        yield Problem("unknown file", where, PROBLEMS["unknown file"])
     if name == CREDENTIALS_CACHE:
-        yield Problem("credentials cache", where, PROBLEMS["credentials cache"], False)
+        yield Problem("credentials cache", where, PROBLEMS["credentials cache"], blocks=False)
 
 
 def of_litter(name: str, where: str, layout: Layout, *, blocks: bool) -> Problem:
     """Report what a copy by another system left, which ``blocks`` unless it was declared."""
     if layout.leaves_out(name):
-        return Problem("litter", where, "left out, as declared", False)
+        return Problem("litter", where, "left out, as declared", blocks=False)
     way_on = f'; left out by "litter": ["{name}"]' if blocks else ""
     return Problem("litter", where, f"{litter(name)}{way_on}", blocks)
 
@@ -42,13 +42,12 @@ def of_only_copy(fd: int, name: str, original: str, path: str) -> Problem:
             credentials_of(reading.value)
     except BadFile as trouble:
         detail = f"{original} is missing or torn, and this copy is not whole ({trouble.kind})"
-        return Problem("only copy", below(path, name), detail, True)
+        return Problem("only copy", below(path, name), detail)
     # Releases to come rename X.json to X.json.bak before they rename X.json.tmp to X.json.
-    reads = (
-        "the newest Baileys reads it instead, all others" if name.endswith(".bak") else "Baileys"
-    )
+    newest = "the newest Baileys reads it instead, all others"
+    reads = newest if name.endswith(".bak") else "Baileys"
     detail = f"{original} is missing or torn, this copy is whole; {reads} read the key as missing"
-    return Problem("only copy", below(path, name), detail, True)
+    return Problem("only copy", below(path, name), detail)
 
 
 def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Problem]:
@@ -65,11 +64,11 @@ def of_value(kind: str, name: str, canonical: str, path: str) -> Iterator[Proble
     if not usable:
         what = {"{": "{}", "[": "[]", '"': "a text", "n": "null"}.get(form, "a number or boolean")
         detail = f"{what} is no {key_type} that Baileys can use"
-        yield Problem("no key", below(path, name), detail, False)
+        yield Problem("no key", below(path, name), detail, blocks=False)
 
 
 def unlistable(path: str, error: OSError) -> Problem:
-    return Problem("unreadable", path or ".", cause_of(error), True)
+    return Problem("unreadable", path or ".", cause_of(error))
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:
@@ -109,29 +108,14 @@ def remedy_of(problems: Collection[Problem]) -> str:
         found.append(_TORN_KEY)
     kinds = {one.kind for one in problems}
     found += [remedy for kind, remedy in _BY_KIND.items() if kind in kinds]
-    return (
-        ". ".join(found or ["Mend them, or move what does not belong there, then run again"]) + "."
-    )
+    found = found or ["Mend them, or move what does not belong there, then run again"]
+    return ". ".join(found) + "."
 
 
 def of_trouble(trouble: BadFile, where: str, kind: str) -> Problem:
     # An artefact is never read by Baileys, so what it holds can't block an import.
-    blocks = kind not in (ARTEFACT, ONLY_COPY) or trouble.kind in (
-        "not a regular file",
-        "unreadable",
-        "holes",
-    )
-    return Problem(trouble.kind, where, trouble.detail, blocks)
-
-
-def is_utf8(name: str) -> bool:
-    if name.isascii():
-        return True
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    unheld = trouble.kind in ("not a regular file", "unreadable", "holes")
+    return Problem(trouble.kind, where, trouble.detail, unheld or kind not in (ARTEFACT, ONLY_COPY))
 
 
 def below(path: str, name: str) -> str:
@@ -165,9 +149,9 @@ class Place:
         nameless = company_id is None
         if nameless and (self.inside or not self.sessions) and not layout.leads_on(self.path):
             detail = "inside a company's directory" if self.inside else self._misplaced
-            yield Problem("unknown directory", self.path, detail, True)
+            yield Problem("unknown directory", self.path, detail)
         if (self.sessions or not nameless) and (self.depth > 1 or nameless):
-            yield Problem("unexpected place", self.path, self._misplaced, True)
+            yield Problem("unexpected place", self.path, self._misplaced)
 
     @property
     def _is_litter(self) -> bool:

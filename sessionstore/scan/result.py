@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sessionstore.disk.opening import open_beneath
+from sessionstore.disk.reading import Identity, identity
 from sessionstore.errors import DirectoryProblem
 from sessionstore.keys.credentials import Credentials
 from sessionstore.scan.layout import AS_NAMED, Layout
@@ -55,8 +56,8 @@ PROBLEMS: dict[str, str] = {
 class Problem(NamedTuple):
     kind: str  # a key of :data:`PROBLEMS`
     where: str  # path below the scanned directory
-    detail: str  # more, without any part of a file's content
-    blocks: bool  # whether nothing may be imported while it lasts
+    detail: str = ""  # more, without any part of a file's content
+    blocks: bool = True  # whether nothing may be imported while it lasts
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,7 @@ class CompanyScan:
     #: the bare id; None where neither the directory's name nor the caller tells it
     company_id: str | None
     directory: str  # path below the scanned directory; "." for a flat one
-    device: int
-    inode: int
+    identity: Identity  # device and inode of the directory
     counts: Counts  # of every regular file in it
     files: FileTable  # each of them; none where contents were not read
     #: identity and clocks; None where creds.json is missing, bad or unread
@@ -87,8 +87,6 @@ class DirectoryScan:
 
     fd: int  # descriptor of the scanned directory; it stays valid when that is renamed
     label: str  # how to call the directory in messages
-    device: int
-    inode: int
     #: whether files were read, or only listed, and of each company the credentials read
     contents: bool
     companies: tuple[CompanyScan, ...]  # every directory in it that holds session files
@@ -118,14 +116,13 @@ class DirectoryScan:
     def open_company(self, company: CompanyScan) -> int:
         """Open the very directory of a company that was scanned; the caller closes it."""
         fd = open_beneath(self.fd, company.directory)
-        status = os.fstat(fd)
-        if (status.st_dev, status.st_ino) != (company.device, company.inode):
+        if identity(os.fstat(fd)) != company.identity:
             os.close(fd)
-            raise DirectoryProblem(
-                "the directory was replaced since it was scanned",
+            where, remedy = (
                 f"{self.label}/{company.directory}",
                 "Look who does that, then run again.",
             )
+            raise DirectoryProblem("the directory was replaced since it was scanned", where, remedy)
         return fd
 
     def close(self) -> None:
@@ -148,9 +145,14 @@ def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
         named = [
             one for one in others if company.company_id and one.company_id == company.company_id
         ]
-        paired = [one for one in others if one not in named and _is_same_pairing(company, one)]
+        mine = company.credentials and company.credentials.identity
+        paired = [
+            one
+            for one in others
+            if one not in named and one.credentials and one.credentials.identity == mine
+        ]
         found = [
-            Problem(kind, company.directory, f"also in {', '.join(doubles)}", True)
+            Problem(kind, company.directory, f"also in {', '.join(doubles)}")
             for kind, doubles in (
                 ("company twice", [one.directory for one in named]),
                 ("pairing twice", [one.directory for one in paired]),
@@ -160,9 +162,3 @@ def refuse_doubles(companies: Sequence[CompanyScan]) -> tuple[CompanyScan, ...]:
         return replace(company, problems=(*company.problems, *found)) if found else company
 
     return tuple(checked(company) for company in companies)
-
-
-def _is_same_pairing(one: CompanyScan, other: CompanyScan) -> bool:
-    if one.credentials is None or other.credentials is None:
-        return False
-    return one.credentials.identity == other.credentials.identity

@@ -9,25 +9,22 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from sessionstore.disk.mounts import mount_id, mounts_beneath
-from sessionstore.disk.opening import LARGEST_DIRECTORY, TOO_MUCH, open_beneath, open_directory
-from sessionstore.disk.reading import Status
-from sessionstore.errors import BadFile, DirectoryProblem, cause_of
+from sessionstore.disk.opening import (
+    LARGEST_DIRECTORY,
+    TOO_MUCH,
+    closing,
+    open_beneath,
+    open_directory,
+)
+from sessionstore.disk.reading import Status, identity
+from sessionstore.errors import BadFile, DirectoryProblem, cause_of, half_a_pair
 from sessionstore.garbage import without_collector
 from sessionstore.keys.credentials import Credentials, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
 from sessionstore.keys.values import LARGEST_FILE
+from sessionstore.scan import problems
 from sessionstore.scan.layout import AS_NAMED, Layout, is_artefact, original_of
-from sessionstore.scan.problems import (
-    Place,
-    below,
-    is_utf8,
-    kind_of,
-    of_name,
-    of_only_copy,
-    of_trouble,
-    of_value,
-    unlistable,
-)
+from sessionstore.scan.problems import Place, below
 from sessionstore.scan.result import (
     DEEPEST_DIRECTORY,
     CompanyScan,
@@ -63,11 +60,9 @@ def scan_directory(
         contents: False lists names only: no file but the credentials is looked at.
         layout: as declared; by default the names of directories tell, that of itself too.
     """
-    if isinstance(directory, str):
-        label = label or directory
-        fd = open_directory(directory)
-    else:
-        fd = open_beneath(directory, ".")
+    by_path = isinstance(directory, str)
+    fd = open_directory(directory) if by_path else open_beneath(directory, ".")
+    label = label or str(directory)
     try:
         own_name = os.path.basename(label.rstrip("/"))
         walk = _Walk(contents, layout, own_name, mount_id(fd))
@@ -115,17 +110,17 @@ class _Walk:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     name = entry.name
-                    if not is_utf8(name):
-                        found.append(Problem("name not UTF-8", below(path, name), "", True))
+                    if not name.isascii() and half_a_pair(name):
+                        found.append(Problem("name not UTF-8", below(path, name)))
                     if entry.is_file(follow_symlinks=False):
                         sessions = sessions or name == CREDENTIALS or decode(name) is not None
                     elif entry.is_dir(follow_symlinks=False):
                         directories.append(name)
                     else:
-                        where, kind = below(path, name), kind_of(entry)
-                        found.append(Problem("not a regular file", where, kind, True))
+                        where, kind = below(path, name), problems.kind_of(entry)
+                        found.append(Problem("not a regular file", where, kind))
         except OSError as error:
-            found.append(unlistable(path, error))
+            found.append(problems.unlistable(path, error))
         return sessions, sorted(directories)
 
     def _names(self, fd: int, path: str, found: list[Problem]) -> Iterator[str]:
@@ -135,25 +130,23 @@ class _Walk:
             else:
                 yield from (entry.name for entry in regular_files(fd))
         except OSError as error:
-            if unlistable(path, error) not in found:
-                found.append(unlistable(path, error))
+            if (problem := problems.unlistable(path, error)) not in found:
+                found.append(problem)
 
     def _descend(self, fd: int, path: str, name: str, depth: int, inside: bool) -> None:
         if depth > DEEPEST_DIRECTORY:
-            self._problem("too deep", path, "not looked into")
+            self.problems.append(Problem("too deep", path, "not looked into"))
             return
         try:
             child = open_beneath(fd, name)
         except DirectoryProblem as trouble:
-            self._problem("unreadable", path, cause_of(trouble))
+            self.problems.append(Problem("unreadable", path, cause_of(trouble)))
             return
-        try:
-            if mount_id(child) != self.mount:
-                self._problem("another file system", path, "not looked into")
-                return
-            self.directory(child, path, depth, inside=inside)
-        finally:
-            os.close(child)
+        with closing(child):
+            if mount_id(child) == self.mount:
+                self.directory(child, path, depth, inside=inside)
+            else:
+                self.problems.append(Problem("another file system", path, "not looked into"))
 
     def _company(self, fd: int, path: str, company_id: str | None, found: list[Problem]) -> None:
         counts, files = Counts(), FileTable()
@@ -167,7 +160,7 @@ class _Walk:
                 continue
             counts.add(name, kind, key)
             if key is None:
-                found.extend(of_name(name, kind, path, self.layout))
+                found.extend(problems.of_name(name, kind, path, self.layout))
             if self.contents or kind == CREDS:
                 entry, creds = self._file(fd, name, kind, path, found)
                 credentials = creds or credentials
@@ -181,19 +174,10 @@ class _Walk:
             if self.contents:
                 files.append(self._file(fd, name, kind, path, found)[0])
         if counts.total and not counts.by_kind[CREDS]:
-            found.append(Problem("no credentials", path or ".", "creds.json is missing", True))
-        status = os.fstat(fd)
+            found.append(Problem("no credentials", path or ".", "creds.json is missing"))
+        which, ordered = identity(os.fstat(fd)), tuple(sorted(found, key=_PLACE))
         self.companies.append(
-            CompanyScan(
-                company_id,
-                path or ".",
-                status.st_dev,
-                status.st_ino,
-                counts,
-                files,
-                credentials,
-                tuple(sorted(found, key=_PLACE)),
-            )
+            CompanyScan(company_id, path or ".", which, counts, files, credentials, ordered)
         )
 
     def _kind_of_name(self, name: str) -> str:
@@ -207,9 +191,9 @@ class _Walk:
         if original and (
             below(path, original) in torn or not stat.S_ISREG(_status(fd, original).st_mode)
         ):
-            found.append(of_only_copy(fd, name, original, path))
+            found.append(problems.of_only_copy(fd, name, original, path))
             return ONLY_COPY
-        found.extend(of_name(name, ARTEFACT, path, self.layout))
+        found.extend(problems.of_name(name, ARTEFACT, path, self.layout))
         return ARTEFACT
 
     def _file(
@@ -222,11 +206,11 @@ class _Walk:
                 reading = read_session_file(fd, name)
                 canonical, sha256, value_sha256, status = reading
                 credentials = credentials_of(reading.value) if kind == CREDS else None
-                found.extend(of_value(kind, name, canonical, path))
+                found.extend(problems.of_value(kind, name, canonical, path))
             else:
                 sha256, status = hash_file(fd, name)
         except BadFile as trouble:
-            found.append(of_trouble(trouble, below(path, name), kind))
+            found.append(problems.of_trouble(trouble, below(path, name), kind))
             sha256 = trouble.sha256 or sha256
             status = trouble.status or _status(fd, name)
         self.bytes += status.st_size
@@ -236,11 +220,9 @@ class _Walk:
             raise DirectoryProblem(TOO_MUCH, path)
         if status.st_nlink > 1:
             detail = f"{status.st_nlink} names"
-            found.append(Problem("hard link", below(path, name), detail, False))
-        return (
-            FileEntry(name, kind, status.st_size, status.st_mtime_ns, sha256, value_sha256),
-            credentials,
-        )
+            found.append(Problem("hard link", below(path, name), detail, blocks=False))
+        size, changed = status.st_size, status.st_mtime_ns
+        return FileEntry(name, kind, size, changed, sha256, value_sha256), credentials
 
     def _other_files(self, fd: int, path: str) -> None:
         for name in self._names(fd, path, self.problems):
@@ -248,29 +230,24 @@ class _Walk:
             if kind == ARTEFACT:
                 kind = self._artefact(fd, name, path, set(), self.problems)
             else:
-                self.problems.extend(of_name(name, kind, path, self.layout))
+                self.problems.extend(problems.of_name(name, kind, path, self.layout))
             entry = FileEntry(name, kind, 0, 0)
             if self.contents:
                 entry, _ = self._file(fd, name, kind, path, self.problems)
             self.others.append(entry._replace(name=below(path, name)))
-
-    def _problem(self, kind: str, where: str, detail: str) -> None:
-        self.problems.append(Problem(kind, where, detail, True))
 
     def note_mounts(self, fd: int) -> None:
         """A mounted directory was seen when it was met; a mounted file looks like any other."""
         known = {problem.where for problem in self.problems}
         for path in mounts_beneath(fd):
             if path not in known:
-                self._problem("another file system", path, "a file that is a mount point")
+                detail = "a file that is a mount point"
+                self.problems.append(Problem("another file system", path, detail))
 
     def result(self, fd: int, label: str) -> DirectoryScan:
-        status = os.fstat(fd)
         return DirectoryScan(
             fd,
             label,
-            status.st_dev,
-            status.st_ino,
             self.contents,
             refuse_doubles(self.companies),
             tuple(sorted(self.others, key=attrgetter("name"))),

@@ -87,7 +87,10 @@ MET = {
         (f"can't be archived: {FOLDER}: cannot open the directory: {DENIED}", "as root: sudo"),
     ),
     "archive-key-late": Met(
-        f"{NAME}/{KEY}", CLOSED, STREAMING, (f"cannot read a file: {DENIED} ({KEY}). {SUDO}",)
+        f"{NAME}/{KEY}",
+        CLOSED,
+        STREAMING,
+        (f"cannot read a file, or its extended attributes: {DENIED} ({KEY}). {SUDO}",),
     ),
     "archive-into-closed": Met(
         "../archives", CLOSED, AT_FIRST, (f"{DENIED} (", "/archives). " + SUDO)
