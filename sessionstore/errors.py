@@ -62,7 +62,9 @@ class StoreError(Exception):
         """Raise an error of this kind in the place of an OSError, or of such others."""
         try:
             yield
-        except (OSError, *causes) as error:
+        except (OSError, StoreError) as error:
+            if not isinstance(error, (OSError, *causes)):
+                raise
             raise cls.because(what, error, where) from None
 
     def __str__(self) -> str:

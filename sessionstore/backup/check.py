@@ -74,7 +74,7 @@ def _alone(admin: Connection) -> Iterator[None]:
     if admin.execute(_LOCK).fetchone() != (True,):
         raise LockHeld("another check of a backup is under way on this server")
     for (name,) in admin.execute(_LEFT, [_SCRATCH]).fetchall():
-        _drop(admin, str(name))
+        _drop(admin, name)
     yield
 
 
@@ -133,11 +133,11 @@ def _restore(
         feeding = True
         while chunk := decryption.output.read(CHUNK):
             plain.update(chunk)
-            if feeding:
-                try:
+            try:
+                if feeding:
                     process.stdin.write(chunk)
-                except BrokenPipeError:
-                    feeding = False  # its own complaint says more
+            except BrokenPipeError:
+                feeding = False  # its own complaint says more
         decryption.finish()
         if feeding:
             process.stdin.close()
@@ -154,10 +154,8 @@ def _compare(conn: Connection, expected: BackupManifest) -> None:
         with conn.transaction():
             found = digest_of(conn, table.name)
         if found != table:
-            raise BackupProblem(
-                f"{table.name} was restored with {found.rows} rows, {table.rows} were dumped"
-                if found.rows != table.rows
-                else f"{table.name} was restored with other rows than were dumped",
-                table.name,
-                "Do not rely on this backup; make a new one.",
-            )
+            what = f"{table.name} was restored with other rows than were dumped"
+            if found.rows != table.rows:
+                what = f"{table.name} was restored with {found.rows} rows, {table.rows} were dumped"
+            remedy = "Do not rely on this backup; make a new one."
+            raise BackupProblem(what, table.name, remedy)

@@ -15,16 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from sessionstore.archive import sealed
 from sessionstore.archive.encryption import Encryption
-from sessionstore.archive.sealed import (
-    exclusive,
-    forget,
-    partial_of,
-    publish,
-    refuse_arguments,
-    seal,
-    write_file,
-)
 from sessionstore.backup import programs as pg_programs
 from sessionstore.backup.manifest import BackupManifest, digest_of, read_manifest, text_of, verified
 from sessionstore.database.connection import Connection, transaction
@@ -77,27 +69,24 @@ def take(
 ) -> BackupReport:
     """Back up those of TABLES that are there; a backup of this name that is there and whole is kept."""
     started = time.monotonic()
-    refuse_arguments(name, recipients)
-    server = conn.info.server_version // 10000
-    program = pg_programs.find("pg_dump", server, programs)
+    sealed.refuse_arguments(name, recipients)
+    program = pg_programs.find("pg_dump", conn.info.server_version // 10000, programs)
     backup, manifest = (f"{out_dir}/{name}{ending}" for ending in ENDINGS)
-    try:
-        with exclusive(out_dir) as out_fd:
-            there = os.path.basename(backup) in os.listdir(out_fd)
-            if there:
-                made: BackupManifest | None = verified(backup, manifest)
-            else:
-                made = _make(
-                    conn, settings, program, out_fd=out_fd, name=name, recipients=recipients
-                )
-    except OSError as error:
-        raise ArchiveProblem.because("cannot write the backup", error, backup) from None
-    if made is None:
-        return BackupReport("", "", 0, 0, 0, False, time.monotonic() - started)
-    rows = sum(table.rows for table in made.tables)
+    with (
+        ArchiveProblem.instead("cannot write the backup", backup),
+        sealed.exclusive(out_dir) as out_fd,
+    ):
+        there = os.path.basename(backup) in os.listdir(out_fd)
+        made = (
+            verified(backup, manifest)
+            if there
+            else _make(conn, settings, program, out_fd=out_fd, name=name, recipients=recipients)
+        )
     seconds = time.monotonic() - started
-    size = made.backup_bytes
-    return BackupReport(backup, manifest, len(made.tables), rows, size, there, seconds)
+    if made is None:
+        return BackupReport("", "", 0, 0, 0, False, seconds)
+    tables, rows = len(made.tables), sum(table.rows for table in made.tables)
+    return BackupReport(backup, manifest, tables, rows, made.backup_bytes, there, seconds)
 
 
 def is_of_now(conn: Connection, manifest: str) -> bool:
@@ -117,8 +106,8 @@ def _make(
     recipients: Sequence[str],
 ) -> BackupManifest | None:
     dump, listing = (name + ending for ending in ENDINGS)
-    for left in map(partial_of, (dump, listing)):
-        forget(out_fd, left)
+    for left in map(sealed.partial_of, (dump, listing)):
+        sealed.forget(out_fd, left)
     plain = hashlib.sha256()
     with transaction(conn, "backing up", isolation="REPEATABLE READ"):
         # pg_dump may take longer than a server lets a transaction sleep.
@@ -131,15 +120,15 @@ def _make(
         command = [program, "--format=custom", "--compress=0", f"--snapshot={snapshot[0]}"]
         command += [f"--table={table}" for table in tables]
         try:
-            digest, size = seal(
+            digest, size = sealed.seal(
                 out_fd, dump, recipients, lambda into: _dump(command, settings, into, plain)
             )
             digests = tuple(digest_of(conn, table) for table in tables)
-            functions = tuple(str(row[0]) for row in conn.execute(_FUNCTIONS, [tables]).fetchall())
+            functions = tuple(text for (text,) in conn.execute(_FUNCTIONS, [tables]).fetchall())
         except BaseException:
             # A server that says nothing would not answer the end of the transaction either.
             conn.close()
-            forget(out_fd, partial_of(dump))
+            sealed.forget(out_fd, sealed.partial_of(dump))
             raise
     manifest = BackupManifest(
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -152,8 +141,8 @@ def _make(
         size,
     )
     # The manifest first: a backup under its final name always has one.
-    write_file(out_fd, listing, text_of(manifest))
-    publish(out_fd, dump)
+    sealed.write_file(out_fd, listing, text_of(manifest))
+    sealed.publish(out_fd, dump)
     return manifest
 
 
@@ -164,7 +153,7 @@ def _tables(conn: Connection) -> list[str]:
         " WHERE pg_class.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) name) ORDER BY 1",
         [list(TABLES)],
     ).fetchall()
-    return [str(row[0]) for row in rows]
+    return [name for (name,) in rows]
 
 
 def _heard(pipe: int) -> bytes:

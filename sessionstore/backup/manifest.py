@@ -61,7 +61,7 @@ def digest_of(conn: Connection, table: str) -> TableDigest:
         conn.execute(_SAME_TEXT.encode("ascii"))
         row = conn.execute(sql.SQL(_DIGEST).format(sql.SQL(table))).fetchone()
     assert row is not None
-    return TableDigest(table, int(str(row[0])), str(row[1]))
+    return TableDigest(table, *row)
 
 
 def text_of(manifest: BackupManifest) -> bytes:
@@ -77,10 +77,11 @@ def _seal(told: dict[str, Any]) -> str:
 
 def read_manifest(path: str) -> BackupManifest:
     try:
-        with open(open_regular(path), encoding="utf-8") as file:
+        with (
+            BackupProblem.instead("cannot read the manifest", path),
+            open(open_regular(path), encoding="utf-8") as file,
+        ):
             return _parse(json.load(file))
-    except OSError as error:
-        raise BackupProblem.because("cannot read the manifest", error, path) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BackupProblem("not the manifest of a backup, or cut off", path) from None
 
@@ -110,6 +111,6 @@ def verified(backup: str, manifest: str) -> BackupManifest:
     if not expected.manifest_sha256:
         remedy = "Move the backup and its manifest away, and make a new one."
         raise BackupProblem(ALTERED, manifest, remedy)
-    found = (expected.backup_sha256, expected.backup_bytes)
-    compare_on_disk(backup, found, "backup", BackupProblem)
+    wanted = (expected.backup_sha256, expected.backup_bytes)
+    compare_on_disk(backup, wanted, "backup", BackupProblem)
     return expected

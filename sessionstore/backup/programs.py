@@ -22,14 +22,6 @@ from sessionstore.errors import BackupProblem
 # Debian keeps each major version beside the others.
 _DEBIAN = Path("/usr/lib/postgresql")
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
-_VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "dbname": "PGDATABASE",
-    "user": "PGUSER",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-}
 _version = re.compile(r"\(PostgreSQL\) (\d+)").search
 
 
@@ -47,26 +39,17 @@ def find(name: str, at_least: int, directory: str | None = None) -> str:
     )
     if not there:
         raise BackupProblem(f"{name} is not installed", directory or "", remedy)
-    newest = max(there.values())
-    raise BackupProblem(
-        f"{name} {newest} is too old for this server, which is version {at_least}",
-        ", ".join(there),
-        remedy,
-    )
+    what = f"{name} {max(there.values())} is too old for this server, which is version {at_least}"
+    raise BackupProblem(what, ", ".join(there), remedy)
 
 
 def major_of(path: str) -> int:
-    try:
-        done = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=CONNECT_SECONDS,
+    said = ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.check_output(
+            [path, "--version"], stderr=subprocess.DEVNULL, text=True, timeout=CONNECT_SECONDS
         )
-    except (OSError, subprocess.TimeoutExpired):
-        raise BackupProblem("the program does not tell its version", path) from None
-    found = _version(done.stdout)
+    found = _version(said)
     if not found:
         raise BackupProblem("the program does not tell its version", path)
     return int(found[1])
@@ -89,12 +72,11 @@ def running(
             "PGAPPNAME": "baileys-rollout",
             "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
             "PGPASSFILE": f"/proc/self/fd/{password_file}",
-            **{
-                variable: str(settings[name])
-                for name, variable in _VARIABLES.items()
-                if settings.get(name) is not None
-            },
         }
+        given = {**settings, "database": settings.get("dbname")}
+        for name in ("host", "port", "database", "user", "sslmode", "sslrootcert"):
+            if given.get(name) is not None:
+                environment[f"PG{name.upper()}"] = str(given[name])
         try:
             process = subprocess.Popen(
                 command,

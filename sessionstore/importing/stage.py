@@ -43,8 +43,13 @@ _FILES = (
     "COPY whatsapp_import_files"
     " (import_id, file_name, key_type, key_id, file_sha256, value_sha256) FROM STDIN"
 )
-
-
+_CREDENTIALS = "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)"
+_RECORD = """
+INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host, source,
+                              creds_sha256, identity_sha256, key_count, stored_in)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_LOOK = "Look who writes there; run again."
 #: Lines for whatsapp_keys, and those for whatsapp_import_files.
 _Batch = tuple[list[str], list[str]]
 
@@ -99,24 +104,15 @@ def _import(
         refuse_paired_elsewhere(conn, company_id, identity)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
-        conn.execute(
-            "INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host,"
-            " source, creds_sha256, identity_sha256, key_count, stored_in)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [*whose, creds.value_sha256, identity.digest, company.keys, standing.where(conn)],
-        )
-        conn.execute(
-            "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)",
-            [company_id, creds.canonical],
-        )
+        what = [creds.value_sha256, identity.digest, company.keys, standing.where(conn)]
+        conn.execute(_RECORD, [*whose, *what])
+        conn.execute(_CREDENTIALS, [company_id, creds.canonical])
         _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
         _import_keys(conn, _batches(fd, scan, company, import_id))
         with os.scandir(fd) as entries:
             held_still = company.counts.are_of(entry.name for entry in entries)
         if not held_still:
-            raise Refused(
-                "files came or went during the import", source, "Look who writes there; run again."
-            )
+            raise Refused("files came or went during the import", source, _LOOK)
     return require(conn, import_id)
 
 
@@ -185,20 +181,14 @@ def _read(
     try:
         reading = read_session_file(fd, name)
     except BadFile as trouble:
-        _refuse_all(scan, company)
+        assert company.company_id
+        # A listing read no key: now that one is bad, all are read, so that each bad one is named.
+        with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
+            fit_company(read, company.company_id)
         raise Refused(f"a file can't be imported: {trouble}", name) from None
     if scanned is not None and scanned != reading.sha256:
-        raise Refused(
-            "a file changed since it was scanned", name, "Look who writes there; run again."
-        )
+        raise Refused("a file changed since it was scanned", name, _LOOK)
     return reading
-
-
-def _refuse_all(scan: DirectoryScan, company: CompanyScan) -> None:
-    """A listing read no key: now that one is bad, all are read, so that each bad one is named."""
-    assert company.company_id
-    with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
-        fit_company(read, company.company_id)
 
 
 def _read_credentials(

@@ -49,20 +49,18 @@ def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: b
         if record.state == WITHDRAWN:
             return 0
         if record.state != STAGED and not (active and record.state == ACTIVE):
-            raise Refused(
-                f"the import is {record.state}: the service may have moved its keys",
-                import_id,
-                "It can't be taken back; keep the service on the database.",
-            )
+            what = f"the import is {record.state}: the service may have moved its keys"
+            remedy = "It can't be taken back; keep the service on the database."
+            raise Refused(what, import_id, remedy)
         _refuse_without_files(conn, record, scan)
         moved = proof.moved(conn, record)
         if moved.count:
+            reasons = [f"{one.file}: {one.reason}" for one in moved.kept]
             raise Refused(
-                f"{moved.count} row(s) no longer equal what was imported, the first:"
-                f" {moved.kept[0].file}: {moved.kept[0].reason}",
+                f"{moved.count} row(s) no longer equal what was imported, the first: {reasons[0]}",
                 record.company_id,
                 "Somebody wrote to the company since; nothing was deleted.",
-                [f"{one.file}: {one.reason}" for one in moved.kept],
+                reasons,
             )
         return _delete(conn, record)
 
@@ -78,12 +76,12 @@ def _refuse_without_files(conn: Connection, record: ImportRecord, scan: Director
         )
     ]
     if gone:
+        remedy = 'Run it on the very files; where they are gone, see "Left staged" in docs/session-data.md.'
         raise Refused(
             f"{len(gone)} file(s) that were imported from {record.source} are not in {scan.label}"
             f" as they were, such as {min(gone)}: the database may be all that has them",
             record.company_id,
-            'Run it on the very files; where they are gone, see "Left staged" in'
-            " docs/session-data.md.",
+            remedy,
         )
 
 

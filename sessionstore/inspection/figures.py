@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sessionstore.database.connection import Connection, explained, transaction
 from sessionstore.errors import DatabaseProblem
@@ -42,6 +43,13 @@ _HISTORY = """
 SELECT company_id, key_type, taken_on, row_count, byte_count FROM whatsapp_stats
  WHERE taken_on > (now() AT TIME ZONE 'UTC')::date - %s ORDER BY taken_on
 """
+
+
+_ADD = """
+INSERT INTO whatsapp_stats VALUES (%s, (now() AT TIME ZONE 'UTC')::date, %s, %s, %s)
+    ON CONFLICT DO NOTHING
+"""
+_FORGET = "DELETE FROM whatsapp_stats WHERE taken_on < (now() AT TIME ZONE 'UTC')::date - %s"
 
 
 @dataclass(frozen=True)
@@ -86,20 +94,20 @@ class CompanyFigures:
         return sum(one.expired for one in self.types)
 
 
-_Snapshot = Mapping[str, tuple[int, int]]
+#: Key type, rows, bytes, oldest update, rows with ``expires_at``, expired ones.
+_Row = list[Any]
+#: Rows and bytes of each key type.
+_Snapshot = dict[str, tuple[int, int]]
 
 
 def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
     """Measure every company, also one that only the last snapshot has, and judge its growth."""
     with explained("measuring the companies"):
         today, history = _history(conn)
-        found: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+        found: dict[str, list[_Row]] = defaultdict(list)
         for company_id, *figures in conn.execute(_FIGURES).fetchall():
-            found[str(company_id)].append(tuple(figures))
-        pre_keys = {
-            str(company_id): (int(str(unused)), int(str(uploaded)))
-            for company_id, unused, uploaded in conn.execute(_PRE_KEYS).fetchall()
-        }
+            found[company_id].append(figures)
+        pre_keys = {one: counts for one, *counts in conn.execute(_PRE_KEYS).fetchall()}
     for company_id, days in history.items():
         if any(rows for rows, _ in days[max(days)].values()):
             found.setdefault(company_id, [])
@@ -111,50 +119,41 @@ def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
 
 def record(conn: Connection, companies: Sequence[CompanyFigures]) -> bool:
     """Keep today's figures; the first of a day stay. What is older than a year goes."""
-    added = 0
+    every = [
+        [company.company_id, one.key_type, one.rows, one.bytes]
+        for company in companies
+        for one in company.types
+    ]
     try:
         with transaction(conn, "recording the figures"):
-            for company in companies:
-                for one in company.types:
-                    added += conn.execute(
-                        "INSERT INTO whatsapp_stats VALUES"
-                        " (%s, (now() AT TIME ZONE 'UTC')::date, %s, %s, %s)"
-                        " ON CONFLICT DO NOTHING",
-                        [company.company_id, one.key_type, one.rows, one.bytes],
-                    ).rowcount
-            conn.execute(
-                "DELETE FROM whatsapp_stats WHERE taken_on < (now() AT TIME ZONE 'UTC')::date - %s",
-                [_KEEP_DAYS],
-            )
+            added = sum(conn.execute(_ADD, one).rowcount for one in every)
+            conn.execute(_FORGET, [_KEEP_DAYS])
     except DatabaseProblem as problem:
         remedy = "Bring the schema up to date: migrate deploy, as the owner of the tables."
         raise DatabaseProblem(problem.what, "whatsapp_stats", remedy) from None
     return added > 0
 
 
-def _history(conn: Connection) -> tuple[date, dict[str, dict[date, dict[str, tuple[int, int]]]]]:
-    """Today, and company → day → key type → (rows, bytes); empty before the table is there."""
-    found: dict[str, dict[date, dict[str, tuple[int, int]]]] = defaultdict(dict)
+def _history(conn: Connection) -> tuple[date, dict[str, dict[date, _Snapshot]]]:
+    """Today, and the snapshots of each company by day; none before the table is there."""
+    found: dict[str, dict[date, _Snapshot]] = defaultdict(dict)
     row = conn.execute(
         "SELECT (now() AT TIME ZONE 'UTC')::date, to_regclass('whatsapp_stats') IS NOT NULL"
     ).fetchone()
-    assert row is not None and isinstance(row[0], date)
-    if row[1]:
-        for company_id, key_type, day, rows, size in conn.execute(
-            _HISTORY, [_LOOK_BACK_DAYS]
-        ).fetchall():
-            assert isinstance(day, date)
-            of_day = found[str(company_id)].setdefault(day, {})
-            of_day[str(key_type)] = (int(str(rows)), int(str(size)))
-    return row[0], found
+    assert row is not None
+    today, there = row
+    history = conn.execute(_HISTORY, [_LOOK_BACK_DAYS]).fetchall() if there else []
+    for company_id, key_type, day, rows, size in history:
+        found[company_id].setdefault(day, {})[key_type] = (rows, size)
+    return today, found
 
 
 def _company(
     company_id: str,
-    figures: Sequence[tuple[object, ...]],
+    figures: Sequence[_Row],
     days: Mapping[date, _Snapshot],
     today: date,
-    pre_keys: Mapping[str, tuple[int, int]],
+    pre_keys: Mapping[str, Sequence[int]],
 ) -> CompanyFigures:
     earlier = [day for day in days if day < today]
     last = days[max(earlier)] if earlier else None
@@ -176,18 +175,8 @@ def _sample(day: date, snapshot: _Snapshot) -> Sample:
     return Sample(day, sum(rows), sum(sizes))
 
 
-def _type(figures: tuple[object, ...], last: _Snapshot | None) -> TypeFigures:
-    key_type, rows, size, oldest, with_expiry, expired = figures
-    count, weight = int(str(rows)), int(str(size))
-    before = None if last is None else last.get(str(key_type), (0, 0))
-    assert oldest is None or isinstance(oldest, datetime)
-    return TypeFigures(
-        str(key_type),
-        count,
-        weight,
-        None if before is None else count - before[0],
-        None if before is None else weight - before[1],
-        oldest,
-        int(str(with_expiry)),
-        int(str(expired)),
-    )
+def _type(figures: _Row, last: _Snapshot | None) -> TypeFigures:
+    key_type, rows, size, *rest = figures
+    before = None if last is None else last.get(key_type, (0, 0))
+    grown = (None, None) if before is None else (rows - before[0], size - before[1])
+    return TypeFigures(key_type, rows, size, *grown, *rest)

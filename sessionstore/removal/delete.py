@@ -114,10 +114,5 @@ def _unlink(beneath: Beneath, node: Node) -> None:
 def _unchanged(before: FileState, now: os.stat_result) -> bool:
     if before.st_nlink > 1:
         # Deleting another name of the same file moves its ctime.
-        return (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns) == (
-            now.st_dev,
-            now.st_ino,
-            now.st_size,
-            now.st_mtime_ns,
-        )
+        return same_file_state(before, FileState.of(now)._replace(st_ctime_ns=before.st_ctime_ns))
     return same_file_state(before, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -92,11 +93,8 @@ def _find(parent_fd: int, name: str) -> tuple[str, bool]:
     half = name + HALF_REMOVED
     there = {one for one in (name, half) if exists(parent_fd, one)}
     if there == {name, half}:
-        raise Refused(
-            f"both {name} and {half} are there",
-            name,
-            "Look into both; move away the one that does not belong there.",
-        )
+        remedy = "Look into both; move away the one that does not belong there."
+        raise Refused(f"both {name} and {half} are there", name, remedy)
     return (half, True) if half in there else (name, False)
 
 
@@ -129,12 +127,8 @@ def _holding(fd: int, tree: Tree, *, leases: bool) -> list[str]:
 
 def _refuse(name: str, reasons: Sequence[str]) -> None:
     if reasons:
-        raise Refused(
-            f"not removed, {len(reasons)} reason(s), the first: {reasons[0]}",
-            name,
-            "Nothing was deleted.",
-            reasons,
-        )
+        what = f"not removed, {len(reasons)} reason(s), the first: {reasons[0]}"
+        raise Refused(what, name, "Nothing was deleted.", reasons)
 
 
 def _delete(
@@ -176,11 +170,8 @@ def _is_same(parent_fd: int, name: str, fd: int) -> bool:
 
 
 def _freed(tree: Tree) -> int:
-    names: dict[int, int] = {}
-    freed = 0
-    for node in tree.nodes:
-        status = node.status
-        names[status.st_ino] = names.get(status.st_ino, 0) + 1
-        if node.is_directory or names[status.st_ino] == status.st_nlink:
-            freed += status.st_blocks * 512
-    return freed
+    names = Counter(node.status.st_ino for node in tree.nodes)
+    files = {one.status.st_ino: one.status for one in tree.files}.values()
+    whole = [one.status for one in tree.directories]
+    whole += [one for one in files if names[one.st_ino] == one.st_nlink]
+    return sum(one.st_blocks * 512 for one in whole)

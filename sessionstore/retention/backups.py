@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from sessionstore.backup.dump import ENDINGS
-from sessionstore.backup.manifest import BackupManifest, read_manifest, verified
+from sessionstore.backup.manifest import read_manifest, verified
 from sessionstore.errors import BackupProblem
 from sessionstore.retention.archives import (
     DAMAGED,
@@ -19,7 +19,6 @@ from sessionstore.retention.archives import (
 )
 
 SEALED, LISTING = ENDINGS
-_WITH_KEYS = ("whatsapp_auth", "whatsapp_keys")
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,9 @@ def _backup(manifest: str) -> Backup:
     except BackupProblem as error:
         return Backup(path, manifest, name, DAMAGED, error.what, None)
     state, detail = _state(path, manifest) if os.path.lexists(path) else absent(base)
-    created, rows = seconds_of(read.created_at), [_rows(read, one) for one in _WITH_KEYS]
-    return Backup(path, manifest, name, state, detail, created, *rows)
-
-
-def _rows(manifest: BackupManifest, table: str) -> int:
-    return sum(one.rows for one in manifest.tables if one.name.rpartition(".")[2] == table)
+    rows = {table.name.rpartition(".")[2]: table.rows for table in read.tables}
+    companies, keys = (rows.get(table, 0) for table in ("whatsapp_auth", "whatsapp_keys"))
+    return Backup(path, manifest, name, state, detail, seconds_of(read.created_at), companies, keys)
 
 
 def _state(path: str, manifest: str) -> tuple[str, str]:

@@ -48,11 +48,11 @@ def prune(
             # The clock that runs behind decides: one that was set a year on must delete nothing.
             now = min(time.time(), connection.clock(conn))
             imported = _imported(conn)
+        of_archives = rules.judge(archives, keep_days, now, imported, in_use)
+        of_backups = rules.judge_backups(backups, keep_days, now)
         decided = Pruning(
-            tuple(
-                zip(archives, rules.judge(archives, keep_days, now, imported, in_use), strict=True)
-            ),
-            tuple(zip(backups, rules.judge_backups(backups, keep_days, now), strict=True)),
+            tuple(zip(archives, of_archives, strict=True)),
+            tuple(zip(backups, of_backups, strict=True)),
         )
         for answer in () if dry_run else decided.answers:
             if answer.prune:

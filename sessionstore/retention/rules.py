@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sessionstore.retention.backups import Backup
 
 DAY = 86_400.0
+_RELIED_ON = "its directory is still there, and its removal relies on the archive"
 #: A bare company id and the SHA-256 of a creds.json.
 Pairing = tuple[str, str]
 
@@ -51,7 +52,7 @@ def judge(
     for one in shelf:
         kept = (
             _not_whole(one.state)
-            or _relied_on(one, in_use)
+            or (_RELIED_ON if one.path in in_use else None)
             or _too_young(one.created, keep_days, now)
             or _last_copy(one, shelf, imported)
         )
@@ -92,12 +93,6 @@ def _not_whole(state: str) -> str | None:
     return None if state == WHOLE else f"{state}: look at it first"
 
 
-def _relied_on(one: Archive, in_use: Collection[str]) -> str | None:
-    if one.path in in_use:
-        return "its directory is still there, and its removal relies on the archive"
-    return None
-
-
 def _too_young(created: float | None, keep_days: float, now: float) -> str | None:
     if created is None:
         return "nobody can tell how old it is"
@@ -112,31 +107,23 @@ def _last_copy(
         return "nobody can tell whose session files it holds: some are no keys in a company's directory"
     unpaired = set(one.companies) - {company for company, _ in one.credentials}
     if unpaired:
-        return (
-            f"no creds.json in it tells which pairing of company {min(unpaired)} its files are of"
-        )
+        of_which = f"which pairing of company {min(unpaired)} its files are of"
+        return f"no creds.json in it tells {of_which}"
+    later = [other for other in shelf if other.state == WHOLE and age_order(other) > age_order(one)]
     for pairing in one.credentials:
         unknown = f"its creds.json of company {pairing[0]} was not imported into the database"
         why_not = imported.get(pairing, unknown)
-        if why_not and not any(_later(other, one, pairing) for other in shelf):
+        if why_not and not any(pairing in other.credentials for other in later):
             return f"{why_not}, and no later archive has it"
     return None
-
-
-def _later(other: Archive, one: Archive, pairing: Pairing) -> bool:
-    return (
-        other.state == WHOLE and pairing in other.credentials and age_order(other) > age_order(one)
-    )
 
 
 def _elsewhere(one: Archive, in_database: Collection[Pairing]) -> str:
     if not one.companies:
         return "no session files are in it"
-    parts = [
-        f"company {pairing[0]} is in {'the database' if pairing in in_database else 'a later archive'}"
-        for pairing in one.credentials
-    ]
-    return ", ".join(parts)
+    places = {True: "the database", False: "a later archive"}
+    found = [(pairing[0], places[pairing in in_database]) for pairing in one.credentials]
+    return ", ".join(f"company {company} is in {place}" for company, place in found)
 
 
 def why_not_there(company_id: str, recorded: str | None, creds: str | None) -> str | None:

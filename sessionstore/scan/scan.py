@@ -60,8 +60,7 @@ def scan_directory(
         contents: False lists names only: no file but the credentials is looked at.
         layout: as declared; by default the names of directories tell, that of itself too.
     """
-    by_path = isinstance(directory, str)
-    fd = open_directory(directory) if by_path else open_beneath(directory, ".")
+    fd = open_directory(directory) if isinstance(directory, str) else open_beneath(directory, ".")
     label = label or str(directory)
     try:
         own_name = os.path.basename(label.rstrip("/"))
