@@ -34,10 +34,9 @@ class _Program:
             )
         except OSError as error:
             self._complaints.close()
-            raise ArchiveProblem(
-                f"cannot run {self.name}: {error.strerror}",
-                remedy=f"Install it: apt-get install {self.name}",
-            ) from None
+            remedy = f"Install it: apt-get install {self.name}"
+            what = f"cannot run {self.name}: {error.strerror}"
+            raise ArchiveProblem(what, remedy=remedy) from None
 
     @property
     def output(self) -> IO[bytes]:
@@ -108,7 +107,9 @@ class Encryption:
             self._digest.update(chunk)
             self._written += len(chunk)
             try:
-                _write_all(self._target, chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(self._target, view) :]
             except OSError as error:
                 self._trouble = error
                 self._age.process.kill()
@@ -132,12 +133,6 @@ class Encryption:
         self._age.kill()
         self._pump.join()
         self._age.output.close()
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 class Decryption:

@@ -86,18 +86,14 @@ def _workplace(parent_fd: int, name: str) -> Iterator[int]:
 
 def _own(parent_fd: int, name: str) -> int:
     """Open the workplace; what somebody else made under its name is not looked into."""
-    foreign = Refused(
-        "it is there, and no run of this program left it", name, "Move it away, then run again."
-    )
-    try:
+    with contextlib.suppress(DirectoryProblem):
         fd = open_beneath(parent_fd, name)
-    except DirectoryProblem:
-        raise foreign from None
-    status = os.fstat(fd)
-    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != 0o700:
+        status = os.fstat(fd)
+        if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700:
+            return fd
         os.close(fd)
-        raise foreign
-    return fd
+    remedy = "Move it away, then run again."
+    raise Refused("it is there, and no run of this program left it", name, remedy)
 
 
 def _clear(fd: int) -> None:
@@ -111,11 +107,8 @@ def _refuse(parent_fd: int, name: str, expected: Manifest) -> None:
         raise Refused("it is there already; an archive is never extracted over anything", name)
     others = {(entry.uid, entry.gid) for entry in expected.entries.values()}
     if os.geteuid() != 0 and others - {(os.geteuid(), os.getegid())}:
-        raise Refused(
-            "the files belong to another user, and only root can give them back",
-            name,
-            "Run it as root: sudo",
-        )
+        what = "the files belong to another user, and only root can give them back"
+        raise Refused(what, name, "Run it as root: sudo")
 
 
 class _Writer:
@@ -124,22 +117,19 @@ class _Writer:
         self.attributes: dict[str, Attributes] = {}
 
     def directory(self, path: str, attributes: Attributes) -> None:
-        self._note(path, attributes)
+        if attributes:  # Few have any.
+            self.attributes[path] = attributes
         if path != ".":
             parent, name = self._beneath.parent_of(path)
             os.mkdir(name, 0o700, dir_fd=parent)
 
     def file(self, path: str, attributes: Attributes, chunks: Iterable[bytes]) -> None:
-        self._note(path, attributes)
+        if attributes:
+            self.attributes[path] = attributes
         parent, name = self._beneath.parent_of(path)
         with open(os.open(name, NEW_FILE, 0o600, dir_fd=parent), "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
-
-    def _note(self, path: str, attributes: Attributes) -> None:
-        # Few files have any.
-        if attributes:
-            self.attributes[path] = attributes
 
 
 def _finish(root_fd: int, expected: Manifest, attributes: Mapping[str, Attributes]) -> None:
@@ -157,11 +147,9 @@ def _dress(fd: int, entry: Entry, attributes: Attributes) -> None:
         put(fd, attributes)
     except OSError as error:
         names = ", ".join(name for name, _ in attributes) or "inherited ones"
-        raise ArchiveProblem(
-            f"its extended attributes can't be put back ({names}): {error.strerror}",
-            entry.path,
-            "Extract it as root, to a file system of the same kind. Nothing was left there.",
-        ) from None
+        what = f"its extended attributes can't be put back ({names}): {error.strerror}"
+        remedy = "Extract it as root, to a file system of the same kind. Nothing was left there."
+        raise ArchiveProblem(what, entry.path, remedy) from None
     os.fchmod(fd, entry.mode)
     os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
     os.fsync(fd)
@@ -172,8 +160,6 @@ def _compare(root_fd: int, expected: Manifest) -> None:
     found = {node.path: entry_of(node) for node in tree.nodes}
     if tree.objections or found != expected.entries:
         wrong = [path for path, entry in expected.entries.items() if found.get(path) != entry]
-        raise ArchiveProblem(
-            "what was extracted is not what the manifest says",
-            wrong[0] if wrong else "; ".join(tree.objections[:1]),
-            "Look at the file system it was extracted to; nothing was left there.",
-        )
+        where = next(iter([*wrong, *tree.objections]), "")
+        remedy = "Look at the file system it was extracted to; nothing was left there."
+        raise ArchiveProblem("what was extracted is not what the manifest says", where, remedy)

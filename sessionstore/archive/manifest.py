@@ -8,7 +8,6 @@ line was cut off and counts for nothing.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -134,20 +133,14 @@ def read_manifest(path: str) -> Manifest:
     """Read a manifest file, not by a symlink, that is whole and does not contradict itself."""
     try:
         # A line at a time: that of a million files is larger than all else that a check holds.
-        with open(path, "rb", opener=_regular) as lines:
+        with (
+            ArchiveProblem.instead("cannot read the manifest", path),
+            open(open_regular(path), "rb") as lines,
+        ):
             return _parse(lines)
-    except OSError as error:
-        raise ArchiveProblem.because("cannot read the manifest", error, path) from None
-    except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
-        raise ArchiveProblem(
-            "the manifest is damaged or was cut off",
-            path,
-            "Do not rely on this archive; make a new one while the directory is there.",
-        ) from None
-
-
-def _regular(path: str, _: int) -> int:
-    return open_regular(path)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        remedy = "Do not rely on this archive; make a new one while the directory is there."
+        raise ArchiveProblem("the manifest is damaged or was cut off", path, remedy) from None
 
 
 def _parse(lines: Iterator[bytes]) -> Manifest:

@@ -34,10 +34,8 @@ def refuse_arguments(name: str, recipients: Sequence[str]) -> None:
     wrong = [one for one in recipients if not _recipient(one)]
     if wrong or not recipients:
         told = f"not an age recipient: {without_identities(wrong[0])}" if wrong else ""
-        raise ArchiveProblem(
-            told or "no age recipient is given",
-            remedy="Set archive recipients to public keys (age1...), made with age-keygen.",
-        )
+        remedy = "Set archive recipients to public keys (age1...), made with age-keygen."
+        raise ArchiveProblem(told or "no age recipient is given", remedy=remedy)
 
 
 @contextmanager
@@ -101,12 +99,11 @@ def compare_on_disk(
     ):
         found = hash_on_disk(os.path.basename(path), fd)
     if found != expected:
-        raise problem(
-            f"the {what} is not what its manifest says",
-            path,
+        remedy = (
             "It is damaged, or this is another one's manifest: do not rely on it; make a new one while"
-            " what it is of is there.",
+            " what it is of is there."
         )
+        raise problem(f"the {what} is not what its manifest says", path, remedy)
 
 
 def hash_on_disk(name: str, directory_fd: int) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import stat
 
 from sessionstore.archive.manifest import Entry
 from sessionstore.disk.xattrs import Attributes, to_pax
+from sessionstore.errors import half_a_pair
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -27,7 +28,7 @@ def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
     records = [("mtime", f"{seconds}.{nanoseconds:09}".encode("ascii"))]
     if len(path) > 100 or not path.isascii():
         records.append(("path", path))
-        if not _is_utf8(path):
+        if half_a_pair(path.decode("utf-8", "surrogateescape")):
             records.insert(0, ("hdrcharset", b"BINARY"))
     for field, value, limit in (
         ("uid", entry.uid, _OCTAL_8),
@@ -48,14 +49,6 @@ def header(entry: Entry, name: str, attributes: Attributes = ()) -> bytes:
 
 def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
-
-
-def _is_utf8(path: bytes) -> bool:
-    try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _record(field: str, value: bytes) -> bytes:

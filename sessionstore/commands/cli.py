@@ -57,14 +57,11 @@ def main(argv: Sequence[str], called: str = CALLED) -> int:
     except BrokenPipeError:
         return ERROR
     except (UsageError, OSError) as error:
-        return _failed(_sentence(error), type(error).__name__)
-
-
-def _sentence(error: UsageError | OSError) -> str:
-    if isinstance(error, UsageError):
-        return str(error)
-    place = f" ({printable(str(error.filename))})" if error.filename is not None else ""
-    return f"{error.strerror or error}{place}"
+        message = str(error)
+        if isinstance(error, OSError):
+            place = f" ({printable(str(error.filename))})" if error.filename is not None else ""
+            message = f"{error.strerror or error}{place}"
+        return _failed(message, type(error).__name__)
 
 
 def _explained(error: StoreError) -> int:

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessionstore.commands.account import accounted, shown, with_holders
@@ -39,12 +40,9 @@ _ABOUT = """\
 Says of one file or directory what was found, what is decided, why, and what would change it.
 Changes nothing."""
 _MOST_NAMED = 10
-_KINDS = {
-    CREDS: "the credentials",
-    ARTEFACT: "an artefact",
-    UNKNOWN: "an unknown file",
-    ONLY_COPY: "a copy",
-}
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_KINDS = {CREDS: "the credentials", ARTEFACT: "an artefact", UNKNOWN: "an unknown file"}
+_KINDS |= {ONLY_COPY: "a copy"}
 
 
 def add(commands: Any) -> None:
@@ -81,7 +79,8 @@ def _place(given: str) -> str:
     if not given:
         raise DirectoryProblem("an empty text is no path", "", "Name a file or a directory.")
     path = os.path.abspath(given)
-    sealed = next((one for one in _upwards(path) if one.endswith(SEALED)), None)
+    upwards = map(str, (Path(path), *Path(path).parents))
+    sealed = next((one for one in upwards if one.endswith(SEALED)), None)
     if sealed is not None and os.path.isfile(sealed):
         remedy = f"Get it out first: archive extract {sealed} --to A_NEW_DIRECTORY"
         raise DirectoryProblem("what an archive holds is encrypted", sealed, remedy)
@@ -89,12 +88,6 @@ def _place(given: str) -> str:
         remedy = "A directory that was set aside or archived is elsewhere: archive list DIR"
         raise DirectoryProblem("there is no such file or directory", path, remedy)
     return path
-
-
-def _upwards(path: str) -> Iterator[str]:
-    while path != "/":
-        yield path
-        path = os.path.dirname(path)
 
 
 def _directory(path: str, answer: Accounting, activity: Activity) -> int:
@@ -144,7 +137,8 @@ def _file(
     conn: Connection, path: str, scan: DirectoryScan, answer: Accounting, activity: Activity
 ) -> int:
     name = os.path.basename(path)
-    entry = _entry(scan, name)
+    here = [one for company in scan.companies if company.directory == "." for one in company.files]
+    entry = next((one for one in [*here, *scan.others] if one.name == name), None)
     problem = next((one for one in problems_of(scan) if one.where == name), None)
     if entry is None:
         detail = f"{problem.kind}: {problem.detail}" if problem else "not a regular file"
@@ -165,16 +159,17 @@ def _file(
         own.outcome,
         own.way,
     )
+    original = original_of(entry.name) if entry.key is None else None
     facts = {
         "company": company.company_id if company else None,
         "kind": entry.kind,
         "key_type": entry.key.key_type if entry.key else None,
         "key_id": entry.key.key_id if entry.key else None,
         "bytes": entry.size,
-        "modified": _time(entry),
+        "modified": datetime.fromtimestamp(entry.mtime_ns / 1e9, timezone.utc).strftime(_TIME),
         "sha256": entry.sha256,
         "problem": f"{problem.kind}: {problem.detail}" if problem else None,
-        "copy": _copy(scan, entry),
+        "copy": _newer_of(scan.fd, entry.name, original) if original else None,
         "in_database": there,
         "lineage": found.relation,
         "evidence": verdict.reason if verdict else None,
@@ -209,11 +204,6 @@ def _sentences(facts: Mapping[str, Any], activity: Activity) -> dict[str, Sequen
     }
 
 
-def _copy(scan: DirectoryScan, entry: FileEntry) -> str | None:
-    original = original_of(entry.name) if entry.key is None else None
-    return newer_of(scan.fd, entry.name, original) if original else None
-
-
 def _in_database(conn: Connection, company_id: str | None, entry: FileEntry) -> bool:
     from sessionstore.database.companies import read_credentials, read_value
 
@@ -222,16 +212,6 @@ def _in_database(conn: Connection, company_id: str | None, entry: FileEntry) -> 
     if entry.key is not None:
         return read_value(conn, company_id, entry.key) is not None
     return entry.kind == CREDS and read_credentials(conn, company_id) is not None
-
-
-def _time(entry: FileEntry) -> str:
-    at = datetime.fromtimestamp(entry.mtime_ns / 1e9, timezone.utc)
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _entry(scan: DirectoryScan, name: str) -> FileEntry | None:
-    here = [one for company in scan.companies if company.directory == "." for one in company.files]
-    return next((one for one in [*here, *scan.others] if one.name == name), None)
 
 
 def _tell(path: str, parts: Mapping[str, Sequence[str]]) -> None:
@@ -246,7 +226,7 @@ def _tell(path: str, parts: Mapping[str, Sequence[str]]) -> None:
             head = ""
 
 
-def newer_of(fd: int, name: str, original: str) -> str:
+def _newer_of(fd: int, name: str, original: str) -> str:
     """Tell which of a copy and its original is newer: by the credentials' counters, else by time."""
     try:
         copy, own = read_session_file(fd, name), read_session_file(fd, original)

@@ -78,7 +78,7 @@ def _one(conn: Connection, which: LiteralString, value: str) -> ImportRecord | N
             " WHERE import_id = %s AND key_type IS NOT NULL GROUP BY key_type ORDER BY key_type",
             [row[0]],
         ).fetchall()
-    return ImportRecord(*row, by_type=dict(by_type))
+    return ImportRecord(*(*row, dict(by_type)))
 
 
 def imported_files(conn: Connection, import_id: str, file_names: Collection[str]) -> dict[str, str]:

@@ -154,10 +154,9 @@ def _by_leases(directory_fd: int, tree: Tree, closed: Sequence[int]) -> tuple[Ho
             except BlockingIOError:
                 found.append(Holder(0, "?", f"open or mapped file {printable(node.path)}"))
             except OSError as error:
-                raise Refused(
+                what = (
                     f"process {closed[0]} can't be looked into, and the kernel gives no"
-                    f" lease ({error.strerror}), so nobody can tell who holds files",
-                    node.path,
-                    "Run as root of the machine itself.",
-                ) from None
+                    f" lease ({error.strerror}), so nobody can tell who holds files"
+                )
+                raise Refused(what, node.path, "Run as root of the machine itself.") from None
     return tuple(sorted(found))

@@ -16,15 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from sessionstore.disk import opening
 from sessionstore.disk.mounts import mount_id, mounts_beneath
-from sessionstore.disk.opening import (
-    LARGEST_DIRECTORY,
-    READ_FILE,
-    TOO_MUCH,
-    closing,
-    kind_of_mode,
-    open_beneath,
-)
 from sessionstore.disk.reading import FileState, Identity, identity, same_file_state
 from sessionstore.errors import DirectoryProblem, cause_of
 
@@ -68,7 +61,7 @@ class Tree:
 
 def walk(directory_fd: int, *, hashed: bool = True) -> Tree:
     """See, and unless told otherwise hash, everything below a directory; trouble is in the objections."""
-    with closing(open_beneath(directory_fd, ".")) as fd:
+    with opening.closing(opening.open_beneath(directory_fd, ".")) as fd:
         walker = _Walker(mount_id(fd), hashed=hashed)
         walker.directory(fd, ".")
         walker.note_mounts(fd)
@@ -79,7 +72,7 @@ class _Walker:
     def __init__(self, mount: int, *, hashed: bool) -> None:
         self._mount = mount
         self._hashed = hashed
-        self._left = LARGEST_DIRECTORY
+        self._left = opening.LARGEST_DIRECTORY
         self.nodes: list[Node] = []
         self.objections: list[str] = []
 
@@ -131,11 +124,12 @@ class _Walker:
     def _other(self, fd: int, name: str, path: str) -> None:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            self.objections.append(f"{path}: a {kind_of_mode(status.st_mode)}, never touched")
+            kind = opening.kind_of_mode(status.st_mode)
+            self.objections.append(f"{path}: a {kind}, never touched")
         elif path.count("/") >= DEEPEST:
             self.objections.append(f"{path}: more than {DEEPEST} levels down")
         else:
-            with closing(open_beneath(fd, name)) as child:
+            with opening.closing(opening.open_beneath(fd, name)) as child:
                 if mount_id(child) == self._mount:
                     self.directory(child, path)
                 else:
@@ -147,12 +141,12 @@ def _below(path: str, name: str) -> str:
 
 
 def _hashed(fd: int, name: str, path: str, left: int) -> Node:
-    with closing(os.open(name, READ_FILE, dir_fd=fd)) as file:
+    with opening.closing(os.open(name, opening.READ_FILE, dir_fd=fd)) as file:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise DirectoryProblem("changed while it was read", path)
         if before.st_size > left:
-            raise DirectoryProblem(TOO_MUCH, path)
+            raise DirectoryProblem(opening.TOO_MUCH, path)
         sha256 = _digest_of(file, before.st_size)
         after = os.fstat(file)
         fixed = _is_fixed(file)
@@ -200,16 +194,16 @@ class Beneath:
         parent = parent or "."
         if parent != self._parent:
             self.close()
-            self._fd = open_beneath(self._root, parent)
+            self._fd = opening.open_beneath(self._root, parent)
             self._parent = parent
         return self._fd, name
 
     def open(self, path: str, *, directory: bool = False) -> int:
         """Open a file for reading, or a directory, never by a symlink; the caller closes it."""
         if directory:
-            return open_beneath(self._root, path)
+            return opening.open_beneath(self._root, path)
         parent, name = self.parent_of(path)
-        return os.open(name, READ_FILE, dir_fd=parent)
+        return os.open(name, opening.READ_FILE, dir_fd=parent)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -26,7 +26,10 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
     refuse_blocking(scan, company_id)
     company = scan.company(company_id)
     if company is None:
-        raise Refused(f"no directory of company {company_id}", scan.label, _where_expected(scan))
+        there = ", ".join(one.directory for one in scan.companies) or "none"
+        told = 'give {"DIRECTORY": "ID"} in "companies" for another one'
+        expected = f"Expected: company_ID in it; {told}. With session files: {there}."
+        raise Refused(f"no directory of company {company_id}", scan.label, expected)
     if not company.counts.by_kind[CREDS]:
         remedy = "Move the directory away if it is no company's, then run again."
         where = f"{scan.label}/{company.directory}"
@@ -39,30 +42,18 @@ def refuse_blocking(scan: DirectoryScan, *company_ids: str) -> None:
     concerned = [one for one in scan.companies if one.company_id in (None, *company_ids)]
     blocking = [*scan.blocking, *(problem for one in concerned for problem in one.blocking)]
     if any(one.company_id is None and one.directory == "." for one in concerned):
-        blocking.append(Problem("unexpected place", ".", f"{_NAMELESS}: {_NAME_IT}", True))
+        blocking.append(Problem("unexpected place", ".", _NAMELESS))
     if blocking and not scan.contents:
         # A listing read no key: all are read now, so that each bad one is named at once.
         with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
             refuse_blocking(read, *company_ids)
     elif blocking:
-        told = [f"{scan.label}/{_sentence(problem)}" for problem in blocking]
+        told = [f"{scan.label}/{problem.sentence}" for problem in blocking]
         what = f"{len(told)} problem(s) in the files, the first: {told[0]}"
         raise Refused(what, scan.label, remedy_of(blocking), told)
 
 
-_NAMELESS = "files of one company without a directory of its own"
-_NAME_IT = 'name it in "companies"'
-
-
-def _where_expected(scan: DirectoryScan) -> str:
-    there = ", ".join(one.directory for one in scan.companies) or "none"
-    told = 'give {"DIRECTORY": "ID"} in "companies" for another one'
-    return f"Expected: company_ID in it; {told}. With session files: {there}."
-
-
-def _sentence(problem: Problem) -> str:
-    detail = f" ({problem.detail})" if problem.detail else ""
-    return f"{problem.where}: {problem.kind}{detail}"
+_NAMELESS = 'files of one company without a directory of its own: name it in "companies"'
 
 
 def refuse_unless_absent(conn: Connection, company_id: str) -> None:
@@ -92,12 +83,9 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
     for other, text in all_credentials(conn):
         there = readable(text)
         if there and there.identity == identity and other not in spellings(company_id):
-            raise Refused(
-                f"company {company_id} is the pairing that the database has as company {other}:"
-                " two sockets on one would fight",
-                company_id,
-                "Import it under one id, and move the other's files away.",
-            )
+            what = f"company {company_id} is the pairing that the database has as company {other}"
+            remedy = "Import it under one id, and move the other's files away."
+            raise Refused(f"{what}: two sockets on one would fight", company_id, remedy)
 
 
 def refuse_unless_standing(conn: Connection, company_id: str) -> None:

@@ -15,7 +15,7 @@ from sessionstore.errors import Refused
 from sessionstore.garbage import without_collector
 from sessionstore.keys.canonical import stored_value_has
 from sessionstore.keys.names import CREDENTIALS, decode, encode, spellings
-from sessionstore.scan.result import CompanyScan, DirectoryScan
+from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.table import CREDS, KEY, FileEntry, FileTable
 
 #: A proof lists this many mismatches; it counts all.
@@ -82,9 +82,13 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
         for reason in shaky:
             found.add("the database", reason)
         company = scan.company(record.company_id)
-        files = Files(_fit_files(company, scan, found))
+        files = Files(company.files if company else FileTable())
         rows, credentials_equal = 0, False
-        if company is not None:
+        if company is None:
+            found.add(CREDENTIALS, f"{scan.label} has no single directory of this company; {_SAY}")
+        else:
+            for problem in (*scan.blocking, *company.blocking):
+                found.add(problem.where, f"{problem.kind}: {problem.detail}")
             _files_against_record(files, recorded_files(conn, import_id), found)
             rows, credentials_equal = _rows_against(conn, record, files, found)
             _names_against_record(conn, record, rows, found)
@@ -112,15 +116,6 @@ class Files:
     def value_sha256(self, name: str) -> str | None:
         place = self.places.get(name)
         return None if place is None else self.table.digests(place)[1]
-
-
-def _fit_files(company: CompanyScan | None, scan: DirectoryScan, found: Differences) -> FileTable:
-    if company is None:
-        found.add(CREDENTIALS, f"{scan.label} has no single directory of this company; {_SAY}")
-        return FileTable()
-    for problem in (*scan.blocking, *company.blocking):
-        found.add(problem.where, f"{problem.kind}: {problem.detail}")
-    return company.files
 
 
 def _files_against_record(files: Files, record: Iterable[FileEntry], found: Differences) -> None:

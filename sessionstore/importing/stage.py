@@ -19,12 +19,7 @@ from sessionstore.database.imports import REHEARSED, STAGED, ImportRecord, impor
 from sessionstore.disk.opening import closing
 from sessionstore.errors import BadFile, Refused, printable
 from sessionstore.garbage import without_collector
-from sessionstore.importing.preconditions import (
-    fit_company,
-    refuse_paired_elsewhere,
-    refuse_unless_absent,
-    refuse_unless_standing,
-)
+from sessionstore.importing import preconditions
 from sessionstore.importing.states import forget_withdrawn
 from sessionstore.keys.credentials import Identity, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
@@ -94,14 +89,14 @@ def _import(
     import_id: str | None = None,
 ) -> ImportRecord:
     import_id = import_id or import_id_for(rollout_id, host, company_id)
-    company = fit_company(scan, company_id)
+    company = preconditions.fit_company(scan, company_id)
     lock_company(conn, company_id)
-    refuse_unless_absent(conn, company_id)
-    refuse_unless_standing(conn, company_id)
+    preconditions.refuse_unless_absent(conn, company_id)
+    preconditions.refuse_unless_standing(conn, company_id)
     forget_withdrawn(conn, import_id)
     with closing(scan.open_company(company)) as fd:
         creds, identity = _read_credentials(fd, scan, company)
-        refuse_paired_elsewhere(conn, company_id, identity)
+        preconditions.refuse_paired_elsewhere(conn, company_id, identity)
         source = printable(os.path.normpath(f"{scan.label}/{company.directory}"))
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         what = [creds.value_sha256, identity.digest, company.keys, standing.where(conn)]
@@ -184,7 +179,7 @@ def _read(
         assert company.company_id
         # A listing read no key: now that one is bad, all are read, so that each bad one is named.
         with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
-            fit_company(read, company.company_id)
+            preconditions.fit_company(read, company.company_id)
         raise Refused(f"a file can't be imported: {trouble}", name) from None
     if scanned is not None and scanned != reading.sha256:
         raise Refused("a file changed since it was scanned", name, _LOOK)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+from sessionstore.database import imports
 from sessionstore.database.connection import Connection, explained, lock_company, transaction
-from sessionstore.database.imports import (
-    ACTIVE,
-    STAGED,
-    WITHDRAWN,
-    ImportRecord,
-    recorded_files,
-    require,
-)
+from sessionstore.database.imports import ImportRecord
 from sessionstore.errors import Refused
 from sessionstore.importing import proof
 from sessionstore.scan.result import DirectoryScan
@@ -20,15 +14,15 @@ from sessionstore.scan.table import FileTable
 def activate(conn: Connection, import_id: str) -> ImportRecord:
     """Declare a staged import, durably, to be what the service runs on; one that is so already stays."""
     with transaction(conn, "activating the import", import_id):
-        record = require(conn, import_id)
+        record = imports.require(conn, import_id)
         lock_company(conn, record.company_id)
         conn.execute(
             "UPDATE whatsapp_imports SET state = 'active', activated_at = now()"
             " WHERE import_id = %s AND state = 'staged'",
             [import_id],
         )
-        record = require(conn, import_id)
-        if record.state != ACTIVE:
+        record = imports.require(conn, import_id)
+        if record.state != imports.ACTIVE:
             raise Refused(f"the import is {record.state}, it can't become active", import_id)
     return record
 
@@ -44,11 +38,11 @@ def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: b
     # Repeatable read: rows that someone changes after they were compared make the DELETE
     # fail, rows that someone adds make the foreign key refuse.
     with transaction(conn, "withdrawing the import", import_id, isolation="REPEATABLE READ"):
-        record = require(conn, import_id)
+        record = imports.require(conn, import_id)
         lock_company(conn, record.company_id)
-        if record.state == WITHDRAWN:
+        if record.state == imports.WITHDRAWN:
             return 0
-        if record.state != STAGED and not (active and record.state == ACTIVE):
+        if record.state != imports.STAGED and not (active and record.state == imports.ACTIVE):
             what = f"the import is {record.state}: the service may have moved its keys"
             remedy = "It can't be taken back; keep the service on the database."
             raise Refused(what, import_id, remedy)
@@ -70,7 +64,7 @@ def _refuse_without_files(conn: Connection, record: ImportRecord, scan: Director
     files = proof.Files(company.files if company and scan.contents else FileTable())
     gone = [
         one.name
-        for one in recorded_files(conn, record.import_id)
+        for one in imports.recorded_files(conn, record.import_id)
         if not files.table.has_digests(
             files.places.get(one.name, len(files.table)), one.sha256, one.value_sha256
         )
@@ -94,14 +88,14 @@ def _delete(conn: Connection, record: ImportRecord) -> int:
     with explained("withdrawing the import", record.import_id):
         conn.execute(
             "UPDATE whatsapp_imports SET state = %s, withdrawn_at = now() WHERE import_id = %s",
-            [WITHDRAWN, record.import_id],
+            [imports.WITHDRAWN, record.import_id],
         )
     return keys + creds
 
 
 def forget_withdrawn(conn: Connection, import_id: str) -> None:
     """Let a withdrawn import be tried again under its own id."""
-    gone = [import_id, WITHDRAWN]
+    gone = [import_id, imports.WITHDRAWN]
     conn.execute(
         "DELETE FROM whatsapp_import_files WHERE import_id ="
         " (SELECT import_id FROM whatsapp_imports WHERE import_id = %s AND state = %s)",

@@ -13,12 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sessionstore.judgement.contacts import (
-    changed_identity,
-    lid_address,
-    remote_identities,
-    removed_device,
-)
+from sessionstore.judgement import contacts
 from sessionstore.judgement.evidence import Finding, expired
 from sessionstore.judgement.facts import Company, File
 from sessionstore.judgement.lineage import DESCENDS
@@ -70,7 +65,10 @@ def _pre_key(file: File, company: Company) -> Finding:
 
 def _session(file: File, company: Company) -> Finding:
     address = file.key.key_id
-    lid, identity = lid_address(address, company.lid_of), changed_identity(address, company)
+    lid, identity = (
+        contacts.lid_address(address, company.lid_of),
+        contacts.changed_identity(address, company),
+    )
     successor = company.value_of(Key("session", lid)) if lid else None
     trouble = "not in the database, and no LID session took its place"
     if successor is not None:
@@ -79,10 +77,10 @@ def _session(file: File, company: Company) -> Finding:
         if finding.shown or digest(successor) == digest(file.value):
             return Finding(True, f"moved to its LID session {lid}")
         trouble = f"its LID session {lid} does not go on from it: {finding.reason}"
-    known = remote_identities(file.value)
+    known = contacts.remote_identities(file.value)
     if identity is not None and known and identity not in known:
         return Finding(True, "cleared: the contact's identity is another one now")
-    if removed_device(address, company):
+    if contacts.removed_device(address, company):
         return Finding(True, "deleted: the contact removed the device")
     return Finding(False, trouble)
 

@@ -66,7 +66,7 @@ def decide(
     return DirectoryDecision(
         kind,
         not reasons,
-        tuple(reasons) if reasons else accepted.words,
+        tuple(reasons or accepted.used),
         accepted.would_help,
         {outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]},
         beyond if kind != LIVE else (),
@@ -80,57 +80,34 @@ class _Acknowledged:
         given = declared or {}
         reason = given.get("reason")
         self._reason = reason.strip() if isinstance(reason, str) else ""
-        companies = given.get("companies")
-        self._companies = (
-            [str(one) for one in companies] if isinstance(companies, (list, tuple)) else []
-        )
+        named = given.get("companies")
+        self._companies = [*map(str, named)] if isinstance(named, (list, tuple)) else []
         self._identities = given.get("identities") is True
         self.would_help = False
-        self._used: list[str] = []
+        self.used: list[str] = []  # what was accepted, for the record
 
     def accepts(self, what: str, *, company_id: str | None) -> bool:
         by_name = company_id is not None and company_id in self._companies
         if self._reason and (self._identities or by_name):
-            self._used.append(f"acknowledged ({self._reason}): {what}")
+            self.used.append(f"acknowledged ({self._reason}): {what}")
             return True
         self.would_help = True
         return False
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return tuple(self._used)
 
 
 def _objections(kind: str, company: CompanyFacts, accepted: _Acknowledged) -> list[str]:
     if not company.files or (company.unregistered and kind != LIVE):
         return []
-    where = company.directory
-    if kind == LIVE:
-        return _live_objections(company, where)
-    verdict = company.verdict
-    if verdict is not None and verdict.relation == FILE_AHEAD:
+    live, where, verdict = kind == LIVE, company.directory, company.verdict
+    if not live and verdict is not None and verdict.relation == FILE_AHEAD:
         return [f"{where}: it is ahead of the database: {verdict.reason}"]
     what = ""
     if not company.known:
-        what = _unknown(company)
+        what = f"{where}: the database does not know company {company.company_id or '?'}"
     elif verdict is None:
         what = f"{where}: {_NO_CREDENTIALS}"
-    elif verdict.relation == ANOTHER:
+    elif verdict.relation == ANOTHER or (live and verdict.relation not in (SAME, DESCENDS)):
         what = f"{where}: {verdict.reason}"
-    if not what or accepted.accepts(what, company_id=company.company_id):
+    if not what or (not live and accepted.accepts(what, company_id=company.company_id)):
         return []
-    return [f"{what}; acknowledge it with a reason, or keep the directory"]
-
-
-def _unknown(company: CompanyFacts) -> str:
-    return f"{company.directory}: the database does not know company {company.company_id or '?'}"
-
-
-def _live_objections(company: CompanyFacts, where: str) -> list[str]:
-    if not company.known:
-        return [_unknown(company)]
-    if company.verdict is None:
-        return [f"{where}: {_NO_CREDENTIALS}"]
-    if company.verdict.relation not in (SAME, DESCENDS):
-        return [f"{where}: {company.verdict.reason}"]
-    return []
+    return [what if live else f"{what}; acknowledge it with a reason, or keep the directory"]

@@ -10,14 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sessionstore.judgement import absent
-from sessionstore.judgement.contacts import (
-    changed_identity,
-    identity_of,
-    is_device_list,
-    lid_address,
-    opened_with,
-)
+from sessionstore.judgement import absent, contacts
 from sessionstore.judgement.evidence import Finding, compare_tokens, compare_versions, member
 from sessionstore.judgement.facts import Company, File, Row
 from sessionstore.judgement.lineage import DESCENDS, SAME, trouble_with
@@ -110,10 +103,11 @@ def _immutable(file: File, _row: Row, _company: Company) -> Finding:
 def _identity(file: File, row: Row, company: Company) -> Finding:
     """An identity stays, unless the contact has a new one, and a session with it since then."""
     address = file.key.key_id
-    places = [Key("session", one) for one in (address, lid_address(address, company.lid_of)) if one]
+    lid = contacts.lid_address(address, company.lid_of)
+    places = [Key("session", one) for one in (address, lid) if one]
     known: set[str] = set().union(*(base_keys(company.file_of(place)) for place in places))
     for session in map(company.value_of, places):
-        opened = opened_with(session, row.value) if isinstance(row.value, bytes) else None
+        opened = contacts.opened_with(session, row.value) if isinstance(row.value, bytes) else None
         # saveIdentity clears the session, and the message that brought the identity opens another.
         # Where no file tells which that is, it must have begun after the file was written.
         if (
@@ -128,7 +122,7 @@ def _identity(file: File, row: Row, company: Company) -> Finding:
 def _session(file: File, row: Row, company: Company) -> Finding:
     if isinstance(file.value, bytes) and isinstance(row.value, bytes):
         return _opaque(file, row, company)
-    identity = changed_identity(file.key.key_id, company)
+    identity = contacts.changed_identity(file.key.key_id, company)
     return compare_sessions(file.value, row.value, [identity] if identity else [])
 
 
@@ -147,8 +141,8 @@ def _opaque(file: File, row: Row, company: Company) -> Finding:
     assert isinstance(file.value, bytes) and isinstance(row.value, bytes)
     what = f"a {file.key.key_type} in a form without a counter that is known here"
     address = file.key.key_id
-    before = identity_of(address, company, company.file_of)
-    now = identity_of(address, company, company.value_of)
+    before = contacts.identity_of(address, company, company.file_of)
+    now = contacts.identity_of(address, company, company.value_of)
     way = f"the service writing the row again, where the file is what was imported; or {_AS_BACKUP}"
     if len(row.value) < _SMALLEST_RECORD or not any(row.value):
         return Finding(False, f"{what}; the database's holds nothing", way)
@@ -188,7 +182,7 @@ def _mapping(key_id: str, value: Value, company: Company) -> bool:
 #: Of each type that only times can tell of: whether a value is one that Baileys writes.
 SHAPES: dict[str, Callable[[str, Value, Company], bool]] = {
     "lid-mapping": _mapping,
-    "device-list": lambda _id, value, _company: is_device_list(value),
+    "device-list": lambda _id, value, _company: contacts.is_device_list(value),
     "sender-key-memory": lambda _id, value, _company: isinstance(value, dict),
     "tctoken": lambda _id, value, _company: bool(
         value if isinstance(value, list) else member(value, "token")

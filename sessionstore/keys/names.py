@@ -48,9 +48,7 @@ _chat_with_device = re.compile(rf"({_SIG})-({_DEV})@({_SERVER})").fullmatch
 
 
 def _pre_key(text: str) -> str | None:
-    if _pre_key_number(text) and int(text) <= HIGHEST_PRE_KEY:
-        return text
-    return None
+    return text if _pre_key_number(text) and int(text) <= HIGHEST_PRE_KEY else None
 
 
 def _sender_key(text: str) -> str | None:
@@ -119,19 +117,16 @@ def decode(name: str) -> Key | None:
             key_id = decoder(stem[len(prefix) :])
             if key_id is not None:
                 matches.append(Key(prefix[:-1], key_id))
-    if len(matches) != 1 or encode(matches[0]) != name:
-        return None
-    return matches[0]
+    return matches[0] if len(matches) == 1 and encode(matches[0]) == name else None
 
 
-_company_directory = re.compile(r"company_([0-9A-Za-z][0-9A-Za-z_-]{0,63})").fullmatch
 _company_id = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}").fullmatch
 
 
 def company_of(directory_name: str) -> str | None:
     """The bare id that a directory name stands for: ``company_962302`` gives ``962302``."""
-    found = _company_directory(directory_name)
-    return found[1] if found and is_company_id(found[1]) else None
+    company_id = directory_name.removeprefix("company_")
+    return company_id if company_id != directory_name and is_company_id(company_id) else None
 
 
 def is_company_id(text: str) -> bool:
@@ -142,9 +137,8 @@ def is_company_id(text: str) -> bool:
 def no_company_id(text: str) -> str:
     if text.startswith("company_"):
         return "Give the bare id, without company_."
-    return (
-        "A company's id has letters, digits, _ and -, at most 64, and begins with none of _ and -."
-    )
+    form = "letters, digits, _ and -, at most 64"
+    return f"A company's id has {form}, and begins with none of _ and -."
 
 
 def spellings(company_id: str) -> tuple[str, str]:

@@ -7,12 +7,10 @@ Signal/Group/sender-chain-key.js of Baileys 7.0.0-rc14.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from collections.abc import Collection
 
-from sessionstore.keys.values import Value
+from sessionstore.keys.values import Value, from_base64
 
 _LENGTH = 32
 _MESSAGE, _CHAIN = b"\x01", b"\x02"
@@ -24,12 +22,9 @@ _FEWEST_BYTES = 8
 
 def octets(value: Value) -> bytes | None:
     """The bytes of a Buffer, or of base64 text; None for anything else."""
-    if not isinstance(value, str):
-        return value if isinstance(value, bytes) else None
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return None
+    if isinstance(value, str):
+        return from_base64(value)
+    return value if isinstance(value, bytes) else None
 
 
 def real_key(value: Value) -> bytes | None:

@@ -13,9 +13,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NoReturn, Union
 
 from sessionstore.errors import BadFile, half_a_pair
@@ -100,7 +99,7 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
-def _object(pairs: list[tuple[str, Value]]) -> Value:
+def _object(revived: frozenset[str], pairs: list[tuple[str, Value]]) -> Value:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise BadFile("duplicate key", "one object holds the same name twice")
@@ -110,7 +109,7 @@ def _object(pairs: list[tuple[str, Value]]) -> Value:
         data = _numbered_buffer(found)
     else:
         return found
-    return found if data is None else data
+    return found if data is None or _spelling(found) not in revived else data
 
 
 def _named_buffer(found: dict[str, Value]) -> bytes | None:
@@ -122,7 +121,7 @@ def _named_buffer(found: dict[str, Value]) -> bytes | None:
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
-        return _from_base64(data)
+        return from_base64(data)
     return _octets(data) if isinstance(data, list) else None
 
 
@@ -140,7 +139,7 @@ def _octets(numbers: list[Value]) -> bytes | None:
     return bytes(numbers)  # type: ignore[arg-type]
 
 
-def _from_base64(text: str) -> bytes | None:
+def from_base64(text: str) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -166,14 +165,6 @@ def _constant(name: str) -> NoReturn:
     raise BadFile("not JSON", f"{name} is not a JSON value")
 
 
-def _only(revived: frozenset[str]) -> Callable[[list[tuple[str, Value]]], Value]:
-    def build(pairs: list[tuple[str, Value]]) -> Value:
-        value, found = _object(pairs), dict(pairs)
-        return found if isinstance(value, bytes) and _spelling(found) not in revived else value
-
-    return build
-
-
 def _spelling(found: dict[str, Value]) -> str:
     if found.keys() == {"type", "data"}:
         return BASE64 if isinstance(found["data"], str) else ARRAY
@@ -182,7 +173,7 @@ def _spelling(found: dict[str, Value]) -> str:
 
 @lru_cache
 def _decoder(revived: frozenset[str]) -> json.JSONDecoder:
-    build = _object if revived == SPELLINGS else _only(revived)
+    build = partial(_object, revived)
     return json.JSONDecoder(object_pairs_hook=build, parse_float=_float, parse_constant=_constant)
 
 

@@ -132,7 +132,7 @@ def account(
 
 def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
     return [
-        f"{problem.where}: {problem.kind} ({problem.detail})"
+        problem.sentence
         for problem in problems_of(scan)
         if problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
         if problem.where not in named

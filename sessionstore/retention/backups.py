@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from sessionstore.backup.dump import ENDINGS
 from sessionstore.backup.manifest import read_manifest, verified
 from sessionstore.errors import BackupProblem
-from sessionstore.retention.archives import (
-    DAMAGED,
-    WHOLE,
-    Kept,
-    absent,
-    age_order,
-    manifests,
-    seconds_of,
-)
+from sessionstore.retention import archives
+from sessionstore.retention.archives import Kept
 
 SEALED, LISTING = ENDINGS
 
@@ -31,7 +24,7 @@ class Backup(Kept):
 
 def look(directory: str) -> list[Backup]:
     """List the backups in a directory and in those below it, each hashed, the oldest first."""
-    return sorted(map(_backup, manifests(directory, LISTING)), key=age_order)
+    return sorted(map(_backup, archives.manifests(directory, LISTING)), key=archives.age_order)
 
 
 def _backup(manifest: str) -> Backup:
@@ -40,16 +33,18 @@ def _backup(manifest: str) -> Backup:
     try:
         read = read_manifest(manifest)
     except BackupProblem as error:
-        return Backup(path, manifest, name, DAMAGED, error.what, None)
-    state, detail = _state(path, manifest) if os.path.lexists(path) else absent(base)
+        return Backup(path, manifest, name, archives.DAMAGED, error.what, None)
+    state, detail = _state(path, manifest) if os.path.lexists(path) else archives.absent(base)
     rows = {table.name.rpartition(".")[2]: table.rows for table in read.tables}
     companies, keys = (rows.get(table, 0) for table in ("whatsapp_auth", "whatsapp_keys"))
-    return Backup(path, manifest, name, state, detail, seconds_of(read.created_at), companies, keys)
+    return Backup(
+        path, manifest, name, state, detail, archives.seconds_of(read.created_at), companies, keys
+    )
 
 
 def _state(path: str, manifest: str) -> tuple[str, str]:
     try:
         verified(path, manifest)
     except BackupProblem as error:
-        return DAMAGED, error.what
-    return WHOLE, ""
+        return archives.DAMAGED, error.what
+    return archives.WHOLE, ""

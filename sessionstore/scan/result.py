@@ -59,6 +59,10 @@ class Problem(NamedTuple):
     detail: str = ""  # more, without any part of a file's content
     blocks: bool = True  # whether nothing may be imported while it lasts
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.where}: {self.kind}" + (f" ({self.detail})" if self.detail else "")
+
 
 @dataclass(frozen=True)
 class CompanyScan:

@@ -8,21 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from sessionstore.disk import opening
 from sessionstore.disk.mounts import mount_id, mounts_beneath
-from sessionstore.disk.opening import (
-    LARGEST_DIRECTORY,
-    TOO_MUCH,
-    closing,
-    open_beneath,
-    open_directory,
-)
 from sessionstore.disk.reading import Status, identity
 from sessionstore.errors import BadFile, DirectoryProblem, cause_of, half_a_pair
 from sessionstore.garbage import without_collector
 from sessionstore.keys.credentials import Credentials, credentials_of
 from sessionstore.keys.names import CREDENTIALS, decode
 from sessionstore.keys.values import LARGEST_FILE
-from sessionstore.scan import problems
+from sessionstore.scan import problems, table
 from sessionstore.scan.layout import AS_NAMED, Layout, is_artefact, original_of
 from sessionstore.scan.problems import Place, below
 from sessionstore.scan.result import (
@@ -33,18 +27,7 @@ from sessionstore.scan.result import (
     refuse_doubles,
 )
 from sessionstore.scan.session_file import hash_file, read_session_file
-from sessionstore.scan.table import (
-    ARTEFACT,
-    CREDS,
-    KEY,
-    ONLY_COPY,
-    UNKNOWN,
-    Counts,
-    FileEntry,
-    FileTable,
-    in_reading_order,
-    regular_files,
-)
+from sessionstore.scan.table import FileEntry
 
 _PLACE = attrgetter("where", "kind")
 
@@ -60,7 +43,10 @@ def scan_directory(
         contents: False lists names only: no file but the credentials is looked at.
         layout: as declared; by default the names of directories tell, that of itself too.
     """
-    fd = open_directory(directory) if isinstance(directory, str) else open_beneath(directory, ".")
+    if isinstance(directory, str):
+        fd = opening.open_directory(directory)
+    else:
+        fd = opening.open_beneath(directory, ".")
     label = label or str(directory)
     try:
         own_name = os.path.basename(label.rstrip("/"))
@@ -125,9 +111,9 @@ class _Walk:
     def _names(self, fd: int, path: str, found: list[Problem]) -> Iterator[str]:
         try:
             if self.contents:
-                yield from in_reading_order(fd)
+                yield from table.in_reading_order(fd)
             else:
-                yield from (entry.name for entry in regular_files(fd))
+                yield from (entry.name for entry in table.regular_files(fd))
         except OSError as error:
             if (problem := problems.unlistable(path, error)) not in found:
                 found.append(problem)
@@ -137,30 +123,30 @@ class _Walk:
             self.problems.append(Problem("too deep", path, "not looked into"))
             return
         try:
-            child = open_beneath(fd, name)
+            child = opening.open_beneath(fd, name)
         except DirectoryProblem as trouble:
             self.problems.append(Problem("unreadable", path, cause_of(trouble)))
             return
-        with closing(child):
+        with opening.closing(child):
             if mount_id(child) == self.mount:
                 self.directory(child, path, depth, inside=inside)
             else:
                 self.problems.append(Problem("another file system", path, "not looked into"))
 
     def _company(self, fd: int, path: str, company_id: str | None, found: list[Problem]) -> None:
-        counts, files = Counts(), FileTable()
+        counts, files = table.Counts(), table.FileTable()
         credentials: Credentials | None = None
         artefacts: list[str] = []
         for name in self._names(fd, path, found):
             key = decode(name)
-            kind = KEY if key else self._kind_of_name(name)
-            if kind == ARTEFACT:
+            kind = table.KEY if key else self._kind_of_name(name)
+            if kind == table.ARTEFACT:
                 artefacts.append(name)
                 continue
             counts.add(name, kind, key)
             if key is None:
                 found.extend(problems.of_name(name, kind, path, self.layout))
-            if self.contents or kind == CREDS:
+            if self.contents or kind == table.CREDS:
                 entry, creds = self._file(fd, name, kind, path, found)
                 credentials = creds or credentials
                 if self.contents:
@@ -172,7 +158,7 @@ class _Walk:
             counts.add(name, kind, None)
             if self.contents:
                 files.append(self._file(fd, name, kind, path, found)[0])
-        if counts.total and not counts.by_kind[CREDS]:
+        if counts.total and not counts.by_kind[table.CREDS]:
             found.append(Problem("no credentials", path or ".", "creds.json is missing"))
         which, ordered = identity(os.fstat(fd)), tuple(sorted(found, key=_PLACE))
         self.companies.append(
@@ -181,8 +167,9 @@ class _Walk:
 
     def _kind_of_name(self, name: str) -> str:
         if name == CREDENTIALS:
-            return CREDS
-        return ARTEFACT if is_artefact(name) or self.layout.leaves_out(name) else UNKNOWN
+            return table.CREDS
+        left = is_artefact(name) or self.layout.leaves_out(name)
+        return table.ARTEFACT if left else table.UNKNOWN
 
     def _artefact(self, fd: int, name: str, path: str, torn: set[str], found: list[Problem]) -> str:
         """Tell whether an artefact may be all there is of a key; note what is to be said of it."""
@@ -191,9 +178,9 @@ class _Walk:
             below(path, original) in torn or not stat.S_ISREG(_status(fd, original).st_mode)
         ):
             found.append(problems.of_only_copy(fd, name, original, path))
-            return ONLY_COPY
-        found.extend(problems.of_name(name, ARTEFACT, path, self.layout))
-        return ARTEFACT
+            return table.ONLY_COPY
+        found.extend(problems.of_name(name, table.ARTEFACT, path, self.layout))
+        return table.ARTEFACT
 
     def _file(
         self, fd: int, name: str, kind: str, path: str, found: list[Problem]
@@ -201,10 +188,10 @@ class _Walk:
         status: Status
         sha256 = value_sha256 = credentials = None
         try:
-            if kind in (KEY, CREDS):
+            if kind in (table.KEY, table.CREDS):
                 reading = read_session_file(fd, name)
                 canonical, sha256, value_sha256, status = reading
-                credentials = credentials_of(reading.value) if kind == CREDS else None
+                credentials = credentials_of(reading.value) if kind == table.CREDS else None
                 found.extend(problems.of_value(kind, name, canonical, path))
             else:
                 sha256, status = hash_file(fd, name)
@@ -215,8 +202,8 @@ class _Walk:
         self.bytes += status.st_size
         self.allocated += status.st_blocks * 512
         self.read += min(status.st_size, LARGEST_FILE)
-        if self.read > LARGEST_DIRECTORY:
-            raise DirectoryProblem(TOO_MUCH, path)
+        if self.read > opening.LARGEST_DIRECTORY:
+            raise DirectoryProblem(opening.TOO_MUCH, path)
         if status.st_nlink > 1:
             detail = f"{status.st_nlink} names"
             found.append(Problem("hard link", below(path, name), detail, blocks=False))
@@ -226,7 +213,7 @@ class _Walk:
     def _other_files(self, fd: int, path: str) -> None:
         for name in self._names(fd, path, self.problems):
             kind = self._kind_of_name(name)
-            if kind == ARTEFACT:
+            if kind == table.ARTEFACT:
                 kind = self._artefact(fd, name, path, set(), self.problems)
             else:
                 self.problems.extend(problems.of_name(name, kind, path, self.layout))
