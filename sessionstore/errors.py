@@ -19,10 +19,7 @@ _identity = re.compile(
 #: Finds what is in the name of a file that is not UTF-8, and is left of an emoji that was cut.
 half_a_pair = re.compile("[\ud800-\udfff]").search
 _Kind = TypeVar("_Kind", bound="StoreError")
-_SUDO = "Run it as root: sudo"
-_REMEDIES = {
-    errno.EACCES: _SUDO,
-    errno.EPERM: _SUDO,
+_REMEDIES = dict.fromkeys((errno.EACCES, errno.EPERM), "Run it as root: sudo") | {
     errno.ENOSPC: "Make room there, then run again.",
     errno.EROFS: "Make that file system writable, then run again.",
 }

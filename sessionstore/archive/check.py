@@ -113,15 +113,11 @@ def _compare_members(stream: _Hashing, expected: Manifest, sink: Sink | None) ->
                 raise ArchiveProblem("a member of the archive is not in the manifest", path)
             found = _entry(tar, member, path, sink)
             if entry != found:
-                what = _difference(entry, found)
-                raise ArchiveProblem(f"a member of the archive is {what}", path)
+                pairs = zip(Entry._fields, entry, found, strict=True)
+                names = ", ".join(name for name, one, other in pairs if one != other)
+                raise ArchiveProblem(f"a member of the archive is not as recorded: {names}", path)
     if waiting:
         raise ArchiveProblem("the archive lacks a file of the manifest", next(iter(waiting)))
-
-
-def _difference(expected: Entry, found: Entry) -> str:
-    pairs = zip(Entry._fields, expected, found, strict=True)
-    return "not as recorded: " + ", ".join(name for name, one, other in pairs if one != other)
 
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, sink: Sink | None) -> Entry:
@@ -135,22 +131,15 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, sink: Sink 
             digest.update(chunk)
             yield chunk
 
-    if member.isdir():
-        if sink:
-            sink.directory(path, from_pax(member.pax_headers))
+    attributes = from_pax(member.pax_headers)
+    if sink and member.isdir():
+        sink.directory(path, attributes)
     elif sink:
-        sink.file(path, from_pax(member.pax_headers), content())
+        sink.file(path, attributes, content())
     else:
         for _ in content():
             pass
     mtime = Decimal(member.pax_headers.get("mtime", str(member.mtime)))
-    return Entry(
-        path,
-        member.isdir(),
-        member.mode,
-        member.uid,
-        member.gid,
-        int(mtime * 1_000_000_000),
-        member.size,
-        digest.hexdigest() if member.isreg() else "",
-    )
+    owner, nanoseconds = (member.uid, member.gid), int(mtime * 1_000_000_000)
+    sha256 = digest.hexdigest() if member.isreg() else ""
+    return Entry(path, member.isdir(), member.mode, *owner, nanoseconds, member.size, sha256)

@@ -103,21 +103,14 @@ def _import(arguments: argparse.Namespace) -> int:
                     states.withdraw(conn, import_id, frozen)
     outcome = "not proven" if not proven else "imported" if imports else NOTHING
     emit("result", outcome=outcome, directory=where, left=left)
-    if proven:
-        tell(_done(where, companies, left))
-    return OK if proven else CHANGES
-
-
-def _done(where: str, companies: Sequence[str], left: Sequence[str]) -> str:
-    what = printable(where)
-    if left:
-        what = f"{', '.join(companies)} of {what}"
+    if proven and left:
         tell(f"Left alone, as they were not named: {', '.join(left)}")
-    return f"{what} is imported. Never start a version that reads these files again."
-
-
-def _host() -> str:
-    return socket.gethostname()
+    if proven:
+        what = f"{', '.join(companies)} of " if left else ""
+        tell(
+            f"{what}{printable(where)} is imported. Never start a version that reads these files again."
+        )
+    return OK if proven else CHANGES
 
 
 def _to_import(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> Sequence[str]:
@@ -167,7 +160,7 @@ def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str)
 def _import_id(company_id: str) -> str:
     from sessionstore.database import imports
 
-    return imports.import_id_for(BY_HAND, _host(), company_id)
+    return imports.import_id_for(BY_HAND, socket.gethostname(), company_id)
 
 
 def _state(conn: Connection, company_id: str) -> str | None:
@@ -185,7 +178,8 @@ def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
     if _state(conn, company_id) == STAGED:
         tell(f"company {company_id} was left staged by an earlier run: it is imported anew")
         return
-    emit("company", **asdict(stage.rehearse(conn, scan, company_id, BY_HAND, _host())))
+    rehearsed = stage.rehearse(conn, scan, company_id, BY_HAND, socket.gethostname())
+    emit("company", **asdict(rehearsed))
 
 
 def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
@@ -222,12 +216,10 @@ def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
     from sessionstore.database.imports import STAGED
     from sessionstore.importing import stage
 
-    import_id = _import_id(company_id)
     if _state(conn, company_id) == STAGED:
-        _withdraw(conn, scan, [import_id])
+        _withdraw(conn, scan, [_import_id(company_id)])
     tell(f"importing company {company_id}")
-    stage.stage(conn, scan, company_id, BY_HAND, _host(), import_id=import_id)
-    return import_id
+    return stage.stage(conn, scan, company_id, BY_HAND, socket.gethostname()).import_id
 
 
 def _proven(conn: Connection, frozen: DirectoryScan, import_id: str) -> bool:

@@ -51,14 +51,13 @@ def judge(history: Sequence[Sample], now: Sample) -> Growth:
         return Growth(NOT_KNOWN, "no earlier snapshot")
     last = past[-1]
     days = (now.day - last.day).days
-    grown = Growth(USUAL, "", days, now.rows - last.rows, now.bytes - last.bytes)
+    grown = (days, now.rows - last.rows, now.bytes - last.bytes)
     if len(past) <= ENOUGH:
-        why = f"{len(past)} snapshots, {ENOUGH + 1} are needed"
-        return Growth(NOT_KNOWN, why, days, grown.rows, grown.bytes)
+        return Growth(NOT_KNOWN, f"{len(past)} snapshots, {ENOUGH + 1} are needed", *grown)
     odd = [words for unit in _LEAST if (words := _oddity(unit, past, now))]
     if odd:
-        return Growth(UNUSUAL, "; ".join(odd), days, grown.rows, grown.bytes)
-    return Growth(USUAL, f"as in {len(past)} snapshots", days, grown.rows, grown.bytes)
+        return Growth(UNUSUAL, "; ".join(odd), *grown)
+    return Growth(USUAL, f"as in {len(past)} snapshots", *grown)
 
 
 def _oddity(unit: str, past: Sequence[Sample], now: Sample) -> str | None:

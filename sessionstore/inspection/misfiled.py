@@ -87,14 +87,10 @@ def judge(row: Key) -> MisfiledRow | None:
     right = right_name(row)
     if right is None or right == row:
         return None
-    return MisfiledRow(row, right, _cause(row, right))
-
-
-def _cause(row: Key, right: Key) -> str:
     if row.key_type == right.key_type:
-        return FILE_FORM
+        return MisfiledRow(row, right, FILE_FORM)
     first = encode(right).partition("-")[0]
-    return FIRST_DASH if row.key_type == first else OTHER_DASH
+    return MisfiledRow(row, right, FIRST_DASH if row.key_type == first else OTHER_DASH)
 
 
 def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
@@ -108,9 +104,16 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
             _SUSPECTS, {"all": company_ids is None, "companies": wanted, "types": list(KEY_TYPES)}
         ).fetchall()
     suspects: dict[str, list[Key]] = {}
-    for company_id, key_type, key_id in rows:
-        suspects.setdefault(str(company_id), []).append(Key(str(key_type), str(key_id)))
-    found = (_company(company_id, keys) for company_id, keys in suspects.items())
+    for company_id, *key in rows:
+        suspects.setdefault(company_id, []).append(Key(*key))
+    found = [
+        CompanyRows(
+            company_id,
+            tuple(one for one in map(judge, keys) if one is not None),
+            tuple(key for key in keys if right_name(key) is None),
+        )
+        for company_id, keys in suspects.items()
+    ]
     return [one for one in found if one.misfiled or one.unknown]
 
 
@@ -125,12 +128,3 @@ def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
             for one in company_ids
             if conn.execute(ask, [list(spellings(one))]).fetchone() != (True,)
         ]
-
-
-def _company(company_id: str, suspects: Collection[Key]) -> CompanyRows:
-    judged = [judge(row) for row in suspects]
-    return CompanyRows(
-        company_id,
-        tuple(one for one in judged if one is not None),
-        tuple(row for row in suspects if right_name(row) is None),
-    )

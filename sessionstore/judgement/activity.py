@@ -63,10 +63,8 @@ def evidence(activity: Activity) -> tuple[str, ...]:
     held = f"held by {count:,} process{'es' if count > 1 else ''}"
     found = [_RUNS[activity.service], held if count else "no process is seen to hold it"]
     if activity.unseen:
-        found.append(
-            f"at least {activity.unseen:,} more can't be looked into from here; a removal makes sure that"
-            " none of them holds it"
-        )
+        more = f"at least {activity.unseen:,} more can't be looked into from here"
+        found.append(f"{more}; a removal makes sure that none of them holds it")
     return tuple(found)
 
 
@@ -80,12 +78,9 @@ def against_putting_back(
     """
     if reads_files is False:
         return ()
-    service = (
-        "the service reads session files" if reads_files else "nobody can tell what a start reads"
-    )
+    unknown = "nobody can tell what a start reads"
+    service = "the service reads session files" if reads_files else unknown
     if in_database is None:
         return (f"{service}, and nobody can tell whether the database has newer keys",)
-    return tuple(
-        f"{service}, and the database has company {company}: its ratchets would go back"
-        for company in in_database
-    )
+    there = f"{service}, and the database has company"
+    return tuple(f"{there} {one}: its ratchets would go back" for one in in_database)

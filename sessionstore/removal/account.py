@@ -163,9 +163,7 @@ def _company(
         if record is not None and record.state != ACTIVE:
             doubts.append(f"{company.directory}: {not_active(record)}")
         comparison = Comparison(known.conn, company_id, scan, company, kind, record)
-        comparison.read_database()
-        context = comparison.context(verdict, database, row)
-        dispositions = comparison.judge(context, row)
+        dispositions = comparison.judge(verdict, database, row)
         equal = len(company.files) - len(dispositions)
     if company_id and row and any(one.outcome == UNEXPLAINED for one in dispositions):
         doubts.extend(filter(None, [why_encoded_twice(known.conn, company_id)]))

@@ -60,7 +60,7 @@ class Comparison:
     _lids: dict[str, str] = field(default_factory=dict)
     _since: BegunSince = field(default_factory=BegunSince)
 
-    def read_database(self) -> None:
+    def _read_database(self) -> None:
         """Read every row once, and keep what does not equal its file."""
         table = self.company.files
         self._equal = bytearray(len(table))
@@ -82,7 +82,7 @@ class Comparison:
             if self.kind == LIVE:
                 self._since.note(key, partial(_read, row.text))
 
-    def context(
+    def _context(
         self, verdict: Verdict, database: Credentials | None, creds: StoredValue
     ) -> Company:
         mine = self.company.credentials
@@ -126,8 +126,11 @@ class Comparison:
                 known |= base_keys(self._file_of(key))
         return PreKeys(gone, self._since.sessions(known, self._lids.get))
 
-    def judge(self, context: Company, creds: StoredValue) -> list[Disposition]:
-        found = []
+    def judge(
+        self, verdict: Verdict, database: Credentials | None, creds: StoredValue
+    ) -> list[Disposition]:
+        self._read_database()
+        context, found = self._context(verdict, database, creds), []
         left = [self.company.files[place] for place, equal in enumerate(self._equal) if not equal]
         recorded = self._recorded([entry.name for entry in left])
         with closing(self.scan.open_company(self.company)) as self._fd:

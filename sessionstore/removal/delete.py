@@ -32,7 +32,9 @@ def delete_contents(fd: int, tree: Tree, again: Callable[[], Sequence[str]] = tu
     """Delete all in a proven directory, but not itself; ``again`` is asked before the credentials go."""
     turns: list[list[Node]] = [[] for _ in range(len(_LATER) + 1)]
     for node in tree.files:
-        turns[_turn(os.path.basename(node.path))].append(node)
+        name = os.path.basename(node.path)
+        later = (turn for turn, names in enumerate(_LATER, 1) if name.startswith(names))
+        turns[next(later, 0)].append(node)
     *before, last = turns
     for files in before:
         _delete_files(fd, files)
@@ -88,11 +90,6 @@ def _delete_files(fd: int, files: Sequence[Node]) -> None:
                 pass
         finally:
             ending.set()  # Ctrl-C or SIGTERM comes here, in the thread that waits.
-
-
-def _turn(name: str) -> int:
-    turns = (turn for turn, names in enumerate(_LATER, 1) if name.startswith(names))
-    return next(turns, 0)
 
 
 def _place_on_disk(node: Node) -> tuple[str, int]:

@@ -68,8 +68,7 @@ def look(directory: str, *, hashed: bool) -> list[Archive]:
 
 def manifests(directory: str, ending: str) -> list[str]:
     """Paths of the manifests in a directory of archives and in those below it, links not followed."""
-    with closing(open_directory(directory)):
-        pass
+    os.close(open_directory(directory))
     return [
         os.path.join(place, name)
         for place, _, names in os.walk(directory)
@@ -132,7 +131,7 @@ def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, st
     for path, entry in manifest.entries.items():
         parent, _, name = path.rpartition("/")
         company = company_of(os.path.basename(parent) if parent else manifest.name)
-        if entry.directory or _holds_nothing(name):
+        if entry.directory or (litter(name) is not None and original_of(name) is None):
             continue
         # What is packed, or has another name, may be a pairing's last copy; beside its credentials an
         # artefact is what writers leave.
@@ -144,10 +143,6 @@ def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, st
         if name == CREDENTIALS:
             paired.add((company, entry.sha256))
     return tuple(sorted(found)), tuple(sorted(paired)), nameless
-
-
-def _holds_nothing(name: str) -> bool:
-    return litter(name) is not None and original_of(name) is None
 
 
 def seconds_of(text: str) -> float | None:

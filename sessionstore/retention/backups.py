@@ -34,17 +34,16 @@ def _backup(manifest: str) -> Backup:
         read = read_manifest(manifest)
     except BackupProblem as error:
         return Backup(path, manifest, name, archives.DAMAGED, error.what, None)
-    state, detail = _state(path, manifest) if os.path.lexists(path) else archives.absent(base)
+    state, detail = archives.WHOLE, ""
+    try:
+        if os.path.lexists(path):
+            verified(path, manifest)
+        else:
+            state, detail = archives.absent(base)
+    except BackupProblem as error:
+        state, detail = archives.DAMAGED, error.what
     rows = {table.name.rpartition(".")[2]: table.rows for table in read.tables}
     companies, keys = (rows.get(table, 0) for table in ("whatsapp_auth", "whatsapp_keys"))
     return Backup(
         path, manifest, name, state, detail, archives.seconds_of(read.created_at), companies, keys
     )
-
-
-def _state(path: str, manifest: str) -> tuple[str, str]:
-    try:
-        verified(path, manifest)
-    except BackupProblem as error:
-        return archives.DAMAGED, error.what
-    return archives.WHOLE, ""

@@ -168,14 +168,11 @@ class FileTable:
 
     def __iter__(self) -> Iterator[FileEntry]:
         kinds = map(_KINDS.__getitem__, self._kinds)
-        digests = self._all_digests()
+        starts = range(0, len(self._digests), _DIGEST)
+        digests = (_unpacked(self._digests[start : start + _DIGEST]) for start in starts)
         # Taken from twice a row: the digest of the bytes, then that of the value.
         rows = zip(self._names, kinds, self._sizes, self._times, digests, digests, strict=True)
         return map(FileEntry._make, rows)
-
-    def _all_digests(self) -> Iterator[str | None]:
-        every = range(0, len(self._digests), _DIGEST)
-        return (_unpacked(self._digests[start : start + _DIGEST]) for start in every)
 
 
 def _packed(digest: str | None) -> bytes:
