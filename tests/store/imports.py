@@ -41,7 +41,7 @@ def rows(conn: Connection) -> tuple[int, int, int, int]:
         " (SELECT count(*) FROM whatsapp_imports), (SELECT count(*) FROM whatsapp_import_files)"
     ).fetchone()
     assert counts
-    return counts  # type: ignore[return-value]
+    return counts
 
 
 def update(sql: str) -> Callable[[Connection, Path], None]:
