@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -54,30 +53,9 @@ def _texts(value: object) -> bool:
 
 
 def _companies(value: object) -> bool:
-    by_directory = isinstance(value, dict) and all(
-        _path(path) and _text(one) for path, one in value.items()
-    )
-    return by_directory or _texts(value)
-
-
-def _database(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        name in SETTINGS and (one is None or _text(one) or _whole(one))
-        for name, one in value.items()
-    )
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _acknowledge(value: object) -> bool:
-    forms: Mapping[str, Callable[[object], bool]] = {
-        "reason": _text,
-        "companies": _texts,
-        "identities": lambda one: isinstance(one, bool),
-    }
-    return value is None or _object(value, forms)
+    if isinstance(value, dict):
+        return all(_path(path) and _text(one) for path, one in value.items())
+    return _texts(value)
 
 
 def _object(value: object, forms: Mapping[str, Callable[[object], bool]]) -> bool:
@@ -86,15 +64,27 @@ def _object(value: object, forms: Mapping[str, Callable[[object], bool]]) -> boo
     )
 
 
-def _seconds(value: object) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 <= value <= 86_400  # type: ignore[arg-type,operator]
+def _database(value: object) -> bool:
+    return _object(value, dict.fromkeys(SETTINGS, _setting))
 
 
-def _limits(value: object) -> bool:
+def _setting(value: object) -> bool:
+    return value is None or _text(value) or type(value) is int
+
+
+def _acknowledge(value: object) -> bool:
+    forms = {"reason": _text, "companies": _texts, "identities": lambda one: type(one) is bool}
+    return value is None or _object(value, forms)
+
+
+def _seconds(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 86_400
+
+
+def _limits(value: Any) -> bool:
     # 0 would mean no limit at all to the server, but no waiting for the lock.
     known = _object(value, dict.fromkeys(LIMITS, _seconds))
-    return known and all(one >= 0.001 or name == "lock_wait" for name, one in value.items())  # type: ignore[attr-defined]
+    return known and all(one >= 0.001 or name == "lock_wait" for name, one in value.items())
 
 
 def _migrations(value: object) -> bool:

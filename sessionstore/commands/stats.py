@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Exit code: a company grew or shrank unlike its own past.
 UNUSUAL_GROWTH = 7
+_OF_COMPANY = ("rows", "bytes", "unused_pre_keys", "uploaded_pre_keys", "oldest_update")
+_OF_COMPANY += ("with_expiry", "expired")
 
 
 def add(commands: Any) -> None:
@@ -58,22 +60,13 @@ def _events(
     for company in companies:
         for one in company.types:
             emit("type", company=company.company_id, **asdict(one))
-        emit(
-            "company",
-            company=company.company_id,
-            rows=company.rows,
-            bytes=company.bytes,
-            growth=asdict(company.growth),
-            unused_pre_keys=company.unused_pre_keys,
-            uploaded_pre_keys=company.uploaded_pre_keys,
-            oldest_update=company.oldest_update,
-            with_expiry=company.with_expiry,
-            expired=company.expired,
-        )
+        told = {name: getattr(company, name) for name in _OF_COMPANY}
+        emit("company", company=company.company_id, growth=asdict(company.growth), **told)
     for deleter in deleters:
         emit("deleter", **asdict(deleter))
     verdicts = {one.growth.verdict for one in companies}
     worst = [one for one in (growth.UNUSUAL, growth.NOT_KNOWN, growth.USUAL) if one in verdicts]
+    unusual = [one for one in companies if one.growth.verdict == growth.UNUSUAL]
     emit(
         "result",
         outcome=f"growth {worst[0]}" if worst else "no companies",
@@ -82,11 +75,7 @@ def _events(
         bytes=sum(one.bytes for one in companies),
         with_expiry=sum(one.with_expiry for one in companies),
         recorded=recorded,
-        unusual=[
-            f"{one.company_id}: {one.growth.why}"
-            for one in companies
-            if one.growth.verdict == growth.UNUSUAL
-        ],
+        unusual=[f"{one.company_id}: {one.growth.why}" for one in unusual],
     )
 
 
@@ -108,17 +97,13 @@ def _table(companies: tuple[CompanyFigures, ...], deleters: tuple[Deleter, ...])
             )
             for one in company.types
         )
-        lines.append(
-            _row("all", f"{company.rows:,}", _signed(growth.rows), f"{company.bytes:,}", "")
-        )
-        lines.append(
-            f"  pre-keys unused: {company.unused_pre_keys:,}, of them uploaded:"
-            f" {company.uploaded_pre_keys:,}"
-        )
-        lines.append(
-            f"  rows with expires_at: {company.with_expiry:,}, of them expired: {company.expired:,}"
-        )
-        lines.append("")
+        unused, uploaded = company.unused_pre_keys, company.uploaded_pre_keys
+        lines += [
+            _row("all", f"{company.rows:,}", _signed(growth.rows), f"{company.bytes:,}", ""),
+            f"  pre-keys unused: {unused:,}, of them uploaded: {uploaded:,}",
+            f"  rows with expires_at: {company.with_expiry:,}, of them expired: {company.expired:,}",
+            "",
+        ]
     if not companies:
         lines += ["no companies", ""]
     if not deleters:

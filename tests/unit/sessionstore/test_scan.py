@@ -140,7 +140,7 @@ def test_a_directory_that_takes_hours_to_read_is_refused(
     root: Path, monkeypatch: pytest.MonkeyPatch, names: str
 ) -> None:
     """Neither holes nor further names of a file take room: no disk limits how many there are."""
-    monkeypatch.setattr("sessionstore.scan.scan.LARGEST_DIRECTORY", 64 << 20)
+    monkeypatch.setattr("sessionstore.disk.opening.LARGEST_DIRECTORY", 64 << 20)
     for number in range(9):
         path = root / "company_962302" / f"pre-key-{number + 10}.json"
         if names == "holes" or not number:
