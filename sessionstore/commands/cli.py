@@ -1,10 +1,4 @@
-"""Commands: ``python -m sessionstore``, and ``baileys-hostswitch store`` on a host.
-
-JSON lines on standard output, progress for people on standard error. Exit codes: 0 done or
-nothing to do, 1 error, 2 changes needed or not proven, 3 refused and nothing changed, 6
-somebody else holds the lock, 7 unusual growth, 130 Ctrl-C, 143 SIGTERM. Secrets come on standard
-input only, as one JSON document.
-"""
+"""Commands: ``python -m sessionstore``, and ``baileys-hostswitch store`` on a host."""
 
 from __future__ import annotations
 

@@ -30,12 +30,9 @@ _Session = dict[str, Value]
 
 
 def compare_sessions(file: Value, database: Value, identities: Collection[bytes] = ()) -> Finding:
-    """Order two session records.
+    """Newer only when it is the same contact's, no chain went back and something went forward.
 
-    Newer only when it is the same contact's, no chain went back and something went forward.
-
-    Args:
-        identities: that the contact rightly has now besides those in the file's record.
+    The contact rightly has ``identities`` now, besides those in the file's record.
     """
     mine, theirs = _sessions(file), _sessions(database)
     if mine is None or theirs is None:
