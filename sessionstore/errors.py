@@ -49,7 +49,6 @@ class StoreError(Exception):
 
     @classmethod
     def because(cls: type[_Kind], what: str, error: OSError | StoreError, where: str = "") -> _Kind:
-        """Make an error of another one, with the remedy that its cause has."""
         reason, remedy = _told(error)
         return cls(f"{what}: {reason}", where, remedy)
 

@@ -150,7 +150,6 @@ class Decryption:
         self.output = self._zstd.output
 
     def finish(self) -> None:
-        """Wait for the end of both programs, after reading everything."""
         complaints = [one for one in (self._age.finish(), self._zstd.finish()) if one]
         if complaints:
             remedy = "The archive is damaged, or this is not its identity."

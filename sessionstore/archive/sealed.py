@@ -128,8 +128,6 @@ def verify_on_disk(archive_path: str, manifest: str | Manifest) -> Manifest:
 
 @dataclass(frozen=True)
 class Held:
-    """An archive that was verified, and is held open for as long as something is removed for it."""
-
     manifest: Manifest
     path: str  # of the encrypted file
     fd: int  # of the very file that was verified

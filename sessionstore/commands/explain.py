@@ -185,7 +185,6 @@ def _file(
 
 
 def _sentences(facts: Mapping[str, Any], activity: Activity) -> dict[str, Sequence[str]]:
-    """What was found and decided of a file, for people."""
     what = f"{facts['key_type']} {facts['key_id']}" if facts["key_type"] else _KINDS[facts["kind"]]
     found = f"{what} of company {facts['company'] or '?'}, {facts['bytes']:,} bytes, written"
     return {

@@ -142,7 +142,6 @@ def _jobs(conn: Connection) -> list[_Job]:
 
 
 def _reaching(functions: Sequence[_Function], deletes: Callable[[str], object]) -> list[_Function]:
-    """Functions that delete keys, and those that call one of them."""
     found = {one.oid: one for one in functions if deletes(one.text)}
     while True:
         more = {

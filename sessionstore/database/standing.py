@@ -61,7 +61,6 @@ def of_companies(conn: Connection, company_ids: Collection[str]) -> tuple[str, .
 
 
 def _elsewhere(conn: Connection, ids: Sequence[str]) -> list[str]:
-    """Other tables with rows of the companies: the service may be on those."""
     found = []
     others = conn.execute(asked.ELSEWHERE, [_READ_BY_SERVICE]).fetchall()
     for schema, name, readable, holds in others:

@@ -55,8 +55,6 @@ _SAY = 'where a directory is not called company_ID, "companies": {"DIRECTORY": "
 
 
 class Differences:
-    """Counts differences and keeps the first."""
-
     def __init__(self) -> None:
         self.count = 0
         self.kept: list[Mismatch] = []

@@ -126,7 +126,6 @@ def _import_keys(conn: Connection, batches: Iterator[_Batch]) -> None:
 def _batches(
     fd: int, scan: DirectoryScan, company: CompanyScan, import_id: str
 ) -> Iterator[_Batch]:
-    """Make the lines of both tables, in COPY's text format."""
     rows: list[str] = []
     records: list[str] = []
     size = 0
@@ -163,7 +162,6 @@ def _copy(conn: Connection, statement: str, lines: Iterable[str]) -> None:
 
 
 def _names(fd: int, scan: DirectoryScan, company: CompanyScan) -> Iterator[tuple[str, str | None]]:
-    """Each file's name, with the digest of its bytes where the scan read them."""
     if scan.contents:
         return ((entry.name, entry.sha256) for entry in company.files)
     # Listed again and not kept: an import of any size takes the same memory.

@@ -94,7 +94,6 @@ def _delete(conn: Connection, record: ImportRecord) -> int:
 
 
 def forget_withdrawn(conn: Connection, import_id: str) -> None:
-    """Let a withdrawn import be tried again under its own id."""
     gone = [import_id, imports.WITHDRAWN]
     conn.execute(
         "DELETE FROM whatsapp_import_files WHERE import_id ="

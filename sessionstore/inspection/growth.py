@@ -61,7 +61,6 @@ def judge(history: Sequence[Sample], now: Sample) -> Growth:
 
 
 def _oddity(unit: str, past: Sequence[Sample], now: Sample) -> str | None:
-    """What is odd about the growth in rows or bytes; None if nothing is."""
     rates = [_rate(unit, one, other) for one, other in itertools.pairwise(past)]
     usual = statistics.median(rates)
     spread = statistics.median(abs(rate - usual) for rate in rates)

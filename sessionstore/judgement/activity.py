@@ -71,11 +71,7 @@ def evidence(activity: Activity) -> tuple[str, ...]:
 def against_putting_back(
     reads_files: bool | None, in_database: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """Say why a legacy directory must not be put back where the service once looked for it.
-
-    Its declared kind does not count: what the service once used may be declared as a backup by now.
-    ``in_database`` are the companies that the database has something of; None: nobody can tell.
-    """
+    """Why a legacy directory, whatever its declared kind, must not be put back for the service to find."""
     if reads_files is False:
         return ()
     unknown = "nobody can tell what a start reads"

@@ -35,7 +35,6 @@ def place_of(address: str, lid_of: Callable[[str], str | None]) -> str:
 def identity_of(
     address: str, company: Company, value_of: Callable[[Key], Value | None]
 ) -> bytes | None:
-    """The identity that is known of a contact, by ``user.device``."""
     for place in (lid_address(address, company.lid_of), address):
         value = value_of(Key("identity-key", place)) if place else None
         if isinstance(value, bytes):
@@ -108,7 +107,6 @@ class BegunSince:
     identities: set[str] = field(default_factory=set)
 
     def note(self, key: Key, read: Callable[[], Value | None]) -> None:
-        """Keep what a row shows; its value is read only where it matters."""
         if key.key_type == "pre-key":
             self.pre_keys.append(key.key_id)
         elif key.key_type == "session":

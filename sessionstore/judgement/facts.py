@@ -14,8 +14,6 @@ from sessionstore.keys.values import Value
 
 @dataclass(frozen=True)
 class File:
-    """A key file that does not equal its row."""
-
     path: str  # below the scanned directory
     key: Key  # what its name stands for
     value: Value

@@ -194,10 +194,7 @@ def _advanced(mine: _Session, theirs: _Session) -> Iterator[str]:
 
 
 def _stepped(mine: dict[str, _Session], theirs: dict[str, _Session], later: bool) -> str:
-    """Both sides of a ratchet step look alike; which came first is told by the time of use.
-
-    libsignal sets that whenever it receives, and only a receipt makes the ratchet step.
-    """
+    """Which side came first the time of use tells: only a receipt steps the ratchet, and sets that."""
     if not later:
         raise Behind("the chains differ and the times of use do not tell which is later")
     if any(mine[name].get("chainType") != _SENDING for name in mine.keys() - theirs.keys()):
@@ -229,10 +226,7 @@ def _chain_advanced(mine: _Session, theirs: _Session) -> Iterator[str]:
 
 
 def _check_descent(mine: _Session, theirs: _Session, passed: bool) -> None:
-    """The file's chain key, stepped on, must give the database's keys, on the same side.
-
-    A receiving chain is closed, without a key, once the ratchet stepped past it.
-    """
+    """The file's key, stepped on, gives the database's; a receiving chain that was passed has none."""
     if mine.get("chainType") != theirs.get("chainType"):
         raise Behind("a chain is for the other direction in the database")
     before, after = _counter(mine), _counter(theirs)

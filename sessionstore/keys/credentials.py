@@ -77,21 +77,14 @@ def credentials_of(value: Value) -> Credentials:
 
 
 def paired_at(value: Value) -> float:
-    """The moment, seconds since 1970, before which no file of a pairing can have been written.
-
-    When the phone signed it (``account.details``); where that can't be read, when Baileys was first
-    published.
-    """
+    """No file of a pairing can be older, seconds since 1970: when the phone signed it, where that is told."""
     account = value.get("account") if isinstance(value, dict) else None
     details = octets(account.get("details")) if isinstance(account, dict) else None
     return max(_FIRST_BAILEYS, _signed_at(details or b""))
 
 
 def _signed_at(details: bytes) -> float:
-    """The timestamp of an ADVDeviceIdentity: protobuf, where every field that matters is a number.
-
-    Anything else in it, or a time to come, and it is none.
-    """
+    """The timestamp of an ADVDeviceIdentity in protobuf; 0 for one to come, or beside what is no number."""
     found, place = 0, 0
     while place < len(details):
         tag, place = _varint(details, place)

@@ -189,11 +189,7 @@ _CANONICAL = json.JSONEncoder(
 
 
 def canonical(value: Value) -> str:
-    """Write a value in the one form that equal values share.
-
-    ASCII JSON: keys sorted, no spaces, Buffers as ``{"data":"<base64>","type":"Buffer"}``, which every
-    Baileys revives and ``jsonb`` takes, but for :func:`jsonb_problem`.
-    """
+    """Write a value as ASCII JSON: keys sorted, no spaces, Buffers in the one form every Baileys revives."""
     return _CANONICAL(value)
 
 
