@@ -40,11 +40,12 @@ class StoreError(Exception):
     """Base of every error this package raises on purpose."""
 
     code = 1  # with which a command should end
+    usual = ""  # the remedy where none is given
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         self.what = what  # is wrong: one sentence without its full stop
         self.where = where  # file, table, company or host it concerns
-        self.remedy = remedy  # what to do about it, or the command that does it
+        self.remedy = remedy or self.usual  # what to do about it, or the command that does it
         super().__init__(what)
 
     @classmethod
@@ -103,11 +104,7 @@ class LockHeld(StoreError):
     """Somebody else is at work on the same thing."""
 
     code = 6
-
-    def __init__(
-        self, what: str, where: str = "", remedy: str = "Wait for it to end, then run again."
-    ) -> None:
-        super().__init__(what, where, remedy)
+    usual = "Wait for it to end, then run again."
 
 
 class ArchiveProblem(StoreError):

@@ -19,7 +19,7 @@ from sessionstore.commands.plan import companies_of, layout_of, read_plan, takes
 from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.disk.walk import Tree
-from sessionstore.errors import LockHeld, Refused, printable
+from sessionstore.errors import LockHeld, Refused, StoreError, printable
 from sessionstore.judgement.activity import UNKNOWN, Activity
 from sessionstore.removal import remove as removal
 from sessionstore.scan.result import DirectoryScan
@@ -27,6 +27,7 @@ from sessionstore.scan.scan import scan_directory
 
 if TYPE_CHECKING:
     from sessionstore.database.connection import Connection
+    from sessionstore.database.imports import ImportRecord
     from sessionstore.removal.account import Accounting
 
 #: What stands in an import's record where that of a rollout has its id.
@@ -130,26 +131,28 @@ def _to_import(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) 
         raise Refused("no company's directory in it", scan.label, remedy)
     for one in ids:
         fit_company(scan, one)
-    earlier = [one for one in ids if _state(conn, one) == ACTIVE]
+    earlier = [record for one in ids if (record := _earlier(conn, one, ACTIVE))]
     if earlier:
         with scan_directory(scan.fd, label=scan.label, layout=scan.layout) as read:
-            for one in earlier:
-                _refuse_unless_there(conn, read, one)
-    return [one for one in ids if one not in earlier]
+            for record in earlier:
+                _refuse_unless_there(conn, read, record)
+    there = [record.company_id for record in earlier]
+    return [one for one in ids if one not in there]
 
 
-def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str) -> None:
+def _refuse_unless_there(conn: Connection, read: DirectoryScan, record: ImportRecord) -> None:
     """What an earlier run imported counts only as long as the database holds it, each value."""
     from sessionstore.importing.proof import prove
 
-    proof = prove(conn, _import_id(company_id), read)
+    proof = prove(conn, record.import_id, read)
+    what = f"company {record.company_id} was imported by an earlier run, and"
     if proof.ok:
-        tell(f"company {company_id} was imported by an earlier run, and all of it is there")
+        tell(f"{what} all of it is there")
         return
     reasons = [f"{one.file}: {one.reason}" for one in proof.mismatches]
+    what = f"{what} what the database holds is not what these files hold"
     raise Refused(
-        f"company {company_id} was imported by an earlier run, and what the database holds is not"
-        f" what these files hold: {proof.differences} difference(s), the first: {reasons[0]}",
+        f"{what}: {proof.differences} difference(s), the first: {reasons[0]}",
         read.label,
         "Files are evidence now, never input: `account` says of each what became of it. The other"
         ' companies are imported if "companies" names only them.',
@@ -157,25 +160,20 @@ def _refuse_unless_there(conn: Connection, read: DirectoryScan, company_id: str)
     )
 
 
-def _import_id(company_id: str) -> str:
+def _earlier(conn: Connection, company_id: str, state: str) -> ImportRecord | None:
+    """What an earlier run from here left of a company in a state; any other import is refused later."""
     from sessionstore.database import imports
 
-    return imports.import_id_for(BY_HAND, socket.gethostname(), company_id)
-
-
-def _state(conn: Connection, company_id: str) -> str | None:
-    """How far an earlier run from here came with a company; any other import is refused later."""
-    from sessionstore.database import imports
-
-    record = imports.find(conn, _import_id(company_id))
-    return record.state if record else None
+    import_id = imports.import_id_for(BY_HAND, socket.gethostname(), company_id)
+    record = imports.find(conn, import_id)
+    return record if record and record.state == state else None
 
 
 def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
     from sessionstore.database.imports import STAGED
     from sessionstore.importing import stage
 
-    if _state(conn, company_id) == STAGED:
+    if _earlier(conn, company_id, STAGED):
         tell(f"company {company_id} was left staged by an earlier run: it is imported anew")
         return
     rehearsed = stage.rehearse(conn, scan, company_id, BY_HAND, socket.gethostname())
@@ -184,8 +182,6 @@ def _rehearsed(conn: Connection, scan: DirectoryScan, company_id: str) -> None:
 
 def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> list[str]:
     """Stage each company, or none: what is refused has changed nothing, of the others neither."""
-    from sessionstore.errors import StoreError
-
     imports: list[str] = []
     try:
         for company_id in companies:
@@ -194,10 +190,8 @@ def _staged(conn: Connection, scan: DirectoryScan, companies: Sequence[str]) -> 
         try:
             _withdraw(conn, scan, imports)
         except StoreError as error:
-            what = (
-                f"{refusal.what}; and what was staged before could not be taken back: {error.what}"
-            )
-            raise Refused(what, refusal.where, error.remedy) from None
+            also = f"and what was staged before could not be taken back: {error.what}"
+            raise Refused(f"{refusal.what}; {also}", refusal.where, error.remedy) from None
         raise
     return imports
 
@@ -216,8 +210,8 @@ def _staged_anew(conn: Connection, scan: DirectoryScan, company_id: str) -> str:
     from sessionstore.database.imports import STAGED
     from sessionstore.importing import stage
 
-    if _state(conn, company_id) == STAGED:
-        _withdraw(conn, scan, [_import_id(company_id)])
+    if left := _earlier(conn, company_id, STAGED):
+        _withdraw(conn, scan, [left.import_id])
     tell(f"importing company {company_id}")
     return stage.stage(conn, scan, company_id, BY_HAND, socket.gethostname()).import_id
 
@@ -251,6 +245,7 @@ def _remove(arguments: argparse.Namespace) -> int:
             layout=layout_of(plan),
         )
 
+    dry_run = arguments.dry_run
     with (
         held_archive(arguments.archive, arguments.manifest) as held,
         connection.connect(plan["database"]) as conn,
@@ -263,8 +258,7 @@ def _remove(arguments: argparse.Namespace) -> int:
             manifest=held.manifest,
             objections=proof.objections,
             again=proof.again,
-            dry_run=arguments.dry_run,
+            dry_run=dry_run,
         )
-    outcome = "may go" if arguments.dry_run else "removed"
-    emit("result", outcome=outcome, directory=where, **asdict(report))
-    return CHANGES if arguments.dry_run else OK
+    emit("result", outcome="may go" if dry_run else "removed", directory=where, **asdict(report))
+    return CHANGES if dry_run else OK

@@ -24,9 +24,6 @@ from sessionstore.interrupts import Interrupted, interruptible
 #: How an operator calls it where nothing else does.
 CALLED = "python -m sessionstore"
 _GROUPS = (scan, account, explain, misfiled, archive, backup, migrate, stats)
-#: Only where nothing else does it: a host's program moves and removes inside its switch.
-_BY_HAND = (by_hand,)
-
 #: So many reasons are shown to people; the JSON line has all.
 _SHOWN = 50
 
@@ -88,6 +85,8 @@ def _parser(called: str = CALLED) -> argparse.ArgumentParser:
         " 7 unusual growth, 130 Ctrl-C, 143 SIGTERM",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for group in (*_GROUPS, *(_BY_HAND if called == CALLED else ())):
+    for group in _GROUPS:
         group.add(commands)
+    if called == CALLED:  # A host's program moves and removes inside its switch.
+        by_hand.add(commands)
     return parser

@@ -61,25 +61,14 @@ def _misfiled(arguments: argparse.Namespace) -> int:
 
 
 def _show(company: CompanyRows) -> None:
+    name = company.company_id
     for one in company.misfiled:
-        emit(
-            "misfiled",
-            company=company.company_id,
-            key_type=one.row.key_type,
-            key_id=one.row.key_id,
-            right_type=one.right.key_type,
-            right_id=one.right.key_id,
-            cause=one.cause,
-        )
+        right = {"right_type": one.right.key_type, "right_id": one.right.key_id}
+        emit("misfiled", company=name, **one.row._asdict(), **right, cause=one.cause)
     for row in company.unknown:
-        emit("unknown", company=company.company_id, key_type=row.key_type, key_id=row.key_id)
-    emit(
-        "company",
-        company=company.company_id,
-        misfiled=len(company.misfiled),
-        unknown=len(company.unknown),
-        by_cause=company.by_cause,
-    )
+        emit("unknown", company=name, **row._asdict())
+    counts = {"misfiled": len(company.misfiled), "unknown": len(company.unknown)}
+    emit("company", company=name, **counts, by_cause=company.by_cause)
     for line in _lines(company):
         tell(line)
 

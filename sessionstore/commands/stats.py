@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 #: Exit code: a company grew or shrank unlike its own past.
 UNUSUAL_GROWTH = 7
-_OF_COMPANY = ("rows", "bytes", "unused_pre_keys", "uploaded_pre_keys", "oldest_update")
-_OF_COMPANY += ("with_expiry", "expired")
+_OF_COMPANY = (
+    "rows bytes unused_pre_keys uploaded_pre_keys oldest_update with_expiry expired".split()
+)
 
 
 def add(commands: Any) -> None:

@@ -73,9 +73,7 @@ def open_regular(path: str, directory_fd: int | None = None) -> int:
     return fd
 
 
-def lock(
-    fd: int, what: str, where: str, remedy: str = "Wait for it to end, then run again."
-) -> None:
+def lock(fd: int, what: str, where: str, remedy: str = "") -> None:
     """Keep others out of a directory until its descriptor is closed, also by the end of a killed process."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -73,25 +73,12 @@ class CompanyFigures:
     unused_pre_keys: int  # pre-keys that no peer has used
     uploaded_pre_keys: int  # those of them that the server has been given
 
-    @property
-    def rows(self) -> int:
-        return sum(one.rows for one in self.types)
-
-    @property
-    def bytes(self) -> int:
-        return sum(one.bytes for one in self.types)
-
-    @property
-    def oldest_update(self) -> datetime | None:
-        return min((one.oldest_update for one in self.types if one.oldest_update), default=None)
-
-    @property
-    def with_expiry(self) -> int:
-        return sum(one.with_expiry for one in self.types)
-
-    @property
-    def expired(self) -> int:
-        return sum(one.expired for one in self.types)
+    # Of all types together:
+    rows: int
+    bytes: int
+    oldest_update: datetime | None
+    with_expiry: int
+    expired: int
 
 
 #: Key type, rows, bytes, oldest update, rows with ``expires_at``, expired ones.
@@ -166,8 +153,18 @@ def _company(
     )
     now = Sample(today, sum(one.rows for one in types), sum(one.bytes for one in types))
     unused, uploaded = pre_keys.get(company_id, (0, 0))
-    growth = judge([_sample(day, days[day]) for day in sorted(days)], now)
-    return CompanyFigures(company_id, tuple(types), growth, unused, uploaded)
+    return CompanyFigures(
+        company_id,
+        tuple(types),
+        judge([_sample(day, days[day]) for day in sorted(days)], now),
+        unused,
+        uploaded,
+        rows=now.rows,
+        bytes=now.bytes,
+        oldest_update=min((one.oldest_update for one in types if one.oldest_update), default=None),
+        with_expiry=sum(one.with_expiry for one in types),
+        expired=sum(one.expired for one in types),
+    )
 
 
 def _sample(day: date, snapshot: _Snapshot) -> Sample:

@@ -28,10 +28,6 @@ def lid_address(address: str, lid_of: Callable[[str], str | None]) -> str | None
     return f"{lid}_{_LID_DOMAIN[domain]}.{device}" if lid else None
 
 
-def place_of(address: str, lid_of: Callable[[str], str | None]) -> str:
-    return lid_address(address, lid_of) or address
-
-
 def identity_of(
     address: str, company: Company, value_of: Callable[[Key], Value | None]
 ) -> bytes | None:
@@ -117,9 +113,10 @@ class BegunSince:
 
     def sessions(self, known: set[str], lid_of: Callable[[str], str | None]) -> int:
         """Count the sessions that contacts began, besides those known: for each address once."""
-        found = {place_of(address, lid_of): set[str]() for address in self.identities}
+        found = {lid_address(one, lid_of) or one: set[str]() for one in self.identities}
         least = dict.fromkeys(found, 1)
         for address, bases in self.opened.items():
-            found.setdefault(place_of(address, lid_of), set()).update(bases - known)
+            place = lid_address(address, lid_of) or address
+            found.setdefault(place, set()).update(bases - known)
             known |= bases
         return sum(max(len(bases), least.get(place, 0)) for place, bases in found.items())

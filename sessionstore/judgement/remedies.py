@@ -102,13 +102,11 @@ def of_directory(decision: DirectoryDecision, in_the_way: Sequence[Obstacle] = (
     """What would change the decision about a directory: words that follow "what would change it"."""
     if decision.removable:
         return "a file, a row or a process that is not there yet: all is proven again at removal"
-    alone = set(decision.reasons) <= {one.reason for one in in_the_way}
-    return "; and ".join(filter(None, ["" if alone else _of_reasons(decision), _ended(in_the_way)]))
-
-
-def _of_reasons(decision: DirectoryDecision) -> str:
+    change = "what is named above being mended; a backup or test is then removable once archived"
     if decision.needs_acknowledge:
-        return "an entry in legacy_directories: acknowledge, with a reason; or keeping it"
-    if decision.kind == LIVE:
-        return "each file named above being safe in the database; explain it by its own path"
-    return "what is named above being mended; a backup or test is then removable once archived"
+        change = "an entry in legacy_directories: acknowledge, with a reason; or keeping it"
+    elif decision.kind == LIVE:
+        change = "each file named above being safe in the database; explain it by its own path"
+    if set(decision.reasons) <= {one.reason for one in in_the_way}:
+        change = ""
+    return "; and ".join(filter(None, [change, _ended(in_the_way)]))

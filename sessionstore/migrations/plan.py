@@ -40,24 +40,23 @@ class Record:
 
 def load(directory: str) -> tuple[Migration, ...]:
     """Read a directory of migrations, which holds ``deploy/``, ``verify/`` and ``revert/``."""
-    scripts = {
-        kind: {
-            name: _read(Path(directory, kind, f"{name}.sql"))
-            for name in _names(Path(directory, kind))
-        }
-        for kind in KINDS
-    }
-    return arrange(scripts, directory)
+    return arrange({kind: _scripts(Path(directory, kind)) for kind in KINDS}, directory)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"the script is not UTF-8, from byte {error.start} on"
-        raise MigrationProblem(what, str(path), "Save it as UTF-8.") from None
-    except OSError as error:
-        raise MigrationProblem(f"cannot read the script: {error.strerror}", str(path)) from None
+def _scripts(directory: Path) -> dict[str, str]:
+    if not directory.is_dir():
+        raise MigrationProblem("not a directory of migrations", str(directory))
+    found = {}
+    for path in directory.iterdir():
+        if path.suffix != ".sql" or not _name(path.stem):
+            raise MigrationProblem("not named like 0001_what_it_does.sql", str(path))
+        try:
+            with MigrationProblem.instead("cannot read the script", str(path)):
+                found[path.stem] = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            what = f"the script is not UTF-8, from byte {error.start} on"
+            raise MigrationProblem(what, str(path), "Save it as UTF-8.") from None
+    return found
 
 
 def from_plan(entries: Sequence[Mapping[str, str]]) -> tuple[Migration, ...]:
@@ -100,31 +99,19 @@ def arrange(scripts: Mapping[str, Mapping[str, str]], where: str) -> tuple[Migra
 def _refuse_unfit(script: str, where: str) -> None:
     """What the server would not be given whole, or would take for done. It judges the SQL itself."""
     plain = "Save it as UTF-8 text, without a byte order mark."
+    meant = (
+        "A verify script raises an error unless the change is there; a change that can't be undone"
+        " says so in its revert script with RAISE EXCEPTION."
+    )
     for unfit, what, remedy in (
         # The protocol ends a text there: the rest would never run, and nothing told so.
         ("\0" in script, "holds a NUL character", plain),
         (half_a_pair(script), "holds half a surrogate pair", plain),
         (script.startswith("\ufeff"), "begins with a byte order mark", plain),
-        (
-            _no_statement(script),
-            "holds no statement",
-            "A verify script raises an error unless the change is there; a change that can't be"
-            " undone says so in its revert script with RAISE EXCEPTION.",
-        ),
+        (_no_statement(script), "holds no statement", meant),
     ):
         if unfit:
             raise MigrationProblem(f"the script {what}", where, remedy)
-
-
-def _names(directory: Path) -> set[str]:
-    if not directory.is_dir():
-        raise MigrationProblem("not a directory of migrations", str(directory))
-    found = set()
-    for path in directory.iterdir():
-        if path.suffix != ".sql" or not _name(path.stem):
-            raise MigrationProblem("not named like 0001_what_it_does.sql", str(path))
-        found.add(path.stem)
-    return found
 
 
 def pending(migrations: Sequence[Migration], records: Sequence[Record]) -> tuple[Migration, ...]:
