@@ -61,7 +61,7 @@ def _events(
     for company in companies:
         for one in company.types:
             emit("type", company=company.company_id, **asdict(one))
-        told = {name: getattr(company, name) for name in _OF_COMPANY}
+        told = {name: getattr(company, name) for name in (*_SIZES, *_TIMES)}
         emit("company", company=company.company_id, growth=asdict(company.growth), **told)
     for deleter in deleters:
         emit("deleter", **asdict(deleter))
