@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 #: Exit code: a company grew or shrank unlike its own past.
 UNUSUAL_GROWTH = 7
-_OF_COMPANY = (
-    "rows bytes unused_pre_keys uploaded_pre_keys oldest_update with_expiry expired".split()
-)
+_SIZES = ("rows", "bytes", "unused_pre_keys", "uploaded_pre_keys")
+_TIMES = ("oldest_update", "with_expiry", "expired")
 
 
 def add(commands: Any) -> None:
