@@ -38,12 +38,11 @@ class History:
         self._path = path
 
     def lines(self) -> list[Line]:
-        """All lines, oldest first; one that is ruined, as by a power cut, is skipped."""
+        """All lines, oldest first."""
         try:
-            content = self._path.read_bytes()
+            return lines_of(self._path.read_bytes())
         except FileNotFoundError:
             return []
-        return [line for line in map(_parsed, content.splitlines()) if line is not None]
 
     def reserve(self) -> None:
         """Set space aside for what is to be recorded, against a disk that fills up. Raises HistoryError."""
@@ -72,6 +71,11 @@ class History:
         content = self._path.read_bytes() if self._path.exists() else b""
         torn = content != b"" and not content.endswith(b"\n")
         append_line(self._path, ("\n" if torn else "") + json.dumps(line))
+
+
+def lines_of(content: bytes) -> list[Line]:
+    """The lines of a history; what is none, as after a power cut, is left out."""
+    return [line for line in map(_parsed, content.splitlines()) if line is not None]
 
 
 def _parsed(text: bytes) -> Line | None:

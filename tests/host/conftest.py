@@ -2,8 +2,8 @@
 
     pytest tests/host --environment lab [--only disk] [--hosts wa-1]
 
-Nothing here changes a host. Without `--environment` the checks are left out of the collection:
-they belong to `rollout verify` and to the whole-rollout tests.
+Nothing here changes a host. A file without a mark `on` is for service hosts. Without `--environment` the
+checks are left out of the collection: they belong to `rollout verify` and to the whole-rollout tests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rollout.environment.environment import AT_ONCE, Host, load, taken_over
+from rollout.environment.environment import AT_ONCE, SERVICE, Host, load, taken_over
 from rollout.errors import OperatorError
 
 from .support.declared import Declared
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the environment; its mistakes end the run in one list, before any host is contacted."""
     config.addinivalue_line(
-        "markers", "on(*groups): the groups of hosts that a file's checks are for"
+        "markers", "on(*groups): the groups of hosts that checks are for; without it service hosts"
     )
     environment = config.getoption("--environment", default=None)
     if environment is None:
@@ -115,8 +115,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _groups(item: pytest.Item) -> tuple[str, ...]:
     marker = item.get_closest_marker("on")
-    assert marker is not None, f"{item.path.name} needs: pytestmark = pytest.mark.on(GROUP)"
-    return tuple(map(str, marker.args))
+    return tuple(map(str, marker.args)) if marker else (SERVICE,)
 
 
 def _concern(item: pytest.Item) -> str:

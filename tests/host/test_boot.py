@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from .support.declared import BOOT_UNITS, Declared
 from .support.target import Target
-from .support.wording import joined, listed, octal
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, listed, octal, problems
 
 
 def dumped(target: Target) -> dict[str, Any]:
@@ -54,27 +51,24 @@ def test_dump_brings_the_service_back_online(target: Target) -> None:
 def test_dump_does_not_shadow_the_file(target: Target, declared: Declared) -> None:
     """A flag in the dump is exported at boot and hides every later change of the .env."""
     carried = dumped(target)["carries"]
-    wrong = [
-        f"{name} is {value}, declared is {declared.flags[name]}"
-        for name, value in carried.items()
-        if name in declared.flags and value != declared.flags[name]
-    ]
+    wrong = declared.flags_unlike(carried)
     wrong += [f"{name} is in it" for name in carried if name not in declared.flags]
     assert not wrong, f"PM2's dump: {listed(wrong)}"
 
 
-def test_dump_is_private(target: Target, declared: Declared) -> None:
+@problems
+def test_dump_is_private(target: Target, declared: Declared) -> Iterator[str]:
     """PM2 writes its dump readable by everybody, with the whole environment in it."""
     modes = {path: mode for path, mode in target.pm2["modes"].items() if "dump.pm2" in path}
     assert modes, f"{declared.pm2_home}/dump.pm2 is missing"
-    wrong = [f"{path} has mode {octal(mode)}" for path, mode in modes.items() if mode & 0o077]
-    assert not wrong, listed(wrong)
+    for path, mode in modes.items():
+        if mode & 0o077:
+            yield f"{path} has mode {octal(mode)}"
 
 
 def test_interrupted_switch_is_looked_after_at_boot(host: Any, declared: Declared) -> None:
     """After a power cut in a switch PM2 would start whatever stands there, even on torn files."""
-    states = {name: host.unit(name)["UnitFileState"] for name in BOOT_UNITS}
-    disabled = [name for name, state in states.items() if state != "enabled"]
+    disabled = [name for name in BOOT_UNITS if host.unit(name)["UnitFileState"] != "enabled"]
     assert not disabled, f"not enabled: {joined(disabled)}"
     after = host.unit(declared.pm2_unit, "After")["After"].split()
     assert BOOT_UNITS[0] in after, f"{declared.pm2_unit} does not wait for {BOOT_UNITS[0]}"

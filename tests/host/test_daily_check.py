@@ -5,15 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from .support.declared import DAILY_ALARM, DAILY_SETTINGS, DAILY_UNIT, Declared
-from .support.legacy import recorded
-from .support.reporting import found, not_checked
 from .support.target import Target
-from .support.wording import octal
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import found, not_checked, octal
 
 TIMER = f"{DAILY_UNIT}.timer"
 SERVICE = f"{DAILY_UNIT}.service"
@@ -58,7 +52,7 @@ def test_last_daily_check_found_nothing_wrong(target: Target, declared: Declared
     if declared.text("daily_check") != "enabled":
         not_checked("daily_check is disabled for this host")
     state = target.host.unit(SERVICE, "Result", "ExecMainStatus")
-    checks = [line for line in recorded(target) if line.get("event") == "daily-check"]
+    checks = [line for line in target.history if line["event"] == "daily-check"]
     if state["Result"] != "success" and state["ExecMainStatus"] not in TOLD:
         found(f"{SERVICE} did not come to its end ({state['Result']}): journalctl -u {SERVICE}")
     if not checks:

@@ -13,10 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from .support.declared import Declared
-from .support.reporting import not_checked
 from .support.target import Target
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import not_checked
 
 
 def strangers_authority() -> str:
@@ -69,7 +67,7 @@ def test_host_has_the_declared_authority(host: Any, target: Target, declared: De
 def test_service_connections_are_encrypted(target: Target, declared: Declared) -> None:
     """Keys and credentials cross the network in the open."""
     # A pool closes connections that nobody uses; answering makes the service open one.
-    target.probe_anew("status", declared.status_url)
+    target.probe_anew("status.answer", declared.status_url)
     rows = target.database.rows(
         "SELECT ssl, count(*) AS number FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)"
         " WHERE usename = current_user AND application_name <> 'rollout verify' GROUP BY ssl"

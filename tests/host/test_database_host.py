@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, listed, octal
+from .support.wording import joined, octal, problems
 
 pytestmark = pytest.mark.on("database")
 
 DAYS_OF_NOTICE = 30
 POSTGRES = "postgres"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+# Those that let somebody in who does not come over the local socket.
+NETWORK_RULES = (
+    "SELECT line_number, type, auth_method, address, netmask FROM pg_hba_file_rules"
+    " WHERE type <> 'local' AND auth_method <> 'reject'"
+)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -47,17 +52,15 @@ def test_postgresql_starts_at_boot(host: Any, target: Target, declared: Declared
     assert "auto" in start.split(), f"{folder(declared)}/start.conf does not say auto"
 
 
-def test_configuration_is_valid_and_in_force(target: Target) -> None:
+@problems
+def test_configuration_is_valid_and_in_force(target: Target) -> Iterator[str]:
     """PostgreSQL does not come up again, or with other rules than those that were tested."""
-    problems = [
-        f"{row['name']} waits for a restart"
-        for row in target.psql("SELECT name FROM pg_settings WHERE pending_restart")
-    ]
+    for row in target.psql("SELECT name FROM pg_settings WHERE pending_restart"):
+        yield f"{row['name']} waits for a restart"
     # Rules and settings that have no problem show no error.
     for view in ("pg_file_settings", "pg_hba_file_rules"):
-        rows = target.psql(f"SELECT error FROM {view} WHERE error IS NOT NULL")
-        problems += [f"{view}: {row['error']}" for row in rows]
-    assert not problems, listed(problems)
+        for row in target.psql(f"SELECT error FROM {view} WHERE error IS NOT NULL"):
+            yield f"{view}: {row['error']}"
 
 
 def test_tls_is_on(target: Target) -> None:
@@ -67,35 +70,22 @@ def test_tls_is_on(target: Target) -> None:
     assert lowest in ("TLSv1.2", "TLSv1.3"), f"it accepts {lowest}"
 
 
-def test_network_needs_tls_and_password(target: Target) -> None:
+@problems
+def test_network_needs_tls_and_password(target: Target) -> Iterator[str]:
     """One line in pg_hba.conf lets anybody on the network in without a password, or in the open."""
-    rules = target.psql(
-        "SELECT line_number, type, auth_method, address, netmask FROM pg_hba_file_rules"
-        " WHERE type <> 'local'"
-    )
-    problems = [
-        f"line {rule['line_number']}: {rule['type']} {rule['address']} {rule['auth_method']}"
-        for rule in rules
-        if rule["auth_method"] != "reject"
-        and (rule["type"] != "hostssl" or rule["auth_method"] not in ("scram-sha-256", "cert"))
-    ]
-    assert not problems, listed(problems)
+    for rule in target.psql(NETWORK_RULES):
+        if rule["type"] != "hostssl" or rule["auth_method"] not in ("scram-sha-256", "cert"):
+            yield f"line {rule['line_number']}: {rule['type']} {rule['address']} {rule['auth_method']}"
 
 
-def test_only_declared_networks_may_connect(target: Target, declared: Declared) -> None:
+@problems
+def test_only_declared_networks_may_connect(target: Target, declared: Declared) -> Iterator[str]:
     """The database of all customers' keys answers to the whole internet."""
-    allowed = [ipaddress.ip_network(one) for one in declared.texts("database_client_networks")]
-    allowed += [ipaddress.ip_network(one) for one in LOOPBACK]
-    rules = target.psql(
-        "SELECT line_number, address, netmask FROM pg_hba_file_rules"
-        " WHERE type <> 'local' AND auth_method <> 'reject'"
-    )
-    problems = [
-        f"line {rule['line_number']}: {rule['address']}"
-        for rule in rules
-        if not within(str(rule["address"]), rule["netmask"], allowed)
-    ]
-    assert not problems, listed(problems)
+    networks = (*declared.texts("database_client_networks"), *LOOPBACK)
+    allowed = [ipaddress.ip_network(one) for one in networks]
+    for rule in target.psql(NETWORK_RULES):
+        if not within(str(rule["address"]), rule["netmask"], allowed):
+            yield f"line {rule['line_number']}: {rule['address']}"
 
 
 def within(address: str, netmask: str | None, allowed: Sequence[Network]) -> bool:
@@ -112,8 +102,7 @@ def test_it_listens_where_declared(host: Any, target: Target, declared: Declared
     """No service reaches its database, or networks reach it that should not."""
     port = int(setting(target, "port"))
     assert port == declared.number("database_port"), f"it listens on port {port}"
-    lines = host.check_output("ss -Hltn %s", f"sport = :{port}").splitlines()
-    addresses = {line.split()[3].rsplit(":", 1)[0].strip("[]") for line in lines}
+    addresses = set(host.listening_on(port))
     wanted = declared.text("database_listen_address")
     expected = {"127.0.0.1", "::1", "127.0.0.1" if wanted == "localhost" else wanted}
     assert wanted in addresses | {"localhost"}, f"it does not listen on {wanted}"
@@ -147,7 +136,8 @@ def test_power_cut_loses_nothing(target: Target) -> None:
     assert not off, f"switched off: {joined(off)}"
 
 
-def test_accounts_are_as_weak_as_they_can_be(target: Target, declared: Declared) -> None:
+@problems
+def test_accounts_are_as_weak_as_they_can_be(target: Target, declared: Declared) -> Iterator[str]:
     """A stolen password of the service would open every database of the server."""
     names = [declared.text("database_app_user"), declared.text("database_owner_user")]
     quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
@@ -157,15 +147,16 @@ def test_accounts_are_as_weak_as_they_can_be(target: Target, declared: Declared)
         f" FROM pg_authid WHERE rolname IN ({quoted})"
     )
     found = {row["rolname"]: row for row in rows}
-    problems = [f"{name} does not exist" for name in names if name not in found]
+    for name in names:
+        if name not in found:
+            yield f"{name} does not exist"
     for name, row in found.items():
         if row["powerful"]:
-            problems.append(f"{name} may do more than it needs")
+            yield f"{name} may do more than it needs"
         if not row["rolcanlogin"]:
-            problems.append(f"{name} can't log in")
+            yield f"{name} can't log in"
         if not row["scram"]:
-            problems.append(f"{name}'s password is not kept as SCRAM")
-    assert not problems, listed(problems)
+            yield f"{name}'s password is not kept as SCRAM"
 
 
 def test_database_belongs_to_the_declared_owner(target: Target, declared: Declared) -> None:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
+from hostswitch.envfile.dotenv import assignments
+from roles.hostprogram.plan import spelled
 
-from .support import dotenv
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, listed, octal
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, listed, octal, problems
 
 PASSWORD = "POSTGRES_PASSWORD"
 
 
-def written(target: Target, declared: Declared) -> dict[str, list[str]]:
-    """The live file, name by name. Its values are secret: no message may hold one unmasked."""
-    return dotenv.parse(target.content(str(declared.env_file)).decode(errors="replace"))
+def written(target: Target) -> dict[str, list[str]]:
+    """Every value that each name has in the live file, in order. No message may hold a secret one."""
+    found: dict[str, list[str]] = {}
+    for one in assignments(target.content(str(target.declared.env_file)).decode(errors="replace")):
+        found.setdefault(one.name, []).append(one.value)
+    return found
+
+
+@problems
+def demand(target: Target, expected: Mapping[str, str]) -> Iterator[str]:
+    """Pass where the live file has each of these names once, with just this value."""
+    found = written(target)
+    for name, value in expected.items():
+        there = found.get(name, [])
+        if there != [value]:
+            shown = "" if name == PASSWORD else f" {joined(there)}, declared is {value}"
+            yield f"{name} is{shown or ' not as declared'}"
 
 
 def test_env_file_is_private(host: Any, declared: Declared) -> None:
@@ -33,13 +46,7 @@ def test_env_file_is_private(host: Any, declared: Declared) -> None:
 
 def test_env_file_has_the_declared_flags(target: Target, declared: Declared) -> None:
     """The next restart, at night by itself, would start another provider than the declared one."""
-    found = written(target, declared)
-    wrong = [
-        f"{name} is {joined(found.get(name, []))}, declared is {value}"
-        for name, value in declared.flags.items()
-        if found.get(name) != [value]
-    ]
-    assert not wrong, listed(wrong)
+    demand(target, declared.flags)
 
 
 def test_env_file_names_the_declared_database(target: Target, declared: Declared) -> None:
@@ -52,13 +59,7 @@ def test_env_file_names_the_declared_database(target: Target, declared: Declared
         PASSWORD: declared.secret("database_app_password"),
         "POSTGRES_SSL_CA": str(declared.authority_file),
     }
-    found = written(target, declared)
-    wrong = [
-        f"{name} is not as declared" if name == PASSWORD else f"{name} is not {value}"
-        for name, value in expected.items()
-        if found.get(name, [None])[-1] != value
-    ]
-    assert not wrong, listed(wrong)
+    demand(target, expected)
 
 
 def test_env_file_has_the_declared_settings(target: Target, declared: Declared) -> None:
@@ -67,20 +68,14 @@ def test_env_file_has_the_declared_settings(target: Target, declared: Declared) 
     expected = {
         "COMPANIES": ",".join(declared.companies),
         "STATUS_PORT": declared.text("service_port"),
-        **{name: str(value) for name, value in settings.items()},
+        **{name: spelled(value) for name, value in settings.items()},
     }
-    found = written(target, declared)
-    wrong = [
-        f"{name} is {joined(found.get(name, []))}, declared is {value}"
-        for name, value in expected.items()
-        if found.get(name, [None])[-1] != value
-    ]
-    assert not wrong, listed(wrong)
+    demand(target, expected)
 
 
 def test_no_name_stands_twice(target: Target, declared: Declared) -> None:
     """The last line wins: whoever edits the first one changes nothing and believes to have."""
-    twice = [name for name, values in written(target, declared).items() if len(values) > 1]
+    twice = [name for name, values in written(target).items() if len(values) > 1]
     assert not twice, f"more than once in {declared.env_file}: {joined(twice)}"
 
 
@@ -93,5 +88,5 @@ def test_release_reads_the_live_file(target: Target, declared: Declared) -> None
 def test_copies_of_the_file_are_private(host: Any, declared: Declared) -> None:
     """A forgotten copy gives away the same password as the live file."""
     command = "find %s -maxdepth 3 -name '.env*' -type f -perm /077 ! -name '*.example' -print"
-    found = host.run_expect([0], f"{command} -not -path '*/node_modules/*'", str(declared.app_dir))
-    assert not found.stdout.strip(), f"readable by others: {listed(found.stdout.splitlines())}"
+    found = host.lines(f"{command} -not -path '*/node_modules/*'", str(declared.app_dir))
+    assert not found, f"readable by others: {listed(found)}"

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from .support import pairing, service_signals
+from .support import absence, service_signals
 from .support.declared import Declared
-from .support.reporting import not_checked
 from .support.target import Target
-from .support.wording import joined, listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, listed, not_checked, problems
 
 NEWEST_BYTES = 2 * 2**20
 
 
 def log_files(target: Target) -> list[str]:
     """The service's logs as PM2 writes them: output and errors, once each."""
-    app = target.app
-    return sorted({str(app["pm_out_log_path"]), str(app["pm_err_log_path"])})
+    return sorted({str(target.app["pm_out_log_path"]), str(target.app["pm_err_log_path"])})
 
 
 def newest(target: Target) -> str:
@@ -44,24 +39,21 @@ def test_start_up_lines_are_there(target: Target, declared: Declared) -> None:
     if not declared.on_postgresql:
         not_checked("the declared provider is not PostgreSQL")
     log = last_start(target)
-    waiting = pairing.waiting(target)
-    lines = service_signals.start_up_lines([c for c in declared.companies if c not in waiting])
+    unpaired = absence.unpaired(target)
+    lines = service_signals.start_up_lines([c for c in declared.companies if c not in unpaired])
     missing = [meaning for meaning, pattern in lines.items() if not pattern.search(log)]
     assert not missing, f"since the last start the log does not say that {'; '.join(missing)}"
 
 
-def test_whatsapp_is_connected(target: Target, declared: Declared) -> None:
+@problems
+def test_whatsapp_is_connected(target: Target, declared: Declared) -> Iterator[str]:
     """Customers write, and nobody answers."""
     if declared.text("gate_connected") == "not checked":
         not_checked(f"WhatsApp can't be reached from {declared.environment.name}")
-    shown = service_signals.companies(target.status)
-    expected = pairing.paired(target, declared.companies)
-    offline = [
-        f"{name}: {company.connection}"
-        for name, company in shown.items()
-        if name in expected and company.connection != service_signals.CONNECTED
-    ]
-    assert not offline, listed(offline)
+    expected = absence.paired(target, declared.companies)
+    for name, company in service_signals.companies(target.status).items():
+        if name in expected and company.connection != service_signals.CONNECTED:
+            yield f"{name}: {company.connection}"
 
 
 def test_no_ratchet_went_back(target: Target) -> None:
@@ -86,7 +78,7 @@ def test_logs_hold_no_password(target: Target, declared: Declared) -> None:
     """Logs are copied to places where the .env would never go."""
     password = declared.secret("database_app_password")
     paths = log_files(target)
-    seen = target.probe_anew("holding", *paths, stdin=password.encode())
+    seen = target.probe_anew("files.holding", *paths, stdin=password.encode())
     assert not seen["found"], f"the database's password stands in {joined(seen['found'])}"
     if seen["unread"]:
         not_checked(listed(seen["unread"]))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-import pytest
-
 from .support.declared import HOST_COMMAND, HOST_PROGRAM, Declared
-from .support.reporting import not_checked
 from .support.target import Target
-from .support.wording import joined, listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, not_checked, octal, problems
 
 BAILEYS = "node_modules/@whiskeysockets/baileys/package.json"
 
@@ -22,7 +18,7 @@ BAILEYS = "node_modules/@whiskeysockets/baileys/package.json"
 def test_packages_are_installed(host: Any, declared: Declared) -> None:
     """A missing one stops the service's next start, the next switch, or its archive."""
     wanted = declared.texts("host_packages")
-    shown = host.run("dpkg-query -W -f '${Package} ${db:Status-Status}\\n'").stdout.splitlines()
+    shown = host.lines("dpkg-query -W -f '${Package} ${db:Status-Status}\\n'")
     # Debian names a library by its package even where a dependency asked for another provider.
     installed = {line.split()[0] for line in shown if line.endswith(" installed")}
     renamed = {name for name in wanted if f"{name}t64" in installed}
@@ -63,16 +59,15 @@ def test_pm2_has_the_declared_version(target: Target, declared: Declared) -> Non
     assert version == declared.text("pm2_version"), f"pm2 is {version}"
 
 
-def test_host_program_is_roots_alone(host: Any) -> None:
+@problems
+def test_host_program_is_roots_alone(host: Any) -> Iterator[str]:
     """It runs as root: whoever can change it owns the host; without it nothing can be put back."""
-    problems = []
     for path in (HOST_PROGRAM, HOST_COMMAND):
         file = host.file(str(path))
         if not file.exists:
-            problems.append(f"{path} is missing")
+            yield f"{path} is missing"
         elif (file.user, file.mode) != ("root", 0o755):
-            problems.append(f"{path} is {file.user}'s with mode {file.mode:04o}")
-    assert not problems, listed(problems)
+            yield f"{path} is {file.user}'s with mode {octal(file.mode)}"
 
 
 def test_host_program_runs(host: Any) -> None:

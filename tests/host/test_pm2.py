@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-
-import pytest
+from collections.abc import Iterator
 
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import problems
 
 WATCHED_SECONDS = 3.0
 
@@ -46,12 +43,10 @@ def test_service_may_finish_writing_its_keys(target: Target, declared: Declared)
     assert given >= declared.number("kill_timeout_ms"), f"PM2 kills it after {given} ms"
 
 
-def test_every_app_of_the_pool_is_listed_once(target: Target, declared: Declared) -> None:
+@problems
+def test_every_app_of_the_pool_is_listed_once(target: Target, declared: Declared) -> Iterator[str]:
     """A switch stops what PM2 lists: an app listed twice or under another name goes on."""
     names = [app["name"] for app in target.pm2["apps"]]
-    wrong = [
-        f"{name} is listed {names.count(name)} times"
-        for name in declared.pm2_apps
-        if names.count(name) != 1
-    ]
-    assert not wrong, listed(wrong)
+    for name in declared.pm2_apps:
+        if names.count(name) != 1:
+            yield f"{name} is listed {names.count(name)} times"

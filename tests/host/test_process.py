@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from .support import pairing, service_signals
+from .support import absence, service_signals
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, listed, problems
 
 SECRET_NAMES = ("POSTGRES_PASSWORD",)
 
 
 def process(target: Target) -> dict[str, Any]:
     """The running service as the kernel sees it."""
-    found = target.probe("process", str(target.pid), *target.declared.flags, *SECRET_NAMES)
+    names = (*target.declared.flags, *SECRET_NAMES)
+    found = target.probe("processes.one", str(target.pid), *names)
     assert "cwd" in found, f"process {target.pid} is uid {found['uid']}'s, not {target.user}'s"
     return dict(found)
 
 
 def test_exported_values_do_not_shadow_the_file(target: Target, declared: Declared) -> None:
     """dotenv does not override what PM2 exported: the old flag would survive every restart."""
-    seen = process(target)["environment"]
-    wrong = [
-        f"{name} is exported as {seen[name]}, declared is {value}"
-        for name, value in declared.flags.items()
-        if seen.get(name, value) != value
-    ]
-    assert not wrong, listed(wrong)
+    wrong = declared.flags_unlike(process(target)["environment"])
+    assert not wrong, f"exported: {listed(wrong)}"
 
 
 def test_process_does_not_carry_the_password(target: Target) -> None:
@@ -44,11 +37,7 @@ def test_service_sees_the_declared_flags(target: Target, declared: Declared) -> 
     """The service runs on other flags than declared: whoever toggles one believes it is on."""
     seen = target.status.get("flags")
     assert isinstance(seen, dict), "the status endpoint does not show its flags"
-    wrong = [
-        f"{name} is {seen[name]}, declared is {value}"
-        for name, value in declared.flags.items()
-        if name in seen and seen[name] != value
-    ]
+    wrong = declared.flags_unlike(seen)
     assert not wrong, listed(wrong)
 
 
@@ -81,7 +70,7 @@ def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> No
     """Two sockets on one account throw each other out without end (440 connectionReplaced)."""
     names = set(declared.pm2_apps)
     known = {app["pid"] for app in target.pm2["apps"] if app["name"] in names}
-    held = target.probe("held", str(declared.app_dir), as_root=True)
+    held = target.probe("processes.held", str(declared.app_dir), as_root=True)
     strangers = {
         f"process {one['pid']} ({one['program']})"
         for one in held
@@ -93,26 +82,25 @@ def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> No
 def test_status_is_on_loopback_only(host: Any, declared: Declared) -> None:
     """The status endpoint shows companies and counts to the whole network."""
     port = declared.number("service_port")
-    lines = host.check_output("ss -Hltn %s", f"sport = :{port}").splitlines()
-    addresses = [line.split()[3] for line in lines]
+    addresses = host.listening_on(port)
     assert addresses, f"nothing listens on port {port}"
-    others = [one for one in addresses if not one.startswith(("127.", "[::1]"))]
+    others = [one for one in addresses if not one.startswith("127.") and one != "::1"]
     assert not others, f"it listens on {joined(others)}"
 
 
-def test_each_company_is_on_postgresql(target: Target, declared: Declared) -> None:
+@problems
+def test_each_company_is_on_postgresql(target: Target, declared: Declared) -> Iterator[str]:
     """A company on another provider, or without credentials, is cut off from WhatsApp."""
     shown = service_signals.companies(target.status)
-    problems = []
-    waiting = pairing.waiting(target)
+    unpaired = absence.unpaired(target)
     for company_id in declared.companies:
         company = shown.get(company_id)
         if company is None:
-            problems.append(f"{company_id} is not open")
+            yield f"{company_id} is not open"
         elif declared.on_postgresql and company.provider != service_signals.PROVIDER:
-            problems.append(f"{company_id} uses the provider {company.provider}")
-        elif not company.credentials and company_id not in waiting:
-            problems.append(f"{company_id} has no credentials")
-    undeclared = [name for name in shown if name not in declared.companies]
-    problems += [f"{name} is open and not declared" for name in undeclared]
-    assert not problems, listed(problems)
+            yield f"{company_id} uses the provider {company.provider}"
+        elif not company.credentials and company_id not in unpaired:
+            yield f"{company_id} has no credentials"
+    for name in shown:
+        if name not in declared.companies:
+            yield f"{name} is open and not declared"

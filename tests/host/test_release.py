@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from .support.declared import Declared
-from .support.reporting import not_checked
 from .support.target import Target
-from .support.wording import listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import listed, not_checked, problems
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SESSION_POOL = "session-pool.js"
@@ -64,29 +60,28 @@ def test_current_is_a_relative_link_to_a_release(host: Any, declared: Declared) 
 
 def test_release_can_not_be_half_installed(target: Target) -> None:
     """A package is missing: the service runs until its next restart and then not at all."""
-    found = target.probe("dependencies", target.release)
+    found = target.probe("release.dependencies", target.release)
     assert found["packages"], "node_modules is empty"
     assert not found["problems"], listed(found["problems"])
 
 
-def test_entry_and_session_pool_parse(target: Target, declared: Declared) -> None:
+@problems
+def test_entry_and_session_pool_parse(target: Target, declared: Declared) -> Iterator[str]:
     """A file that does not parse ends the service at its next restart."""
     find = f"find %s -path '*/node_modules' -prune -o -name {SESSION_POOL} -type f -print0"
     found = target.host.check_output(find, target.release, user=target.user).split("\0")[:-1]
     pools = [path for path in found if "/archive/" not in path]
-    problems = []
-    for path in [f"{target.release}/{declared.text('service_entry')}", *pools[:MOST_POOLS]]:
-        checked = target.host.run("node --check %s", path, user=target.user)
-        if checked.rc != 0:
-            problems.append(f"{path}: {listed(checked.stderr.strip().splitlines()[:4])}")
     assert pools, f"there is no {SESSION_POOL} in {target.release}"
     assert len(pools) <= MOST_POOLS, f"{len(pools)} files are called {SESSION_POOL}"
-    assert not problems, listed(problems)
+    for path in [f"{target.release}/{declared.text('service_entry')}", *pools]:
+        checked = target.host.run("node --check %s", path, user=target.user)
+        if checked.rc != 0:
+            yield f"{path}: {listed(checked.stderr.strip().splitlines()[:4])}"
 
 
 def test_no_file_session_code_is_left(target: Target) -> None:
     """One wrong flag, and the service opens or makes session files again."""
-    found = target.probe("mentions", target.release, *FILE_SESSION_CODE)
+    found = target.probe("release.mentions", target.release, *FILE_SESSION_CODE)
     assert found["files"], f"no source file was found in {target.release}"
     assert not found["mentions"], listed(found["mentions"])
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import joined, problems
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "migrations"
 TABLES = {
@@ -32,7 +29,8 @@ TABLES = {
 ROW_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
-def test_tables_and_columns(target: Target) -> None:
+@problems
+def test_tables_and_columns(target: Target) -> Iterator[str]:
     """The service fails at its first read or write, a later cut-over or removal has no record."""
     rows = target.database.rows(
         "SELECT relation.relname AS name, attribute.attname AS column"
@@ -44,12 +42,9 @@ def test_tables_and_columns(target: Target) -> None:
     found: dict[str, set[str]] = {name: set() for name in TABLES}
     for row in rows:
         found[row["name"]].add(row["column"])
-    wrong = [
-        f"{name} lacks {joined(sorted(columns - found[name]))}"
-        for name, columns in TABLES.items()
-        if columns - found[name]
-    ]
-    assert not wrong, listed(wrong)
+    for name, columns in TABLES.items():
+        if lacking := columns - found[name]:
+            yield f"{name} lacks {joined(sorted(lacking))}"
 
 
 def test_every_migration_is_applied(target: Target) -> None:
@@ -66,18 +61,17 @@ def test_every_migration_is_applied(target: Target) -> None:
     assert not unknown, f"applied, but not in this checkout: {joined(unknown)}"
 
 
-def test_every_migration_still_verifies(target: Target) -> None:
+@problems
+def test_every_migration_still_verifies(target: Target) -> Iterator[str]:
     """Somebody changed the tables by hand: keys can be doubled, lost or hidden."""
-    problems = []
     for path in sorted((MIGRATIONS / "verify").glob("*.sql")):
         if complaint := target.database.complaint_of(path.read_text()):
-            problems.append(f"{path.stem}: {complaint}")
-    assert not problems, listed(problems)
+            yield f"{path.stem}: {complaint}"
 
 
-def test_service_may_use_rows_and_no_more(target: Target, declared: Declared) -> None:
+@problems
+def test_service_may_use_rows_and_no_more(target: Target, declared: Declared) -> Iterator[str]:
     """Without its rights every key write fails; with more, a hole drops the tables."""
-    problems = []
     for table in ("whatsapp_auth", "whatsapp_keys"):
         given = target.database.row(
             "SELECT array(SELECT wanted FROM unnest(%(rights)s::text[]) AS wanted"
@@ -87,14 +81,16 @@ def test_service_may_use_rows_and_no_more(target: Target, declared: Declared) ->
             rights=list(ROW_RIGHTS),
             table=table,
         )
-        problems += [f"no right to {right} on {table}" for right in given["lacking"]]
+        for right in given["lacking"]:
+            yield f"no right to {right} on {table}"
         if given["owner"]:
-            problems.append(f"{declared.text('database_app_user')} owns {table}")
+            yield f"{declared.text('database_app_user')} owns {table}"
     power = target.database.row(
         "SELECT rolsuper, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user"
     )
-    problems += [f"the service's account has {name}" for name, has in power.items() if has]
-    assert not problems, listed(problems)
+    for name, has in power.items():
+        if has:
+            yield f"the service's account has {name}"
 
 
 def test_no_index_spoils_updates(target: Target) -> None:

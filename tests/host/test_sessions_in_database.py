@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
 from sessionstore.errors import BadFile
 from sessionstore.inspection.misfiled import WAY_ON, judge
@@ -10,15 +10,12 @@ from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import Key, spellings
 from sessionstore.keys.values import digest, parse
 
-from .support import pairing, service_signals
-from .support.absence import Evidence, explanation
+from .support import service_signals
+from .support.absence import Evidence, explanation, paired
 from .support.database import Row
 from .support.declared import Declared
-from .support.reporting import found, not_checked
 from .support.target import Target
-from .support.wording import joined, listed
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import found, joined, listed, not_checked, problems
 
 IMMUTABLE = ("pre-key", "app-state-sync-key", "identity-key")
 # The file names that Baileys writes, made from the rows: needs no inverse of them.
@@ -72,17 +69,16 @@ def app_state_key_of(text: str) -> str | None:
     return key_id if isinstance(key_id, str) else None
 
 
-def test_each_company_has_its_credentials(target: Target, declared: Declared) -> None:
+@problems
+def test_each_company_has_its_credentials(target: Target, declared: Declared) -> Iterator[str]:
     """The service would make new credentials, and the customer has to pair the phone again."""
-    problems = []
-    for company_id in pairing.paired(target, companies(declared)):
+    for company_id in paired(target, companies(declared)):
         try:
             credentials_of(parse(credentials_text(target, company_id).encode()))
         except AssertionError as missing:
-            problems.append(str(missing))
+            yield str(missing)
         except BadFile as problem:
-            problems.append(f"{company_id}: {problem}")
-    assert not problems, listed(problems)
+            yield f"{company_id}: {problem}"
 
 
 def test_each_company_has_its_keys(target: Target, declared: Declared) -> None:
@@ -91,23 +87,22 @@ def test_each_company_has_its_keys(target: Target, declared: Declared) -> None:
         "SELECT company_id, count(*) AS number FROM whatsapp_keys GROUP BY company_id"
     )
     numbers = {row["company_id"]: row["number"] for row in rows}
-    empty = [name for name in pairing.paired(target, companies(declared)) if not numbers.get(name)]
+    empty = [name for name in paired(target, companies(declared)) if not numbers.get(name)]
     assert not empty, f"no keys: {joined(empty)}"
 
 
-def test_service_has_loaded_what_is_there(target: Target, declared: Declared) -> None:
+@problems
+def test_service_has_loaded_what_is_there(target: Target, declared: Declared) -> Iterator[str]:
     """The service works on another database, or another company, than the one that was checked."""
     question = "SELECT count(*) AS number FROM whatsapp_keys WHERE company_id = %(company)s"
-    problems = []
     for company_id in companies(declared):
         before = target.database.row(question, company=company_id)["number"]
-        status = target.probe_anew("status", declared.status_url).get("answer", {})
+        status = target.probe_anew("status.answer", declared.status_url).get("answer", {})
         after = target.database.row(question, company=company_id)["number"]
         shown = service_signals.companies(status).get(company_id)
         if shown is None or not min(before, after) <= shown.keys <= max(before, after):
             keys = "nothing" if shown is None else shown.keys
-            problems.append(f"{company_id}: the service shows {keys}, the database has {after}")
-    assert not problems, listed(problems)
+            yield f"{company_id}: the service shows {keys}, the database has {after}"
 
 
 def test_no_company_is_there_in_two_spellings(target: Target, declared: Declared) -> None:
@@ -144,9 +139,9 @@ def misfiled(target: Target, declared: Declared) -> dict[str, list[Key]]:
 
 def test_keys_are_under_the_names_that_baileys_asks_for(target: Target, declared: Declared) -> None:
     """An importer that split names wrongly stored keys that Baileys never finds."""
-    there = misfiled(target, declared)
+    there = [f"{len(keys)} of {name}" for name, keys in misfiled(target, declared).items()]
     if there:
-        found(MISFILED.format(listed(f"{len(keys)} of {name}" for name, keys in there.items())))
+        found(MISFILED.format(listed(there)))
 
 
 def test_no_key_expires(target: Target, declared: Declared) -> None:
@@ -162,8 +157,8 @@ def test_no_key_expires(target: Target, declared: Declared) -> None:
 
 def test_credentials_find_their_app_state_key(target: Target, declared: Declared) -> None:
     """Without the key that the credentials name, contacts and chats no longer synchronise."""
-    problems: list[tuple[str, Key]] = []
-    for company_id in pairing.paired(target, companies(declared)):
+    named: list[tuple[str, Key]] = []
+    for company_id in paired(target, companies(declared)):
         key_id = app_state_key_of(credentials_text(target, company_id))
         there = target.database.rows(
             "SELECT FROM whatsapp_keys WHERE company_id = %(company)s"
@@ -172,29 +167,30 @@ def test_credentials_find_their_app_state_key(target: Target, declared: Declared
             key=key_id,
         )
         if key_id and not there:
-            problems.append((company_id, Key("app-state-sync-key", key_id)))
-    lost = misfiled(target, declared) if problems else {}
-    gone = [f"{name}: {key} is missing" for name, key in problems if key not in lost.get(name, [])]
+            named.append((company_id, Key("app-state-sync-key", key_id)))
+    lost = misfiled(target, declared) if named else {}
+    gone = [f"{name}: {key} is missing" for name, key in named if key not in lost.get(name, [])]
     assert not gone, listed(gone)
-    if problems:
-        names = joined([name for name, _ in problems])
+    if named:
+        names = joined([name for name, _ in named])
         found(f"the key that the credentials name is there under a wrong name: {names}")
 
 
-def test_no_import_is_left_half_done(target: Target, declared: Declared) -> None:
+@problems
+def test_no_import_is_left_half_done(target: Target, declared: Declared) -> Iterator[str]:
     """A switch died between staging and activation, and nobody finished or put it back."""
     rows = target.database.rows(
         "SELECT company_id, rollout_id FROM whatsapp_imports"
         " WHERE state = 'staged' AND company_id = ANY(%(names)s)",
         names=companies(declared),
     )
-    left = [f"{row['company_id']} is staged by {row['rollout_id']}" for row in rows]
-    assert not left, listed(left)
+    for row in rows:
+        yield f"{row['company_id']} is staged by {row['rollout_id']}"
 
 
-def test_the_record_is_complete(target: Target, declared: Declared) -> None:
+@problems
+def test_the_record_is_complete(target: Target, declared: Declared) -> Iterator[str]:
     """A record that lost lines would let files be removed that nobody accounted for."""
-    problems = []
     for company_id, one in recorded(target, declared).items():
         lines = target.database.row(
             "SELECT count(*) FILTER (WHERE key_type IS NOT NULL) AS keys,"
@@ -205,11 +201,10 @@ def test_the_record_is_complete(target: Target, declared: Declared) -> None:
             creds=one["creds_sha256"],
         )
         if (lines["keys"], lines["creds"]) != (one["key_count"], 1):
-            problems.append(
+            yield (
                 f"{company_id}: {lines['keys']} of {one['key_count']} keys and "
                 f"{lines['creds']} of 1 credentials are on record"
             )
-    assert not problems, listed(problems)
 
 
 def absent(target: Target, one: Row, company_id: str) -> list[Row]:
@@ -246,23 +241,22 @@ def evidence_for(target: Target, one: Row, company_id: str) -> Evidence:
     )
 
 
-def test_no_imported_key_is_absent_without_reason(target: Target, declared: Declared) -> None:
+@problems
+def test_no_imported_key_is_absent_without_reason(
+    target: Target, declared: Declared
+) -> Iterator[str]:
     """A key was lost: a conversation, a group or the synchronisation of a customer is broken."""
-    problems = []
     for company_id, one in recorded(target, declared).items():
         missing = absent(target, one, company_id)
         evidence = evidence_for(target, one, company_id) if missing else None
-        problems += [
-            f"{company_id}: {row['file_name']}"
-            for row in missing
-            if evidence and explanation(row["key_type"], row["key_id"], evidence) is None
-        ]
-    assert not problems, f"imported, and absent without explanation:\n{listed(problems)}"
+        for row in missing:
+            if evidence and explanation(row["key_type"], row["key_id"], evidence) is None:
+                yield f"{company_id}: {row['file_name']} was imported, and is absent without explanation"
 
 
-def test_immutable_keys_are_as_imported(target: Target, declared: Declared) -> None:
+@problems
+def test_immutable_keys_are_as_imported(target: Target, declared: Declared) -> Iterator[str]:
     """A pre-key or identity that changed is a damaged one: messages to it never decrypt."""
-    problems = []
     for company_id, one in recorded(target, declared).items():
         rows = target.database.rows(
             "SELECT file.file_name, file.value_sha256, key.value::text AS value"
@@ -274,6 +268,6 @@ def test_immutable_keys_are_as_imported(target: Target, declared: Declared) -> N
             id=one["import_id"],
             types=list(IMMUTABLE),
         )
-        changed = [r for r in rows if digest(parse(r["value"].encode())) != r["value_sha256"]]
-        problems += [f"{company_id}: {row['file_name']}" for row in changed]
-    assert not problems, f"not what was imported:\n{listed(problems)}"
+        for row in rows:
+            if digest(parse(row["value"].encode())) != row["value_sha256"]:
+                yield f"{company_id}: {row['file_name']} is not what was imported"

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from .support.declared import DAILY_SETTINGS, HOST_PROGRAM, STATE, Declared
+from .support.declared import CONFIG, DAILY_SETTINGS, HOST_PROGRAM, STATE, Declared
 from .support.target import Target
 from .support.wording import joined
-
-pytestmark = pytest.mark.on("service")
 
 
 def test_no_switch_is_open(host: Any, declared: Declared) -> None:
@@ -35,15 +31,14 @@ def test_next_env_file_is_not_waiting(host: Any, target: Target, declared: Decla
 def test_host_program_holds_no_password(target: Target, declared: Declared) -> None:
     """Plans carry the password; one that stays behind outlives its change."""
     password = declared.secret("database_app_password")
-    places = [str(STATE), str(HOST_PROGRAM.parent), "/etc/baileys-rollout", "/run/baileys-rollout"]
+    places = [str(STATE), str(HOST_PROGRAM.parent), str(CONFIG), "/run/baileys-rollout"]
     # The daily check's own file has a check of its own (test_daily_check.py).
-    kept = str(DAILY_SETTINGS)
-    found = [path for path in target.files_with(password, places) if path != kept]
+    found = [one for one in target.files_with(password, places) if one != str(DAILY_SETTINGS)]
     assert not found, f"the database's password stands in {joined(found)}"
 
 
 def test_program_that_switches_is_not_running(target: Target) -> None:
     """A switch is running now: what was checked may be different in a moment."""
-    found = target.host.run_expect([0, 1], "pgrep -fa %s", f"python3 -I {HOST_PROGRAM.parent}/")
-    others = [line for line in found.stdout.splitlines() if "pgrep" not in line]
+    lines = target.host.lines("pgrep -fa %s", f"python3 -I {HOST_PROGRAM.parent}/", ends=(0, 1))
+    others = [line for line in lines if "pgrep" not in line]
     assert not others, f"the host program is at work: {joined(others)}"

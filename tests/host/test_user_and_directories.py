@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from .support.declared import CONFIG, HOST_PROGRAM, STATE, Declared
 from .support.target import Target
-from .support.wording import listed, octal
-
-pytestmark = pytest.mark.on("service")
+from .support.wording import listed, octal, problems
 
 WRITABLE_BY_EVERYBODY = 0o002
 
@@ -22,20 +19,22 @@ def test_service_user_exists(host: Any, declared: Declared) -> None:
     assert user.home == declared.text("service_home"), f"its home is {user.home}"
 
 
-def test_service_user_has_no_power(host: Any, declared: Declared) -> None:
+@problems
+def test_service_user_has_no_power(host: Any, declared: Declared) -> Iterator[str]:
     """A hole in the service would be a hole in the whole host."""
     name = declared.service_user
     entry = host.check_output("getent shadow %s", name).split(":")
     groups = set(host.check_output("id -nG %s", name).split())
-    problems = [f"{name} is in the group {group}" for group in groups & {"sudo", "root", "docker"}]
+    for group in groups & {"sudo", "root", "docker"}:
+        yield f"{name} is in the group {group}"
     if host.check_output("id -u %s", name) == "0":
-        problems.append(f"{name} is root")
+        yield f"{name} is root"
     if not entry[1].startswith(("!", "*")):
-        problems.append(f"{name} can log in with a password")
-    assert not problems, listed(problems)
+        yield f"{name} can log in with a password"
 
 
-def test_directories_belong_to_whom_they_should(host: Any, declared: Declared) -> None:
+@problems
+def test_directories_belong_to_whom_they_should(host: Any, declared: Declared) -> Iterator[str]:
     """Wrong owners stop the next release; wrong modes show keys and passwords to every user."""
     user = declared.service_user
     expected = {
@@ -47,28 +46,27 @@ def test_directories_belong_to_whom_they_should(host: Any, declared: Declared) -
         str(STATE): ("root", 0o700),
         str(declared.archives): ("root", 0o700),
     }
-    problems = []
     for path, (owner, mode) in expected.items():
         found = host.run("stat -c '%%F %%U %%a' -- %s", path)
         if found.rc != 0 or not found.stdout.startswith("directory "):
-            problems.append(f"{path} is not a directory")
+            yield f"{path} is not a directory"
             continue
-        _, really_owner, really = found.stdout.split()
+        _, really_owner, digits = found.stdout.split()
+        really = int(digits, 8)
         if really_owner != owner:
-            problems.append(f"{path} belongs to {really_owner}, not {owner}")
-        if mode is not None and int(really, 8) != mode:
-            problems.append(f"{path} has mode {octal(int(really, 8))}, not {octal(mode)}")
-        if int(really, 8) & WRITABLE_BY_EVERYBODY:
-            problems.append(f"{path} can be changed by every user")
-    assert not problems, listed(problems)
+            yield f"{path} belongs to {really_owner}, not {owner}"
+        if mode is not None and really != mode:
+            yield f"{path} has mode {octal(really)}, not {octal(mode)}"
+        if really & WRITABLE_BY_EVERYBODY:
+            yield f"{path} can be changed by every user"
 
 
 def test_what_root_runs_is_roots(host: Any, declared: Declared) -> None:
     """The service's user could have root run its own code: a unit, the host program."""
     places = [str(CONFIG), str(HOST_PROGRAM.parent), "/etc/systemd/system"]
     command = "find %s %s %s -xdev \\( ! -user root -o -perm /022 \\) ! -type l -print"
-    found = host.run_expect([0], command, *places)
-    assert not found.stdout.strip(), f"not root's alone: {listed(found.stdout.splitlines())}"
+    found = host.lines(command, *places)
+    assert not found, f"not root's alone: {listed(found)}"
 
 
 def test_home_is_closed_to_strangers(target: Target, declared: Declared) -> None:

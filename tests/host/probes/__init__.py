@@ -1,1 +1,1 @@
-"""Programs that run on the host: what ``answer`` returns is told as JSON. They share `reading` alone."""
+"""Programs that run on the host: what a function returns is told as JSON. They share `reading` alone."""

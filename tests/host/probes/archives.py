@@ -56,5 +56,5 @@ def shown(archive: Path) -> dict[str, Any]:
     }
 
 
-def answer(directory: str) -> list[dict[str, Any]]:
+def found(directory: str) -> list[dict[str, Any]]:
     return [shown(path) for path in sorted(Path(directory).rglob(f"*{ARCHIVE}"))]

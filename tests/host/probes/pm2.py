@@ -18,10 +18,8 @@ from tests.host.probes.reading import LARGEST, read
 SHOWN = (
     "status",
     "restart_time",
-    "unstable_restarts",
     "exec_mode",
     "instances",
-    "pm_uptime",
     "pm_exec_path",
     "pm_cwd",
     "pm_out_log_path",
@@ -58,10 +56,10 @@ def listed(home: str) -> list[dict[str, Any]]:
 
 def app_of(entry: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """What is shown of one app of the list or of the dump."""
-    state = entry.get("pm2_env", entry)
-    shown = {name: state.get(name) for name in SHOWN}
+    entered = entry.get("pm2_env", entry)
+    shown = {name: entered.get(name) for name in SHOWN}
     # PM2 spreads the exported variables over pm2_env and keeps them under env too.
-    exported = {**state, **(state.get("env") or {})}
+    exported = {**entered, **(entered.get("env") or {})}
     carried = {name: str(exported[name]) for name in names if name in exported}
     secret = [name for name in carried if "PASSWORD" in name or "SECRET" in name]
     carried.update(dict.fromkeys(secret, "(not shown)"))
@@ -87,13 +85,8 @@ def modes(home: str) -> dict[str, int]:
     return {str(path): stat.S_IMODE(path.stat().st_mode) for path in paths if path.exists()}
 
 
-def answer(home: str, *names: str) -> dict[str, Any]:
-    """All of it.
-
-    Args:
-        home: PM2_HOME.
-        names: environment variables that PM2 should not carry.
-    """
+def state(home: str, *names: str) -> dict[str, Any]:
+    """All of it, by PM2_HOME, with the named environment variables that PM2 should not carry."""
     pid = daemon(home)
     apps = [app_of(entry, names) for entry in listed(home)] if pid else []
     return {"daemon": pid, "apps": apps, "dump": dump(home, names), "modes": modes(home)}

@@ -53,7 +53,6 @@ def walk(
     """Each directory below one, itself first, with what is in it; one that goes meanwhile is left out.
 
     Args:
-        name: where to begin.
         passed_over: names of directories that are not looked into.
         above: the path of the directory that this one is in, for the walk itself.
         parent: its descriptor.
@@ -81,11 +80,3 @@ def walk(
                 yield from walk(entry.name, passed_over, f"{path}/", opened, level + 1)
     finally:
         os.close(opened)
-
-
-def allocated(entry: os.DirEntry[str]) -> int:
-    """Bytes that the disk has given to an entry; none if it went meanwhile."""
-    try:
-        return entry.stat(follow_symlinks=False).st_blocks * 512
-    except FileNotFoundError:
-        return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import testinfra.host
@@ -38,12 +39,11 @@ class Backend(BaseBackend):  # type: ignore[misc]
         self._shell = shell
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Run a command as root; a host that went away is told as everywhere else.
+        """Run a command as root or as ``user``, in a session of its own; no shell reads it.
 
         Args:
-            command: words with ``%s`` among them, as testinfra writes them; no shell reads it.
+            command: words with ``%s`` among them, as testinfra writes them.
             args: what stands in their places, each as it is.
-            user: as whom, in a session of its own, instead of root.
         """
         text = self.get_command(command, *args)
         user = kwargs.get("user", ROOT)
@@ -67,8 +67,20 @@ class Testinfra(testinfra.host.Host):  # type: ignore[misc]
     def unit(self, name: str, *properties: str) -> dict[str, str]:
         """Properties of a systemd unit, its state in any case."""
         wanted = ",".join(("UnitFileState", "ActiveState", *properties))
-        lines = self.check_output("systemctl show --property=%s -- %s", wanted, name).splitlines()
+        lines = self.lines("systemctl show --property=%s -- %s", wanted, name)
         return dict(line.split("=", 1) for line in lines)
+
+    def lines(
+        self, command: str, *args: str, ends: Sequence[int] = (0,), **kwargs: Any
+    ) -> list[str]:
+        """What a command says, line by line; it may end with one of some codes."""
+        found = self.run_expect(list(ends), command, *args, **kwargs)
+        return str(found.stdout).splitlines()
+
+    def listening_on(self, port: int) -> list[str]:
+        """The addresses at which something listens on a TCP port."""
+        lines = self.lines("ss -Hltn %s", f"sport = :{port}")
+        return [line.split()[3].rpartition(":")[0].strip("[]") for line in lines]
 
     def run_expect(self, expected: list[int], command: str, *args: str, **kwargs: Any) -> Any:
         found = self.run(command, *args, **kwargs)

@@ -43,10 +43,7 @@ class Database:
         self._port: int | None = None
 
     def rows(self, question: str, **values: Any) -> list[Row]:
-        """The rows that a SELECT gives.
-
-        Args:
-            question: SQL with named placeholders, ``%(name)s``.
+        """The rows that a SELECT with named placeholders gives.
 
         Raises:
             AssertionError: the database can't be reached from the host, or refuses the question.
@@ -59,14 +56,7 @@ class Database:
             raise AssertionError("the database answers more than there is memory for") from None
 
     def complaint_of(self, script: str) -> str | None:
-        """Run a script that only looks, and raises an error when something is wrong.
-
-        Returns:
-            What it found; None if nothing.
-
-        Raises:
-            AssertionError: the database can't be reached from the host.
-        """
+        """What a script finds that only looks, and raises an error when something is wrong."""
         try:
             self._asked(script)
         except psycopg.Error as error:
@@ -86,11 +76,7 @@ class Database:
             raise
 
     def row(self, question: str, **values: Any) -> Row:
-        """The only row that a SELECT gives.
-
-        Raises:
-            AssertionError: there is not exactly one.
-        """
+        """The only row that a SELECT gives."""
         found = self.rows(question, **values)
         assert len(found) == 1, f"{len(found)} rows instead of one: {question}"
         return found[0]
@@ -103,9 +89,6 @@ class Database:
         Args:
             authority: PEM text to verify the certificate with instead of the declared one.
             host: name to look for in the certificate instead of the declared one.
-
-        Raises:
-            psycopg.OperationalError: refused, unreachable, or the certificate does not verify.
         """
         declared = self._declared
         if self._port is None:
@@ -131,13 +114,9 @@ class Database:
     def _connected(self) -> psycopg.Connection[Row]:
         if self._refused:  # each further attempt may cost its whole time-out
             raise self._refused
-        if self._connection is None:
-            self._connection = self._connect_or_tell()
-        return self._connection
-
-    def _connect_or_tell(self) -> psycopg.Connection[Row]:
         try:
-            return self.connect()
+            self._connection = self._connection or self.connect()
+            return self._connection
         except psycopg.OperationalError as error:
             where = f"{self._declared.text('database_host')}:{self._declared.text('database_port')}"
             reason = " ".join(str(error).split())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import pytest
 
@@ -17,9 +17,8 @@ from rollout.errors import OperatorError
 from rollout.secret import MASK
 
 from .suite import Suite
+from .wording import FOUND, NOT_CHECKED
 
-NOT_CHECKED = "not checked"
-FOUND = "found"
 # Characters of a reason or a log; what others wrote has no end of its own.
 LONGEST = 1 << 16
 # libsignal prints whole sessions, private keys included, when it closes one.
@@ -27,24 +26,6 @@ _BUFFERS = re.compile(r"<Buffer(?: [0-9a-f]{2})+[^>]*>")
 # 32 bytes in base64, with or without Signal's type byte before them: the size of every key.
 _KEYS = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{44})(?![A-Za-z0-9+/=])")
 _SHORTEST = 4
-
-
-def not_checked(reason: str) -> NoReturn:
-    """End a check that can't be made here: it is counted apart, never as passed.
-
-    Args:
-        reason: why it can't be known, one plain sentence.
-    """
-    pytest.skip(f"{NOT_CHECKED}: {reason}")
-
-
-def found(what: str) -> NoReturn:
-    """End a check that found what no rollout makes, worsens or mends: told, and never as passed.
-
-    Args:
-        what: what is there, in figures, and what mends it.
-    """
-    pytest.skip(f"{FOUND}: {what}")
 
 
 class Reporter:
@@ -84,10 +65,9 @@ class Reporter:
 
     def end(self) -> None:
         """Tell that every check was made, and leave the hosts."""
-        commands = self._suite.commands
-        cost = self._suite.command_ms()
+        counted = {"commands": self._suite.commands, "command_ms": self._suite.command_ms()}
         self._suite.close()
-        self._write({"event": "end", "commands": commands, "command_ms": cost})
+        self._write({"event": "end", **counted})
 
     def _log_of(self, host_name: str) -> str:
         """The end of a host's log, for the first of its failures; the others have the same one."""

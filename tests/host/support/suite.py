@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 from rollout.environment.environment import Environment, Host
 from rollout.errors import OperatorError
 from rollout.hosts.ssh import Connections
+from rollout.secret import Secret
 
 from .declared import Declared
 from .target import Target
 
 
 class Suite:
-    """One run of the checks.
+    """One run of the checks, of the named hosts or of all.
 
-    Args:
-        only_hosts: names of the hosts to look at; empty for all.
-
-    Raises:
-        OperatorError: the environment has no such host.
+    Raises OperatorError: the environment has no host of that name.
     """
 
     def __init__(self, environment: Environment, only_hosts: Sequence[str] = ()) -> None:
         self.environment = environment
-        named = tuple(self.environment.host(name) for name in only_hosts)
-        self.hosts: tuple[Host, ...] = named or self.environment.hosts
+        self.hosts = tuple(map(environment.host, only_hosts)) or environment.hosts
         self._targets: dict[str, Target | OperatorError] = {}
 
     @cached_property
@@ -46,12 +43,10 @@ class Suite:
         """
         if host.name not in self._targets:
             try:
-                found: Target | OperatorError = Target(
-                    Declared(self.environment, host), self.connections
-                )
+                declared = Declared(self.environment, host)
+                self._targets[host.name] = Target(declared, self.connections)
             except OperatorError as error:
-                found = error
-            self._targets[host.name] = found
+                self._targets[host.name] = error
         known = self._targets[host.name]
         if isinstance(known, OperatorError):
             raise known
@@ -65,12 +60,12 @@ class Suite:
     @property
     def secrets(self) -> list[str]:
         """Every secret of the environment, longest first."""
-        declared = [Declared(self.environment, host) for host in self.environment.hosts]
-        return sorted({text for one in declared for text in one.secrets}, key=len, reverse=True)
+        settings = [host.settings for host in self.environment.hosts]
+        return sorted(set(_secrets_in(settings)), key=len, reverse=True)
 
     @property
     def commands(self) -> int:
-        return self.connections.commands + sum(one.commands for one in self._connected)
+        return self.connections.commands + sum(one.shell.commands for one in self._connected)
 
     def command_ms(self) -> float | None:
         """What a remote command costs now, in milliseconds: the dearest host; None without a host."""
@@ -89,3 +84,13 @@ class Suite:
         for target in self._connected:
             target.close()
         self.connections.close()
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    if isinstance(value, Secret) and value:
+        yield value.reveal()
+    elif isinstance(value, Mapping):
+        yield from _secrets_in(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets_in(item)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hostswitch.record.history import Line, lines_of
 from rollout.environment.environment import SERVICE
 from rollout.errors import OperatorError
 from rollout.hosts.root_shell import ON_THE_HOST, RootShell
@@ -17,7 +18,7 @@ from rollout.hosts.ssh import Connections, login_command
 
 from .backend import ROOT, SECONDS, THEIR_SECONDS, Backend, Testinfra
 from .database import Database
-from .declared import Declared
+from .declared import STATE, Declared
 
 PROBES = Path(__file__).parent.parent / "probes"
 ARCHIVE_SECONDS = 900
@@ -25,7 +26,7 @@ LOG_LINES = 15
 LARGEST_FILE = 4 * 2**20
 LOG_BYTES = 2**16
 LOG_FILES = 20
-# A probe's text and that of what it reads with come as arguments: standard input is for secrets.
+# The probes' texts come as arguments: standard input is for secrets.
 RUN_PROBE = """
 import json, sys, types
 reading = types.ModuleType("tests.host.probes.reading")
@@ -33,15 +34,14 @@ sys.modules[reading.__name__] = reading
 exec(sys.argv[1], reading.__dict__)
 probe = types.ModuleType("probe").__dict__
 exec(sys.argv[2], probe)
-json.dump(probe["answer"](*sys.argv[3:]), sys.stdout)
+json.dump(probe[sys.argv[3]](*sys.argv[4:]), sys.stdout)
 """
 
 
 class Target:
-    """A host that answers.
+    """A host that answers. Raises OperatorError: it can't be reached, or logged in to as root.
 
-    Raises:
-        OperatorError: it can't be reached, or logged in to as root.
+    What a property can't tell, because the host is not as it should be, is an AssertionError.
     """
 
     def __init__(self, declared: Declared, connections: Connections) -> None:
@@ -59,10 +59,6 @@ class Target:
         self._answers: dict[tuple[str, ...], Any] = {}
         self.pm2_asked_at: float | None = None
         self.database = Database(declared, connections)
-
-    @property
-    def commands(self) -> int:
-        return self.shell.commands
 
     @property
     def user(self) -> str:
@@ -90,23 +86,18 @@ class Target:
         stdin: bytes = b"",
         seconds: float | None = None,
     ) -> Any:
-        """What a program of `probes/` sees on the host.
+        """What a function of `probes/` sees on the host; nothing of it is left there.
 
         Args:
-            name: the file in `probes/` without its ending. Nothing of it is left on the host.
+            name: file and function, with a point between them.
             arguments: never a secret; that comes on standard input.
             as_root: instead of with the rights of `user`: only for what that user can't read, and for
                 probes that open nothing of that user's.
-
-        Returns:
-            The JSON that it printed.
-
-        Raises:
-            OperatorError: it failed.
         """
-        program = [(PROBES / f"{one}.py").read_text() for one in ("reading", name)]
+        file, _, function = name.partition(".")
+        texts = [(PROBES / f"{one}.py").read_text() for one in ("reading", file)]
         done = self.shell.run(
-            ["python3", "-I", "-c", RUN_PROBE, *program, *arguments],
+            ["python3", "-I", "-c", RUN_PROBE, *texts, function, *arguments],
             stdin=stdin,
             timeout=seconds or (SECONDS if as_root else THEIR_SECONDS),
             user=ROOT if as_root else self.user,
@@ -124,25 +115,20 @@ class Target:
     @property
     def pm2(self) -> dict[str, Any]:
         """PM2's daemon, list and dump, without what is secret in them (`probes/pm2.py`)."""
-        if self.pm2_asked_at is None:
-            self.pm2_asked_at = time.monotonic()
-        return dict(self.probe("pm2", *self._pm2_arguments))
+        self.pm2_asked_at = self.pm2_asked_at or time.monotonic()
+        return dict(self.probe(*self._pm2))
 
     def pm2_anew(self) -> dict[str, Any]:
-        return dict(self.probe_anew("pm2", *self._pm2_arguments))
+        return dict(self.probe_anew(*self._pm2))
 
     @property
-    def _pm2_arguments(self) -> list[str]:
+    def _pm2(self) -> list[str]:
         names = [*self.declared.flags, "POSTGRES_PASSWORD"]
-        return [str(self.declared.pm2_home), *names]
+        return ["pm2.state", str(self.declared.pm2_home), *names]
 
     @property
     def app(self) -> dict[str, Any]:
-        """The service's one entry in PM2's list.
-
-        Raises:
-            AssertionError: PM2 does not run, does not list it, or lists it more than once.
-        """
+        """The service's one entry in PM2's list."""
         assert self.pm2["daemon"], f"no PM2 daemon of {self.declared.service_user} is running"
         name = self.declared.service_app
         entries = [app for app in self.pm2["apps"] if app["name"] == name]
@@ -151,11 +137,7 @@ class Target:
 
     @property
     def pid(self) -> int:
-        """The service's process.
-
-        Raises:
-            AssertionError: it is not running.
-        """
+        """The service's process."""
         pid = self.app["pid"]
         assert isinstance(pid, int) and pid > 0, (
             f"{self.declared.service_app} has no process; PM2 calls it {self.app['status']}"
@@ -164,22 +146,14 @@ class Target:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What the service's status endpoint answers.
-
-        Raises:
-            AssertionError: it does not answer with a JSON object.
-        """
-        answer = self.probe("status", self.declared.status_url)
+        """What the service's status endpoint answers."""
+        answer = self.probe("status.answer", self.declared.status_url)
         assert "answer" in answer, f"{self.declared.status_url}: {answer.get('problem')}"
         return dict(answer["answer"])
 
     @cached_property
     def release(self) -> str:
-        """Where `current` leads to.
-
-        Raises:
-            AssertionError: it leads nowhere.
-        """
+        """Where `current` leads to."""
         found = self.host.run("readlink -e %s", str(self.declared.current), user=self.user)
         assert found.rc == 0, f"{self.declared.current} leads nowhere"
         return str(found.stdout).strip()
@@ -193,14 +167,20 @@ class Target:
         Raises:
             AssertionError: it is no regular file, too large, or may not be read.
         """
-        found = self.probe("content", str(LARGEST_FILE), path, as_root=as_root)[path]
+        found = self.probe("files.ends", str(LARGEST_FILE), path, as_root=as_root)[path]
         assert "end" in found, f"{path} can't be read: {found.get('problem')}"
         assert found["size"] <= LARGEST_FILE, f"{path} has {found['size']} bytes"
         return base64.b64decode(found["end"])
 
+    @property
+    def history(self) -> list[Line]:
+        """The host's own record of what was done to it; empty where nothing was rolled out yet."""
+        path = str(STATE / "history.jsonl")
+        return lines_of(self.content(path, as_root=True)) if self.host.file(path).exists else []
+
     def ends(self, paths: Sequence[str], most: int) -> dict[str, str]:
         """The ends of those files that can be read, each of some bytes at most."""
-        found = self.probe("content", str(most), *paths)
+        found = self.probe("files.ends", str(most), *paths)
         return {
             path: base64.b64decode(one["end"]).decode(errors="replace")
             for path, one in found.items()
@@ -208,55 +188,34 @@ class Target:
         }
 
     def fetch(self, path: str, into: Path) -> None:
-        """Copy a file of root's that may be large.
-
-        Raises:
-            AssertionError: it can't be read.
-        """
+        """Copy a file of root's that may be large."""
+        words = ["dd", f"if={path}", f"bs={LARGEST_FILE}", "count=1", "status=none"]
         with into.open("wb") as file:
             while file.tell() % LARGEST_FILE == 0:
                 skipped = f"skip={file.tell() // LARGEST_FILE}"
-                size = f"bs={LARGEST_FILE}"
-                words = ["dd", f"if={path}", skipped, size, "count=1", "status=none"]
-                done = self.shell.run(words, timeout=SECONDS)
+                done = self.shell.run([*words, skipped], timeout=SECONDS)
                 assert done.returncode == 0, f"{path} can't be read"
                 if not done.stdout:
                     break
                 file.write(done.stdout)
 
     def files_with(self, secret: str, places: Sequence[str]) -> list[str]:
-        """Root's files that hold a secret, which is looked for without standing in any command line.
-
-        Args:
-            places: directories and files where root alone can write.
-        """
+        """The files that hold a secret, in places where root alone can write; no command line has it."""
         words = ["grep", "-rlsF", "-D", "skip", "-f", "-", "--", *places]
         done = self.shell.run(words, stdin=secret.encode(), timeout=SECONDS)
         return done.stdout.decode(errors="replace").splitlines()
 
     def psql(self, question: str) -> list[dict[str, Any]]:
-        """Rows that a SELECT gives to the superuser of the PostgreSQL on this host.
-
-        Raises:
-            AssertionError: PostgreSQL does not answer.
-        """
+        """Rows that a SELECT gives to the superuser of the PostgreSQL on this host."""
         as_json = f"SELECT coalesce(json_agg(answer), '[]') FROM ({question}) answer"
         found = self.host.run("psql -XAtqc %s", as_json, user="postgres")
         assert found.rc == 0, f"PostgreSQL does not answer: {found.stderr.strip()}"
         return list(json.loads(found.stdout))
 
     def log_end(self) -> str:
-        """The end of the logs that belong to a failed check; fetched once a run."""
-        if ("log",) not in self._answers:
-            self._answers["log",] = self._log_end()
-        return str(self._answers["log",])
-
-    def _log_end(self) -> str:
+        """The end of the logs that belong to a failed check."""
         if SERVICE in self.declared.host.groups:
-            place, units = (
-                str(self.declared.pm2_home / "logs"),
-                [self.declared.pm2_unit, "baileys-*"],
-            )
+            place, units = f"{self.declared.pm2_home}/logs", [self.declared.pm2_unit, "baileys-*"]
             names = [f"{self.declared.service_app}-{kind}*.log" for kind in ("error", "out")]
         else:
             place, units, names = "/var/log/postgresql", ["postgresql*"], ["*.log"]

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from ...host.support import dotenv, history, service_signals
+from hostswitch.envfile.dotenv import assignments
+from hostswitch.record.history import lines_of
+
+from ...host.support import service_signals
 from ...host.support.absence import Evidence, explanation
+from ...host.support.legacy import removal
 from ...host.support.reporting import mask
 
 ROLLOUT = "20261122T140000Z-3fa2"
@@ -62,12 +66,12 @@ def test_absence(key_type: str, key_id: str, moved_on: bool, explained: bool) ->
 )
 def test_removal_is_due(lines: list[dict[str, Any]], days: int, due: bool) -> None:
     """Nothing counts as overdue before a healthy switch, its days and its verification."""
-    assert history.removal(lines, ROLLOUT, days, NEXT_DAY).due is due
+    assert removal(lines, ROLLOUT, days, NEXT_DAY).due is due
 
 
 def test_torn_history_lines_are_passed_over() -> None:
     """A power cut leaves half a line, which must not end every later verification."""
-    assert history.lines_of('{"event": "switch"}\n{"event": "ver') == [{"event": "switch"}]
+    assert lines_of(b'{"event": "switch"}\n{"event": "ver') == [{"event": "switch"}]
 
 
 def test_masking() -> None:
@@ -93,12 +97,12 @@ def test_masking() -> None:
 )
 def test_dotenv(line: str, value: str) -> None:
     """A `.env` is read as the service's own library reads it."""
-    assert dotenv.parse(f"# comment\n{line}\n")["NAME"] == [value]
+    assert [one.value for one in assignments(f"# comment\n{line}\n")] == [value]
 
 
 def test_dotenv_keeps_every_value() -> None:
     """A name that stands twice is seen twice."""
-    assert dotenv.parse("A=1\nA=2\n") == {"A": ["1", "2"]}
+    assert [(one.name, one.value) for one in assignments("A=1\nA=2\n")] == [("A", "1"), ("A", "2")]
 
 
 def test_log_since_the_last_start() -> None:

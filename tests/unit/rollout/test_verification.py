@@ -72,7 +72,7 @@ def pytest_configure(config):
 """
 SUITE_TESTS = '''
 import pytest
-from tests.host.support.reporting import found, not_checked
+from tests.host.support.wording import found, not_checked, problems
 
 
 def test_good():
@@ -83,6 +83,19 @@ def test_bad():
     """The service stops."""
     there = 1
     assert there == 2, "the password is hunter2hunter2"
+
+
+@problems
+def test_several():
+    """Two things break."""
+    yield "one is broken"
+    yield "two is broken: hunter2hunter2"
+
+
+@problems
+def test_none():
+    """Nothing does."""
+    yield from ()
 
 
 def test_unknown():
@@ -194,12 +207,16 @@ def test_a_real_run(tmp_path: Path) -> None:
     assert outcomes == {
         "test_good": "passed",
         "test_bad": "failed",
+        "test_several": "failed",
+        "test_none": "passed",
         "test_unknown": "not checked",
         "test_misfiled": "found",
         "test_never_begun": "failed",
     }
     by_name = {check.check: check for check in found.checks}
     assert by_name["test_bad"].reason == "the password is ********"
+    assert by_name["test_several"].reason == "one is broken\ntwo is broken: ********"
+    assert by_name["test_several"].says == "Two things break."
     assert by_name["test_bad"].says == "The service stops."
     assert by_name["test_bad"].concern == "disk"
     assert by_name["test_unknown"].reason == "there is no WhatsApp here"
