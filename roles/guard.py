@@ -28,16 +28,12 @@ def checked_settings() -> None:
 
     Only ``inventory/ENVIRONMENT.py`` hands hosts over as they were validated. A host named on
     pyinfra's command line has no settings, and ``--data`` would replace a checked one.
-
-    Raises:
-        PyinfraError: with the way that is checked.
     """
     if not host.data.get("environment"):
         raise PyinfraError(
             f"{host.name} does not come from an environment, so its settings were not checked.\n"
             f"  → pyinfra inventory/ENVIRONMENT.py deploy.py --limit HOST"
         )
-    given = set(state.inventory.get_override_data()) - ADDED_BY_THE_COMMAND
     for name in ("resolved_commit", "claimed_commit"):
         commit = host.data.get(name)
         if commit and not COMMIT.fullmatch(str(commit)):
@@ -45,6 +41,7 @@ def checked_settings() -> None:
                 f"--data {name}={commit} is not a commit of 40 hexadecimal digits.\n"
                 f"  → set service_revision in group_vars/{host.data.environment}/"
             )
+    given = set(state.inventory.get_override_data()) - ADDED_BY_THE_COMMAND
     unchecked = sorted(name for name in given if not name.startswith(CONNECTION_PREFIX))
     if unchecked:
         raise PyinfraError(
@@ -59,9 +56,6 @@ def one_active_host() -> None:
     Plain pyinfra runs each step on all hosts before the next one: *stop* ran on three hosts before
     the first health gate, and after one had failed, *remove* went on elsewhere (docs/facts.md section 5,
     "Two phases"). Order and batches are the command's.
-
-    Raises:
-        PyinfraError: several hosts are active; the message names the command to use.
     """
     active = sorted(active_host.name for active_host in state.inventory.get_active_hosts())
     if len(active) > 1:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from roles.database.sql import held_sql
-from roles.shared.facts import Affirmed, Lines
-from roles.shared.shell import script
+from roles.shared.shell import Affirmed, Lines, script
 
 # A password's verifier tells nothing; whether it still fits is tried by connecting, never read.
 SCRIPT = """
 cd /
-psql -XAtq -d postgres -c "SELECT 'role=' || rolname FROM pg_roles" \
-  -c "SELECT 'database=' || datname FROM pg_database" 2>/dev/null
+psql -XAtq -d postgres -c "SELECT 'database=' || datname FROM pg_database" 2>/dev/null
 psql -XAtq -d "$1" -c "SELECT 'grants=yes' FROM pg_default_acl a
   JOIN pg_roles r ON r.oid = a.defaclrole WHERE r.rolname = '$2' LIMIT 1" \
   -c "SELECT 'held=' || held FROM ($3) AS ours" 2>/dev/null
@@ -23,34 +19,30 @@ true
 """
 
 
-class PostgresqlObjects(FactBase[dict[str, Any]]):
-    """Roles and databases, the owner's default privileges, and what the service's role owns."""
+class PostgresqlObjects(FactBase[dict[str, list[str]]]):
+    """Databases (``database``), the owner's default privileges (``grants``), and what the service's
+    role owns (``held``); what there is none of is left out."""
 
     def command(self, database: str, owner: str, app: str) -> StringCommand:
         return script(SCRIPT, database, owner, held_sql(database, app))
 
-    @staticmethod
-    def default() -> dict[str, Any]:
-        return {"roles": [], "databases": [], "grants": False, "held": []}
+    default = dict
 
-    def process(self, output: list[str]) -> dict[str, Any]:
-        found = [line.split("=", 1) for line in output if "=" in line]
-        return {
-            "roles": sorted(value for kind, value in found if kind == "role"),
-            "databases": sorted(value for kind, value in found if kind == "database"),
-            "held": sorted(value for kind, value in found if kind == "held"),
-            "grants": any(kind == "grants" for kind, _ in found),
-        }
+    def process(self, output: list[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for kind, _, value in (line.partition("=") for line in output):
+            found.setdefault(kind, []).append(value)
+        return found
 
 
 class PasswordsAccepted(Affirmed):
     """Whether the server accepts the declared passwords, over TLS, as the service would use them.
 
-    The passwords come on standard input (user, password, user, password), never in argv.
+    They come on standard input (user, password, user, password), and ``PGPASSWORD`` is set inside the
+    shell: never in anyone's argv.
     """
 
     def command(self, database: str, address: str, ca_file: str) -> StringCommand:
-        """One connection a role; ``PGPASSWORD`` is set inside the shell, not in anyone's argv."""
         text = (
             "while IFS= read -r user && IFS= read -r PGPASSWORD; do export PGPASSWORD; "
             'psql -XAtq "host=$2 hostaddr=127.0.0.1 user=$user dbname=$1 sslmode=verify-ca sslrootcert=$3"'
@@ -79,9 +71,8 @@ true
 
 
 class ConfigurationInForce(Affirmed):
-    """Whether the cluster runs and has loaded its files since they last changed."""
+    """Whether the cluster runs, has loaded its files since they last changed, and waits for no restart."""
 
     def command(self, version: int) -> StringCommand:
-        """PostgreSQL itself says when it loaded them, and what still waits for a restart."""
         folder, unit = f"/etc/postgresql/{version}/main", f"postgresql@{version}-main"
         return script(IN_FORCE, folder, unit)

@@ -24,15 +24,10 @@ Rule = tuple[str, ...]
 
 
 def strange_lines(present: Sequence[str], declared: Sequence[str]) -> list[str]:
-    """The lines that nobody would have any more, were the file replaced.
+    """The lines that nobody would have any more, were those that are present replaced.
 
-    Args:
-        present: the file's lines.
-        declared: those that it is to have.
-
-    Returns:
-        What lets somebody in whom the declared lines don't: neither Debian's own, nor written by
-        this package for networks that were declared before.
+    They let somebody in whom the declared lines don't, and are neither Debian's own nor written by
+    this package for networks that were declared before.
     """
     known = {one for line in (*declared, *DEBIANS) for one in _rules(line)}
     written_before = bool(present) and present[0].startswith(OURS)

@@ -18,8 +18,7 @@ from roles.database.hba import strange_lines
 from roles.database.sql import database_sql, privileges_sql, role_sql
 from roles.hostprogram.plan import text_of
 from roles.shared.files import FileDigests, as_declared, replacing
-from roles.shared.secret_lines import SecretLines
-from roles.shared.shell import failing, script
+from roles.shared.shell import SecretLines, failing, script
 
 PSQL = "psql -XAtq -v ON_ERROR_STOP=1"
 
@@ -44,11 +43,7 @@ pending=$(ask "SELECT string_agg(name, ', ') FROM pg_settings WHERE pending_rest
 
 @operation()
 def database_present(ca_file: str) -> Iterator[StringCommand]:
-    """Have the declared roles with their passwords, the database, and the service's privileges in it.
-
-    Args:
-        ca_file: on the host, to try the passwords over TLS.
-    """
+    """Have the declared roles with their passwords, the database, and the service's privileges in it."""
     data = host.data
     database, owner, app = data.database_name, data.database_owner_user, data.database_app_user
     passwords = {
@@ -65,7 +60,8 @@ def database_present(ca_file: str) -> Iterator[StringCommand]:
         ca_file=ca_file,
         _stdin=SecretLines([line for pair in passwords.items() for line in pair]),
     )
-    if accepted and database in found["databases"] and found["grants"] and not found["held"]:
+    there = database in found.get("database", []) and "grants" in found
+    if accepted and there and "held" not in found:
         host.noop("roles, database and privileges are as declared")
         return
     roles = "".join(role_sql(role, password) for role, password in passwords.items())
@@ -93,8 +89,7 @@ def who_may_connect(path: str, content: str) -> Iterator[StringCommand]:
     if strange:
         lines = "; ".join(" ".join(line.split()) for line in strange)
         remedy = "add what is to stay to database_hba_lines, and take the rest out of the file"
-        said = f"{path} on {host.name} lets in whom nobody declared: {lines} → {remedy}"
-        yield failing(said)
+        yield failing(f"{path} on {host.name} lets in whom nobody declared: {lines} → {remedy}")
         return
     yield replacing(path, content, owner, mode)
 

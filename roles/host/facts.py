@@ -7,8 +7,7 @@ import json
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from roles.shared.facts import Lines
-from roles.shared.shell import script
+from roles.shared.shell import Lines, script
 
 FROM_NPM = "/usr/local/"
 """Where Debian's npm installs for the whole host, and where programs are looked for first."""
@@ -22,8 +21,7 @@ class GlobalNpmVersion(FactBase[str | None]):
     """
 
     def command(self, package: str) -> StringCommand:
-        """Debian's npm installs below /usr/local."""
-        manifest = f"/usr/local/lib/node_modules/{package}/package.json"
+        manifest = f"{FROM_NPM}lib/node_modules/{package}/package.json"
         return StringCommand("cat", QuoteString(manifest), "2>/dev/null", "||", "true")
 
     def process(self, output: list[str]) -> str | None:
@@ -32,14 +30,12 @@ class GlobalNpmVersion(FactBase[str | None]):
 
 
 class NodeProgram(Lines):
-    """Which Node.js the host's programs find: its path and its version, or nothing."""
+    """Which Node.js the host's programs find: its path and its version without `v`, or nothing."""
 
     def command(self) -> str:
-        """Both, a line each."""
         return "command -v node && node --version || true"
 
     def process(self, output: list[str]) -> list[str]:
-        """The version without its `v`."""
         return [line.removeprefix("v") for line in output]
 
 
@@ -53,7 +49,6 @@ class Account(FactBase[dict[str, str] | None]):
         return StringCommand("getent passwd", QuoteString(user), "||", "true")
 
     def process(self, output: list[str]) -> dict[str, str] | None:
-        """``home`` and ``shell``."""
         fields = "".join(output).split(":")
         return {"home": fields[5], "shell": fields[6]} if len(fields) == 7 else None
 
@@ -62,8 +57,5 @@ class EnabledUnits(Lines):
     """Which of some systemd units are enabled, in their order."""
 
     def command(self, units: list[str]) -> StringCommand:
-        """``is-enabled`` prints a word for each unit, and nothing at all for one that is missing."""
-        text = (
-            'for unit; do systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"; done; true'
-        )
-        return script(text, *units)
+        each = 'systemctl -q is-enabled "$unit" 2>/dev/null && echo "$unit"'
+        return script(f"for unit; do {each}; done; true", *units)

@@ -49,11 +49,7 @@ def global_npm_package(package: str, version: str) -> Iterator[StringCommand]:
 
 @operation()
 def node_program(version: str) -> Iterator[StringCommand]:
-    """Install Node.js from the npm registry where the host's own is too old.
-
-    Args:
-        version: the exact version, such as 20.19.5; only its major counts for the host's own.
-    """
+    """Install Node.js of an exact version from the npm registry, where the host's own is too old."""
     found = host.get_fact(NodeProgram)
     if found and serves(*found, wanted=version):
         host.noop(f"{found[0]} is {found[1]}")
@@ -68,31 +64,25 @@ def node_program(version: str) -> Iterator[StringCommand]:
 
 
 def serves(path: str, version: str, *, wanted: str) -> bool:
-    """Whether a Node.js will do where one is wanted; one from npm must be of just that version."""
+    """Whether a Node.js will do; one from npm must be of just that version, another of its major."""
     if path.startswith(FROM_NPM):
         return version == wanted
-    return major(version) >= major(wanted)
-
-
-def major(version: str) -> int:
-    return int(version.partition(".")[0])
+    found, least = (int(one.partition(".")[0]) for one in (version, wanted))
+    return found >= least
 
 
 @operation()
 def user_present(user: str, home: str, shell: str) -> Iterator[StringCommand]:
     """Have a user with this home directory and shell, and a group of the same name.
 
-    Args:
-        home: its home directory, made with the user; an existing user's files are not moved.
+    The directory is made with the user; an existing user's files are not moved.
     """
     found = host.get_fact(Account, user=user)
     if found == {"home": home, "shell": shell}:
         host.noop(f"{user} is there")
         return
-    command = "usermod" if found else "useradd --create-home --user-group"
-    yield StringCommand(
-        command, "--home-dir" if not found else "--home", home, "--shell", shell, user
-    )
+    command = "usermod --home" if found else "useradd --create-home --user-group --home-dir"
+    yield StringCommand(command, home, "--shell", shell, user)
 
 
 @operation()
@@ -100,10 +90,7 @@ def open_switch_ended(sha256: str, journal: str) -> Iterator[StringCommand]:
     """Have the installed host program end a switch that was cut off, before another replaces it.
 
     The journal is the word of the version that wrote it; another one may not understand it. Where the
-    program stays the same, the switch's own step ends it.
-
-    Args:
-        sha256: of what PROGRAM is to hold; it names its version.
+    program stays the same (``sha256`` is of what PROGRAM is to hold), the switch's own step ends it.
     """
     digests = host.get_fact(FileDigests, paths=[PROGRAM, journal])
     installed = digests.get(PROGRAM, {}).get("sha256")
@@ -117,11 +104,7 @@ def open_switch_ended(sha256: str, journal: str) -> Iterator[StringCommand]:
 
 @operation()
 def program_unpacked(place: str) -> Iterator[StringCommand]:
-    """Have the host program unpacked and compiled, so that it starts fast; nothing names it yet.
-
-    Args:
-        place: a directory of FOLDER that has the archive's SHA-256 as its name.
-    """
+    """Have the host program unpacked and compiled, so that it starts fast; nothing names it yet."""
     if host.get_fact(Directory, path=place):
         host.noop("it is unpacked")
         return
@@ -130,11 +113,7 @@ def program_unpacked(place: str) -> Iterator[StringCommand]:
 
 @operation()
 def enabled_units(units: list[str]) -> Iterator[StringCommand]:
-    """Enable systemd units, without starting them.
-
-    Args:
-        units: unit names; their files exist.
-    """
+    """Enable systemd units whose files exist, without starting them."""
     enabled = host.get_fact(EnabledUnits, units=units)
     missing = [unit for unit in units if unit not in enabled]
     if not missing:

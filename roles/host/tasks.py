@@ -50,21 +50,13 @@ def install() -> None:
 def user_and_directories() -> None:
     """The service's user, and who may look where."""
     user, app_dir = host.data.service_user, host.data.app_dir
-    user_present(
-        name="Create the service's user",
-        user=user,
-        home=host.data.service_home,
-        shell="/bin/bash",
-    )
+    home = host.data.service_home
+    user_present(name="Create the service's user", user=user, home=home, shell="/bin/bash")
     no_links(app_dir, f"{app_dir}/releases")
     directory(app_dir, "755", owner=user)
     # As the user who owns the directory above it: root would follow a link that it puts there.
-    files.directory(
-        name=f"Create {app_dir}/releases",
-        path=f"{app_dir}/releases",
-        mode="755",
-        _sudo_user=user,
-    )
+    releases = f"{app_dir}/releases"
+    files.directory(name=f"Create {releases}", path=releases, mode="755", _sudo_user=user)
     directory(CONFIG_DIRECTORY, "755")
     directory(FOLDER, "755")
     directory(STATE_DIRECTORY, "700")
@@ -77,11 +69,7 @@ def directory(path: str, mode: str, owner: str = "root") -> None:
 
 
 def no_links(*paths: str) -> None:
-    """Refuse directories that are links, with the remedy; pyinfra's own error has none.
-
-    Raises:
-        PyinfraError: one is.
-    """
+    """Refuse directories that are links, with the remedy; pyinfra's own error has none."""
     for path in paths:
         if host.get_fact(Link, path=path):
             raise PyinfraError(
@@ -93,6 +81,7 @@ def no_links(*paths: str) -> None:
 
 def host_program() -> None:
     """The program that switches, and the database's certificate authority that it verifies."""
+    data = host.data.dict()
     open_switch_ended(
         name="End a switch that was cut off",
         sha256=hashlib.sha256(starter().encode()).hexdigest(),
@@ -101,7 +90,7 @@ def host_program() -> None:
     put(ZIPAPP, zipapp(), mode="755")
     program_unpacked(name="Unpack the host program", place=unpacked())
     put(PROGRAM, starter(), mode="755")
-    put(authority_file(host.data.dict()), authority(host.data.dict()))
+    put(authority_file(data), authority(data))
 
 
 def configure() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pyinfra import host, state
 from pyinfra.api.command import StringCommand
@@ -14,21 +14,20 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.state import StateStage
 
 from roles.hostprogram.command import PROGRAM, streamed_command, streamed_stdin
-from roles.hostprogram.commit import COMMIT, NO_SUCH_REVISION, DeclaredCommit
-from roles.hostprogram.remembered import keep, known, remembered
 from roles.hostprogram.said import object_in
-from roles.shared.secret_lines import SecretLines
+from roles.shared.shell import SecretLines
 
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
 LAST_ANSWERS: dict[str, dict[str, Any]] = {}
-
-# What each host resolved its declared revision to in this process, which is one run.
-COMMITS: dict[str, str] = {}
 
 _DECLARED: list[Callable[[], Question]] = []
 _ASKED: set[tuple[str, StateStage]] = set()
 """Where the declared questions were asked: a host, and whether a plan was made or carried out."""
 
+_KEPT: dict[tuple[str, Hashable], tuple[tuple[Any, int], Any]] = {}
+"""By host and question: when it was answered, and what."""
+
+T = TypeVar("T")
 EXIT_MARK = "hostswitch-exit="
 
 
@@ -41,7 +40,6 @@ class HostProgramAnswers(FactBase[dict[str, Any]]):
     """
 
     def command(self, installed: bool) -> StringCommand:
-        """The program, installed or streamed; the questions come with the call."""
         words = "survey"
         program = StringCommand(PROGRAM, words) if installed else streamed_command(words)
         return StringCommand(program, f"; echo {EXIT_MARK}$?")
@@ -127,48 +125,31 @@ def _too_early(question: Question) -> dict[str, Any] | None:
     return {"exit": None, "reason": "the declared revision can't be read on this host yet"}
 
 
-def declared_commit() -> dict[str, Any]:
-    """The declared revision: ``commit``, ``staged`` and ``reason``, why there is no commit.
+def keep(question: Hashable, answer: Any) -> None:
+    """Keep an answer to a question, with all that it depends on, for as long as nothing is changed here.
 
-    A declared commit is never the host's to say. A tag or a branch is asked of the repository once: one
-    that moves in the middle must not have one commit staged and another switched to. What the rollout
-    resolved before (``resolved_commit``) stays what it rolls out: nothing else was proven. Where one other
-    host alone has said what it is (``claimed_commit``), this one must find the same.
-
-    Raises:
-        PyinfraError: the repository has no such revision, or it is another one on another host.
+    pyinfra asks again for every fact (docs/facts.md section 5, "Two phases"). Where nothing was changed in
+    between, the answer is the same, and a rollout that has nothing to change need not ask twice.
     """
-    data = host.data
-    resolved = data.get("resolved_commit") or data.service_revision
-    wanted = {
-        "repository": data.service_repository,
-        "revision": COMMITS.get(host.name, resolved),
-        "releases": f"{data.app_dir}/releases",
-    }
-    answer = remembered(
-        ("commit", *wanted.values()),
-        lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
-    )
-    if COMMIT.fullmatch(wanted["revision"]):
-        told = NO_SUCH_REVISION if answer["reason"] == NO_SUCH_REVISION else ""
-        answer = {**answer, "commit": wanted["revision"], "reason": told}
-    _demand_known(answer, wanted, data.get("claimed_commit"))
-    if answer["commit"]:
-        COMMITS[host.name] = answer["commit"]
-        keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
+    _KEPT[(host.name, question)] = (_moment(), answer)
+
+
+def known(question: Hashable) -> Any | None:
+    """The kept answer, or None where there is none that still holds."""
+    moment, answer = _KEPT.get((host.name, question), (None, None))
+    return answer if moment == _moment() else None
+
+
+def remembered(question: Hashable, ask: Callable[[], T]) -> T:
+    """The kept answer, or a new one, which is kept."""
+    answer: T | None = known(question)
+    if answer is None:
+        answer = ask()
+        keep(question, answer)
     return answer
 
 
-def _demand_known(answer: Mapping[str, Any], wanted: Mapping[str, str], claimed: str) -> None:
-    place = f"group_vars/{host.data.environment}/"
-    what = f"{host.name}: service_revision {wanted['revision']}"
-    if answer["reason"] == NO_SUCH_REVISION:
-        raise PyinfraError(
-            f"{what} is unknown: {wanted['repository']} has no such tag, branch or commit.\n"
-            f"  → set it in {place} (a commit with all its 40 digits)"
-        )
-    if claimed and answer["commit"] and answer["commit"] != claimed:
-        raise PyinfraError(
-            f"{what} is {answer['commit']} here, and {claimed} on another host: it moved meanwhile, or one"
-            f" of them is not to be trusted.\n  → declare the commit itself in {place}"
-        )
+def _moment() -> tuple[Any, int]:
+    """The stage of the run, and how many operations have changed this host in it."""
+    metas = (operation.operation_meta for operation in state.ops[host].values())
+    return state.current_stage, sum(meta.is_complete() and meta.did_change() for meta in metas)

@@ -18,7 +18,7 @@ from typing import Any
 from pyinfra.api.command import QuoteString, StringCommand
 
 from roles.hostprogram.zipapp import build_zipapp
-from roles.shared.secret_lines import SecretLines
+from roles.shared.shell import SecretLines
 
 FOLDER = "/usr/local/lib/baileys-rollout"
 ZIPAPP = f"{FOLDER}/hostswitch.pyz"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from pyinfra import host
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.exceptions import FactProcessError, PyinfraError
 from pyinfra.api.facts import FactBase
 
+from roles.hostprogram.ask import keep, remembered
 from roles.shared.shell import script
 
+# What each host resolved its declared revision to in this process, which is one run.
+COMMITS: dict[str, str] = {}
 COMMIT = re.compile("[0-9a-f]{40}")
 NO_SUCH_REVISION = "the repository has no such revision"
 
@@ -55,3 +60,50 @@ class DeclaredCommit(FactBase[dict[str, Any]]):
         unknown = not commit or fields.get("unknown") == "yes"
         reason = fields.get("reason") or (NO_SUCH_REVISION if unknown else "")
         return {"commit": commit or None, "staged": fields.get("staged") == "yes", "reason": reason}
+
+
+def declared_commit() -> dict[str, Any]:
+    """The declared revision: ``commit``, ``staged`` and ``reason``, why there is no commit.
+
+    A declared commit is never the host's to say. A tag or a branch is asked of the repository once: one
+    that moves in the middle must not have one commit staged and another switched to. What the rollout
+    resolved before (``resolved_commit``) stays what it rolls out: nothing else was proven. Where one other
+    host alone has said what it is (``claimed_commit``), this one must find the same.
+
+    Raises:
+        PyinfraError: the repository has no such revision, or it is another one on another host.
+    """
+    data = host.data
+    resolved = data.get("resolved_commit") or data.service_revision
+    wanted = {
+        "repository": data.service_repository,
+        "revision": COMMITS.get(host.name, resolved),
+        "releases": f"{data.app_dir}/releases",
+    }
+    answer = remembered(
+        ("commit", *wanted.values()),
+        lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
+    )
+    if COMMIT.fullmatch(wanted["revision"]):
+        told = NO_SUCH_REVISION if answer["reason"] == NO_SUCH_REVISION else ""
+        answer = {**answer, "commit": wanted["revision"], "reason": told}
+    _demand_known(answer, wanted, data.get("claimed_commit"))
+    if answer["commit"]:
+        COMMITS[host.name] = answer["commit"]
+        keep(("commit", *{**wanted, "revision": answer["commit"]}.values()), answer)
+    return answer
+
+
+def _demand_known(answer: Mapping[str, Any], wanted: Mapping[str, str], claimed: str) -> None:
+    place = f"group_vars/{host.data.environment}/"
+    what = f"{host.name}: service_revision {wanted['revision']}"
+    if answer["reason"] == NO_SUCH_REVISION:
+        raise PyinfraError(
+            f"{what} is unknown: {wanted['repository']} has no such tag, branch or commit.\n"
+            f"  → set it in {place} (a commit with all its 40 digits)"
+        )
+    if claimed and answer["commit"] and answer["commit"] != claimed:
+        raise PyinfraError(
+            f"{what} is {answer['commit']} here, and {claimed} on another host: it moved meanwhile, or one"
+            f" of them is not to be trusted.\n  → declare the commit itself in {place}"
+        )

@@ -156,16 +156,6 @@ def environment_plan(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def directory_plan(declared: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "path": declared["path"],
-        "kind": declared["kind"],
-        "acknowledge": declared.get("acknowledge"),
-        "companies": declared.get("companies"),
-        "litter": declared.get("litter"),
-    }
-
-
 def backup_plan(data: Mapping[str, Any]) -> dict[str, str]:
     """What there is to fall back on before the database or the files are changed."""
     return {"method": data["database_backup"], "reason": data["database_backup_reason"]}
@@ -205,7 +195,13 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "companies": list(data["companies"]),
         "released": list(data.get("released") or []),
         "others_answered": bool(data.get("others_answered")),
-        "legacy_directories": [directory_plan(entry) for entry in data["legacy_directories"]],
+        "legacy_directories": [
+            {
+                name: entry.get(name)
+                for name in ("path", "kind", "acknowledge", "companies", "litter")
+            }
+            for entry in data["legacy_directories"]
+        ],
         "database": database(data, "app"),
         "gate": {
             "status_url": status_url(data),
@@ -231,5 +227,5 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
 def daily_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
     """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout."""
     own = {"rollout_id": "daily-check", "operator": "timer", "reason": ""}
-    moving = {"released": [], "others_answered": False}
-    return {**host_plan(data, host_name, commit), **own, **moving}
+    own |= {"released": [], "others_answered": False}
+    return host_plan(data, host_name, commit) | own

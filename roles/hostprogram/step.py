@@ -9,8 +9,9 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 
-from roles.hostprogram.ask import Question, ask, declare, declared_commit
+from roles.hostprogram.ask import Question, ask, declare
 from roles.hostprogram.command import installed_command
+from roles.hostprogram.commit import declared_commit
 from roles.hostprogram.plan import host_plan
 from roles.hostprogram.steps import Step
 

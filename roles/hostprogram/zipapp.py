@@ -1,4 +1,4 @@
-"""Builds the host program as one zipapp; runs on the controller: `python -m roles.hostprogram.zipapp OUT`.
+"""Builds the host program as one zipapp, on the controller.
 
 The same sources and the same psycopg give the same bytes, so that an unchanged program is not
 copied again.
@@ -7,7 +7,6 @@ copied again.
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from collections.abc import Iterator
 from importlib import metadata, util
@@ -54,9 +53,3 @@ def _origin(name: str) -> Path:
     if found is None or found.origin is None:
         raise SystemExit(f"{name} is not installed here. Set the environment up with: make rollout")
     return Path(found.origin)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m roles.hostprogram.zipapp OUT")
-    Path(sys.argv[1]).write_bytes(build_zipapp())

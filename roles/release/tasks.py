@@ -9,11 +9,10 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.hostprogram.ask import declared_commit
+from roles.hostprogram.commit import declared_commit
 from roles.hostprogram.step import host_program_step
 from roles.hostprogram.steps import PRUNE
-from roles.shared.secret_lines import SecretLines
-from roles.shared.shell import failing
+from roles.shared.shell import SecretLines, failing
 
 STAGE_SCRIPT = Path(__file__).parent / "files" / "stage-release.sh"
 

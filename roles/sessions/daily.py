@@ -11,12 +11,12 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
 
-from roles.hostprogram.ask import declared_commit
 from roles.hostprogram.command import PROGRAM
+from roles.hostprogram.commit import declared_commit
 from roles.hostprogram.plan import CONFIG_DIRECTORY, daily_plan
-from roles.sessions.facts import InstalledTimer
-from roles.shared.files import as_declared, content_of, replacing
+from roles.shared.files import FileDigests, as_declared, content_of, replacing
 
 TEMPLATES = Path(__file__).parent / "templates"
 UNITS = "/etc/systemd/system"
@@ -39,6 +39,28 @@ PATHS = tuple(MODES)
 _READ_AT_EACH_START = {SETTINGS, ALARM_SCRIPT}
 
 
+class InstalledTimer(FactBase[dict[str, Any]]):
+    """Some files, and whether a systemd timer is enabled and runs: one command for all."""
+
+    def command(self, timer: str, paths: Sequence[str]) -> StringCommand:
+        """``is-enabled`` and ``is-active`` print a word each, which may be missing."""
+        states = StringCommand(
+            "; systemctl is-enabled", QuoteString(timer), "2>/dev/null; systemctl is-active",
+            QuoteString(timer), "2>/dev/null; true",
+        )  # fmt: skip
+        return StringCommand(FileDigests().command(paths), states)
+
+    @staticmethod
+    def default() -> dict[str, Any]:
+        return {"files": {}, "runs": False}
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """``files`` as ``FileDigests`` has them, and ``runs``: enabled and active."""
+        told = [line for line in output if "|" in line]
+        states = [line.strip() for line in output if "|" not in line]
+        return {"files": FileDigests().process(told), "runs": states == ["enabled", "active"]}
+
+
 @operation()
 def daily_check_scheduled() -> Iterator[StringCommand]:
     """Have the daily check's timer run, with the settings of this rollout."""
@@ -50,11 +72,7 @@ def daily_check_scheduled() -> Iterator[StringCommand]:
 
 
 def scheduling(found: Mapping[str, Any], wanted: Mapping[str, str]) -> Iterator[StringCommand]:
-    """What brings the files and the timer from what was found to what is wanted.
-
-    Args:
-        wanted: path to content, of those of PATHS that are known.
-    """
+    """What brings the files and the timer from what was found to what is wanted, path to content."""
     stale = [
         path
         for path, content in wanted.items()
@@ -93,12 +111,7 @@ def wanted_files() -> dict[str, str]:
 
 
 def alarm_and_units(host_name: str, alarm_command: Sequence[str]) -> dict[str, str]:
-    """Path to content of all but the settings.
-
-    Args:
-        host_name: its name in the inventory, for the alarm's words.
-        alarm_command: program and arguments; with none, a check that was killed alarms nobody.
-    """
+    """Path to content of all but the settings; without a command a check that was killed alarms nobody."""
     units = {
         SERVICE_FILE: content_of(
             TEMPLATES / f"{SERVICE}.j2",

@@ -18,8 +18,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 
-from roles.shared.secret_lines import SecretLines
-from roles.shared.shell import script
+from roles.shared.shell import SecretLines, script
 
 # Written under a private name first, so that a cut-off leaves the old file whole. Where the directory
 # is not root's, its owner may put a link under that name meanwhile: so the shell makes it itself
@@ -45,9 +44,7 @@ class FileDigests(FactBase[dict[str, dict[str, str]]]):
         )
         return script(text, *paths)
 
-    @staticmethod
-    def default() -> dict[str, dict[str, str]]:
-        return {}
+    default = dict
 
     def process(self, output: list[str]) -> dict[str, dict[str, str]]:
         """path → sha256, kind, owner (user:group), mode (octal digits)."""
@@ -61,9 +58,8 @@ class FileDigests(FactBase[dict[str, dict[str, str]]]):
 def content_of(source: Path, **values: Any) -> str:
     """A file of a role, with ``{{ name }}`` filled in.
 
-    Args:
-        source: built from the role's ``__file__`` (a relative path would resolve against the working
-            directory, docs/facts.md section 5).
+    Its path is built from the role's ``__file__``: a relative one would resolve against the working
+    directory (docs/facts.md section 5).
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(source.read_text()).render(**values)
@@ -77,13 +73,9 @@ def template(
 
 
 def put(path: str, content: str | bytes, owner: str = "root:root", mode: str = "644") -> None:
-    """Give a file exactly this content, owner and mode, atomically.
+    """Give a file exactly this content, owner (``user:group``) and mode, atomically.
 
-    Args:
-        path: absolute; its directory exists.
-        content: it reaches the host on standard input only, so it may be a secret.
-        owner: ``user:group``.
-        mode: octal digits as ``stat`` prints them, ``600``.
+    Its directory exists. The content reaches the host on standard input only, so it may be a secret.
     """
     file_installed(name=f"Install {path}", path=path, content=content, owner=owner, mode=mode)
 
@@ -106,13 +98,10 @@ def as_declared(
     found: Mapping[str, str] | None, content: str | bytes, owner: str, mode: str
 ) -> bool:
     """Whether a file, as ``FileDigests`` tells of it (None: it does not exist), needs nothing."""
-    wanted = {
-        "sha256": hashlib.sha256(_raw(content)).hexdigest(),
-        "kind": "regular file",
-        "owner": owner,
-        "mode": mode,
-    }
-    return found is not None and {**found, "kind": "regular file"} == wanted
+    if found is None:
+        return False
+    digest = hashlib.sha256(_raw(content)).hexdigest()
+    return (found["sha256"], found["owner"], found["mode"]) == (digest, owner, mode)
 
 
 def replacing(path: str, content: str | bytes, owner: str, mode: str) -> StringCommand:

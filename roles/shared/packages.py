@@ -8,8 +8,7 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
-from roles.shared.facts import Lines
-from roles.shared.shell import script
+from roles.shared.shell import Lines, script
 
 
 class MissingPackages(Lines):

@@ -160,7 +160,8 @@ def emit_plan(state: State) -> None:
 
 def emit_answers() -> None:
     """What the host program said last, by subcommand; what the one host resolved its revision to."""
-    from roles.hostprogram.ask import COMMITS, LAST_ANSWERS
+    from roles.hostprogram.ask import LAST_ANSWERS
+    from roles.hostprogram.commit import COMMITS
 
     emit("answers", answers=LAST_ANSWERS, commit="".join(COMMITS.values()))
 

@@ -17,7 +17,7 @@ from .. import deploys
 
 REVISION = {"service_repository": "git", "service_revision": "main"}
 DEPLOY = """
-from roles.hostprogram.ask import declared_commit
+from roles.hostprogram.commit import declared_commit
 from roles.guard import checked_settings
 checked_settings()
 declared_commit()
