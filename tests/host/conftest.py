@@ -19,8 +19,7 @@ from rollout.environment.environment import AT_ONCE, SERVICE, Host, load, taken_
 from rollout.errors import OperatorError
 
 from .support.declared import Declared
-from .support.reporting import Reporter
-from .support.side_by_side import SideBySide
+from .support.reporting import Reporter, SideBySide
 from .support.suite import Suite
 from .support.target import Target
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from roles.hostprogram import plan
-from rollout.environment.environment import Environment, Host
+from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.secret import Secret
 from rollout.settings.catalogue import revealed
 
@@ -22,10 +21,38 @@ DAILY_SETTINGS = CONFIG / "daily-check.json"
 DAILY_ALARM = CONFIG / "daily-check-alarm"
 
 
-@dataclass(frozen=True)
 class Declared:
-    environment: Environment
-    host: Host
+    def __init__(self, environment: Environment, host: Host) -> None:
+        self.environment = environment
+        self.host = host
+        if SERVICE in host.groups:
+            self._declare_service(plan.authority_file(host.settings))
+
+    def _declare_service(self, authority_file: str) -> None:
+        self.service_user = self.text("service_user")
+        self.service_app = self.text("service_app")
+        self.status_url = f"http://127.0.0.1:{self.text('service_port')}/status"
+        # The PM2 apps that may hold the session pool, PM2's home, and what starts it at boot.
+        self.pm2_apps = [self.service_app, *self.texts("sibling_apps")]
+        self.pm2_home = PurePosixPath(self.text("service_home")) / ".pm2"
+        self.pm2_unit = f"pm2-{self.service_user}.service"
+        # The WhatsApp accounts of the host.
+        self.companies = self.texts("companies")
+        # The flags as a `.env` spells them.
+        declared = self.host.settings["flags"]
+        self.flags = {name: str(revealed(value)) for name, value in declared.items()}
+        self.on_postgresql = self.flags.get("USE_REPOSITORY_PATTERN") == "true"
+        # The database's certificate authority, as the service reads it.
+        self.authority_file = PurePosixPath(authority_file)
+        self.app_dir = PurePosixPath(self.text("app_dir"))
+        self.current = self.app_dir / "current"
+        self.env_file = self.app_dir / ".env"
+        # Directories of session files: where they used to be, where they wait for their removal, and
+        # what they are archived in.
+        legacy = self.host.settings["legacy_directories"]
+        self.legacy_places = [str(self.app_dir / str(one["path"])) for one in legacy]
+        self.set_aside = self.app_dir / ".set-aside"
+        self.archives = PurePosixPath(self.text("archive_directory"))
 
     def text(self, name: str) -> str:
         """A setting that is a text or a number, as text."""
@@ -42,29 +69,6 @@ class Declared:
         value = self.host.settings[name]
         return value.reveal() if isinstance(value, Secret) else str(value)
 
-    @property
-    def service_user(self) -> str:
-        return self.text("service_user")
-
-    @property
-    def service_app(self) -> str:
-        return self.text("service_app")
-
-    @property
-    def pm2_apps(self) -> list[str]:
-        """The PM2 apps that may hold the session pool."""
-        return [self.service_app, *self.host.settings["sibling_apps"]]
-
-    @property
-    def companies(self) -> list[str]:
-        """The WhatsApp accounts of the host."""
-        return self.texts("companies")
-
-    @property
-    def flags(self) -> dict[str, str]:
-        """The declared flags as a `.env` spells them."""
-        return {name: str(revealed(one)) for name, one in self.host.settings["flags"].items()}
-
     def flags_unlike(self, seen: Mapping[str, str]) -> list[str]:
         """Which of the flags that are seen somewhere have another value there."""
         return [
@@ -72,53 +76,3 @@ class Declared:
             for name, value in self.flags.items()
             if name in seen and seen[name] != value
         ]
-
-    @property
-    def on_postgresql(self) -> bool:
-        return self.flags.get("USE_REPOSITORY_PATTERN") == "true"
-
-    @property
-    def app_dir(self) -> PurePosixPath:
-        """Where the service lives."""
-        return PurePosixPath(self.text("app_dir"))
-
-    @property
-    def current(self) -> PurePosixPath:
-        return self.app_dir / "current"
-
-    @property
-    def env_file(self) -> PurePosixPath:
-        return self.app_dir / ".env"
-
-    @property
-    def legacy_places(self) -> list[str]:
-        """Where the directories of session files used to be."""
-        listed = self.host.settings["legacy_directories"]
-        return [str(self.app_dir / str(one["path"])) for one in listed]
-
-    @property
-    def set_aside(self) -> PurePosixPath:
-        """Where legacy directories wait for their removal."""
-        return self.app_dir / ".set-aside"
-
-    @property
-    def archives(self) -> PurePosixPath:
-        return PurePosixPath(self.text("archive_directory"))
-
-    @property
-    def pm2_home(self) -> PurePosixPath:
-        return PurePosixPath(self.text("service_home")) / ".pm2"
-
-    @property
-    def pm2_unit(self) -> str:
-        """The systemd unit that starts PM2 at boot."""
-        return f"pm2-{self.service_user}.service"
-
-    @property
-    def authority_file(self) -> PurePosixPath:
-        """The database's certificate authority, as the service reads it."""
-        return PurePosixPath(plan.authority_file(self.host.settings))
-
-    @property
-    def status_url(self) -> str:
-        return f"http://127.0.0.1:{self.text('service_port')}/status"

@@ -6,14 +6,19 @@ Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Generator, Sequence
+import resource
+from collections.abc import Generator, Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
 from typing import Any, TextIO
 
 import pytest
 
 from rollout.console import harmless
 from rollout.errors import OperatorError
+from rollout.processes.forked import run_forked
 from rollout.secret import MASK
 
 from .suite import Suite
@@ -21,6 +26,8 @@ from .wording import FOUND, NOT_CHECKED
 
 # Characters of a reason or a log; what others wrote has no end of its own.
 LONGEST = 1 << 16
+# Bytes for the checks of one host: a million rows take 600 MB, and a database may answer without end.
+MEMORY = 4 << 30
 # libsignal prints whole sessions, private keys included, when it closes one.
 _BUFFERS = re.compile(r"<Buffer(?: [0-9a-f]{2})+[^>]*>")
 # 32 bytes in base64, with or without Signal's type byte before them: the size of every key.
@@ -88,6 +95,44 @@ class Reporter:
     def _write(self, line: dict[str, Any]) -> None:
         if self._out is not None:
             self._out.write(json.dumps(line) + "\n")
+
+
+class SideBySide:
+    """The pytest plugin that runs each host's checks in a process of its own, forked.
+
+    Most of a check is waiting for its host, so some hosts are checked at the same time; and what the
+    checks need is imported, collected and declared once, however many hosts there are. ``descriptors``
+    are those that the JSON lines of a host go to.
+    """
+
+    def __init__(self, reporter: Reporter, descriptors: Mapping[str, int], at_once: int) -> None:
+        self._reporter = reporter
+        self._descriptors = descriptors
+        self._at_once = at_once
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Take the place of pytest's own loop, which runs one check after the other."""
+        if session.testsfailed:
+            # What could not be collected: pytest's own loop says so.
+            return None
+        checks: dict[str, list[pytest.Item]] = {host: [] for host in self._descriptors}
+        for item in session.items:
+            checks[host_of(item)].append(item)
+        acts = [partial(self._check, checks[host], to) for host, to in self._descriptors.items()]
+        codes = run_forked(acts, self._at_once)
+        session.testsfailed = sum(code != 0 for code in codes)
+        return True
+
+    def _check(self, items: Sequence[pytest.Item], descriptor: int) -> int:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
+        with os.fdopen(descriptor, "w", buffering=1) as lines:
+            self._reporter.begin(lines, len(items))
+            for item, following in zip_longest(items, items[1:]):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self._reporter.end()
+        return int(items[0].session.testsfailed > 0) if items else 0
 
 
 def host_of(item: pytest.Item) -> str:

@@ -18,13 +18,13 @@ with patch("gevent.monkey.patch_all"):
 FIXTURES = Path(__file__).parent / "fixtures"
 
 FACTS = (
-    "database.facts.ConfigurationInForce",
-    "database.facts.PasswordsAccepted",
-    "database.facts.PostgresqlObjects",
-    "host.facts.Account",
-    "host.facts.EnabledUnits",
-    "host.facts.GlobalNpmVersion",
-    "host.facts.NodeProgram",
+    "database.operations.ConfigurationInForce",
+    "database.operations.PasswordsAccepted",
+    "database.operations.PostgresqlObjects",
+    "host.operations.Account",
+    "host.operations.EnabledUnits",
+    "host.operations.GlobalNpmVersion",
+    "host.operations.NodeProgram",
     "sessions.daily.InstalledTimer",
     "sessions.operations.CrontabLines",
     "hostprogram.ask.HostProgramAnswers",

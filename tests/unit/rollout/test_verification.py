@@ -35,8 +35,7 @@ END = {"event": "end", "commands": 7, "command_ms": 3.25}
 
 SUITE_CONFTEST = """
 import pytest
-from tests.host.support.reporting import Reporter
-from tests.host.support.side_by_side import SideBySide
+from tests.host.support.reporting import Reporter, SideBySide
 
 
 class WithoutHosts:
