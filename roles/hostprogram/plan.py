@@ -227,5 +227,5 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
 def daily_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str, Any]:
     """The plan of ``daily-check``, which the host keeps: nothing in it is of one rollout."""
     own = {"rollout_id": "daily-check", "operator": "timer", "reason": ""}
-    own |= {"released": [], "others_answered": False}
-    return host_plan(data, host_name, commit) | own
+    moving = {"released": [], "others_answered": False}
+    return {**host_plan(data, host_name, commit), **own, **moving}

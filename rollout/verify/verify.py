@@ -1,8 +1,7 @@
 """Is a host really as it was declared: runs ``tests/host`` and tells what each check found.
 
-It runs them as `pytest tests/host` would, in a process that forks one for each host
-(``tests/host/support/side_by_side.py``). Each reports one JSON object a line over a pipe of its host
-(``tests/host/support/reporting.py``), so that progress shows while they go.
+It runs them as `pytest tests/host` would, in a process that forks one for each host. Each reports one JSON
+object a line over a pipe of its host (``tests/host/support/reporting.py``), so that progress shows.
 
 Exit codes of ``rollout verify``: 0 nothing failed (what could not be checked is told, and counted
 apart); 1 something failed, something was found that no rollout mends, or the checks could not be
