@@ -17,7 +17,7 @@ pg_conftool 17 main set listen_addresses '*'
 pg_conftool 17 main set ssl_cert_file {_CLUSTER}/by-hand.crt
 pg_conftool 17 main set ssl_key_file {_CLUSTER}/by-hand.key
 chown postgres: {_CLUSTER}/by-hand.*
-echo 'hostssl {DATABASE} {USER} %s scram-sha-256' >> {_CLUSTER}/pg_hba.conf
+echo 'hostssl {{name}} {{user}} {{network}} scram-sha-256' >> {_CLUSTER}/pg_hba.conf
 systemctl restart postgresql@17-main
 """
 
@@ -30,35 +30,38 @@ class Access:
     authority: str
 
 
-def prepare(database: Host) -> Access:
+def prepare(database: Host, name: str = DATABASE, user: str = USER) -> Access:
     """Configure the cluster of a host and make the service's role and database.
 
     Params:
         database: a host with PostgreSQL and nothing in it.
+        name: of the database.
+        user: the one role, which owns it.
     Returns:
         what the service needs to connect.
     Raises:
         LabError: a step failed.
     """
     secrets = identity.settings(database.place)
-    for name, text in (
+    for suffix, text in (
         ("crt", secrets["database_tls_certificate"]),
         ("key", secrets["vault_database_tls_key"]),
     ):
-        database.run(f"umask 077; cat > {_CLUSTER}/by-hand.{name}", stdin=text.encode(), sudo=True)
-    database.run(_CONFIGURE % database.place.network, sudo=True)
+        database.run(
+            f"umask 077; cat > {_CLUSTER}/by-hand.{suffix}", stdin=text.encode(), sudo=True
+        )
+    database.run(_CONFIGURE.format(name=name, user=user, network=database.place.network), sudo=True)
     password = secrets["vault_database_app_password"]
-    sql = f"CREATE ROLE {USER} LOGIN PASSWORD '{password}';\nCREATE DATABASE {DATABASE} OWNER {USER};\n"
+    sql = f"CREATE ROLE {user} LOGIN PASSWORD '{password}';\nCREATE DATABASE {name} OWNER {user};\n"
     run_sql(database, sql, "postgres")
     values = {
         "HOST": database.name,
         "PORT": 5432,
-        "DATABASE": DATABASE,
-        "USER": USER,
+        "DATABASE": name,
+        "USER": user,
         "PASSWORD": password,
-        "SSL_CA": AUTHORITY,
     }
-    lines = "".join(f"POSTGRES_{name}={value}\n" for name, value in values.items())
+    lines = "".join(f"POSTGRES_{setting}={value}\n" for setting, value in values.items())
     return Access(lines, secrets["database_ca_certificate"])
 
 

@@ -79,7 +79,7 @@ def switch_to_postgres(service: AsRoot, database: Host) -> None:
     service.run(f"cat > {AUTHORITY}", access.authority.encode())
     env = f"{APP_DIR}/.env"
     service.run(f"sed -i 's/^USE_REPOSITORY_PATTERN=.*/USE_REPOSITORY_PATTERN=true/' {env}")
-    service.run(f"cat >> {env}", ("\n" + access.lines).encode())
+    service.run(f"cat >> {env}", f"\n{access.lines}POSTGRES_SSL_CA={AUTHORITY}\n".encode())
     # sed has made the file anew.
     service.run(f"chown {USER}: {env} && chmod 600 {env}")
 

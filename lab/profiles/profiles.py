@@ -11,6 +11,7 @@ from lab.fleet import fleet, hosts
 from lab.machine.remote import Host
 from lab.place import LabError, Place
 from lab.profiles import bare, cleaned_by_hand, misfiled, on_database, service_build
+from lab.profiles.ai_admin import on_files
 from lab.profiles.profile import Profile, content_key
 
 _LAB = Path(__file__).resolve().parent.parent
@@ -86,7 +87,25 @@ MISFILED = Profile(
     holds_secrets=True,
 )
 
-_ALL = (ON_FILES, SEVERAL, FIVE, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED)
+AI_ADMIN_ON_FILES = Profile(
+    name="ai-admin-on-files",
+    summary="ai-admin under root's PM2, on session files, among nine apps that share its checkout",
+    build=on_files.build,
+    made_by=(
+        "services/ai-admin",
+        "service/tools",
+        "profiles/ai_admin",
+        "profiles/database_by_hand.py",
+        "profiles/service_install.py",
+        "profiles/service_repository.py",
+    ),
+    holds_secrets=True,
+)
+
+_ALL = (
+    *(ON_FILES, SEVERAL, FIVE, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED),
+    AI_ADMIN_ON_FILES,
+)
 PROFILES = {profile.name: profile for profile in _ALL}
 
 

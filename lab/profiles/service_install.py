@@ -11,6 +11,7 @@ import json
 import shlex
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,19 +48,25 @@ LOG_LEVEL=info
 MESSAGE_ECHO=false
 """
 
-# Answers once the service does: the pool is initialised before the endpoint listens.
-WAIT_FOR_STATUS = f"""\
+
+def wait_for(url: str) -> str:
+    """A Python program that prints what an address answers as soon as it does."""
+    return f"""\
 import sys, time, urllib.request
 give_up = time.monotonic() + 60
 while True:
     try:
-        sys.stdout.write(urllib.request.urlopen("{STATUS_URL}", timeout=5).read().decode())
+        sys.stdout.write(urllib.request.urlopen("{url}", timeout=5).read().decode())
         break
     except OSError:
         if time.monotonic() > give_up:
-            sys.exit("no answer from {STATUS_URL} within 60 s: see pm2 logs {PM2_APP}")
+            sys.exit("no answer from {url} within 60 s: see pm2 logs {PM2_APP}")
         time.sleep(0.2)
 """
+
+
+# Answers once the service does: the pool is initialised before the endpoint listens.
+WAIT_FOR_STATUS = wait_for(STATUS_URL)
 
 
 class Runner(Protocol):
@@ -106,19 +113,20 @@ def install_on_files(host: Runner, company: str = COMPANY) -> Installed:
     return Installed(revisions, status)
 
 
-def as_user(host: Runner, command: str, directory: str = APP_DIR) -> bytes:
+def as_user(host: Runner, command: str, directory: str = APP_DIR, user: str = USER) -> bytes:
     """Run a command as the service's user.
 
     Params:
         host: runs commands as root.
         command: for a shell.
         directory: where; that of the application unless given.
+        user: who the service runs as.
     Returns:
         its standard output.
     """
     # cd before sudo: the login user's own directory is closed to the service's user.
     where, what = shlex.quote(directory), shlex.quote(command)
-    return host.run(f"cd {where} && sudo -H -u {USER} -- sh -euc {what}")
+    return host.run(f"cd {where} && sudo -H -u {user} -- sh -euc {what}")
 
 
 def _make_user(host: Runner) -> None:
@@ -127,18 +135,23 @@ def _make_user(host: Runner) -> None:
     host.run(f"install -d -o {USER} -g {USER} -m 0700 {PEER_DIR}")
 
 
-def put_repository(host: Runner, owner: str = f"{USER}:{USER}") -> dict[str, str]:
+def put_repository(
+    host: Runner,
+    owner: str = f"{USER}:{USER}",
+    build: Callable[[Path], dict[str, str]] = build_repository,
+) -> dict[str, str]:
     """Put the service's git repository on a host.
 
     Params:
         host: runs commands as root.
         owner: its reader must own it: git refuses repositories of other users as "dubious".
+        build: makes it.
     Returns:
         the commit id of each tag.
     """
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / "ai-admin.git"
-        revisions = build_repository(local)
+        revisions = build(local)
         unpack(host, local, REPOSITORY)
     host.run(f"chown -R {owner} {REPOSITORY}")
     return revisions

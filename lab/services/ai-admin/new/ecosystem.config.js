@@ -8,7 +8,6 @@ const app = (name, script, more = {}) => ({
   max_memory_restart: '200M',
   error_file: `./logs/${name}-error.log`,
   out_file: `./logs/${name}-out.log`,
-  time: true,
   ...more,
   env: { NODE_ENV: 'production', ...more.env }
 })
