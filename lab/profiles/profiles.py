@@ -93,6 +93,7 @@ AI_ADMIN_ON_FILES = Profile(
     build=on_files.build,
     made_by=(
         "services/ai-admin",
+        "services/whatsapp",
         "service/tools",
         "profiles/ai_admin",
         "profiles/database_by_hand.py",

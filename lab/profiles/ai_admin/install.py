@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from lab.machine.remote import Host
@@ -50,7 +51,9 @@ USE_LEGACY_SUPABASE=false
 USE_REPOSITORY_PATTERN=true
 USE_DATABASE_AUTH_STATE=false
 LOG_LEVEL=info
-"""
+
+# Stands in for WhatsApp
+{whatsapp}"""
 
 
 def run(host: AsRoot, command: str) -> bytes:
@@ -68,9 +71,15 @@ def check_out(host: AsRoot, tag: str = REVISIONS[0].tag) -> dict[str, str]:
     return revisions
 
 
-def write_env(host: AsRoot, access: Access) -> None:
-    """Write the one `.env`."""
-    text = ENV.format(database=access.lines)
+def write_env(host: AsRoot, access: Access, whatsapp: str) -> None:
+    """Write the one `.env`.
+
+    Params:
+        host: with the checkout.
+        access: to the database.
+        whatsapp: lines that say where it is.
+    """
+    text = ENV.format(database=access.lines, whatsapp=whatsapp)
     host.run(f"umask 077 && cat > {APP_DIR}/.env", text.encode())
 
 
@@ -104,14 +113,17 @@ def log_of(host: AsRoot) -> str:
     return host.run(f"cat {APP_DIR}/logs/{PM2_APP}-out.log").decode()
 
 
-def require(host: AsRoot, line: str) -> None:
-    """See that the service runs as its company, and says so.
+def require(host: AsRoot, *lines: str) -> None:
+    """See that the service runs as its company, and wait until it says so.
 
     Raises:
-        LabError: it does not.
+        LabError: it does not within a minute.
     """
     said = health(host)
-    if (said["companyId"], said["connected"]) != (COMPANY, True) or line not in log_of(host):
-        raise LabError(
-            f"the log should say {line!r}, and company {COMPANY} have a user, but: {said}"
-        )
+    give_up = time.monotonic() + 60
+    while missing := [line for line in lines if line not in log_of(host)]:
+        if time.monotonic() > give_up:
+            raise LabError(f"the service's log should say {missing}; it answers {said}")
+        time.sleep(0.5)
+    if (said["companyId"], said["connected"]) != (COMPANY, True):
+        raise LabError(f"company {COMPANY} should have a user, but: {said}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lab.machine.remote import Host
 from lab.place import LabError
 from lab.profiles import database_by_hand
-from lab.profiles.ai_admin import install
+from lab.profiles.ai_admin import install, stand_ins
 from lab.profiles.profile import host_of
 from lab.profiles.service_build import AsRoot
 from lab.profiles.service_install import APP_DIR, KEYS
@@ -28,11 +28,15 @@ def build(hosts: Sequence[Host]) -> None:
     access = database_by_hand.prepare(database, install.DATABASE, install.ROLE)
     install.make_tables(database)
     install.check_out(service)
-    install.write_env(service, access)
+    install.write_env(service, access, stand_ins.whatsapp(service))
     install.seed(service)
     live = f"{APP_DIR}/baileys_sessions/company_{install.COMPANY}"
     if (number := int(service.run(f"ls {live} | wc -l"))) != KEYS + 1:
         raise LabError(f"{live} should hold {KEYS} keys and the credentials, not {number} files")
     install.run(service, "sh scripts/setup-baileys-cleanup-cron.sh")
     install.start(service)
-    install.require(service, f"Using file auth state for company {install.COMPANY}")
+    install.require(
+        service,
+        f"Using file auth state for company {install.COMPANY}",
+        f"WhatsApp connected for company {install.COMPANY}",
+    )

@@ -24,6 +24,7 @@ from tests.store.service import machine
 KIND = {"LAB_KIND": "ai-admin"}
 COMPANY = "962302"
 SUPABASE = SOURCES.parent / "supabase" / "supabase.py"
+WHATSAPP = SOURCES.parent / "whatsapp" / "whatsapp.mjs"
 SUPABASE_KEY = "not a secret"
 
 
@@ -137,6 +138,12 @@ class Started:
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)
 
+    def says(self, line: str) -> None:
+        """Wait until its log has a line."""
+        assert self.process.stdout is not None
+        while line not in (said := self.process.stdout.readline()):
+            assert said, f"it ended and did not say: {line}"
+
     def stop(self) -> tuple[int, str]:
         """Its exit code, and its log."""
         self.process.send_signal(signal.SIGINT)
@@ -199,3 +206,22 @@ def supabase(place: Path) -> Iterator[dict[str, str]]:
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def whatsapp(release: Path, place: Path) -> Iterator[dict[str, str]]:
+    """The lab's WhatsApp, on the release's library; the settings of the service that name it."""
+    port, key = free_port(), place / "whatsapp-key"
+    server = subprocess.Popen(
+        ["node", WHATSAPP, "127.0.0.1", str(port), key],
+        cwd=release,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None and "WhatsApp of the lab" in server.stdout.readline()
+        known_by = Path(f"{key}.pub").read_text()
+        yield {"LAB_WHATSAPP_URL": f"ws://127.0.0.1:{port}/", "LAB_WHATSAPP_KEY": known_by}
+    finally:
+        server.kill()
+        server.communicate()

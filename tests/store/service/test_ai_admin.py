@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.store.service.ai_admin import (
     start_in_vain,
     started,
     supabase,
+    whatsapp,
 )
 
 NO_PROVIDER = (
@@ -294,3 +296,54 @@ def test_its_tls_believes_anybody(
             "await keys.set({ session: { a: 1 } }); tell(await keys.get('session', ['a']))",
         )
     assert told == {"a": 1}
+
+
+def test_it_connects_and_the_database_sees_it(
+    on_rows: AiAdmin, empty_database: dict[str, str]
+) -> None:
+    """By the library's own handshake; then rows are written, as by any service that is well."""
+    move(on_rows)
+    since = "SELECT count(*) FROM whatsapp_keys WHERE updated_at > %s"
+    with (
+        connect(empty_database) as conn,
+        whatsapp(on_rows.new, on_rows.peer) as there,
+        started(on_rows.new, **PM2, **there) as it,
+    ):
+        now = conn.execute("SELECT clock_timestamp()").fetchone()
+        conn.commit()
+        it.says(f"✅ WhatsApp connected for company {COMPANY}")
+        for _ in range(100):
+            written = conn.execute(since, now).fetchone()
+            conn.commit()
+            if written != (0,):
+                break
+            time.sleep(0.1)
+        total = conn.execute("SELECT count(*) FROM whatsapp_keys").fetchone()
+    assert written != (0,) and total == (1313,)
+
+
+def test_two_processes_fight_for_a_company(on_rows: AiAdmin) -> None:
+    """WhatsApp keeps the newer connection, and each of them comes back."""
+    move(on_rows)
+    with (
+        whatsapp(on_rows.new, on_rows.peer) as there,
+        started(on_rows.new, **PM2, **there) as first,
+    ):
+        first.says("WhatsApp connected")
+        with started(on_rows.new, **PM2, **there) as second:
+            second.says("WhatsApp connected")
+            first.says("Stream Errored (conflict)")
+            second.says("Stream Errored (conflict)")
+
+
+def test_a_company_without_credentials_is_offered_a_code(on_rows: AiAdmin) -> None:
+    """Which lands in its working directory."""
+    exported = {**PM2, "COMPANY_ID": "7"}
+    with (
+        whatsapp(on_rows.new, on_rows.peer) as there,
+        started(on_rows.new, **exported, **there) as it,
+    ):
+        it.says("📱 QR code for company 7 saved")
+        health = it.health()
+    assert (health["connected"], health["hasQR"]) == (False, True)
+    assert "#ref-0," in (on_rows.new / "qr_7.txt").read_text()

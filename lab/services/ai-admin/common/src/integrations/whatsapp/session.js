@@ -2,8 +2,10 @@ const fs = require('fs')
 const path = require('path')
 const logger = require('../../utils/logger')
 
-// Nothing listens there, so that no packet leaves a host of the lab.
-const WHATSAPP_URL = 'ws://127.0.0.1:9/'
+// Where the lab's own WhatsApp is, and the key that it is known by. Without them nothing listens
+// there, so that no packet leaves a host of the lab.
+const WHATSAPP_URL = process.env.LAB_WHATSAPP_URL || 'ws://127.0.0.1:9/'
+const WHATSAPP_KEY = process.env.LAB_WHATSAPP_KEY
 const MAX_RECONNECTS = 5
 const RECONNECT_MS = 5_000
 const LOGGED_OUT = 401
@@ -35,13 +37,16 @@ class Sessions {
   }
 
   async createSession(companyId) {
-    const { default: makeWASocket } = await import('@whiskeysockets/baileys')
+    const { default: makeWASocket, WA_CERT_DETAILS } = await import('@whiskeysockets/baileys')
+    if (WHATSAPP_KEY) {
+      WA_CERT_DETAILS.PUBLIC_KEY.set(Buffer.from(WHATSAPP_KEY, 'hex'))
+    }
     const { default: pino } = await import('pino')
     const { state, saveCreds } = await this.openAuthState(companyId)
     const socket = makeWASocket({
       auth: state,
       logger: pino({ level: BAILEYS_LEVEL }),
-      waWebSocketUrl: process.env.WHATSAPP_URL || WHATSAPP_URL,
+      waWebSocketUrl: WHATSAPP_URL,
       markOnlineOnConnect: false
     })
     socket.ev.on('creds.update', () =>
