@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _described(profile: Profile) -> str:
-    return f"  {profile.name:<16}{profile.summary}\n"
+    return f"  {profile.name:<21} {profile.summary}\n"
 
 
 def _help_format(prog: str) -> argparse.HelpFormatter:

@@ -31,7 +31,7 @@ AGED_DIR = "/srv/lab-aged"
 LIVE = f"{APP_DIR}/baileys_sessions"
 # A day of the library's life took a second or two: it is spread over a day of the past. The rows'
 # own triggers would set updated_at to now, so they are off meanwhile.
-_SPREAD = """
+SPREAD = """
 SET session_replication_role = replica;
 CREATE TEMP TABLE days AS
     SELECT number, (span ->> 0)::timestamptz AS began, (span ->> 1)::timestamptz AS ended
@@ -68,7 +68,7 @@ def build(hosts: Sequence[Host]) -> None:
     lived = json.loads(as_user(service, f"node {AGED_DIR}/live.mjs {PEER_DIR}/peer.json"))
     if not lived["moved"]:
         raise LabError("no session moved to its LID in eleven days")
-    run_sql(database, _SPREAD % json.dumps(lived["days"]))
+    run_sql(database, SPREAD % json.dumps(lived["days"]))
     empty_the_live_directory(service)
     start(service)
 

@@ -11,7 +11,7 @@ from lab.fleet import fleet, hosts
 from lab.machine.remote import Host
 from lab.place import LabError, Place
 from lab.profiles import bare, cleaned_by_hand, misfiled, on_database, service_build
-from lab.profiles.ai_admin import on_files
+from lab.profiles.ai_admin import moved, on_files
 from lab.profiles.profile import Profile, content_key
 
 _LAB = Path(__file__).resolve().parent.parent
@@ -103,9 +103,36 @@ AI_ADMIN_ON_FILES = Profile(
     holds_secrets=True,
 )
 
+AI_ADMIN_ON_SUPABASE = Profile(
+    name="ai-admin-on-supabase",
+    summary="the same on Supabase, because no flag says otherwise; stale files and empty tables",
+    build=moved.to_supabase,
+    made_by=("service/aged", "services/supabase"),
+    on=AI_ADMIN_ON_FILES,
+    holds_secrets=True,
+)
+
+AI_ADMIN_ON_DATABASE = Profile(
+    name="ai-admin-on-database",
+    summary="the same eleven days on PostgreSQL: integer Buffers, keys about to be cleaned up",
+    build=moved.to_database,
+    made_by=("service/aged", "profiles/on_database.py"),
+    on=AI_ADMIN_ON_FILES,
+    holds_secrets=True,
+)
+
+AI_ADMIN_RENAMED = Profile(
+    name="ai-admin-renamed",
+    summary="the same, its rows renamed to company_962302",
+    build=moved.rename,
+    made_by=(),
+    on=AI_ADMIN_ON_DATABASE,
+    holds_secrets=True,
+)
+
 _ALL = (
     *(ON_FILES, SEVERAL, FIVE, ON_DATABASE, CLEANED_BY_HAND, BARE, MISFILED),
-    AI_ADMIN_ON_FILES,
+    *(AI_ADMIN_ON_FILES, AI_ADMIN_ON_SUPABASE, AI_ADMIN_ON_DATABASE, AI_ADMIN_RENAMED),
 )
 PROFILES = {profile.name: profile for profile in _ALL}
 

@@ -113,7 +113,7 @@ def log_of(host: AsRoot) -> str:
     return host.run(f"cat {APP_DIR}/logs/{PM2_APP}-out.log").decode()
 
 
-def require(host: AsRoot, *lines: str) -> None:
+def require(host: AsRoot, *lines: str, company: str = COMPANY) -> None:
     """See that the service runs as its company, and wait until it says so.
 
     Raises:
@@ -125,5 +125,5 @@ def require(host: AsRoot, *lines: str) -> None:
         if time.monotonic() > give_up:
             raise LabError(f"the service's log should say {missing}; it answers {said}")
         time.sleep(0.5)
-    if (said["companyId"], said["connected"]) != (COMPANY, True):
-        raise LabError(f"company {COMPANY} should have a user, but: {said}")
+    if (said["companyId"], said["connected"]) != (company, True):
+        raise LabError(f"company {company} should have a user, but: {said}")
