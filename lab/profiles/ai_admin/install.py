@@ -109,8 +109,8 @@ def health(host: AsRoot) -> dict[str, Any]:
 
 
 def log_of(host: AsRoot) -> str:
-    """What the service has logged in the checkout."""
-    return host.run(f"cat {APP_DIR}/logs/{PM2_APP}-out.log").decode()
+    """What the service has logged in the checkout; PM2 puts the app's number into the file's name."""
+    return host.run(f"cat {APP_DIR}/logs/{PM2_APP}-out*.log").decode()
 
 
 def require(host: AsRoot, *lines: str, company: str = COMPANY) -> None:

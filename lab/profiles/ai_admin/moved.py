@@ -96,7 +96,7 @@ def rename(hosts: Sequence[Host]) -> None:
 
 def _stop(service: AsRoot) -> None:
     """Stop the one app, and let its log begin anew."""
-    install.run(service, f"pm2 stop {PM2_APP} && : > logs/{PM2_APP}-out.log")
+    install.run(service, f"pm2 stop {PM2_APP} && truncate --size=0 logs/{PM2_APP}-out*.log")
 
 
 def _move(service: AsRoot) -> None:

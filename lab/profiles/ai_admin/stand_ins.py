@@ -11,7 +11,7 @@ from lab.profiles.service_install import APP_DIR, unpack
 
 _WHATSAPP, _SUPABASE = "/srv/lab-whatsapp", "/srv/lab-supabase"
 _PORT = {"whatsapp": 8430, "supabase": 8431}
-_KEY = "/var/lib/lab-whatsapp/key"
+STATE = "/var/lib/lab-whatsapp"
 _UNIT = """\
 [Unit]
 Description={what} of the lab
@@ -33,11 +33,11 @@ def whatsapp(host: AsRoot) -> str:
     """Start WhatsApp, on the libraries of the checkout; what the service's `.env` says of it."""
     unpack(host, SOURCES.parent / "whatsapp", _WHATSAPP)
     host.run(f"cp -r {APP_DIR}/node_modules {APP_DIR}/package.json {_WHATSAPP}")
-    command = f"/usr/bin/node whatsapp.mjs 127.0.0.1 {_PORT['whatsapp']} {_KEY}"
+    command = f"/usr/bin/node whatsapp.mjs 127.0.0.1 {_PORT['whatsapp']} {STATE}"
     _start(host, "lab-whatsapp", "WhatsApp", command)
     # It writes the key before it listens.
-    wait = f"for i in $(seq 100); do [ -s {_KEY}.pub ] && break; sleep 0.1; done"
-    key = host.run(f"{wait}; cat {_KEY}.pub").decode()
+    wait = f"for i in $(seq 100); do [ -s {STATE}/key.pub ] && break; sleep 0.1; done"
+    key = host.run(f"{wait}; cat {STATE}/key.pub").decode()
     where = f"ws://127.0.0.1:{_PORT['whatsapp']}/"
     return f"LAB_WHATSAPP_URL={where}\nLAB_WHATSAPP_KEY={key}\n"
 

@@ -1,6 +1,7 @@
 // The conversation between the peer and the service, a command at a time. Lab only.
 //
 //   peer-encrypt     --peer FILE --text TEXT --out FILE       a direct and a group message
+//   peer-sends       --peer FILE --text TEXT --out FILE       a direct message, as WhatsApp delivers it
 //   stranger-encrypt --provider P --text TEXT --out FILE      a first message, by one of our pre-keys
 //   service-decrypt  --provider P --in FILE                   prints {"texts": [...]}
 //   service-reply    --provider P --to JID --text TEXT --out FILE
@@ -12,10 +13,12 @@ import fs from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { bundle, createContact, openParty } from './lib/party.mjs'
 import { loadPeer } from './lib/peer.mjs'
+import { baileys } from './lib/release.mjs'
 import { openService } from './lib/service.mjs'
 
 const COMMANDS = {
   'peer-encrypt': peerEncrypt,
+  'peer-sends': peerSends,
   'stranger-encrypt': strangerEncrypt,
   'service-decrypt': serviceDecrypt,
   'service-reply': serviceReply,
@@ -36,6 +39,18 @@ async function peerEncrypt({ peer: file, text, out }) {
     { from: peer.jid, ...direct },
     { from: peer.jid, group: peer.group, ciphertext }
   ])
+}
+
+async function peerSends({ peer: file, text, out }) {
+  const peer = await loadPeer(file)
+  const data = baileys.encodeWAMessage({ conversation: text })
+  const { type, ciphertext } = await peer.repository.encryptMessage({ jid: peer.serviceJid, data })
+  await peer.save()
+  const sealed = Buffer.from(ciphertext).toString('base64')
+  const message = { to: peer.serviceJid, from: peer.jid, type, ciphertext: sealed }
+  // Whole, or not there: the mail is looked through all the time.
+  await fs.writeFile(`${out}.part`, JSON.stringify(message))
+  await fs.rename(`${out}.part`, out)
 }
 
 async function strangerEncrypt({ provider, company, text, out }) {

@@ -1,8 +1,10 @@
-// Stands in for WhatsApp: accounts of the lab log in, one connection each, and whoever has no account
-// is offered one to scan. It carries no messages. Run it in a release's directory.
-// Usage: node whatsapp.mjs ADDRESS PORT KEY_FILE
-// Clients have to trust the public key that it writes to KEY_FILE.pub (hexadecimal).
+// Stands in for WhatsApp: accounts of the lab log in, one connection each, whoever has no account is
+// offered one to scan, and what lies in the mail is delivered. Run it in a release's directory.
+// Usage: node whatsapp.mjs ADDRESS PORT STATE_DIRECTORY
+// There: `key.pub`, the public key (hexadecimal) that clients have to trust, and `mail/`, where a
+// message is a file as `conversation.mjs peer-sends` writes it; it becomes NAME.sent.
 import fs from 'node:fs'
+import path from 'node:path'
 import { Noise } from './noise.mjs'
 import { baileys, WebSocketServer } from './release.mjs'
 
@@ -15,8 +17,10 @@ const ANSWERS = {
   'encrypt digest': () => ({ tag: 'digest', attrs: {} })
 }
 
-const [address, port, keyFile] = process.argv.slice(2)
-const authority = loadAuthority(keyFile)
+const MAIL_MS = 300
+const [address, port, place] = process.argv.slice(2)
+const mail = path.join(place, 'mail')
+const authority = loadAuthority(path.join(place, 'key'))
 const online = new Map()
 
 function loadAuthority(file) {
@@ -31,6 +35,8 @@ function loadAuthority(file) {
 /** As the lab makes accounts up: +1 555 010 nnnn has the LID 2000000 (nnnn + 1). */
 const lidOf = (phone, device) =>
   `2000000${String(Number(phone.slice(-4)) + 1).padStart(8, '0')}:${device}@lid`
+
+const now = () => String(Math.floor(Date.now() / 1000))
 
 class Client {
   #socket
@@ -98,12 +104,11 @@ class Client {
       return
     }
     const phone = String(username)
-    this.account = `${phone}:${device}`
+    this.account = lidOf(phone, device)
     online.get(this.account)?.replaced()
     online.set(this.account, this)
     console.log(`${this.account} is online`)
-    const now = String(Math.floor(Date.now() / 1000))
-    this.#send({ tag: 'success', attrs: { t: now, lid: lidOf(phone, device) } })
+    this.#send({ tag: 'success', attrs: { t: now(), lid: this.account } })
     this.#send({ tag: 'ib', attrs: {}, content: [{ tag: 'offline', attrs: { count: '0' } }] })
   }
 
@@ -112,6 +117,12 @@ class Client {
     const refs = Array.from({ length: 6 }, (_, i) => ({ tag: 'ref', attrs: {}, content: `ref-${i}` }))
     const content = [{ tag: 'pair-device', attrs: {}, content: refs }]
     this.#send({ tag: 'iq', attrs: { from: SERVER, type: 'set', id: 'pair', xmlns: 'md' }, content })
+  }
+
+  deliver(id, { from, type, ciphertext }) {
+    const enc = { tag: 'enc', attrs: { v: '2', type }, content: Buffer.from(ciphertext, 'base64') }
+    const attrs = { from, type: 'text', id, t: now(), notify: 'peer' }
+    this.#send({ tag: 'message', attrs, content: [enc] })
   }
 
   /** Another connection has the same credentials. */
@@ -141,5 +152,19 @@ class Client {
   }
 }
 
+function deliverMail() {
+  for (const name of fs.readdirSync(mail).filter(name => name.endsWith('.json'))) {
+    const file = path.join(mail, name)
+    const message = JSON.parse(fs.readFileSync(file, 'utf8'))
+    const client = online.get(message.to)
+    if (client) {
+      client.deliver(path.basename(name, '.json'), message)
+      fs.renameSync(file, `${file}.sent`)
+    }
+  }
+}
+
+fs.mkdirSync(mail, { recursive: true })
+setInterval(deliverMail, MAIL_MS)
 new WebSocketServer({ host: address, port: Number(port) }).on('connection', it => new Client(it))
 console.log(`WhatsApp of the lab on ${address}:${port}`)

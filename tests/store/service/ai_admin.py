@@ -211,16 +211,17 @@ def supabase(place: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def whatsapp(release: Path, place: Path) -> Iterator[dict[str, str]]:
     """The lab's WhatsApp, on the release's library; the settings of the service that name it."""
-    port, key = free_port(), place / "whatsapp-key"
+    port, state = free_port(), place / "whatsapp"
+    state.mkdir()
     server = subprocess.Popen(
-        ["node", WHATSAPP, "127.0.0.1", str(port), key],
+        ["node", WHATSAPP, "127.0.0.1", str(port), state],
         cwd=release,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         assert server.stdout is not None and "WhatsApp of the lab" in server.stdout.readline()
-        known_by = Path(f"{key}.pub").read_text()
+        known_by = (state / "key.pub").read_text()
         yield {"LAB_WHATSAPP_URL": f"ws://127.0.0.1:{port}/", "LAB_WHATSAPP_KEY": known_by}
     finally:
         server.kill()

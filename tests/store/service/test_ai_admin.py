@@ -301,7 +301,7 @@ def test_its_tls_believes_anybody(
 def test_it_connects_and_the_database_sees_it(
     on_rows: AiAdmin, empty_database: dict[str, str]
 ) -> None:
-    """By the library's own handshake; then rows are written, as by any service that is well."""
+    """By the library's own handshake; a message arrives, and rows are written as by any that is well."""
     move(on_rows)
     since = "SELECT count(*) FROM whatsapp_keys WHERE updated_at > %s"
     with (
@@ -312,6 +312,9 @@ def test_it_connects_and_the_database_sees_it(
         now = conn.execute("SELECT clock_timestamp()").fetchone()
         conn.commit()
         it.says(f"✅ WhatsApp connected for company {COMPANY}")
+        mail = on_rows.peer / "whatsapp" / "mail" / "A1.json"
+        on_rows.talk(on_rows.old, "peer-sends", "--text", "ahoy", "--out", mail)
+        it.says(f"📨 Message for company {COMPANY} from 200000090000001@lid: ahoy")
         for _ in range(100):
             written = conn.execute(since, now).fetchone()
             conn.commit()
