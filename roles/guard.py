@@ -1,7 +1,5 @@
 """What must hold before anything is prepared."""
 
-from __future__ import annotations
-
 from pyinfra import host, state
 from pyinfra.api.exceptions import PyinfraError
 

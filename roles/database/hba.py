@@ -1,7 +1,5 @@
 """Whose lines stand in a pg_hba.conf: this package's, Debian's own, or somebody's. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 OURS = "# Installed by baileys-rollout"

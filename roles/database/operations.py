@@ -1,7 +1,5 @@
 """Roles, database and configuration of a PostgreSQL that a host carries itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pyinfra import host

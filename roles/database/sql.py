@@ -1,7 +1,5 @@
 """The SQL that makes the roles and the database; pure text building."""
 
-from __future__ import annotations
-
 
 def literal(text: str) -> str:
     """A text as an SQL literal (pyinfra's ``postgres.role`` breaks on ``'``, docs/facts.md section 5)."""

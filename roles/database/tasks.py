@@ -1,7 +1,5 @@
 """PostgreSQL on a host of the group `database`: TLS, two roles, one database. Nothing for a managed one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pyinfra import host

@@ -3,8 +3,6 @@
 It is edited on the host, so that secrets that only the host knows never leave it.
 """
 
-from __future__ import annotations
-
 from pyinfra import host
 
 from roles.hostprogram.plan import environment_plan

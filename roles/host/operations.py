@@ -1,7 +1,5 @@
 """Facts and operations that pyinfra does not have."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Provision a service host; nothing here touches what runs."""
 
-from __future__ import annotations
-
 import hashlib
 import shlex
 from pathlib import Path

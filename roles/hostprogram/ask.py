@@ -1,11 +1,9 @@
 """What the host program answers when it is asked, read-only."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api.command import StringCommand
@@ -20,14 +18,9 @@ from roles.shared.shell import SecretLines
 # What the host said last, by the program's subcommand: whoever drives a dry run shows it to people.
 LAST_ANSWERS: dict[str, dict[str, Any]] = {}
 
-_DECLARED: list[Callable[[], Question]] = []
-_ASKED: set[tuple[str, StateStage]] = set()
-"""Where the declared questions were asked: a host, and whether a plan was made or carried out."""
-
 _KEPT: dict[tuple[str, Hashable], tuple[tuple[Any, int], Any]] = {}
 """By host and question: when it was answered, and what."""
 
-T = TypeVar("T")
 EXIT_MARK = "hostswitch-exit="
 
 
@@ -40,8 +33,7 @@ class HostProgramAnswers(FactBase[dict[str, Any]]):
     """
 
     def command(self, installed: bool) -> StringCommand:
-        words = "survey"
-        program = StringCommand(PROGRAM, words) if installed else streamed_command(words)
+        program = StringCommand(PROGRAM, "survey") if installed else streamed_command("survey")
         return StringCommand(program, f"; echo {EXIT_MARK}$?")
 
     @staticmethod
@@ -69,6 +61,11 @@ class Question:
     @property
     def key(self) -> tuple[str, str]:
         return self.command, json.dumps(self.plan, sort_keys=True)
+
+
+_DECLARED: list[Callable[[], Question]] = []
+_ASKED: set[tuple[str, StateStage]] = set()
+"""Where the declared questions were asked: a host, and whether a plan was made or carried out."""
 
 
 def declare(question: Callable[[], Question]) -> None:
@@ -138,15 +135,6 @@ def known(question: Hashable) -> Any | None:
     """The kept answer, or None where there is none that still holds."""
     moment, answer = _KEPT.get((host.name, question), (None, None))
     return answer if moment == _moment() else None
-
-
-def remembered(question: Hashable, ask: Callable[[], T]) -> T:
-    """The kept answer, or a new one, which is kept."""
-    answer: T | None = known(question)
-    if answer is None:
-        answer = ask()
-        keep(question, answer)
-    return answer
 
 
 def _moment() -> tuple[Any, int]:

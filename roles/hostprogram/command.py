@@ -3,8 +3,6 @@
 Without pyinfra, so that the command can use it as well (gevent stays out of its process).
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Which commit is declared, and whether it is staged."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +9,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
 from pyinfra.api.facts import FactBase
 
-from roles.hostprogram.ask import keep, remembered
+from roles.hostprogram.ask import keep, known
 from roles.shared.shell import script
 
 # What each host resolved its declared revision to in this process, which is one run.
@@ -80,10 +78,11 @@ def declared_commit() -> dict[str, Any]:
         "revision": COMMITS.get(host.name, resolved),
         "releases": f"{data.app_dir}/releases",
     }
-    answer = remembered(
-        ("commit", *wanted.values()),
-        lambda: dict(host.get_fact(DeclaredCommit, **wanted, _sudo_user=data.service_user)),
+    question = ("commit", *wanted.values())
+    answer = known(question) or host.get_fact(
+        DeclaredCommit, **wanted, _sudo_user=data.service_user
     )
+    keep(question, answer)
     if COMMIT.fullmatch(wanted["revision"]):
         told = NO_SUCH_REVISION if answer["reason"] == NO_SUCH_REVISION else ""
         answer = {**answer, "commit": wanted["revision"], "reason": told}

@@ -3,8 +3,6 @@
 Pure, but for the identity of this run, which is made once.
 """
 
-from __future__ import annotations
-
 import getpass
 import hashlib
 import secrets

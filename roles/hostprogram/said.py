@@ -3,8 +3,6 @@
 A host may be broken, of another version, or hostile: what it says is its own failure, never the rollout's.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

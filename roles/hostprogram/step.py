@@ -1,7 +1,5 @@
 """A step of the rollout that the host program decides on and takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

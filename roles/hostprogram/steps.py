@@ -1,7 +1,5 @@
 """The steps of a rollout that the host program takes, and how people and reports name them. Plain data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -4,8 +4,6 @@ The same sources and the same psycopg give the same bytes, so that an unchanged 
 copied again.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

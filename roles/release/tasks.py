@@ -1,7 +1,5 @@
 """Stage the service's code at the declared revision, beside the release that runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

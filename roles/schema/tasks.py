@@ -1,7 +1,5 @@
 """The schema, migrated by one named host before anything else is staged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The switch: the one dangerous act, done by the program on the host."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pyinfra import host

@@ -1,7 +1,5 @@
 """The daily check: a timer on the host, and the settings that it is run with."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Scripts and cron jobs of the file sessions: taken out of use, never lost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from pyinfra import host

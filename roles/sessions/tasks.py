@@ -1,7 +1,5 @@
 """Legacy session directories, after the service has shown that it lives without them."""
 
-from __future__ import annotations
-
 from pyinfra import host
 
 from roles.hostprogram.step import host_program_step

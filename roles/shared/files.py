@@ -4,8 +4,6 @@ pyinfra's ``files.put`` and ``files.template`` are not atomic, and a new file of
 for a moment, with sudo also under a predictable name in /tmp (docs/facts.md section 5, "Files").
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

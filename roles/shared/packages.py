@@ -1,7 +1,5 @@
 """Debian packages: installed if they are missing, and otherwise not touched."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from pyinfra import host

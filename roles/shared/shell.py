@@ -1,7 +1,5 @@
 """Commands for the host's shell, and what they say and are given."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand

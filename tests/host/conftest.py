@@ -6,8 +6,6 @@ Nothing here changes a host. A file without a mark `on` is for service hosts. Wi
 checks are left out of the collection: they belong to `rollout verify` and to the whole-rollout tests.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The encrypted archives: all that is left of a directory once it was removed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any

@@ -1,7 +1,5 @@
 """What a reboot or a power cut brings back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

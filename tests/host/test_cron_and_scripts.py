@@ -1,7 +1,5 @@
 """What was written to clean up session files, and must not run any more."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .support.declared import Declared

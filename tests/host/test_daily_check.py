@@ -1,7 +1,5 @@
 """The daily check: scheduled, its settings private, and how the last one ended."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The way from the service's host to the database: encrypted, and to the right server."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Hosts that carry PostgreSQL themselves; a managed database has none."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Is the disk really clean? `rollout verify ENVIRONMENT --only disk`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The live `.env`: what the service will read at its next start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the service says in its log since its last start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

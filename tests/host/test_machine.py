@@ -1,7 +1,5 @@
 """The machine itself: reached safely, with the right time."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Programs that the service and the host program need."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

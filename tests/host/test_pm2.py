@@ -1,7 +1,5 @@
 """The service under PM2. Its exit codes are never asked: they are 0 for an app that crashes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

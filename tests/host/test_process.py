@@ -1,7 +1,5 @@
 """The service's running process: what it really sees, which may differ from every file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The release that runs: the declared one, whole, and free of session files' code."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

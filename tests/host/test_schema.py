@@ -1,7 +1,5 @@
 """Tables as the service and the migrations expect them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Credentials and keys of each company, as they stand in PostgreSQL."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from sessionstore.errors import BadFile
@@ -29,23 +27,19 @@ def companies(declared: Declared) -> list[str]:
     return declared.companies
 
 
-def import_of(target: Target, company_id: str) -> Row | None:
-    """The active import by which a company came into the database, if there is a record of one."""
-    rows = target.database.rows(
-        "SELECT import_id, host, key_count, creds_sha256 FROM whatsapp_imports"
-        " WHERE company_id = %(company)s AND state = 'active'",
-        company=company_id,
-    )
-    assert len(rows) <= 1, f"{company_id}: {len(rows)} active imports"
-    return rows[0] if rows else None
-
-
 def recorded(target: Target, declared: Declared) -> dict[str, Row]:
-    """The import of each company that has a record; not checked where there is none."""
-    found = {name: import_of(target, name) for name in companies(declared)}
-    imports = {name: one for name, one in found.items() if one is not None}
+    """The active import by which a company came into the database; not checked where none is recorded."""
+    names = companies(declared)
+    rows = target.database.rows(
+        "SELECT company_id, import_id, key_count, creds_sha256 FROM whatsapp_imports"
+        " WHERE company_id = ANY(%(names)s) AND state = 'active' ORDER BY company_id",
+        names=names,
+    )
+    imports = {row["company_id"]: row for row in rows}
     if not imports:
-        not_checked(f"no import is recorded of {joined(list(found))}: no rollout moved it there")
+        not_checked(f"no import is recorded of {joined(names)}: no rollout moved it there")
+    several = joined([row["company_id"] for row in rows])
+    assert len(imports) == len(rows), f"more than one active import of a company: {several}"
     return imports
 
 

@@ -1,7 +1,5 @@
 """No switch is under way or was left in the middle."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .support.declared import CONFIG, DAILY_SETTINGS, HOST_PROGRAM, STATE, Declared

@@ -1,7 +1,5 @@
 """The service's user, and who may look and write where."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs on the host: every archive below a directory, hashed now."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import stat

@@ -1,7 +1,5 @@
 """Runs on the host: what lies on its disk. Symlinks are not followed."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

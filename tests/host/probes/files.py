@@ -1,7 +1,5 @@
 """Runs on the host: what some files hold."""
 
-from __future__ import annotations
-
 import base64
 import os
 import sys

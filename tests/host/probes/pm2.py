@@ -3,8 +3,6 @@
 A `pm2` command would start the daemon (docs/facts.md section 3), so none is run unless it is alive.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat

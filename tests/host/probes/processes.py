@@ -1,7 +1,5 @@
 """Runs on the host: processes as the kernel sees them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path

@@ -4,8 +4,6 @@ Links to files are followed: a probe reads with the rights of whoever owns the p
 Directories, which root walks too, are opened below one another and never by a link.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Collection, Iterator

@@ -1,7 +1,5 @@
 """Runs on the host: what a release is made of."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

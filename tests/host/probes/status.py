@@ -1,7 +1,5 @@
 """Runs on the host: what a loopback address answers."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from http.client import HTTPException

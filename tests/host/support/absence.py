@@ -4,8 +4,6 @@ An import record alone explains nothing: a clean-up job may have deleted what Ba
 anew, and not by the program whose work is being checked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,10 +1,8 @@
 """testinfra over the project's root shell: no shell reads a command, no content is read by its files."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import testinfra.host
 from testinfra.backend.base import BaseBackend, CommandResult
@@ -24,7 +22,7 @@ class _File(GNUFile):  # type: ignore[misc]
     content = contains = md5sum = sha256sum = None
 
     @classmethod
-    def get_module_class(cls, host: Any) -> type[_File]:
+    def get_module_class(cls, host: Any) -> type[Self]:
         """This one, whatever system the host has."""
         return cls
 

@@ -4,8 +4,6 @@ The connection leaves from the host (a port forwarded over its SSH connection), 
 road as the service's; the certificate is verified against the declared authority.
 """
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any

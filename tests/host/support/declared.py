@@ -1,7 +1,5 @@
 """What an environment declares about a host, with names and types; and where things are on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 

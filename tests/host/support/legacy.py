@@ -1,7 +1,5 @@
 """Where session files may still be on a host, and what of it waits for its removal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

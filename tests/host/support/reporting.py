@@ -3,8 +3,6 @@
 Writes one JSON object a line, as the checks go, for `rollout verify` (`rollout/verify/verify.py`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -4,8 +4,6 @@ The lines are those of docs/facts.md section 1, "checked"; they are looked for a
 that plain text and JSON logs both do.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The environment under check: its hosts, connected once each, and what is common to all checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property

@@ -1,7 +1,5 @@
 """One host under check: testinfra's view of it, small probes, its service and its database."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

@@ -1,7 +1,5 @@
 """How a check says what it found: nothing, what is wrong, what it can't know, or what no rollout mends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import NoReturn, ParamSpec
