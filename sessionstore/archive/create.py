@@ -123,13 +123,12 @@ def _make(
     archive, listing = f"{name}.tar.zst.age", f"{name}.manifest.jsonl"
     entries = _entries(tree)
     plain: list[str] = []
+
+    def feed(encryption: Encryption) -> None:
+        plain.append(_stream(directory_fd, entries, name, encryption))
+
     try:
-        on_disk, size_on_disk = sealed.seal(
-            out_fd,
-            archive,
-            recipients,
-            lambda encryption: plain.append(_stream(directory_fd, entries, name, encryption)),
-        )
+        on_disk, size_on_disk = sealed.seal(out_fd, archive, recipients, feed)
         manifest = Manifest(
             name,
             datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -37,11 +37,8 @@ class _Program:
             remedy = f"Install it: apt-get install {self.name}"
             what = f"cannot run {self.name}: {error.strerror}"
             raise ArchiveProblem(what, remedy=remedy) from None
-
-    @property
-    def output(self) -> IO[bytes]:
         assert self.process.stdout is not None
-        return self.process.stdout
+        self.output: IO[bytes] = self.process.stdout
 
     def finish(self) -> str | None:
         """Wait for its end; tell what it complained about, None where it ended well."""
@@ -69,6 +66,8 @@ class Encryption:
         self._written = 0
         self._trouble: OSError | None = None
         self._zstd = _Program(["zstd", "-q", "-3", "-c"], subprocess.PIPE)
+        assert self._zstd.process.stdin is not None
+        self._input = self._zstd.process.stdin
         arguments = [part for one in recipients for part in ("-r", one)]
         try:
             self._age = _Program(["age", *arguments], self._zstd.output)
@@ -96,11 +95,6 @@ class Encryption:
         if self._trouble or any(complaint):
             raise ArchiveProblem(self._words(*complaint))
         return self._digest.hexdigest(), self._written
-
-    @property
-    def _input(self) -> IO[bytes]:
-        assert self._zstd.process.stdin is not None
-        return self._zstd.process.stdin
 
     def _write_out(self) -> None:
         while chunk := self._age.output.read1(CHUNK):  # type: ignore[attr-defined]

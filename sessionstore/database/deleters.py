@@ -93,15 +93,17 @@ def deleters(conn: Connection) -> tuple[Deleter, ...]:
             triggers.setdefault(oid, []).append(words)
         jobs = _jobs(conn)
     found = _reaching(functions, _deletes)
-    told = [
-        Deleter(f"{one.schema}.{one.name}()", _runs(one, found, triggers, jobs)) for one in found
-    ]
-    alone = [
-        Deleter(f"cron job {job.name}", f"on its schedule {job.schedule}")
-        for job in jobs
-        if _deletes(job.command)
-    ]
-    return (*told, *alone)
+    by_themselves = (job for job in jobs if _deletes(job.command))
+    return (
+        *(
+            Deleter(f"{one.schema}.{one.name}()", _runs(one, found, triggers, jobs))
+            for one in found
+        ),
+        *(
+            Deleter(f"cron job {job.name}", f"on its schedule {job.schedule}")
+            for job in by_themselves
+        ),
+    )
 
 
 def deleting_jobs(conn: Connection) -> tuple[str, ...]:

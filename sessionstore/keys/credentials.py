@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sessionstore.errors import BadFile
 from sessionstore.keys.ratchets import octets
-from sessionstore.keys.values import Value, canonical
+from sessionstore.keys.values import Value, digest
 
 _BORN_WITH = ("registrationId", "signedIdentityKey", "noiseKey", "advSecretKey")
 # 2020-01-01: no session file is older than the library.
@@ -63,7 +63,7 @@ def credentials_of(value: Value) -> Credentials:
     lacking = [name for name in _BORN_WITH if value.get(name) in (None, "", {})]
     if lacking:
         raise BadFile("not credentials", f"lacks {', '.join(lacking)}")
-    fingerprint = tuple(_digest(value[name]) for name in _BORN_WITH)
+    fingerprint = tuple(digest(value[name]) for name in _BORN_WITH)
     signed = value.get("signedPreKey")
     if not isinstance(signed, dict):
         signed = {}
@@ -73,7 +73,7 @@ def credentials_of(value: Value) -> Credentials:
         _clock(value, "accountSyncCounter"),
         _clock(signed, "keyId", "signedPreKey.keyId"),
     )
-    return Credentials(Identity(account, fingerprint), clocks, _digest(signed.get("keyPair")))
+    return Credentials(Identity(account, fingerprint), clocks, digest(signed.get("keyPair")))
 
 
 def paired_at(value: Value) -> float:
@@ -103,10 +103,6 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
         if message[place - 1] < 128:
             break
     return value, place
-
-
-def _digest(value: Value) -> str:
-    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
 
 
 def _clock(place: dict[str, Value], name: str, shown: str = "") -> int:

@@ -140,20 +140,15 @@ def locked(conn: Connection, wait: float) -> Iterator[None]:
     with explained("waiting for another migration run"):
         while conn.execute(_TAKE).fetchone() != (True,):
             if time.monotonic() >= deadline:
-                what = f"another migration run did not end within {wait:g} s"
-                raise LockHeld(what, _holder(conn))
+                holders = [pid for pid, _ in conn.execute(_HOLDERS).fetchall()]
+                who = conn.execute(_WHO, [holders]).fetchone() or ("its holder has just gone",)
+                raise LockHeld(f"another migration run did not end within {wait:g} s", who[0])
             time.sleep(0.2)
     try:
         yield
     finally:
         if not conn.closed and not conn.broken:
             conn.execute(_FREE)
-
-
-def _holder(conn: Connection) -> str:
-    holders = [pid for pid, _ in conn.execute(_HOLDERS).fetchall()]
-    row = conn.execute(_WHO, [holders]).fetchone()
-    return str(row[0]) if row else "its holder has just gone"
 
 
 def demand_lock(conn: Connection) -> None:

@@ -28,7 +28,7 @@ from sessionstore.judgement.directory import LIVE, CompanyFacts, DirectoryDecisi
 from sessionstore.judgement.file import UNEXPLAINED, Disposition
 from sessionstore.judgement.lineage import compare
 from sessionstore.keys.credentials import Identity
-from sessionstore.removal.comparison import Comparison, path_of, without_row
+from sessionstore.removal.comparison import Comparison, without_row
 from sessionstore.scan.figures import problems_of
 from sessionstore.scan.result import CompanyScan, DirectoryScan
 
@@ -125,18 +125,15 @@ def account(
     others = [without_row(entry, entry.name, kind) for entry in scan.others]
     every = (*others, *(one for facts in companies for one in facts.dispositions))
     named = {one.file for one in every if one.outcome == UNEXPLAINED}
-    blocking = [*_blocking(scan, kind, named), *doubts]
-    decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
-    return Accounting(decision, every, companies, rows)
-
-
-def _blocking(scan: DirectoryScan, kind: str, named: set[str]) -> list[str]:
-    return [
+    blocking = [
         problem.sentence
         for problem in problems_of(scan)
         if problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
         if problem.where not in named
     ]
+    blocking += doubts
+    decision = decide(kind, companies, others, blocking, acknowledge, activity=activity)
+    return Accounting(decision, every, companies, rows)
 
 
 def _company(
@@ -155,7 +152,7 @@ def _company(
         if row is not None:
             reason = "without usable credentials beside it nobody can tell whose key this is"
         dispositions = [
-            without_row(entry, path_of(company, entry), kind, reason) for entry in company.files
+            without_row(entry, company.path_of(entry), kind, reason) for entry in company.files
         ]
         equal = 0
     else:

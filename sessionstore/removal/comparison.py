@@ -25,10 +25,6 @@ from sessionstore.scan.session_file import read_session_file
 from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, FileEntry
 
 
-def path_of(company: CompanyScan, entry: FileEntry) -> str:
-    return entry.name if company.directory == "." else f"{company.directory}/{entry.name}"
-
-
 def without_row(
     entry: FileEntry, path: str, kind: str, reason: str = "it lies outside any company's directory"
 ) -> Disposition:
@@ -152,7 +148,7 @@ class Comparison:
     def _judge_file(
         self, entry: FileEntry, context: Company, creds: StoredValue, imported: bool | None
     ) -> Disposition:
-        path = path_of(self.company, entry)
+        path = self.company.path_of(entry)
         if entry.key is None and entry.kind != CREDS:
             return without_row(entry, path, self.kind)
         there = self._different.get(entry.key) if entry.key else creds

@@ -50,7 +50,7 @@ def _of_the_same_bytes(found: Accounting, scan: DirectoryScan, tree: Tree) -> Ac
     """What was judged must be what was hashed, or the archive may not have it."""
     hashed = {node.path: node.sha256 for node in tree.files}
     files = [*scan.others] + [
-        entry._replace(name=os.path.normpath(f"{company.directory}/{entry.name}"))
+        entry._replace(name=company.path_of(entry))
         for company in scan.companies
         for entry in company.files
     ]

@@ -76,6 +76,10 @@ class CompanyScan:
     credentials: Credentials | None
     problems: tuple[Problem, ...]  # all that concerns this directory
 
+    def path_of(self, entry: FileEntry) -> str:
+        """Below the scanned directory."""
+        return entry.name if self.directory == "." else f"{self.directory}/{entry.name}"
+
     @property
     def keys(self) -> int:
         return self.counts.by_kind[KEY]
