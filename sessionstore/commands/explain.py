@@ -25,7 +25,6 @@ from sessionstore.judgement.remedies import FoundFile, of_directory, of_file
 from sessionstore.keys.credentials import credentials_of
 from sessionstore.keys.names import CREDENTIALS
 from sessionstore.retention.archives import SEALED
-from sessionstore.scan.figures import problems_of
 from sessionstore.scan.layout import original_of
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.scan import scan_directory
@@ -139,7 +138,7 @@ def _file(
     name = os.path.basename(path)
     here = [one for company in scan.companies if company.directory == "." for one in company.files]
     entry = next((one for one in [*here, *scan.others] if one.name == name), None)
-    problem = next((one for one in problems_of(scan) if one.where == name), None)
+    problem = next((one for one in scan.every_problem if one.where == name), None)
     if entry is None:
         detail = f"{problem.kind}: {problem.detail}" if problem else "not a regular file"
         remedy = "Name a regular file, or the directory that it lies in."

@@ -29,7 +29,6 @@ from sessionstore.judgement.file import UNEXPLAINED, Disposition
 from sessionstore.judgement.lineage import compare
 from sessionstore.keys.credentials import Identity
 from sessionstore.removal.comparison import Comparison, without_row
-from sessionstore.scan.figures import problems_of
 from sessionstore.scan.result import CompanyScan, DirectoryScan
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
@@ -127,7 +126,7 @@ def account(
     named = {one.file for one in every if one.outcome == UNEXPLAINED}
     blocking = [
         problem.sentence
-        for problem in problems_of(scan)
+        for problem in scan.every_problem
         if problem.kind in NEVER_REMOVABLE or (kind == LIVE and problem.blocks)
         if problem.where not in named
     ]

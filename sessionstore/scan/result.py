@@ -105,6 +105,10 @@ class DirectoryScan:
     layout: Layout = AS_NAMED  # what was declared of it
 
     @property
+    def every_problem(self) -> list[Problem]:
+        return [*self.problems, *(one for found in self.companies for one in found.problems)]
+
+    @property
     def file_count(self) -> int:
         return len(self.others) + sum(company.counts.total for company in self.companies)
 
