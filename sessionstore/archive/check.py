@@ -28,13 +28,11 @@ class CheckReport:
     seconds: float
 
 
-def check(
-    archive: str, manifest: str, identity_file: str, *, stdin: IO[bytes] | None = None
-) -> CheckReport:
+def check(archive: str, manifest: str, identity_file: str) -> CheckReport:
     """Decrypt an archive ("-": standard input) and compare everything in it with its manifest."""
     started = time.monotonic()
     expected = read_manifest(manifest)
-    read_archive(archive, expected, identity_file, stdin=stdin)
+    read_archive(archive, expected, identity_file)
     return CheckReport(**expected.totals, seconds=time.monotonic() - started)
 
 
@@ -49,21 +47,16 @@ class Sink(Protocol):
 
 
 def read_archive(
-    archive: str,
-    expected: Manifest,
-    identity_file: str,
-    *,
-    sink: Sink | None = None,
-    stdin: IO[bytes] | None = None,
+    archive: str, expected: Manifest, identity_file: str, *, sink: Sink | None = None
 ) -> None:
     """Do as :func:`check`, and give the members to a sink; of a difference only the error tells it."""
     if not os.path.isfile(identity_file):
         remedy = "Name the file that age-keygen wrote; a pipe will not do."
         raise ArchiveProblem("no such identity file", identity_file, remedy)
     if archive == "-":
-        if stdin is None and sys.stdin is None:
+        if sys.stdin is None:
             raise ArchiveProblem("standard input is closed", "-")
-        _compare(stdin or sys.stdin.buffer, identity_file, expected, sink)
+        _compare(sys.stdin.buffer, identity_file, expected, sink)
         return
     with ArchiveProblem.instead("cannot open the archive", archive):
         fd = open_regular(archive)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sessionstore.database import imports
-from sessionstore.database.connection import Connection, explained, lock_company, transaction
+from sessionstore.database.connection import Connection, lock_company, transaction
 from sessionstore.database.imports import ImportRecord
 from sessionstore.errors import Refused
 from sessionstore.importing import proof
@@ -62,21 +62,19 @@ def withdraw(conn: Connection, import_id: str, scan: DirectoryScan, *, active: b
 def _refuse_without_files(conn: Connection, record: ImportRecord, scan: DirectoryScan) -> None:
     company = scan.company(record.company_id)
     files = proof.Files(company.files if company and scan.contents else FileTable())
+    nowhere = len(files.table)
     gone = [
-        one.name
-        for one in imports.recorded_files(conn, record.import_id)
-        if not files.table.has_digests(
-            files.places.get(one.name, len(files.table)), one.sha256, one.value_sha256
-        )
+        name
+        for name, *_, sha256, value_sha256 in imports.recorded_files(conn, record.import_id)
+        if not files.table.has_digests(files.places.get(name, nowhere), sha256, value_sha256)
     ]
     if gone:
-        remedy = 'Run it on the very files; where they are gone, see "Left staged" in docs/session-data.md.'
-        raise Refused(
+        what = (
             f"{len(gone)} file(s) that were imported from {record.source} are not in {scan.label}"
-            f" as they were, such as {min(gone)}: the database may be all that has them",
-            record.company_id,
-            remedy,
+            f" as they were, such as {min(gone)}: the database may be all that has them"
         )
+        remedy = 'Run it on the very files; where they are gone, see "Left staged" in docs/session-data.md.'
+        raise Refused(what, record.company_id, remedy)
 
 
 def _delete(conn: Connection, record: ImportRecord) -> int:
@@ -85,11 +83,10 @@ def _delete(conn: Connection, record: ImportRecord) -> int:
     creds = conn.execute("DELETE FROM whatsapp_auth WHERE company_id = %s", company).rowcount
     if (keys, creds) != (record.key_count, 1):
         raise Refused(f"{keys} keys and {creds} credentials would go", record.company_id)
-    with explained("withdrawing the import", record.import_id):
-        conn.execute(
-            "UPDATE whatsapp_imports SET state = %s, withdrawn_at = now() WHERE import_id = %s",
-            [imports.WITHDRAWN, record.import_id],
-        )
+    conn.execute(
+        "UPDATE whatsapp_imports SET state = %s, withdrawn_at = now() WHERE import_id = %s",
+        [imports.WITHDRAWN, record.import_id],
+    )
     return keys + creds
 
 
