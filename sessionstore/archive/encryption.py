@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import IO
 
 from sessionstore.disk.walk import CHUNK
@@ -57,7 +58,7 @@ class _Program:
         self._complaints.close()
 
 
-class Encryption:
+class Encryption(AbstractContextManager["Encryption"]):
     """A pipeline ``zstd | age`` into a file, hashed on its way. Left without ``finish`` it is killed."""
 
     def __init__(self, target_fd: int, recipients: Sequence[str]) -> None:
@@ -119,9 +120,6 @@ class Encryption:
             return f"cannot write the archive: {self._trouble.strerror}"
         return "; ".join(one for one in complaints if one)
 
-    def __enter__(self) -> Encryption:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._zstd.kill()
         self._age.kill()
@@ -129,7 +127,7 @@ class Encryption:
         self._age.output.close()
 
 
-class Decryption:
+class Decryption(AbstractContextManager["Decryption"]):
     """A pipeline ``age --decrypt | zstd --decompress`` to read from. Use in ``with``."""
 
     def __init__(self, source: int | IO[bytes], identity_file: str) -> None:
@@ -148,9 +146,6 @@ class Decryption:
         if complaints:
             remedy = "The archive is damaged, or this is not its identity."
             raise ArchiveProblem(complaints[0], self._identity_file, remedy)
-
-    def __enter__(self) -> Decryption:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._zstd.output.close()

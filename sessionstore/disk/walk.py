@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -180,7 +181,7 @@ def chunks(fd: int) -> Iterator[bytes]:
         yield chunk
 
 
-class Beneath:
+class Beneath(AbstractContextManager["Beneath"]):
     """Opens many paths below the caller's directory, keeping the last parent open. Use in ``with``."""
 
     def __init__(self, root_fd: int) -> None:
@@ -209,9 +210,6 @@ class Beneath:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._parent = -1, ""
-
-    def __enter__(self) -> Beneath:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ class CompanyScan:
 
 
 @dataclass
-class DirectoryScan:
+class DirectoryScan(AbstractContextManager["DirectoryScan"]):
     """A whole directory tree of session files. Close it, or use it in ``with``."""
 
     fd: int  # descriptor of the scanned directory; it stays valid when that is renamed
@@ -141,9 +142,6 @@ class DirectoryScan:
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1
-
-    def __enter__(self) -> DirectoryScan:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
