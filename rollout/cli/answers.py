@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rollout.apply.plan import HostPlan
 from rollout.apply.report import Report
+from rollout.console import stdout_console
 from rollout.environment.environment import Environment
 from rollout.errors import MistakesError, OperatorError
 from rollout.verify.checks import VerificationResult
 
 FORMAT = 1
+Render = Callable[..., None]
 
 
 def answer(command: str, **fields: Any) -> dict[str, Any]:
     """What a command prints: its object begins alike everywhere; `environment` first where it has one."""
     return {"format": FORMAT, "command": command, **fields}
+
+
+def tell(answer: Mapping[str, Any], render: Render, *shown: Any, as_json: bool) -> None:
+    """An answer for a program, or what it is about for people."""
+    if as_json:
+        print_json(answer)
+    else:
+        render(stdout_console(), *shown)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from roles.hostprogram.plan import new_rollout_id
-from rollout.cli import flags_render
-from rollout.cli.answers import answer, print_json
+from rollout.cli import flags_render as render
+from rollout.cli.answers import answer, tell
 from rollout.cli.options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
 from rollout.console import progress, stdout_console
 from rollout.environment.environment import AT_ONCE, Host, load
@@ -52,11 +51,8 @@ def matrix(context: typer.Context, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is not None:
         return
     found = columns()
-    if as_json:
-        print_json(answer("flags", environments=[column.to_json() for column in found]))
-        return
-    flags_render.render_columns(stdout_console(), found)
-    flags_render.render_catalogue(stdout_console())
+    said = answer("flags", environments=[column.to_json() for column in found])
+    tell(said, render.render_columns, found, as_json=as_json)
 
 
 @app.command()
@@ -66,13 +62,7 @@ def check(as_json: AsJson = False) -> None:
     Exit codes: 0 none, 1 some.
     """
     found = mistakes()
-    if as_json:
-        print_json(answer("flags check", mistakes=found))
-    else:
-        for number, one in enumerate(found, 1):
-            stdout_console().print(f"{number}. {one}")
-        if not found:
-            stdout_console().print("No mistakes.")
+    tell(answer("flags check", mistakes=found), render.render_mistakes, found, as_json=as_json)
     raise typer.Exit(ERROR if found else OK)
 
 
@@ -87,17 +77,11 @@ def diff(first: EnvironmentName, second: EnvironmentName, as_json: AsJson = Fals
         if column.failure:
             raise OperatorError(column.failure)
     found = {
-        name: (one.values.get(name, "-"), other.values.get(name, "-"))
+        name: {column.environment: column.values.get(name, "-") for column in (one, other)}
         for name in differing([one, other])
     }
-    if as_json:
-        differences = {name: {first: a, second: b} for name, (a, b) in found.items()}
-        print_json(answer("flags diff", differences=differences))
-    else:
-        for name, (a, b) in found.items():
-            stdout_console().print(f"{name}  {first}: {a}  {second}: {b}")
-        if not found:
-            stdout_console().print(f"{first} and {second} declare the same flags.")
+    said = answer("flags diff", differences=found)
+    tell(said, render.render_differences, first, second, found, as_json=as_json)
     raise typer.Exit(DRIFT if found else OK)
 
 
@@ -121,11 +105,8 @@ def show(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
             return judged(one.name, one.settings["flags"], seen, own)
 
         found = each(hosts, ask, AT_ONCE)
-    if as_json:
-        hosts_shown = [asdict(one) for one in found]
-        print_json(answer("flags show", environment=loaded.name, hosts=hosts_shown))
-    else:
-        flags_render.render_hosts(stdout_console(), loaded.name, found)
+    said = answer("flags show", environment=loaded.name, hosts=[asdict(one) for one in found])
+    tell(said, render.render_hosts, loaded.name, found, as_json=as_json)
     if any(one.failure for one in found):
         raise typer.Exit(ERROR)
     raise typer.Exit(DRIFT if any(one.differs for one in found) else OK)
@@ -147,8 +128,7 @@ def set_command(
     with only_one("toggle", f"{getpass.getuser()}, {environment}"):
         loaded = load(environment)
         toggle = edit.decided(loaded, values, host or None)
-        run = Run(new_rollout_id(), getpass.getuser(), reason)
-        finish(loaded.name, toggle, run, "", as_json=as_json)
+        finish(loaded.name, toggle, Run.begun(reason), "", as_json=as_json)
 
 
 @app.command(short_help="Undo the last toggle that is not undone yet.")
@@ -170,7 +150,7 @@ def undo(environment: EnvironmentName, reason: Reason = "", as_json: AsJson = Fa
                     f"{name} is {now} now, not {after} as {last.rollout_id} left it.",
                     f"rollout flags set {environment} {name}=… --reason …",
                 )
-        run = Run(new_rollout_id(), getpass.getuser(), reason or f"undo of {last.rollout_id}")
+        run = Run.begun(reason or f"undo of {last.rollout_id}")
         finish(loaded.name, toggle, run, last.rollout_id, as_json=as_json)
 
 
@@ -182,11 +162,9 @@ def history(environment: EnvironmentName, name: FlagName = "", as_json: AsJson =
         for change in recorded_changes(environment)
         if not name or name in [flag for flag, _, _ in change.changes]
     ]
-    if as_json:
-        changes = [asdict(change) for change in found]
-        print_json(answer("flags history", environment=environment, changes=changes))
-    else:
-        flags_render.render_history(stdout_console(), found, name)
+    changes = [asdict(change) for change in found]
+    said = answer("flags history", environment=environment, changes=changes)
+    tell(said, render.render_history, found, name, as_json=as_json)
 
 
 def recorded_changes(environment: str) -> list[flags_history.Change]:
@@ -201,21 +179,18 @@ def recorded_changes(environment: str) -> list[flags_history.Change]:
 def finish(environment: str, toggle: edit.Toggle, run: Run, undoes: str, *, as_json: bool) -> None:
     """Show a toggle, do it, show how it went; ends the command."""
     if not as_json:
-        flags_render.render_toggle(stdout_console(), toggle)
+        render.render_toggle(stdout_console(), toggle)
     with progress() as shown:
         outcome = carry_out(load(environment), toggle, run, undoes, shown)
-    if as_json:
-        hosts = [asdict(host) for host in outcome.hosts]
-        fields: dict[str, Any] = {
-            **run.overrides(),
-            "changes": toggle.changes(),
-            "files": [file.name for file in toggle.files],
-            "files_back": outcome.files_back,
-            "hosts": hosts,
-            "error": outcome.error,
-        }
-        command = "flags undo" if undoes else "flags set"
-        print_json(answer(command, environment=environment, **fields))
-    else:
-        flags_render.render_outcome(stdout_console(), outcome)
+    said = answer(
+        "flags undo" if undoes else "flags set",
+        environment=environment,
+        **run.overrides(),
+        changes=toggle.changes(),
+        files=[file.name for file in toggle.files],
+        files_back=outcome.files_back,
+        hosts=[asdict(host) for host in outcome.hosts],
+        error=outcome.error,
+    )
+    tell(said, render.render_outcome, outcome, as_json=as_json)
     raise typer.Exit(OK if outcome.succeeded else ERROR)

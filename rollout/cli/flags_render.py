@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
+from rollout.cli.render import seconds_text
 from rollout.console import table
-from rollout.flags.drift import FlagRow, HostFlags
+from rollout.flags.drift import HostFlags
 from rollout.flags.edit import Toggle
 from rollout.flags.history import Change
-from rollout.flags.toggle import ALREADY, DONE, UNTOUCHED, HostToggle, ToggleOutcome
+from rollout.flags.toggle import ALREADY, DONE, HostToggle, ToggleOutcome
 from rollout.flags.values import Column, differing
 from rollout.settings.catalogue import catalogue
 
@@ -21,23 +22,36 @@ def render_columns(console: Console, columns: Sequence[Column]) -> None:
     """The catalogue with every environment's values; `*` where they differ."""
     readable = [column for column in columns if not column.failure]
     names = dict.fromkeys(name for column in readable for name in column.values)
-    rows, differ = [], differing(readable)
-    for name in names or catalogue().flags:
-        values = [column.values.get(name, NOTHING) for column in readable]
-        mark = "*" if name in differ else ""
-        rows.append([mark, name, *values])
-    headings = ["", "flag", *(column.environment for column in readable)]
-    console.print(table(rows, headings))
+    differ = differing(readable)
+    rows = [
+        ["*" if name in differ else "", name]
+        + [column.values.get(name, NOTHING) for column in readable]
+        for name in names or catalogue().flags
+    ]
+    console.print(table(rows, ["", "flag", *(column.environment for column in readable)]))
     for column in columns:
         if column.failure:
             console.print(f"! {column.environment}: {column.failure}")
     console.print("\n* differs between environments; (value) is the catalogue's default")
-
-
-def render_catalogue(console: Console) -> None:
     for flag in catalogue().flags.values():
         console.print(f"{flag.name}  {flag.type}, changes {flag.changes}, owner {flag.owner}")
         console.print(f"  {flag.help}")
+
+
+def render_mistakes(console: Console, found: Sequence[str]) -> None:
+    for number, one in enumerate(found, 1):
+        console.print(f"{number}. {one}")
+    if not found:
+        console.print("No mistakes.")
+
+
+def render_differences(
+    console: Console, first: str, second: str, found: Mapping[str, Mapping[str, str]]
+) -> None:
+    for name, values in found.items():
+        console.print(f"{name}  {first}: {values[first]}  {second}: {values[second]}")
+    if not found:
+        console.print(f"{first} and {second} declare the same flags.")
 
 
 def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags]) -> None:
@@ -46,7 +60,11 @@ def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags])
         if host.failure:
             console.print(f"  ! {host.failure}")
             continue
-        rows = [flag_row(row) for row in host.rows]
+        rows = [
+            ["!" if row.drift else "", row.name]
+            + [short(value) for value in (row.declared, row.file, row.process, row.service)]
+            for row in host.rows
+        ]
         console.print(table(rows, ["", "flag", "declared", "file", "process", "service"]))
         for row in host.rows:
             if row.drift:
@@ -60,11 +78,6 @@ def render_hosts(console: Console, environment: str, hosts: Sequence[HostFlags])
         console.print(f"End it:    rollout flags undo {environment}")
     if any(host.differs for host in hosts):
         console.print(f"\nDrift. As declared again: rollout apply {environment}")
-
-
-def flag_row(row: FlagRow) -> list[str]:
-    values = (row.declared, row.file, row.process, row.service)
-    return ["!" if row.drift else "", row.name, *(short(value) for value in values)]
 
 
 def short(value: str | None) -> str:
@@ -81,11 +94,14 @@ def render_toggle(console: Console, toggle: Toggle) -> None:
         for line in file.diff():
             console.print(f"  {line}")
     for change in toggle.changes():
-        before = "unset" if change["from"] is None else short(change["from"])
-        after = "not declared" if change["to"] is None else short(change["to"])
-        console.print(f"{change['name']} {before} → {after}")
+        console.print(change_text(change["name"], change["from"], change["to"]))
     for note in toggle.notes:
         console.print(f"note: {note}")
+
+
+def change_text(name: object, before: str | None, after: str | None) -> str:
+    was = "unset" if before is None else short(before)
+    return f"{name} {was} → {'not declared' if after is None else short(after)}"
 
 
 def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
@@ -107,14 +123,12 @@ def render_outcome(console: Console, outcome: ToggleOutcome) -> None:
 
 
 def host_text(host: HostToggle) -> str:
-    if host.outcome == UNTOUCHED or host.outcome not in (DONE, ALREADY):
+    if host.outcome not in (DONE, ALREADY):
         return host.outcome + (f" ({host.error})" if host.error.startswith("not put back") else "")
     if host.outcome == ALREADY:
         return f"as declared already, proven in {host.seconds:.1f} s"
-    without = "not measured" if host.without_service is None else f"{host.without_service:.2f} s"
-    return (
-        f"done, proven in the process after {host.seconds:.1f} s; of them without service {without}"
-    )
+    without = f"of them without service {seconds_text(host.without_service)}"
+    return f"done, proven in the process after {host.seconds:.1f} s; {without}"
 
 
 def render_history(console: Console, changes: Sequence[Change], name: str) -> None:
@@ -127,8 +141,6 @@ def render_history(console: Console, changes: Sequence[Change], name: str) -> No
         )
         for flag, before, after in change.changes:
             if name in ("", flag):
-                was = "unset" if before is None else short(before)
-                now = "not declared" if after is None else short(after)
-                console.print(f"  {flag} {was} → {now}")
+                console.print(f"  {change_text(flag, before, after)}")
         why = change.reason or "no reason given"
         console.print(f"  {why}  [{change.rollout_id}]")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 from typing import Any
 
 import typer
 
-from roles.hostprogram.plan import new_rollout_id
 from rollout.apply.look import plan_hosts
 from rollout.apply.plan import HostPlan
 from rollout.apply.procedure import apply_environment
 from rollout.apply.report import report_of, save_report
 from rollout.cli import answers, flags, sessions
+from rollout.cli.answers import tell
 from rollout.cli.options import AsJson, Batch, EnvironmentName, JunitFile, Only, OnlyHost, Reason
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import WIDTH, harmless, progress, stdout_console
@@ -64,6 +64,7 @@ app = typer.Typer(
 )
 
 NOTHING_TO_DO, ERROR, CHANGES, EX_USAGE = 0, 1, 2, 64
+filled = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
 # typer carries its own click; the base of all its usage errors has no public name of its own.
 UsageError: type[Any] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError"
@@ -96,7 +97,7 @@ def plan(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = Fa
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         plans = plan_hosts(loaded, hosts, shown)
-    show(render_plan, answers.plan_answer, loaded, plans, as_json=as_json)
+    tell(answers.plan_answer(loaded, plans), render_plan, loaded, plans, as_json=as_json)
     raise typer.Exit(exit_code(plans))
 
 
@@ -134,14 +135,13 @@ def apply(
       130, 143, 129  interrupted; the report says what was done until then
     """
     loaded, hosts = chosen(environment, host)
-    run = Run(new_rollout_id(), getpass.getuser(), reason)
-    outcome = apply_environment(loaded, hosts, run, batch)
+    outcome = apply_environment(loaded, hosts, Run.begun(reason), batch)
     report = report_of(outcome)
     try:
         with held_off():
             path = save_report(report)
     finally:
-        show(render_report, answers.apply_answer, loaded, report, as_json=as_json)
+        tell(answers.apply_answer(loaded, report), render_report, loaded, report, as_json=as_json)
     if not as_json:
         stdout_console().print(f"Report: {path}")
     if outcome.interrupted:
@@ -178,7 +178,8 @@ def verify_command(
         result = verify(loaded, hosts, only=only or None, shown=shown.of)
     if junit is not None:
         write_junit(result, junit)
-    show(render_verification, answers.verify_answer, loaded, result, as_json=as_json)
+    answer = answers.verify_answer(loaded, result)
+    tell(answer, render_verification, loaded, result, as_json=as_json)
     raise typer.Exit(result.exit_code)
 
 
@@ -199,7 +200,7 @@ def status(environment: EnvironmentName, host: OnlyHost = "", as_json: AsJson = 
     loaded, hosts = chosen(environment, host)
     with progress() as shown:
         found = status_of(hosts, shown)
-    show(render_status, answers.status_answer, loaded, found, as_json=as_json)
+    tell(answers.status_answer(loaded, found), render_status, loaded, found, as_json=as_json)
     raise typer.Exit(ERROR if any("error" in answer for answer in found.values()) else 0)
 
 
@@ -211,35 +212,13 @@ def chosen(environment: str, host: str) -> tuple[Environment, tuple[Host, ...]]:
     return loaded, (loaded.host(host),) if host else loaded.in_rollout_order()
 
 
-def show(
-    render: Callable[..., None],
-    shape: Callable[..., dict[str, Any]],
-    environment: Environment,
-    result: Any,
-    *,
-    as_json: bool,
-) -> None:
-    """A result as JSON (``rollout/cli/answers.py``) or for people (``rollout/cli/render.py``)."""
-    if as_json:
-        answers.print_json(shape(environment, result))
-    else:
-        render(stdout_console(), environment, result)
-
-
 def show_error(error: OperatorError, *, as_json: bool) -> None:
     """An error on standard error, 80 columns wide; with ``--json`` as an object on standard output."""
     if as_json:
         answers.print_json(answers.error_answer(error))
     for line in harmless(str(error)).splitlines():
         indent = len(line) - len(line.lstrip()) + 3
-        wrapped = textwrap.fill(
-            line,
-            WIDTH,
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        print(wrapped, file=sys.stderr)
+        print(filled(line, subsequent_indent=" " * indent), file=sys.stderr)
 
 
 def show_usage_error(error: Any) -> None:

@@ -17,12 +17,12 @@ from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, Check, Ver
 
 def render_plan(console: Console, environment: Environment, plans: Sequence[HostPlan]) -> None:
     for plan in plans:
-        console.print(f"{plan.host}", style="bold")
+        console.print(plan.host, style="bold")
         for line in plan_lines(plan):
             console.print(f"  {line}")
-    if not any(plan.changes or plan.refusals or plan.failure for plan in plans):
+    if all(plan.nothing_to_do for plan in plans):
         console.print(f"{environment.name}: nothing to do.")
-    elif not any(plan.refusals or plan.failure for plan in plans):
+    elif not any(plan.in_the_way for plan in plans):
         console.print(f"\nNothing was changed. To do it: rollout apply {environment.name}")
 
 
@@ -38,11 +38,8 @@ def plan_lines(plan: HostPlan) -> list[str]:
 
 
 def render_report(console: Console, environment: Environment, report: Report) -> None:
-    verdict = "done" if report["succeeded"] else "FAILED"
-    console.print(
-        f"Rollout {report['rollout_id']} of {environment.name}: {verdict} in {report['seconds']:.1f} s",
-        style="bold",
-    )
+    how = f"{'done' if report['succeeded'] else 'FAILED'} in {report['seconds']:.1f} s"
+    console.print(f"Rollout {report['rollout_id']} of {environment.name}: {how}", style="bold")
     for host in report["hosts"]:
         render_host(console, host)
     for line in stopping_lines(environment.name, report):
@@ -71,21 +68,17 @@ def render_host(console: Console, host: Report) -> None:
             console.print("The switch itself was done:")
             console.print(table(switch_rows(host["switch"])))
         return
-    if not host["changed"]:
-        checks = check_text(host["checks"])
-        console.print(
-            f"\n{host['host']}: no changes ({checks}, {host['seconds']:.1f} s)", style="bold"
-        )
+    if host["changed"]:
+        console.print(f"\n{host['host']}", style="bold")
+        console.print(table(report_rows(host)))
+    else:
+        how = f"{check_text(host['checks'])}, {host['seconds']:.1f} s"
+        console.print(f"\n{host['host']}: no changes ({how})", style="bold")
         for sentence in host["kept"]:
             console.print(f"  still set aside: {sentence}")
-        for sentence in host["found"]:
-            console.print(f"  FOUND: {sentence}")
-        return
-    console.print(f"\n{host['host']}", style="bold")
-    console.print(table(report_rows(host)))
     for sentence in host["found"]:
         console.print(f"  FOUND: {sentence}")
-    for reason in host["not_checked"]:
+    for reason in host["not_checked"] if host["changed"] else ():
         console.print(f"  not checked: {reason}")
 
 
@@ -106,43 +99,43 @@ def report_rows(host: Report) -> list[tuple[str, str]]:
     ]
     if host["removed"]:
         freed = sum(entry["freed"] or 0 for entry in host["removed"])
-        rows.append(("bytes freed on the disk", f"{size(freed)}"))
+        rows.append(("bytes freed on the disk", size(freed)))
     rows += [("still set aside", sentence) for sentence in host["kept"]]
     rows.append(("checks", check_text(host["checks"])))
-    rows.append(("wall time", f"{host['seconds']:.1f} s"))
-    return rows
+    return [*rows, ("wall time", f"{host['seconds']:.1f} s")]
 
 
 def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "companies" not in switch:
         return []
-    rows = []
     revision = switch.get("revision") or {}
-    rows.append(("revision", f"{short(revision.get('from'))} → {short(revision.get('to'))}"))
-    for flag in switch.get("flags", []):
-        rows.append(("setting", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}"))
-    for company, counts in switch["companies"].items():
-        rows += company_rows(company, counts)
+    rows = [("revision", f"{short(revision.get('from'))} → {short(revision.get('to'))}")]
+    rows += [
+        ("setting", f"{flag['name']} {flag['from'] or 'unset'} → {flag['to']}")
+        for flag in switch.get("flags", [])
+    ]
+    rows += [
+        (
+            f"company {company}: {what}",
+            f"{number(counts.get(f'{what}_before'))} → {number(counts.get(f'{what}_after'))}",
+        )
+        for company, counts in switch["companies"].items()
+        for what in ("keys", "credentials")
+    ]
     rows += [
         (f"company {company}", "no session anywhere: it waits for its first pairing")
         for company in switch.get("awaiting_pairing", [])
     ]
-    equal = switch.get("dispositions", {}).get("equal")
-    if equal is not None:
+    if (equal := switch.get("dispositions", {}).get("equal")) is not None:
         rows.append(("files proven equal, one by one", number(equal)))
-    seconds = switch.get("seconds_without_service")
-    at_least = switch.get("at_least_seconds_without_service")
-    if at_least is not None:
+    shown = seconds_text(switch.get("seconds_without_service"))
+    if (at_least := switch.get("at_least_seconds_without_service")) is not None:
         shown = f"at least {at_least:.2f} s (the switch was cut off after the start)"
-    else:
-        shown = "not measured" if seconds is None else f"{seconds:.2f} s"
     rows.append(("without service", shown))
-    ahead = switch.get("clock_ahead_seconds")
-    if ahead is not None:
+    if (ahead := switch.get("clock_ahead_seconds")) is not None:
         # Without the 0.0, a clock that is a little behind would be shown as -0.0.
         rows.append(("clock ahead of the database's", f"{round(ahead, 1) + 0.0:.1f} s"))
-    lines = switch.get("lost_key_lines")
-    if lines:
+    if lines := switch.get("lost_key_lines"):
         after, before = (
             f"{rate['lines']} in {rate['minutes'] or '?'} min"
             for rate in (lines["after"], lines["before"])
@@ -151,26 +144,14 @@ def switch_rows(switch: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def company_rows(company: str, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (
-            f"company {company}: {what}",
-            f"{number(counts.get(f'{what}_before'))} → {number(counts.get(f'{what}_after'))}",
-        )
-        for what in ("keys", "credentials")
-    ]
-
-
 def render_verification(
     console: Console, environment: Environment, result: VerificationResult
 ) -> None:
     for check in told_once(result.with_outcome(FAILED)):
         console.print(f"FAILED {check.host}: {check.check}", style="bold red")
-        if check.says:
-            console.print(check.says)
-        console.print(check.reason)
-        if check.log:
-            console.print(f"End of the log on {check.host}:\n{check.log}")
+        end = f"End of the log on {check.host}:\n{check.log}" if check.log else ""
+        for text in filter(None, (check.says, check.reason, end)):
+            console.print(text)
     for check in result.with_outcome(FOUND):
         console.print(f"FOUND {check.host}: {check.reason}", style="bold")
     for check in result.with_outcome(NOT_CHECKED):
@@ -209,27 +190,20 @@ def status_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "error" in answer:
         return [("error", str(answer["error"]))]
     rows = [("release", short(answer.get("revision")))]
-    interrupted = answer.get("open")
-    if interrupted:
+    if interrupted := answer.get("open"):
         rows.append(("interrupted switch", f"{interrupted['rollout_id']}: {interrupted['next']}"))
     rows += [
         (f"set aside {entry['name']}", f"since {entry['since']}; {entry['removal']}")
         for entry in answer["set_aside"]
     ]
-    rows.append(("daily check", daily_text(answer.get("daily_check"))))
+    daily = answer.get("daily_check")
+    found = [f"{daily.get('outcome')} at {daily.get('at')}"] if daily else ["has not run yet"]
+    rows.append(("daily check", "\n".join([*found, *(daily or {}).get("problems", [])])))
     rows += [
         (str(line.get("at")), f"{line.get('event')}: {line.get('outcome', '')}".rstrip(": "))
         for line in answer.get("history", [])
     ]
     return rows
-
-
-def daily_text(line: Mapping[str, Any] | None) -> str:
-    """When the host's own daily check last ran, and what it found."""
-    if line is None:
-        return "has not run yet"
-    problems = "".join(f"\n{problem}" for problem in line.get("problems", []))
-    return f"{line.get('outcome')} at {line.get('at')}{problems}"
 
 
 def check_text(checks: Mapping[str, int]) -> str:
@@ -247,6 +221,10 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1000:.1f} kB"
     return f"{count / 1_000_000:.1f} MB"
+
+
+def seconds_text(seconds: float | None) -> str:
+    return "not measured" if seconds is None else f"{seconds:.2f} s"
 
 
 def number(count: Any) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from roles.hostprogram.plan import new_rollout_id
-from rollout.cli.answers import print_json, restore_answer
+from rollout.cli.answers import restore_answer, tell
 from rollout.cli.options import AsJson, EnvironmentName, Reason, offered_hosts
-from rollout.console import progress, stdout_console
+from rollout.console import progress
 from rollout.environment.environment import load
 from rollout.hosts.restore import CHANGES, REFUSED, Restoration, Wanted
 from rollout.hosts.restore import restore as put_back
@@ -81,25 +79,21 @@ def restore(
         loaded = load(environment)
         chosen = loaded.host(host)
         shown.of(host).step(f"asking about {name}" if check else f"restoring {name}")
-        run = Run(new_rollout_id(), getpass.getuser(), reason)
+        run = Run.begun(reason)
         wanted = Wanted(name, set_aside_by, check)
         done = put_back(loaded, chosen, wanted, run, connections)
-    if as_json:
-        print_json(restore_answer(loaded, run.rollout_id, asdict(done)))
-    else:
-        render(stdout_console(), environment, done)
+    answer = restore_answer(loaded, run.rollout_id, asdict(done))
+    tell(answer, render, environment, done, as_json=as_json)
     raise typer.Exit({REFUSED: ERROR, CHANGES: WOULD}.get(done.outcome, OK))
 
 
 def render(console: Console, environment: str, done: Restoration) -> None:
-    if done.outcome == REFUSED:
-        for refusal in done.refusals:
-            console.print(f"! refused: {refusal}")
-        console.print("Nothing was changed.")
-        return
     kept = done.archive or f"what {done.set_aside_by} set aside"
+    for refusal in done.refusals:
+        console.print(f"! refused: {refusal}")
     if done.outcome == CHANGES:
         console.print(f"~ restore {done.directory} from {kept}")
+    if done.outcome in (CHANGES, REFUSED):
         console.print("Nothing was changed.")
         return
     console.print(f"{done.host}: {done.directory} is back, from {kept}.")
