@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, Group
@@ -36,8 +37,7 @@ class HarmlessConsole(Console):
 
 def stdout_console() -> Console:
     """The console for results: the terminal's width, 80 columns at most; one of none would show nothing."""
-    console = Console(highlight=False, soft_wrap=False)
-    return HarmlessConsole(highlight=False, width=max(NARROWEST, min(console.width, WIDTH)))
+    return HarmlessConsole(highlight=False, width=max(NARROWEST, min(Console().width, WIDTH)))
 
 
 class ProgressConsole(Console):
@@ -48,23 +48,28 @@ class ProgressConsole(Console):
         self.quiet = True
 
 
+@dataclass(frozen=True)
 class HostProgress:
     """What is being done on one host; other hosts may be at work beside it."""
 
-    def __init__(self, shown: Progress, host: str) -> None:
-        self._shown = shown
-        self._host = host
+    _shown: Progress
+    _host: str
 
     def step(self, text: str) -> None:
-        self._shown.begin(self._host, text)
+        self.detail(text)
+        if not self._shown.on_terminal:
+            self._shown.say(f"{self._host}: {text}")
 
     def detail(self, text: str) -> None:
         """Something short within a step; only a terminal shows it."""
-        self._shown.begin(self._host, text, detail=True)
+        self._shown.steps = {**self._shown.steps, self._host: text}
 
     def ended(self, text: str = "") -> None:
         """Nothing more is done on this host; a text, how it ended, stays on the screen."""
-        self._shown.end(self._host, text)
+        steps = self._shown.steps
+        self._shown.steps = {name: step for name, step in steps.items() if name != self._host}
+        if text:
+            self._shown.say(f"{self._host}: {text}")
 
 
 class Progress:
@@ -77,43 +82,25 @@ class Progress:
     def __init__(self) -> None:
         self._console = ProgressConsole(stderr=True, highlight=False)
         self._started = time.monotonic()
-        self._steps: dict[str, str] = {}
-        self._live: Live | None = None
-        if sys.stderr.isatty():
-            self._live = Live(
-                console=self._console,
-                transient=True,
-                get_renderable=self._lines,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
+        self.on_terminal = sys.stderr.isatty()
+        self.steps: dict[str, str] = {}  # by host; replaced as a whole, for it is read by a thread
+        self.live = Live(
+            console=self._console,
+            transient=True,
+            get_renderable=self._lines,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def of(self, host: str) -> HostProgress:
         return HostProgress(self, host)
 
-    def begin(self, host: str, text: str, *, detail: bool = False) -> None:
-        self._steps = {**self._steps, host: text}
-        if self._live is None and not detail:
-            self._print(f"{host}: {text}")
-
-    def end(self, host: str, text: str) -> None:
-        self._steps = {name: step for name, step in self._steps.items() if name != host}
-        if text:
-            self._print(f"{host}: {text}")
-
-    def done(self) -> None:
-        """Leave the terminal with a clean line."""
-        if self._live is not None:
-            with suppress(OSError):
-                self._live.stop()
-
-    def _print(self, text: str) -> None:
+    def say(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(self._line(text), soft_wrap=True)  # one line a step, for grep
 
     def _lines(self) -> Group:
-        return Group(*(self._line(f"{host}: {step}") for host, step in self._steps.items()))
+        return Group(*(self._line(f"{host}: {step}") for host, step in self.steps.items()))
 
     def _line(self, text: str) -> Text:
         seconds = time.monotonic() - self._started
@@ -122,24 +109,21 @@ class Progress:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A ``Progress`` that cleans up after itself, whatever happens."""
+    """A ``Progress`` that leaves the terminal with a clean line, whatever happens."""
     shown = Progress()
+    if shown.on_terminal:
+        shown.live.start()
     try:
         yield shown
     finally:
-        shown.done()
+        with suppress(OSError):
+            shown.live.stop()
 
 
 def table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> Table:
     """A plain table that fits 80 columns."""
-    shown = Table(
-        box=None,
-        show_header=bool(headings),
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
-    columns = headings or [""] * (len(rows[0]) if rows else 1)
-    for heading in columns:
+    shown = Table(box=None, show_header=bool(headings), pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings or [""] * (len(rows[0]) if rows else 1):
         shown.add_column(heading, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(harmless(cell)) for cell in row))

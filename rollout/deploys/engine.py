@@ -62,15 +62,8 @@ class EventWriter(BaseStateCallback):
 
     @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
-        """An operation ended well; one that failed ends the run before this is called."""
-        emit_ended(state, op_hash)
-
-
-def emit_ended(state: State, op_hash: str) -> None:
-    """Tell how an operation ended on the one host that this run has, if it ran there."""
-    for operations in state.ops.values():
-        meta = operations[op_hash].operation_meta if op_hash in operations else None
-        if meta is not None and meta.is_complete():
+        """An operation ended, well; one that failed ends the run before this is called."""
+        if meta := completed(state, op_hash):
             emit(
                 "operation ended",
                 name=operation_name(state, op_hash),
@@ -87,17 +80,17 @@ def execute(state: State) -> None:
     try:
         run_ops(state)
     except PyinfraError:
-        ran = [op_hash for op_hash in state.get_op_order() if is_complete(state, op_hash)]
+        ran = [op_hash for op_hash in state.get_op_order() if completed(state, op_hash)]
         if ran:
-            emit_ended(state, ran[-1])
+            EventWriter.operation_end(state, ran[-1])
         raise
 
 
-def is_complete(state: State, op_hash: str) -> bool:
-    return any(
-        op_hash in operations and operations[op_hash].operation_meta.is_complete()
-        for operations in state.ops.values()
-    )
+def completed(state: State, op_hash: str) -> Any:
+    """How an operation ended on the one host that this run has; None if it did not run there."""
+    (operations,) = state.ops.values()
+    meta = operations[op_hash].operation_meta if op_hash in operations else None
+    return meta if meta is not None and meta.is_complete() else None
 
 
 def operation_name(state: State, op_hash: str) -> str:
@@ -122,12 +115,9 @@ def prepared_state(
     ctx_config.set(config)
     exec_file(str(ROOT / "config.py"))
     config.lock_current_state()
-    groups: dict[str, tuple[list[str], dict[str, Any]]] = {
-        group: ([host.name], {}) for group in host.groups
-    }
-    inventory = Inventory(
-        ([(host.name, host_data(environment, host))], {}), override_data=overrides, **groups
-    )
+    groups: dict[str, Any] = {group: ([host.name], {}) for group in host.groups}
+    data = [(host.name, host_data(environment, host))]
+    inventory = Inventory((data, {}), override_data=overrides, **groups)
     ctx_inventory.set(inventory)
     state.init(inventory, config)
     state.add_callback_handler(EventWriter())
@@ -152,10 +142,10 @@ def run(host: Host, environment: Environment, overrides: dict[str, Any], dry: bo
 
 
 def emit_plan(state: State) -> None:
+    (operations,) = state.ops.values()
     for op_hash in state.get_op_order():
-        for operations in state.ops.values():
-            meta = operations[op_hash].operation_meta
-            emit("planned", name=operation_name(state, op_hash), changes=bool(meta.will_change))
+        changes = bool(operations[op_hash].operation_meta.will_change)
+        emit("planned", name=operation_name(state, op_hash), changes=changes)
 
 
 def emit_answers() -> None:
@@ -175,19 +165,17 @@ def imported() -> None:
 
 def run_one(environment: Environment, deploy: Mapping[str, Any], events: int, dry: bool) -> int:
     os.dup2(events, EVENTS.fileno())
+    succeeded = False
     try:
         succeeded = run(environment.host(deploy["host"]), environment, deploy["overrides"], dry)
     except HostFailedError as error:
         emit("failed", text=str(error))
-        succeeded = False
     except PyinfraError as error:
         emit("log", level="error", text=str(error))
-        succeeded = False
     except Exception as error:  # what a host says may trip up any step that reads it
         # pyinfra wraps what a deploy file raises into an error that has no text.
         cause = getattr(error, "exception", error)
         emit("failed", text=str(unforeseen(deploy["host"], cause)))
-        succeeded = False
     emit("ended", succeeded=succeeded)
     return 0 if succeeded else 1
 
@@ -196,8 +184,8 @@ def main() -> int:
     os.dup2(2, 1)  # whatever prints to stdout must not end up between the events
     sys.path.append(str(ROOT))
     logger = logging.getLogger("pyinfra")
-    logger.addHandler(LogEvents(level=logging.WARNING))
     logger.setLevel(logging.WARNING)
+    logger.addHandler(LogEvents())
     with os.fdopen(int(sys.argv[1])) as given:
         request = json.load(given)
     environment = taken_over(request["environment"])

@@ -8,6 +8,7 @@ from typing import Any
 from rollout.deploys.pyinfra_ssh import install
 from rollout.environment.environment import SERVICE, Environment, Host, load
 from rollout.errors import OperatorError
+from rollout.settings.mistakes import FOREIGN_PREFIXES
 
 
 def hosts_and_groups(name: str) -> dict[str, Any]:
@@ -25,17 +26,11 @@ def view(environment: Environment) -> dict[str, Any]:
     Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
     """
     install()
-    groups = sorted({group for host in environment.hosts for group in host.groups})
-    members: dict[str, Any] = {
-        group: [host.name for host in environment.in_group(group)] for group in groups
-    }
     asked = {"others_answered": len(environment.in_group(SERVICE)) < 2}
-    return {
-        "all": [
-            (host.name, {**host_data(environment, host), **asked}) for host in environment.hosts
-        ],
-        **members,
-    }
+    hosts = [(host.name, host_data(environment, host) | asked) for host in environment.hosts]
+    groups = sorted({group for host in environment.hosts for group in host.groups})
+    members = {group: [host.name for host in environment.in_group(group)] for group in groups}
+    return {"all": hosts, **members}
 
 
 def host_data(environment: Environment, host: Host) -> dict[str, Any]:
@@ -45,9 +40,9 @@ def host_data(environment: Environment, host: Host) -> dict[str, Any]:
     every operation (docs/facts.md section 5), so Ansible's connection variables are not passed through.
     """
     own = {
-        key: value
-        for key, value in host.settings.items()
-        if not key.startswith(("ansible_", "vault_", "lab_"))
+        name: value
+        for name, value in host.settings.items()
+        if not name.startswith(FOREIGN_PREFIXES)
     }
     connection = {
         "ssh_hostname": host.address,
@@ -56,5 +51,5 @@ def host_data(environment: Environment, host: Host) -> dict[str, Any]:
         "ssh_key": host.key_file,
         "ssh_options": host.settings.get("ansible_ssh_common_args"),
     }
-    given = {key: value for key, value in connection.items() if value is not None}
+    given = {name: value for name, value in connection.items() if value is not None}
     return {**own, **given, "environment": environment.name}

@@ -55,23 +55,23 @@ def run_deploys(
 
     Raises KeyboardInterrupt: the engine was ended, and what the host program had begun goes on by itself.
     """
+    concerned = replace(environment, hosts=tuple(one.host for one in deploys))
     request = {
-        "environment": handed_over(replace(environment, hosts=tuple(one.host for one in deploys))),
+        "environment": handed_over(concerned),
         "deploys": [{"host": one.host.name, "overrides": dict(one.overrides)} for one in deploys],
         "dry": dry,
         "at_once": at_once,
     }
+    command = [sys.executable, "-m", "rollout.deploys.engine"]
+    readers = [partial(follow, one) for one in deploys]
     _, _, said = run_reporting(
-        lambda given, events: [sys.executable, "-m", "rollout.deploys.engine", given, events],
-        request,
-        [partial(follow, one) for one in deploys],
-        PYINFRA_PROGRESS="off",
+        lambda given, events: [*command, given, events], request, readers, PYINFRA_PROGRESS="off"
     )
-    last_words = said.strip()[-2000:]
     runs = [one.seen for one in deploys]
     for one in runs:
         if not one.succeeded and not one.failure:
-            one.failure = "; ".join(one.log[-3:]) or last_words or "the engine ended without a word"
+            words = "; ".join(one.log[-3:]) or said.strip()[-2000:]
+            one.failure = words or "the engine ended without a word"
     return runs
 
 

@@ -116,35 +116,34 @@ def read_catalogue(text: str) -> Catalogue:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise _refused([f"it is no YAML: {' '.join(str(error).split())}"]) from None
+        _demand_none([f"it is no YAML: {' '.join(str(error).split())}"])
+        raise
     _demand_none(_shape_mistakes(data))
     specs, rules = data["flags"], data.get("rules") or []
     _demand_none(f"{name} {wrong}" for name, spec in specs.items() for wrong in _entry(name, spec))
     booleans = {meaning: tuple(map(str, said)) for meaning, said in data["booleans"].items()}
     flags = {name: _flag(name, spec, booleans) for name, spec in specs.items()}
-    found = list(_default_mistakes(flags, specs))
+    defaults = {name: spec["default"] for name, spec in specs.items() if "default" in spec}
+    found = [
+        f"{name} has a default that {problem}"
+        for name, default in defaults.items()
+        if (problem := flags[name].problem(default))
+    ]
     found += [f"rule {number} {p}" for number, r in enumerate(rules, 1) for p in _rule(r, flags)]
     _demand_none(found)
-    spelled = {
-        name: replace(flag, default=flag.spelled(specs[name]["default"]))
-        if "default" in specs[name]
-        else flag
-        for name, flag in flags.items()
+    flags |= {
+        name: replace(flags[name], default=flags[name].spelled(default))
+        for name, default in defaults.items()
     }
-    return Catalogue(spelled, tuple(_made(rule, flags) for rule in rules))
+    return Catalogue(flags, tuple(_made(rule, flags) for rule in rules))
 
 
 def _demand_none(mistakes: Iterable[str]) -> None:
-    if found := list(mistakes):
-        raise _refused(found)
-
-
-def _refused(found: Sequence[str]) -> OperatorError:
-    listed = "".join(f"\n  - {one}" for one in found)
-    return OperatorError(
-        f"roles/flags/catalogue.yml has mistakes; no host was contacted.{listed}",
-        "the top of that file says what an entry may hold",
-    )
+    if listed := "".join(f"\n  - {one}" for one in mistakes):
+        raise OperatorError(
+            f"roles/flags/catalogue.yml has mistakes; no host was contacted.{listed}",
+            "the top of that file says what an entry may hold",
+        )
 
 
 def _shape_mistakes(data: Any) -> Iterator[str]:
@@ -212,16 +211,9 @@ def _option_mistakes(kind: str, spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _flag(name: str, spec: Mapping[str, Any], booleans: Mapping[str, Sequence[str]]) -> Flag:
+    said = {field: spec[field] for field in ("type", "changes", "owner", "help")}
     options = {field: spec[field] for field in OPTIONS[spec["type"]] if field in spec}
-    return Flag(
-        name, spec["type"], None, spec["changes"], spec["owner"], spec["help"], options, booleans
-    )
-
-
-def _default_mistakes(flags: Mapping[str, Flag], specs: Mapping[str, Any]) -> Iterator[str]:
-    for name, flag in flags.items():
-        if "default" in specs[name] and (problem := flag.problem(specs[name]["default"])):
-            yield f"{name} has a default that {problem}"
+    return Flag(name, default=None, **said, options=options, booleans=booleans)
 
 
 def _rule(rule: Any, flags: Mapping[str, Flag]) -> Iterator[str]:

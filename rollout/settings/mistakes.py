@@ -10,16 +10,11 @@ import yaml
 
 from rollout.checkout import ROOT
 from rollout.errors import Mistake, nearest
+from rollout.settings import where
 from rollout.settings.catalogue import FLAG_REMEDY, catalogue
-from rollout.settings.rules import HostLike, across_hosts, between_settings
+from rollout.settings.rules import HostLike, Mistaken, across_hosts, between_settings
 from rollout.settings.types import problems
-from rollout.settings.where import (
-    Places,
-    files_without_effect,
-    plaintext_vaults,
-    variable_of,
-    wrongly_copied,
-)
+from rollout.settings.where import Places, variable_of
 
 PLACEHOLDER = "FILL IN"
 # Roles of hosts that carry PostgreSQL; every other role belongs to service hosts.
@@ -31,24 +26,14 @@ ROLES_OF_GROUP = {
 EXAMPLE_NETWORKS = ("192.0.2.", "203.0.113.")
 EXAMPLE_DOMAINS = (".example.net", ".example.com", ".example.org")
 FOREIGN_PREFIXES = ("ansible_", "vault_", "lab_")
+PORT: dict[str, Any] = {"type": "whole number", "minimum": 1, "maximum": 65535}
 # What the project itself takes from Ansible's connection variables, typed as a role's variables are.
 CONNECTION: dict[str, dict[str, Any]] = {
     "ansible_host": {"type": "host address", "help": "Address or name that SSH connects to."},
     "ansible_user": {"type": "login name", "help": "The user that logs in, with sudo."},
-    "ansible_port": {
-        "type": "whole number",
-        "minimum": 1,
-        "maximum": 65535,
-        "help": "The port of the host's SSH server.",
-    },
-    "ansible_ssh_private_key_file": {
-        "type": "file here",
-        "help": "The private key that logs in.",
-    },
-    "ansible_ssh_common_args": {
-        "type": "ssh options",
-        "help": "Options for ssh, quoted as in a shell.",
-    },
+    "ansible_port": PORT | {"help": "The port of the host's SSH server."},
+    "ansible_ssh_private_key_file": {"type": "file here", "help": "The private key that logs in."},
+    "ansible_ssh_common_args": {"type": "ssh options", "help": "Options for ssh, as in a shell."},
 }
 
 
@@ -81,13 +66,9 @@ def mistakes_in(
         for setting, problem, remedy in host_mistakes(host):
             if variable_of(setting) not in unreadable:
                 found[Mistake(places.of(host.name, setting), problem, remedy)] = None
-    environment = places.environment
-    for place, problem, remedy in (
-        *files_without_effect(environment),
-        *plaintext_vaults(environment),
-        *wrongly_copied(environment, {host.name: host.groups for host in hosts}),
-    ):
-        found[Mistake(place, problem, remedy)] = None
+    groups = {host.name: host.groups for host in hosts}
+    for mistaken in where.mistakes_of_files(places.environment, groups):
+        found[Mistake(*mistaken)] = None
     for name, setting, problem, remedy in across_hosts(hosts):
         place = places.of(name, setting) if name else places.inventory
         found[Mistake(place, problem, remedy)] = None
@@ -100,20 +81,17 @@ def broken_mistake(places: Places, host: str, name: str, reason: str) -> Mistake
     return Mistake(places.of(host, name), f"{name} can't be worked out: {reason}", remedy)
 
 
-def host_mistakes(host: HostLike) -> Iterator[tuple[str, str, str]]:
+def host_mistakes(host: HostLike) -> Iterator[Mistaken]:
     """(setting, what is wrong with it, remedy) for one host."""
     roles = [role for group in host.groups for role in ROLES_OF_GROUP.get(group, ())]
     if not roles:
         yield host.name, f"{host.name} is in no group", "put it under `service` or `database`"
     needed = {name for role in roles for name in variables_of_role(role)}
-    for name, spec in known_variables().items():
+    for name, spec in {**known_variables(), **CONNECTION}.items():
         if name in host.settings:
             yield from value_mistakes(name, spec, host.settings[name])
         elif name in needed:
             yield name, f"{name} is missing", spec["help"]
-    for name, spec in CONNECTION.items():
-        if name in host.settings:
-            yield from value_mistakes(name, spec, host.settings[name])
     yield from example_addresses(host)
     yield from unknown_variables(host)
     if "service" in host.groups:
@@ -121,9 +99,7 @@ def host_mistakes(host: HostLike) -> Iterator[tuple[str, str, str]]:
         yield from between_settings(host.settings)
 
 
-def value_mistakes(
-    name: str, spec: Mapping[str, Any], value: Any
-) -> Iterator[tuple[str, str, str]]:
+def value_mistakes(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[Mistaken]:
     if PLACEHOLDER in str(value):
         yield name, f"{name} still says “{PLACEHOLDER}”", spec["help"]
         return
@@ -131,7 +107,7 @@ def value_mistakes(
         yield f"{name}{place}", f"{name} {problem}", spec["help"]
 
 
-def unknown_variables(host: HostLike) -> Iterator[tuple[str, str, str]]:
+def unknown_variables(host: HostLike) -> Iterator[Mistaken]:
     """Variables that no role has: mistyped, or left over."""
     known = known_variables()
     for name in sorted(set(host.settings) - set(known) - set(CONNECTION)):
@@ -148,7 +124,7 @@ def remedy_for(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close}?" if close else "remove it"
 
 
-def declared_flags(host: HostLike) -> Iterator[tuple[str, str, str]]:
+def declared_flags(host: HostLike) -> Iterator[Mistaken]:
     flags = host.settings.get("flags")
     if not isinstance(flags, Mapping):
         return
@@ -168,7 +144,7 @@ def flag_mistakes_in(hosts: Sequence[HostLike], places: Places) -> list[Mistake]
     return list(dict.fromkeys(found))
 
 
-def example_addresses(host: HostLike) -> Iterator[tuple[str, str, str]]:
+def example_addresses(host: HostLike) -> Iterator[Mistaken]:
     """Addresses of the examples, which nobody's server has; the lab's network is another one."""
     for name in ("ansible_host", "database_host"):
         value = str(host.settings.get(name, ""))

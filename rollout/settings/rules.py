@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -25,51 +25,48 @@ class HostLike(Protocol):
     def settings(self) -> Mapping[str, Any]: ...
 
 
-def between_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(setting, problem, remedy) for settings of a service host that contradict each other."""
-    yield from _times(settings)
-    yield from _roles_of_the_database(settings)
-    yield from _backups(settings)
-    yield from kinds.mistakes(settings)
-    yield from _names_in_the_env(settings)
-    yield from _exported(settings)
-    yield from _legacy_paths(settings)
-    yield from _roots_places(settings)
+Mistaken = tuple[str, str, str]
+"""A setting, what is wrong with it, and what mends it."""
+
+
+def between_settings(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
+    """Settings of a service host that contradict each other."""
+    rules = (_times, _database, kinds.mistakes, _names_in_the_env, _legacy_paths, _roots_places)
+    for rule in rules:
+        yield from rule(settings)
+    for name, value in _mapping(settings.get("pm2_environment")).items():
+        if isinstance(value, Secret):
+            place = f"pm2_environment.{name}"
+            yield (
+                place,
+                f"{place} comes from the vault",
+                "PM2's file is for all: use service_secrets",
+            )
     name = settings.get("service_app")
     if isinstance(name, str) and name in _mapping(settings.get("sibling_apps")):
         yield f"sibling_apps.{name}", f"sibling_apps names the service itself, {name}", "remove it"
 
 
-def _times(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _times(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     settle, limit = settings.get("gate_settle_seconds"), settings.get("gate_limit_seconds")
     if isinstance(settle, int) and isinstance(limit, int) and settle >= limit:
-        yield (
-            "gate_settle_seconds",
-            f"gate_settle_seconds ({settle}) must be less than gate_limit_seconds ({limit})",
-            "no start could become healthy; raise the limit",
-        )
+        problem = f"gate_settle_seconds ({settle}) must be less than gate_limit_seconds ({limit})"
+        yield "gate_settle_seconds", problem, "no start could become healthy; raise the limit"
 
 
-def _roles_of_the_database(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _database(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     owner, app = settings.get("database_owner_user"), settings.get("database_app_user")
     if owner is not None and owner == app:
-        yield (
-            "database_app_user",
-            f"database_app_user and database_owner_user are both {owner}",
-            "give the service a role of its own, which may touch rows and no more",
-        )
-
-
-def _backups(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        problem = f"database_app_user and database_owner_user are both {owner}"
+        remedy = "give the service a role of its own, which may touch rows and no more"
+        yield "database_app_user", problem, remedy
     if settings.get("database_backup") == "provider" and not settings.get("database_backup_reason"):
-        yield (
-            "database_backup",
-            "database_backup_reason is empty, and database_backup is provider",
-            "say which backups the provider keeps, how long, and when one was last tried",
-        )
+        problem = "database_backup_reason is empty, and database_backup is provider"
+        remedy = "say which backups the provider keeps, how long, and when one was last tried"
+        yield "database_backup", problem, remedy
 
 
-def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     # The .env holds these from other settings; a second source would be a second truth.
     own = own_names({"service_description": described(settings)})
     given: dict[str, str] = {}
@@ -84,14 +81,7 @@ def _names_in_the_env(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, s
             given.setdefault(name, source)
 
 
-def _exported(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for name, value in _mapping(settings.get("pm2_environment")).items():
-        if isinstance(value, Secret):
-            problem = f"pm2_environment.{name} comes from the vault"
-            yield f"pm2_environment.{name}", problem, "PM2's file is for all: use service_secrets"
-
-
-def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     """What would be set aside, and must not be: the rollout's own things, or one inside another."""
     declared = settings.get("legacy_directories")
     entries = declared if isinstance(declared, list) else []
@@ -111,7 +101,7 @@ def _legacy_paths(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
                 yield setting, problem, "leave one of them"
 
 
-def _roots_places(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _roots_places(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     """Root writes there, and the owner of what such a place lies in can put a link in the way."""
     roots = {
         "archive_directory": "name a directory of root's, such as /var/backups/baileys-rollout",
@@ -131,13 +121,10 @@ def _lies_in(place: Any, owned: Any) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    if not one or not other:
-        return False
-    first, second = PurePosixPath(one), PurePosixPath(other)
-    return first.is_relative_to(second) or second.is_relative_to(first)
+    return _lies_in(one, other) or _lies_in(other, one)
 
 
-def across_hosts(hosts: Sequence[HostLike]) -> Iterable[tuple[str, str, str, str]]:
+def across_hosts(hosts: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
     """Mistakes that only show when hosts are seen together: (host, setting, problem, remedy).
 
     The host is empty where the list of hosts itself is wrong.
@@ -150,7 +137,7 @@ def across_hosts(hosts: Sequence[HostLike]) -> Iterable[tuple[str, str, str, str
     yield from _shared_addresses(hosts)
 
 
-def _schema_hosts(services: Sequence[HostLike]) -> Iterator[tuple[str, str, str, str]]:
+def _schema_hosts(services: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
     names = {host.name for host in services}
     chosen: dict[str, str] = {}
     for host in services:
@@ -166,7 +153,7 @@ def _schema_hosts(services: Sequence[HostLike]) -> Iterator[tuple[str, str, str,
         yield last, "schema_host", f"schema_host differs: {both}", "one host migrates for all"
 
 
-def _shared_companies(services: Sequence[HostLike]) -> Iterator[tuple[str, str, str, str]]:
+def _shared_companies(services: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
     owners: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for host in services:
         declared = host.settings.get("companies")
@@ -175,16 +162,12 @@ def _shared_companies(services: Sequence[HostLike]) -> Iterator[tuple[str, str, 
     for company, found in owners.items():
         names = list(dict.fromkeys(name for name, _ in found))
         if len(names) > 1:
-            last, setting = found[-1]
-            yield (
-                last,
-                setting,
-                f"company {company} is on {' and '.join(names)}",
-                "leave it on one host: a second socket on one account makes both fight",
-            )
+            problem = f"company {company} is on {' and '.join(names)}"
+            remedy = "leave it on one host: a second socket on one account makes both fight"
+            yield *found[-1], problem, remedy
 
 
-def _shared_addresses(hosts: Sequence[HostLike]) -> Iterator[tuple[str, str, str, str]]:
+def _shared_addresses(hosts: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
     owners: dict[tuple[str, str], str] = {}
     for host in hosts:
         address = str(host.settings.get("ansible_host", host.name))

@@ -87,45 +87,48 @@ def settings_files(environment: str) -> list[Path]:
     return [*files, ROOT / "inventory" / f"{environment}.yml"]
 
 
-def files_without_effect(environment: str) -> Iterator[tuple[str, str, str]]:
-    """(place, problem, remedy) of files that Ansible passes over: it prefers a folder of that name."""
+def mistakes_of_files(
+    environment: str, groups: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str, str]]:
+    """(place, problem, remedy) of files that have no effect, another one, or secrets in plain text."""
+    yield from _without_effect(environment)
+    yield from _plaintext_vaults(environment)
+    yield from _wrongly_copied(environment, groups)
+
+
+def _without_effect(environment: str) -> Iterator[tuple[str, str, str]]:
+    """Files that Ansible passes over: it prefers a folder of that name."""
     for path in settings_files(environment):
         folder = path.with_suffix("")
         if path.suffix and folder.is_dir():
-            shown, beside = path.relative_to(ROOT), folder.relative_to(ROOT)
-            yield (
-                f"{shown}:1",
-                f"Ansible does not read it: {beside}/ is there",
-                f"move it into {beside}/",
-            )
+            beside = folder.relative_to(ROOT)
+            problem = f"Ansible does not read it: {beside}/ is there"
+            yield f"{path.relative_to(ROOT)}:1", problem, f"move it into {beside}/"
 
 
-def wrongly_copied(
+def _wrongly_copied(
     environment: str, groups: Mapping[str, Collection[str]]
 ) -> Iterator[tuple[str, str, str]]:
-    """(place, problem, remedy) where a host does not read the settings that are meant for it.
+    """Where a host does not read the settings that are meant for it.
 
     A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
     environment's settings: its database, too.
     """
     outside = [host for host, own in groups.items() if environment not in own]
     if outside:
-        yield (
-            f"inventory/{environment}.yml:1",
-            f"{', '.join(outside)} not in a group {environment}: the settings are another environment's",
-            f"name the group that holds every host as the file, {environment}",
-        )
+        hosts = ", ".join(outside)
+        problem = f"{hosts} not in a group {environment}: the settings are another environment's"
+        remedy = f"name the group that holds every host as the file, {environment}"
+        yield f"inventory/{environment}.yml:1", problem, remedy
     others = [path.stem for path in (ROOT / "inventory").glob("*.yml") if path.stem != environment]
     read = {"all", *(name for other in others for name in groups_of(other))}.union(*groups.values())
     for base in (ROOT, ROOT / "inventory"):
         for path in sorted((base / "group_vars").glob("[!.]*")):
             name = path.stem if path.is_file() else path.name
             if name not in read and (path.is_dir() or path.suffix in VARIABLE_FILES):
-                yield (
-                    str(path.relative_to(ROOT)) + ("/" if path.is_dir() else ":1"),
-                    f"no host reads it: none is in a group {name}",
-                    f"name the group in the inventory {name}, or remove it",
-                )
+                place = f"{path.relative_to(ROOT)}{'/' if path.is_dir() else ':1'}"
+                problem = f"no host reads it: none is in a group {name}"
+                yield place, problem, f"name the group in the inventory {name}, or remove it"
 
 
 def is_encrypted(path: Path) -> bool:
@@ -134,19 +137,15 @@ def is_encrypted(path: Path) -> bool:
         return file.read(14) == b"$ANSIBLE_VAULT"
 
 
-def plaintext_vaults(environment: str) -> Iterator[tuple[str, str, str]]:
-    """(place, problem, remedy) of files that define ``vault_`` variables and are not encrypted."""
+def _plaintext_vaults(environment: str) -> Iterator[tuple[str, str, str]]:
+    """Files that define ``vault_`` variables and are not encrypted."""
     for path in settings_files(environment):
         if is_encrypted(path):
             continue
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if line.lstrip().startswith("vault_") and "!vault" not in line:
-                shown = path.relative_to(ROOT)
-                yield (
-                    f"{shown}:{number}",
-                    "a secret stands here in plain text",
-                    f"ansible-vault encrypt {shown}",
-                )
+                shown, problem = path.relative_to(ROOT), "a secret stands here in plain text"
+                yield f"{shown}:{number}", problem, f"ansible-vault encrypt {shown}"
                 break
 
 
