@@ -12,7 +12,7 @@ from rollout.cli.answers import restore_answer, tell
 from rollout.cli.options import AsJson, EnvironmentName, Reason, offered_hosts
 from rollout.console import progress
 from rollout.environment.environment import load
-from rollout.hosts.restore import CHANGES, REFUSED, Restoration, Wanted
+from rollout.hosts.restore import CHANGES, REFUSED, Restoration
 from rollout.hosts.restore import restore as put_back
 from rollout.hosts.ssh import Connections
 from rollout.run import Run
@@ -80,8 +80,9 @@ def restore(
         chosen = loaded.host(host)
         shown.of(host).step(f"asking about {name}" if check else f"restoring {name}")
         run = Run.begun(reason)
-        wanted = Wanted(name, set_aside_by, check)
-        done = put_back(loaded, chosen, wanted, run, connections)
+        done = put_back(
+            loaded, chosen, name, run, connections, set_aside_by=set_aside_by, only_check=check
+        )
     answer = restore_answer(loaded, run.rollout_id, asdict(done))
     tell(answer, render, environment, done, as_json=as_json)
     raise typer.Exit({REFUSED: ERROR, CHANGES: WOULD}.get(done.outcome, OK))

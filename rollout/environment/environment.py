@@ -58,9 +58,13 @@ class Host:
         return str(Path(named).expanduser().resolve()) if named else None
 
     @property
+    def ssh_options(self) -> list[str]:
+        return shlex.split(str(self.settings.get("ansible_ssh_common_args", "")))
+
+    @property
     def known_hosts_file(self) -> str | None:
         """The file that pins the host's key, or None for the user's own."""
-        for option in shlex.split(str(self.settings.get("ansible_ssh_common_args", ""))):
+        for option in self.ssh_options:
             name, _, value = option.partition("=")
             if name == "UserKnownHostsFile":
                 return str(Path(value).expanduser().resolve())

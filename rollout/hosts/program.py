@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from roles.hostprogram.command import PROGRAM, starter
@@ -96,26 +96,25 @@ def misfit(value: Any, shape: Any, place: str = "the answer") -> str:
     if isinstance(shape, tuple):
         found = [misfit(value, one, place) for one in shape]
         return "" if "" in found else found[0]
+    if not isinstance(value, type(shape)):
+        return f"{place} is no {'list' if isinstance(shape, list) else 'object'}"
+    return next(filter(None, _misfits_in(value, shape, place)), "")
+
+
+def _misfits_in(value: Any, shape: Any, place: str) -> Iterator[str]:
     if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{place} is no list"
-        return _first(misfit(item, shape[0], f"{place}[{at}]") for at, item in enumerate(value))
-    if not isinstance(value, dict):
-        return f"{place} is no object"
-    return _first(_of_name(value, name, inner, place) for name, inner in shape.items())
-
-
-def _of_name(value: dict[str, Any], name: str, shape: Any, place: str) -> str:
-    if name == "*":
-        return _first(misfit(item, shape, f"{place}.{key[:40]}") for key, item in value.items())
-    plain = name.removesuffix("?")
-    if plain not in value:
-        return "" if plain != name else f"{place} has no {plain}"
-    return misfit(value[plain], shape, f"{place}.{plain}")
-
-
-def _first(found: Iterable[str]) -> str:
-    return next(filter(None, found), "")
+        for at, item in enumerate(value):
+            yield misfit(item, shape[0], f"{place}[{at}]")
+        return
+    for name, inner in shape.items():
+        plain = name.removesuffix("?")
+        if name == "*":
+            for key, item in value.items():
+                yield misfit(item, inner, f"{place}.{key[:40]}")
+        elif plain in value:
+            yield misfit(value[plain], inner, f"{place}.{plain}")
+        elif plain == name:
+            yield f"{place} has no {plain}"
 
 
 def checked(host: str, answer: Any, shape: Any) -> None:
@@ -223,18 +222,19 @@ def look_installed(
     connections: Connections, environment: Environment, host: Host
 ) -> dict[str, Any]:
     """What the host shows of its flags, by an installed program of this very version."""
-    remedy = f"rollout apply {environment.name} --host {host.name}"
     both = f"sha256sum {PROGRAM} && {PROGRAM} flags --plan -"
     done = connections.run(host, both, stdin=json.dumps(flags_plan(host)).encode(), sudo=True)
     digest = done.stdout.split()[0].decode() if done.stdout else ""
-    if not digest:
-        raise OperatorError(f"{host.name}: the host program is not installed yet.", remedy)
-    if digest != hashlib.sha256(starter().encode()).hexdigest():
-        raise OperatorError(f"{host.name}: the host program is of another version.", remedy)
-    seen = answer_in(host, done, FLAGS)
-    if not seen["revision"]:
-        raise OperatorError(f"{host.name}: the service was not rolled out yet.", remedy)
-    return seen
+    problem = "the host program is not installed yet"
+    if digest == hashlib.sha256(starter().encode()).hexdigest():
+        seen = answer_in(host, done, FLAGS)
+        if seen["revision"]:
+            return seen
+        problem = "the service was not rolled out yet"
+    elif digest:
+        problem = "the host program is of another version"
+    remedy = f"rollout apply {environment.name} --host {host.name}"
+    raise OperatorError(f"{host.name}: {problem}.", remedy)
 
 
 def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any]]:

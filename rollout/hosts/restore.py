@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.errors import OperatorError
-from rollout.hosts.program import (
-    RESTORING,
-    HostRefusedError,
-    ask,
-    look_installed,
-    not_understood,
-    plan_of,
-)
+from rollout.hosts import program
+from rollout.hosts.program import HostRefusedError
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
 
@@ -33,27 +28,32 @@ class Restoration:
     refusals: list[str] = field(default_factory=list)  # why not, each with a remedy
 
 
-@dataclass(frozen=True)
-class Wanted:
-    directory: str  # as ``legacy_directories`` has it
-    set_aside_by: str  # the rollout that kept it; empty where only one did
-    only_check: bool
-
-
 def restore(
-    environment: Environment, host: Host, wanted: Wanted, run: Run, connections: Connections
+    environment: Environment,
+    host: Host,
+    directory: str,
+    run: Run,
+    connections: Connections,
+    *,
+    set_aside_by: str,
+    only_check: bool,
 ) -> Restoration:
-    """Put a directory back, or say what that would do."""
-    _demand_declared(environment, host, wanted.directory)
-    commit = str(look_installed(connections, environment, host)["revision"])
-    plan = json.dumps(plan_of(environment, host, run.overrides(), commit))
-    found = _asked(connections, host, wanted, plan, ["--check"])
-    if found.outcome == REFUSED or wanted.only_check:
+    """Put a directory back, or say what that would do.
+
+    ``set_aside_by``: the rollout that kept it; empty where only one did.
+    """
+    _demand_declared(environment, host, directory)
+    commit = str(program.look_installed(connections, environment, host)["revision"])
+    plan = json.dumps(program.plan_of(environment, host, run.overrides(), commit))
+    which = ["--set-aside-by", set_aside_by] if set_aside_by else []
+    ask_program = partial(_asked, connections, host, directory, which)
+    found = ask_program(plan, "--check")
+    if found.outcome == REFUSED or only_check:
         return found
     if found.archive is None:
-        return _asked(connections, host, wanted, plan, [])
+        return ask_program(plan)
     identity = _identity_of(environment, host, found.archive)
-    return _asked(connections, host, wanted, f"{plan}\n{identity}", ["--identity", "-"])
+    return ask_program(f"{plan}\n{identity}", "--identity", "-")
 
 
 def _demand_declared(environment: Environment, host: Host, directory: str) -> None:
@@ -88,17 +88,18 @@ def _identity_of(environment: Environment, host: Host, archive: str) -> str:
 
 
 def _asked(
-    connections: Connections, host: Host, wanted: Wanted, given: str, options: list[str]
+    connections: Connections, host: Host, directory: str, which: list[str], given: str, *how: str
 ) -> Restoration:
-    words = ["restore", wanted.directory, "--plan", "-", *options]
-    words += ["--set-aside-by", wanted.set_aside_by] if wanted.set_aside_by else []
+    words = ["restore", directory, "--plan", "-", *which, *how]
     try:
-        answer = ask(connections, host, words, RESTORING, given=given, timeout=ACT_SECONDS)
+        answer = program.ask(
+            connections, host, words, program.RESTORING, given=given, timeout=ACT_SECONDS
+        )
     except HostRefusedError as error:
         if error.outcome != REFUSED:
             raise
-        return Restoration(host.name, wanted.directory, REFUSED, refusals=error.refusals)
+        return Restoration(host.name, directory, REFUSED, refusals=error.refusals)
     if answer["outcome"] not in (RESTORED, CHANGES):
-        raise not_understood(host.name, f"its outcome is {answer['outcome']}")
+        raise program.not_understood(host.name, f"its outcome is {answer['outcome']}")
     kept = (str(answer.get("set_aside_by")), answer.get("archive"))
-    return Restoration(host.name, wanted.directory, answer["outcome"], *kept)
+    return Restoration(host.name, directory, answer["outcome"], *kept)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from hostswitch.base import child
 from hostswitch.base.places import SEARCH_PATH
@@ -95,18 +96,15 @@ class RootShell:
         """
         if self._gone:
             raise self._gone
-        asked = {"command": list(words), "user": user, "seconds": timeout}
+        given = base64.b64encode(stdin).decode()
+        asked = {"command": list(words), "user": user, "seconds": timeout, "stdin": given}
         self.commands += 1
         end = time.monotonic() + timeout + GRACE
         try:
-            self._send(
-                json.dumps({**asked, "stdin": base64.b64encode(stdin).decode()}).encode() + b"\n",
-                end,
-            )
-            code, out, err, cut = json.loads(self._line(end))
-            done = subprocess.CompletedProcess(
-                list(words), int(code), base64.b64decode(out), base64.b64decode(err)
-            )
+            self._send(json.dumps(asked).encode() + b"\n", end)
+            code, *said, cut = json.loads(self._line(end))
+            out, err = map(base64.b64decode, said)
+            done = subprocess.CompletedProcess(list(words), int(code), out, err)
         except TimeoutError:
             self.close()
             silent = f"did not answer within {timeout + GRACE:.0f} s: {shlex.join(words)[:120]}"
@@ -140,19 +138,19 @@ class RootShell:
         assert self._child.stdin is not None
         view = memoryview(line)
         while view:
-            left = max(0.0, until - time.monotonic())
-            if not select.select([], [self._child.stdin], [], left)[1]:
-                raise TimeoutError
+            self._wait([], [self._child.stdin], until)
             # A pipe that takes anything takes this much at once.
             view = view[self._child.stdin.write(view[: select.PIPE_BUF]) or 0 :]
+
+    def _wait(self, readable: list[Any], writable: list[Any], until: float) -> None:
+        if not any(select.select(readable, writable, [], max(0.0, until - time.monotonic()))):
+            raise TimeoutError
 
     def _line(self, until: float) -> bytes:
         assert self._child.stdout is not None
         pieces, size = [self._rest], len(self._rest)
         while b"\n" not in pieces[-1]:
-            left = max(0.0, until - time.monotonic())
-            if not select.select([self._child.stdout], [], [], left)[0]:
-                raise TimeoutError
+            self._wait([self._child.stdout], [], until)
             piece = self._child.stdout.read(PIECE)
             size += len(piece or b"")
             if not piece or size > LARGEST_LINE:

@@ -106,21 +106,16 @@ class Connections:
         ``~/.ssh/config`` loosens the host key check or asks a question.
         """
         self._used[host.name] = host
-        settings = {
-            **SETTINGS,
-            "ControlPath": str(self.control_path(host)),
-            "Port": str(host.port),
-        }
+        settings = SETTINGS | {"ControlPath": self.control_path(host), "Port": host.port}
         words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         if host.key_file:
             words += ["-o", "IdentitiesOnly=yes", "-i", host.key_file]
-        more = shlex.split(str(host.settings.get("ansible_ssh_common_args", "")))
-        return ["-F", str(self._config), *words, *more]
+        return ["-F", str(self._config), *words, *host.ssh_options]
 
     def argv(self, host: Host, command: str = "") -> list[str]:
         """The ssh command line for a host: a text for its login shell, or none for a login."""
-        destination = f"{host.user}@{host.address}"
-        return ["ssh", *self.options(host), destination, *(["--", command] if command else [])]
+        words = ["ssh", *self.options(host), f"{host.user}@{host.address}"]
+        return [*words, "--", command] if command else words
 
     def run(
         self,
@@ -139,14 +134,13 @@ class Connections:
         """
         text = command if isinstance(command, str) else shlex.join(command)
         if sudo:
-            text = shlex.join(["sudo", "-n", "--", "/bin/sh", "-c", text])
+            text = as_root(text)
         self.commands += 1
         try:
             done = answered(self.argv(host, text), stdin or b"", seconds=timeout)
         except UnboundedError as error:
-            raise OperatorError(
-                f"{host.name} ({host.address}) {error}: {text[:120]}", login_command(host)
-            ) from None
+            what = f"{host.name} ({host.address}) {error}: {text[:120]}"
+            raise OperatorError(what, login_command(host)) from None
         errors = done.stderr.decode(errors="replace")
         if done.returncode == SSH_FAILED and not self.alive(host):
             raise unreachable(host, errors)
@@ -170,10 +164,9 @@ class Connections:
             )
 
     def _run_nothing(self, host: Host) -> int:
-        text = shlex.join(["sudo", "-n", "--", "/bin/sh", "-c", ":"])
         self.commands += 1
         try:
-            return answered(self.argv(host, text), seconds=CONTROL_SECONDS).returncode
+            return answered(self.argv(host, as_root(":")), seconds=CONTROL_SECONDS).returncode
         except UnboundedError:
             return SSH_FAILED
 
@@ -192,9 +185,8 @@ class Connections:
             if given.returncode == 0:
                 return local
         reason = given.stderr.decode(errors="replace").strip() or "no reason given"
-        raise OperatorError(
-            f"no port to {target} by way of {host.name}: {reason}", login_command(host)
-        )
+        what = f"no port to {target} by way of {host.name}: {reason}"
+        raise OperatorError(what, login_command(host))
 
     def close(self) -> None:
         for host in self._used.values():
@@ -213,11 +205,14 @@ class Connections:
             return subprocess.CompletedProcess(words, SSH_FAILED, b"", str(error).encode())
 
 
+def as_root(text: str) -> str:
+    return shlex.join(["sudo", "-n", "--", "/bin/sh", "-c", text])
+
+
 def login_command(host: Host) -> str:
     words = ["ssh", "-o", "StrictHostKeyChecking=yes", "-p", str(host.port)]
     words += ["-i", host.key_file] if host.key_file else []
-    words += shlex.split(str(host.settings.get("ansible_ssh_common_args", "")))
-    return shlex.join([*words, f"{host.user}@{host.address}", "true"])
+    return shlex.join([*words, *host.ssh_options, f"{host.user}@{host.address}", "true"])
 
 
 def unreachable(host: Host, errors: str) -> OperatorError:
@@ -237,10 +232,8 @@ def unreachable(host: Host, errors: str) -> OperatorError:
             f"{learn}, and compare the fingerprint",
         )
     if "Permission denied" in errors:
-        return OperatorError(
-            f"{where} refuses the login with {host.key_file or 'your own keys'}.",
-            login_command(host),
-        )
+        keys = host.key_file or "your own keys"
+        return OperatorError(f"{where} refuses the login with {keys}.", login_command(host))
     lines = [line for line in errors.splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else "the connection broke"
     return OperatorError(f"{where} can't be reached: {reason}", login_command(host))
