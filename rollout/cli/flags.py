@@ -10,7 +10,15 @@ import typer
 
 from rollout.cli import flags_render as render
 from rollout.cli.answers import answer, tell
-from rollout.cli.options import AsJson, EnvironmentName, OnlyHost, Reason, offered_hosts
+from rollout.cli.options import (
+    Argument,
+    AsJson,
+    EnvironmentName,
+    OnlyHost,
+    Option,
+    Reason,
+    offered_hosts,
+)
 from rollout.console import progress, stdout_console
 from rollout.environment.environment import AT_ONCE, Host, load
 from rollout.errors import OperatorError
@@ -33,16 +41,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Canary = Annotated[
-    str,
-    typer.Option(
-        "--host",
-        help="This host only, as a canary.",
-        show_default=False,
-        autocompletion=offered_hosts,
-    ),
+    str, Option("--host", help="This host only, as a canary.", autocompletion=offered_hosts)
 ]
-FlagName = Annotated[str, typer.Argument(help="This flag only.", show_default=False)]
-Words = Annotated[list[str], typer.Argument(metavar="NAME=VALUE…", show_default=False)]
+FlagName = Annotated[str, Argument(help="This flag only.")]
+Words = Annotated[list[str], Argument(metavar="NAME=VALUE…")]
 
 
 @app.callback(invoke_without_command=True)

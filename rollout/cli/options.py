@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,35 +33,23 @@ def offered_concerns(incomplete: str) -> list[str]:
     return [name for name in concerns() if name.startswith(incomplete)]
 
 
+Argument = partial(typer.Argument, show_default=False)
+Option = partial(typer.Option, show_default=False)
+
 EnvironmentName = Annotated[
     str,
-    typer.Argument(
-        help="Which environment: inventory/NAME.yml.",
-        show_default=False,
-        autocompletion=offered_environments,
-    ),
+    Argument(help="Which environment: inventory/NAME.yml.", autocompletion=offered_environments),
 ]
-OnlyHost = Annotated[
-    str,
-    typer.Option(
-        "--host", help="This host only.", show_default=False, autocompletion=offered_hosts
-    ),
-]
+OnlyHost = Annotated[str, Option("--host", help="This host only.", autocompletion=offered_hosts)]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, for a program to read.")
 ]
-Reason = Annotated[str, typer.Option(help="Why; it goes into the record.", show_default=False)]
+Reason = Annotated[str, Option(help="Why; it goes into the record.")]
 Batch = Annotated[
     int, typer.Option("--batch", min=1, help="Hosts at once, after the first service host.")
 ]
-Only = Annotated[
-    str,
-    typer.Option(
-        help="Only one concern; `disk`: is the disk really clean?",
-        show_default=False,
-        autocompletion=offered_concerns,
-    ),
-]
+ONLY = "Only one concern; `disk`: is the disk really clean?"
+Only = Annotated[str, Option(help=ONLY, autocompletion=offered_concerns)]
 JunitFile = Annotated[
     Path | None,
     typer.Option("--junit", metavar="FILE", help="Write JUnit XML too, for a CI to show."),

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from rollout.cli.answers import restore_answer, tell
-from rollout.cli.options import AsJson, EnvironmentName, Reason, offered_hosts
+from rollout.cli.options import Argument, AsJson, EnvironmentName, Option, Reason, offered_hosts
 from rollout.console import progress
 from rollout.environment.environment import load
 from rollout.hosts.restore import CHANGES, REFUSED, Restoration
@@ -25,16 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-HostName = Annotated[
-    str, typer.Argument(metavar="HOST", show_default=False, autocompletion=offered_hosts)
-]
-Directory = Annotated[
-    str, typer.Argument(metavar="NAME", help="As in legacy_directories.", show_default=False)
-]
-SetAsideBy = Annotated[
-    str,
-    typer.Option("--set-aside-by", help="The rollout, where several kept it.", show_default=False),
-]
+HostName = Annotated[str, Argument(metavar="HOST", autocompletion=offered_hosts)]
+Directory = Annotated[str, Argument(metavar="NAME", help="As in legacy_directories.")]
+SetAsideBy = Annotated[str, Option("--set-aside-by", help="The rollout, where several kept it.")]
 Check = Annotated[bool, typer.Option("--check", help="Only say what would be done.")]
 
 

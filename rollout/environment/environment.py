@@ -84,12 +84,9 @@ class Environment:
         for host in self.hosts:
             if host.name == name:
                 return host
-        known = ", ".join(host.name for host in self.hosts)
-        raise OperatorError(
-            f"{self.name} has no host {name!r}; it has {known}."
-            + did_you_mean(name, [host.name for host in self.hosts]),
-            f"see inventory/{self.name}.yml",
-        )
+        names = [host.name for host in self.hosts]
+        problem = f"{self.name} has no host {name!r}; it has {', '.join(names)}."
+        raise OperatorError(problem + did_you_mean(name, names), f"see inventory/{self.name}.yml")
 
     def in_rollout_order(self) -> tuple[Host, ...]:
         """Databases first, then the host that migrates the schema, then the other service hosts."""
@@ -136,37 +133,33 @@ def environment_names() -> list[str]:
 @cache
 def load(name: str) -> Environment:
     """Load and validate one environment; no host is contacted. Raises MistakesError: all mistakes at once."""
-    found = _read(name)
-    hosts = _declared(found)
-    broken = {entry["name"]: entry["broken"] for entry in found["hosts"]}
-    mistakes = mistakes_in(hosts, _places(name, found), broken)
+    declared, places, broken = _declared(name)
+    mistakes = mistakes_in(declared.hosts, places, broken)
     if mistakes:
         raise MistakesError(name, mistakes)
-    return Environment(name, tuple(_completed(host) for host in hosts))
+    return Environment(name, tuple(_completed(host) for host in declared.hosts))
 
 
 def flag_mistakes_of(name: str) -> list[Mistake]:
     """What is wrong with the flags of one environment, whatever else is."""
-    found = _read(name)
-    return flag_mistakes_in(
-        Environment(name, _declared(found)).in_group(SERVICE), _places(name, found)
-    )
+    declared, places, _ = _declared(name)
+    return flag_mistakes_in(declared.in_group(SERVICE), places)
 
 
 def load_unchecked(name: str) -> Environment:
     """One environment as it is declared, mistakes included: to show and judge parts of it."""
-    return Environment(name, _declared(_read(name)))
+    return _declared(name)[0]
 
 
-def _places(name: str, found: Mapping[str, Any]) -> Places:
-    return Places(name, {entry["name"]: entry["places"] for entry in found["hosts"]})
-
-
-def _declared(found: Mapping[str, Any]) -> tuple[Host, ...]:
-    return tuple(
+def _declared(name: str) -> tuple[Environment, Places, dict[str, Any]]:
+    """An environment as it is declared, where, and by host what can't be worked out, with the reason."""
+    found = _read(name)
+    hosts = tuple(
         Host(entry["name"], tuple(entry["groups"]), _overridden(unmarked(entry["variables"])))
-        for entry in found["hosts"]
+        for entry in found
     )
+    places = Places(name, {entry["name"]: entry["places"] for entry in found})
+    return Environment(name, hosts), places, {entry["name"]: entry["broken"] for entry in found}
 
 
 def _overridden(settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -186,15 +179,12 @@ def _completed(host: Host) -> Host:
     return replace(host, settings={**host.settings, **known})
 
 
-def _read(name: str) -> dict[str, Any]:
-    """What ansible-core makes of the environment, from a child process."""
+def _read(name: str) -> list[dict[str, Any]]:
+    """What ansible-core makes of the environment's hosts, from a child process."""
     if name not in environment_names():
-        known = ", ".join(environment_names())
-        raise OperatorError(
-            f"There is no environment {name!r}; there are {known}."
-            + did_you_mean(name, environment_names()),
-            f"write inventory/{name}.yml (README, “Your own server”)",
-        )
+        problem = f"There is no environment {name!r}; there are {', '.join(environment_names())}."
+        remedy = f"write inventory/{name}.yml (README, “Your own server”)"
+        raise OperatorError(problem + did_you_mean(name, environment_names()), remedy)
     done = subprocess.run(
         [sys.executable, "-m", "rollout.environment.reader", name],
         cwd=ROOT,
@@ -205,7 +195,7 @@ def _read(name: str) -> dict[str, Any]:
         check=False,
     )
     if done.returncode == 0:
-        return dict(json.loads(done.stdout))
+        return list(json.loads(done.stdout)["hosts"])
     raise _not_read(name, done.stderr)
 
 
@@ -218,19 +208,16 @@ def _readers_environment() -> dict[str, str]:
 
 
 def _not_read(name: str, complaint: str) -> OperatorError:
-    where = f"~/.config/baileys-rollout/{name}.vault-password"
-    where = os.environ.get("ROLLOUT_VAULT_PASSWORD_FILE") or where
-    remedy = f"put the vault password into {where}"
+    usual = f"~/.config/baileys-rollout/{name}.vault-password"
+    remedy = f"put the vault password into {os.environ.get('ROLLOUT_VAULT_PASSWORD_FILE') or usual}"
     if name.startswith("lab"):
         remedy = "python -m lab up generates the lab's vault and its password"
     # The words of inventory/vault-password-client.py, as Ansible hands them on.
     missing = re.search(r"No vault password for '([^']*)'; looked in:([^\"]*)", complaint)
     if missing:
-        looked = re.findall(r"/[^\s\\]+", missing[2])
-        return OperatorError(
-            f"{name}: there is no vault password for {missing[1]}: looked in {', '.join(looked)}.",
-            remedy,
-        )
+        looked = ", ".join(re.findall(r"/[^\s\\]+", missing[2]))
+        problem = f"there is no vault password for {missing[1]}: looked in {looked}."
+        return OperatorError(f"{name}: {problem}", remedy)
     if "Decryption failed" in complaint:
         return OperatorError(
             f"{name}: the vault password is wrong: it does not open what is encrypted.",

@@ -11,19 +11,16 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from rollout.checkout import ROOT
 from rollout.environment.origins import keep_the_last_key, place_of_error, places_of
 from rollout.secret import SECRET_MARK
+from rollout.settings.mistakes import PLACEHOLDER, known_variables
 from rollout.settings.where import is_encrypted, settings_files, variable_folders
 
 VAULT_PREFIX = "vault_"
-PLACEHOLDER = "FILL IN"
 # Shorter vault values (a port, "true") would mark unrelated texts as secret.
 SHORTEST_EMBEDDED_SECRET = 8
 
@@ -81,17 +78,6 @@ def needs_password(path: Path) -> bool:
     return is_encrypted(path) or b"!vault" in path.read_bytes()
 
 
-@cache
-def role_defaults() -> dict[str, Any]:
-    """The defaults of every role, by variable; they have the lowest precedence."""
-    defaults: dict[str, Any] = {}
-    for path in sorted((ROOT / "roles").glob("*/defaults.yml")):
-        for name, described in (yaml.safe_load(path.read_text()) or {}).items():
-            if "default" in described:
-                defaults[name] = described["default"]
-    return defaults
-
-
 def read(environment: str) -> dict[str, Any]:
     """Load, template and decrypt one environment.
 
@@ -110,20 +96,17 @@ def read(environment: str) -> dict[str, Any]:
     secrets = CLI.setup_vault_secrets(loader, vault_ids=vault_ids(environment), auto_prompt=False)
     loader.set_vault_secrets(secrets)
     read_each(loader, environment)
-    with warnings_are_errors(f"inventory/{environment}.yml"):
-        inventory = InventoryManager(
-            loader=loader, sources=[str(ROOT / f"inventory/{environment}.yml")]
-        )
+    source = f"inventory/{environment}.yml"
+    with warnings_are_errors(source):
+        inventory = InventoryManager(loader=loader, sources=[str(ROOT / source)])
     variables = VariableManager(loader=loader, inventory=inventory)
-    hosts = inventory.get_hosts("all", order="inventory")
-    encrypted = {
-        str(path.relative_to(ROOT)) for path in settings_files(environment) if is_encrypted(path)
-    }
-    return {
-        "hosts": [
-            host_entry(loader, host, variables.get_vars(host=host), encrypted) for host in hosts
-        ]
-    }
+    locked = [path for path in settings_files(environment) if is_encrypted(path)]
+    encrypted = {str(path.relative_to(ROOT)) for path in locked}
+    hosts = [
+        host_entry(loader, host, variables.get_vars(host=host), encrypted)
+        for host in inventory.get_hosts("all", order="inventory")
+    ]
+    return {"hosts": hosts}
 
 
 def read_each(loader: Any, environment: str) -> None:
@@ -183,7 +166,12 @@ def host_variables(
     from ansible.errors import AnsibleError
     from ansible.template import Templar, trust_as_template
 
-    defaults = {name: trusted(value, trust_as_template) for name, value in role_defaults().items()}
+    # The roles' defaults have the lowest precedence.
+    defaults = {
+        name: trusted(spec["default"], trust_as_template)
+        for name, spec in known_variables().items()
+        if "default" in spec
+    }
     merged = {**defaults, **raw}
     templar = Templar(loader=loader, variables=merged)
     declared = set(merged) - set(MAGIC_VARIABLES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -21,23 +21,20 @@ def junit_xml(result: VerificationResult) -> bytes:
     root = Xml.Element("testsuites", name=f"rollout verify {result.environment}")
     for host in dict.fromkeys(check.host for check in result.checks):
         checks = [check for check in result.checks if check.host == host]
-        suite = Xml.SubElement(root, "testsuite", _totals(host, checks))
+        outcomes = Counter(check.outcome for check in checks)
+        totals = {
+            "tests": len(checks),
+            "failures": sum(outcomes[wrong] for wrong in WRONG),
+            "errors": 0,
+            "skipped": outcomes[NOT_CHECKED],
+        }
+        suite = Xml.SubElement(root, "testsuite", name=host)
+        suite.attrib |= {name: str(count) for name, count in totals.items()}
+        suite.set("time", f"{sum(check.seconds for check in checks):.3f}")
         for check in checks:
             _add_case(suite, check)
     Xml.indent(root)
     return bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True))
-
-
-def _totals(host: str, checks: Sequence[Check]) -> dict[str, str]:
-    outcomes = [check.outcome for check in checks]
-    return {
-        "name": host,
-        "tests": str(len(checks)),
-        "failures": str(sum(outcome in WRONG for outcome in outcomes)),
-        "errors": "0",
-        "skipped": str(outcomes.count(NOT_CHECKED)),
-        "time": f"{sum(check.seconds for check in checks):.3f}",
-    }
 
 
 def _add_case(suite: Xml.Element, check: Check) -> None:

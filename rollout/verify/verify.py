@@ -38,19 +38,15 @@ def verify(
     shown: Callable[[str], HostProgress],
 ) -> VerificationResult:
     """Check hosts, several at once; nothing on them is changed."""
+    command = f"rollout verify {environment.name}"
     if only is not None and only not in concerns():
-        raise OperatorError(
-            f"There are no checks of {only!r}; there are {', '.join(concerns())}."
-            + did_you_mean(only, concerns()),
-            f"rollout verify {environment.name} --only disk",
-        )
+        problem = f"There are no checks of {only!r}; there are {', '.join(concerns())}."
+        raise OperatorError(problem + did_you_mean(only, concerns()), f"{command} --only disk")
     result = merged(environment.name, verify_hosts(environment, hosts, only=only, shown=shown))
     if not result.checks:
         names = ", ".join(host.name for host in hosts)
-        raise OperatorError(
-            f"{environment.name}: there is no check of {only!r} for {names}; nothing counts as passed.",
-            f"rollout verify {environment.name}",
-        )
+        problem = f"there is no check of {only!r} for {names}; nothing counts as passed."
+        raise OperatorError(f"{environment.name}: {problem}", command)
     return result
 
 
@@ -67,12 +63,8 @@ def verify_hosts(
     selection += ["--only", only] if only else []
     for name in names:
         shown(name).step("verifying")
-    found = run_suite(
-        environment,
-        SUITE,
-        selection,
-        {name: partial(_show, shown(name)) for name in names},
-    )
+    told = {name: partial(_show, shown(name)) for name in names}
+    found = run_suite(environment, SUITE, selection, told)
     for name in names:
         shown(name).ended()
     return found
