@@ -32,14 +32,12 @@ def check_archives(
 
     Raises OperatorError: an archive does not hold what its manifest says.
     """
-    identity = str(host.settings.get("archive_identity_file") or "")
-    if not identity or not Path(identity).expanduser().is_file():
+    named = str(host.settings.get("archive_identity_file") or "")
+    identity = Path(named).expanduser()
+    if not named or not identity.is_file():
         reason = "no age identity on this machine (archive_identity_file)"
         return [ArchiveCheck(archive, "not checked", reason) for archive, _ in archives]
-    return [
-        _check_one(connections, host, archive, manifest, Path(identity).expanduser())
-        for archive, manifest in archives
-    ]
+    return [_check_one(connections, host, *paths, identity) for paths in archives]
 
 
 def _check_one(
@@ -67,10 +65,8 @@ def _check_one(
                     timeout=ACT_SECONDS,
                 )
             except subprocess.TimeoutExpired:
-                raise OperatorError(
-                    f"{host.name}: {archive} was not read within {ACT_SECONDS} s",
-                    login_command(host),
-                ) from None
+                what = f"{host.name}: {archive} was not read within {ACT_SECONDS} s"
+                raise OperatorError(what, login_command(host)) from None
             finally:
                 stream.kill()
     if checked.returncode != 0:

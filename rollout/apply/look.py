@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rollout.apply import moving
 from rollout.apply.moving import Move
@@ -25,12 +24,16 @@ class Look:
 
     @property
     def plans(self) -> list[HostPlan]:
-        return [
-            with_moves(
-                host_plan(run), self.environment.name, *moves_in(self.hosts, host, self.running)
-            )
-            for host, run in zip(self.hosts, self.runs, strict=True)
-        ]
+        runs = zip(self.hosts, self.runs, strict=True)
+        return [self._with_moves(host, host_plan(run)) for host, run in runs]
+
+    def _with_moves(self, host: Host, plan: HostPlan) -> HostPlan:
+        """A plan that also says which companies come from another host that still runs them."""
+        moves, leaving = moves_in(self.hosts, host, self.running)
+        notes = [f"company {move.company} moves here from {move.source}" for move in leaving]
+        staying = [move for move in moves if move not in leaving]
+        refusals = [moving.refusal(move, self.environment.name) for move in staying]
+        return replace(plan, notes=(*plan.notes, *notes), refusals=(*refusals, *plan.refusals))
 
     @property
     def nothing_to_do(self) -> bool:
@@ -81,21 +84,17 @@ def dry_runs(
     def deploy(host: Host) -> Deploy:
         progress = shown.of(host.name)
         progress.step("looking at what is there")
-        return Deploy(host, overrides_of(rolled_out, host, running), progress.detail)
+        _, leaving = moves_in(rolled_out, host, running)
+        of_the_others = {
+            "released": moving.released(host, running, leaving),
+            "others_answered": moving.others_answered(host, running),
+        }
+        return Deploy(host, of_the_others, progress.detail)
 
     runs = run_deploys(environment, list(map(deploy, hosts)), dry=True, at_once=AT_ONCE)
     for host in hosts:
         shown.of(host.name).ended()
     return runs
-
-
-def overrides_of(hosts: Sequence[Host], host: Host, running: moving.Running) -> dict[str, Any]:
-    """What a host is told of the others."""
-    _, leaving = moves_in(hosts, host, running)
-    return {
-        "released": moving.released(host, running, leaving),
-        "others_answered": moving.others_answered(host, running),
-    }
 
 
 def moves_in(
@@ -105,15 +104,3 @@ def moves_in(
     earlier = {one.name for one in hosts[: hosts.index(host)]}
     moves = moving.moves_to(host, running)
     return moves, [move for move in moves if move.source in earlier]
-
-
-def with_moves(
-    plan: HostPlan, environment: str, moves: Sequence[Move], leaving: Sequence[Move]
-) -> HostPlan:
-    """A plan that also says which companies come from another host that still runs them.
-
-    ``leaving``: those moves whose host is rolled out before, and lets go of them.
-    """
-    notes = [f"company {move.company} moves here from {move.source}" for move in leaving]
-    refusals = [moving.refusal(move, environment) for move in moves if move not in leaving]
-    return replace(plan, notes=(*plan.notes, *notes), refusals=(*refusals, *plan.refusals))

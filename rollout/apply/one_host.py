@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION
-from roles.hostprogram.steps import PRUNE, REMOVE
+from roles.hostprogram.steps import PRUNE, REMOVE, Step
 from rollout.apply import moving
 from rollout.apply.archives import check_archives
 from rollout.apply.report import HostOutcome
@@ -94,16 +94,13 @@ def check(
     host, environment = one.host, one.environment
     result = known or verify_hosts(environment, [host], only=only, shown=lambda _: one.shown)[0]
     one.outcome.verifications.append(result)
-    failed = result.with_outcome(FAILED)
-    if failed:
-        found = "".join(f"\n  {check.check}: {check.says}\n    {check.reason}" for check in failed)
-        found += "".join(
-            f"\nEnd of the log on {check.host}:\n{check.log}" for check in failed if check.log
-        )
-        raise OperatorError(
-            f"{host.name}: {len(failed)} of {len(result.checks)} checks failed:{found}",
-            f"rollout verify {environment.name} --host {host.name}",
-        )
+    if failed := result.with_outcome(FAILED):
+        lines = [f"{host.name}: {len(failed)} of {len(result.checks)} checks failed:"]
+        lines += [f"  {check.check}: {check.says}\n    {check.reason}" for check in failed]
+        logs = [check for check in failed if check.log]
+        lines += [f"End of the log on {check.host}:\n{check.log}" for check in logs]
+        remedy = f"rollout verify {environment.name} --host {host.name}"
+        raise OperatorError("\n".join(lines), remedy)
 
 
 def prove(one: OneHost, connections: Connections, known: VerificationResult | None) -> None:
@@ -120,7 +117,7 @@ def prove(one: OneHost, connections: Connections, known: VerificationResult | No
             outcome.archive_checks = check_archives(connections, one.host, archives)
     except OperatorError as error:
         failure = error
-    if outcome.changed or awaits_verification(outcome) or failure:
+    if outcome.changed or steps_waiting(outcome) or failure:
         record(one, connections, verified=failure is None)
     if failure:
         raise failure
@@ -152,7 +149,7 @@ def remove(one: OneHost, connections: Connections) -> None:
     The host's program proves it again and acts within one command; it knows which switch was verified.
     """
     host, outcome = one.host, one.outcome
-    waiting = [step for step in (REMOVE, PRUNE) if unverified(outcome.results.get(step.title, {}))]
+    waiting = steps_waiting(outcome)
     for step in waiting:
         one.shown.step(step.title)
         plan = json.dumps(plan_of(one.environment, host, one.overrides(), outcome.commit))
@@ -172,9 +169,9 @@ def remove(one: OneHost, connections: Connections) -> None:
         check(one, only="disk")
 
 
-def awaits_verification(outcome: HostOutcome) -> bool:
-    """Whether a directory or an old release would be removed now, were the host verified."""
-    return any(unverified(outcome.results.get(step.title, {})) for step in (REMOVE, PRUNE))
+def steps_waiting(outcome: HostOutcome) -> list[Step]:
+    """The steps that would remove a directory or an old release now, were the host verified."""
+    return [step for step in (REMOVE, PRUNE) if unverified(outcome.results.get(step.title, {}))]
 
 
 def unverified(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -85,9 +85,8 @@ def sentences(step: str, answers: Answers) -> list[str]:
 def refusals_of(step: str, answers: Answers) -> list[str]:
     """Why the host program would refuse a step, as it stands."""
     answer = answer_to(step, answers)
-    told = [f"{step}: {answer['error']}"] if answer.get("error") else []
-    refused = answer.get("exit") == REFUSED
-    return list(answer.get("refusals") or (told if refused else []))
+    told = answer.get("exit") == REFUSED and answer.get("error")
+    return list(answer.get("refusals") or ([f"{step}: {told}"] if told else []))
 
 
 def describe(change: Any) -> str:

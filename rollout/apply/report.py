@@ -72,12 +72,14 @@ def host_report(outcome: HostOutcome) -> Report:
     # What could not be checked before the removal may have been checked after it.
     checks = {check.check: check for run in outcome.verifications for check in run.checks}.values()
     counts = Counter(check.outcome for check in checks)
+    switch = outcome.results.get(SWITCH.title, {})
     reasons = [f"{check.check}: {check.reason}" for check in checks if check.outcome == NOT_CHECKED]
     reasons += [
         f"archive {Path(entry.archive).name}: {entry.reason}"
         for entry in outcome.archive_checks
         if entry.outcome == NOT_CHECKED
     ]
+    reasons = list(dict.fromkeys(reasons))
 
     def said(title: str, field: str) -> list[dict[str, Any]]:
         return list(outcome.results.get(title, {}).get(field, []))
@@ -85,27 +87,23 @@ def host_report(outcome: HostOutcome) -> Report:
     return {
         "host": outcome.host,
         "changed": list(dict.fromkeys(outcome.changed)),
-        "switch": switch_record(outcome.results.get(SWITCH.title, {})),
+        # Or of the one which this run found cut off and finished, if any.
+        "switch": switch if "companies" in switch else switch.get("resumed") or {},
         "archives": said(ARCHIVE.title, "archives"),
         "removed": said(REMOVE.title, "removed"),
         "kept": outcome.kept,
         "checks": {
             PASSED: counts[PASSED],
             FAILED: counts[FAILED],
-            NOT_CHECKED: len(dict.fromkeys(reasons)),
+            NOT_CHECKED: len(reasons),
             FOUND: counts[FOUND],
         },
-        "not_checked": list(dict.fromkeys(reasons)),
+        "not_checked": reasons,
         "failure": outcome.failure,
         "seconds": round(outcome.seconds, 1),
         "found": [check.reason for check in checks if check.outcome == FOUND],
         "pruned": said(PRUNE.title, "pruned"),
     }
-
-
-def switch_record(result: dict[str, Any]) -> dict[str, Any]:
-    """The record of the switch; that of the one which this run found cut off and finished, if any."""
-    return result if "companies" in result else result.get("resumed") or {}
 
 
 def save_report(report: Report) -> Path:
@@ -117,8 +115,6 @@ def save_report(report: Report) -> Path:
             json.dump(report, file, indent=2)
             file.write("\n")
     except OSError as error:
-        raise OperatorError(
-            f"the report above could not be kept: {error}",
-            "keep what is shown; what was done on the hosts stays done",
-        ) from None
+        remedy = "keep what is shown; what was done on the hosts stays done"
+        raise OperatorError(f"the report above could not be kept: {error}", remedy) from None
     return path.relative_to(REPORTS.parent.parent)

@@ -39,28 +39,22 @@ def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, sign, value = word.partition("=")
         if not sign:
-            raise OperatorError(
-                f"{word!r} is no NAME=VALUE.", f"rollout flags set {environment} {name}=…"
-            )
+            remedy = f"rollout flags set {environment} {name}=…"
+            raise OperatorError(f"{word!r} is no NAME=VALUE.", remedy)
         flag = catalogue().flag(name)
-        demand_behaviour(environment, name)
+        if flag.changes_data:
+            raise OperatorError(
+                f"flag {name} changes data: it says where the keys live, and only a cut-over, which"
+                " imports and proves every key first, may switch it. No host was contacted.",
+                f"edit {name_of(flags_file(environment))}, then: rollout plan {environment},"
+                f" rollout apply {environment}",
+            )
         if name in values:
             raise OperatorError(f"flag {name} is given twice.", "give it once")
         if problem := flag.problem(value):
             raise OperatorError(f"flag {name} {problem}; no host was contacted.", "rollout flags")
         values[name] = flag.spelled(value)
     return values
-
-
-def demand_behaviour(environment: str, name: str) -> None:
-    """A flag that changes data is switched by a cut-over only."""
-    if catalogue().flag(name).changes_data:
-        raise OperatorError(
-            f"flag {name} changes data: it says where the keys live, and only a cut-over, which"
-            " imports and proves every key first, may switch it. No host was contacted.",
-            f"edit {name_of(flags_file(environment))}, then: rollout plan {environment},"
-            f" rollout apply {environment}",
-        )
 
 
 def decided(environment: Environment, values: Mapping[str, str | None], host: str | None) -> Toggle:
@@ -85,14 +79,10 @@ def decided(environment: Environment, values: Mapping[str, str | None], host: st
 def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
     """The service hosts that a toggle concerns, in rollout order: all, or the named one."""
     if host is not None and SERVICE not in environment.host(host).groups:
-        raise OperatorError(
-            f"{host} does not run the service.", f"rollout flags show {environment.name}"
-        )
-    return tuple(
-        one
-        for one in environment.in_rollout_order()
-        if SERVICE in one.groups and host in (None, one.name)
-    )
+        remedy = f"rollout flags show {environment.name}"
+        raise OperatorError(f"{host} does not run the service.", remedy)
+    named = [one for one in environment.in_rollout_order() if host in (None, one.name)]
+    return tuple(one for one in named if SERVICE in one.groups)
 
 
 def _everywhere(

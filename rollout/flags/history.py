@@ -81,9 +81,8 @@ def to_undo(environment: str, changes: Sequence[Change]) -> Change:
     undone = {change.undoes for change in in_force if change.how == UNDO}
     left = [one for one in in_force if one.how != UNDO and one.rollout_id not in undone]
     if not left:
-        raise OperatorError(
-            f"{environment}: no toggle is left to undo.", f"rollout flags history {environment}"
-        )
+        remedy = f"rollout flags history {environment}"
+        raise OperatorError(f"{environment}: no toggle is left to undo.", remedy)
     last = left[-1]
     names = [name for name, _, _ in last.changes]
     known = catalogue().flags

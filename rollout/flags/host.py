@@ -8,23 +8,13 @@ from typing import Any
 
 from roles.hostprogram.command import detached_words, streamed_command, streamed_stdin
 from rollout.environment.environment import Environment, Host
-from rollout.hosts.program import (
-    FLAGS,
-    FLAGS_LINE,
-    STATUS,
-    SWITCH_LINE,
-    TOGGLED,
-    ask,
-    checked,
-    flags_plan,
-    plan_of,
-)
+from rollout.hosts import program
+from rollout.hosts.program import ask, flags_plan
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
 from rollout.secret import Secret
-from rollout.settings.catalogue import revealed
 
-LINES = {"flags": FLAGS_LINE, "switch": SWITCH_LINE}
+LINES = {"flags": program.FLAGS_LINE, "switch": program.SWITCH_LINE}
 
 
 def plain_flags(host: Host) -> dict[str, str]:
@@ -36,15 +26,17 @@ def plain_flags(host: Host) -> dict[str, str]:
 def look(connections: Connections, host: Host) -> dict[str, Any]:
     """What the host shows of its flags; the program is streamed, so that none need be installed."""
     command = streamed_command("flags --plan -").get_raw_value()
-    return ask(connections, host, command, FLAGS, given="\n".join(streamed_stdin(flags_plan(host))))
+    return ask(
+        connections, host, command, program.FLAGS, given="\n".join(streamed_stdin(flags_plan(host)))
+    )
 
 
 def history(connections: Connections, host: Host) -> list[dict[str, Any]]:
     """Every line of the host's history, oldest first."""
     words = ["status", "--app-dir", str(host.settings["app_dir"]), "--lines", "1000000"]
-    lines: list[dict[str, Any]] = ask(connections, host, words, STATUS)["history"]
+    lines: list[dict[str, Any]] = ask(connections, host, words, program.STATUS)["history"]
     for line in lines:
-        checked(host.name, line, LINES.get(str(line.get("event")), {}))
+        program.checked(host.name, line, LINES.get(str(line.get("event")), {}))
     return lines
 
 
@@ -63,34 +55,25 @@ def toggle(
     back, left stopped, or another run is at work. Where the connection broke, the switch goes on by
     itself.
     """
-    plan = {
-        "env": _staging(host),
-        "switch": _switching(environment, host, run, commit),
-        "flags": flags_plan(host),
-    }
+    # Flags only, on the same release.
+    switch = program.plan_of(environment, host, run.overrides(), commit)
+    switch |= {"legacy_directories": [], "flags": plain_flags(host)}
+    given = json.dumps({"env": _staging(host), "switch": switch, "flags": flags_plan(host)})
     command = detached_words("toggle --plan -", run.rollout_id)
-    given = json.dumps(plan)
-    return ask(connections, host, command, TOGGLED, given=given, timeout=ACT_SECONDS)
+    return ask(connections, host, command, program.TOGGLED, given=given, timeout=ACT_SECONDS)
 
 
 def _staging(host: Host) -> dict[str, Any]:
     """The plan of ``baileys-hostswitch env``: this host's flags, and nothing else of its ``.env``."""
-    app_dir = host.settings["app_dir"]
-    flags: Mapping[str, Any] = host.settings["flags"]
+    flags = flags_plan(host)
     return {
-        "env_live": f"{app_dir}/.env",
-        "env_next": f"{app_dir}/.env.next",
-        "service_user": host.settings["service_user"],
-        "settings": {name: str(revealed(one)) for name, one in flags.items()},
-        "secret_names": [name for name, one in flags.items() if isinstance(one, Secret)],
+        "env_live": flags["env_live"],
+        "env_next": f"{flags['env_live']}.next",
+        "service_user": flags["service_user"],
+        "settings": flags["declared"],
+        "secret_names": flags["secret_names"],
         "never_secret": list(plain_flags(host)),
     }
-
-
-def _switching(environment: Environment, host: Host, run: Run, commit: str) -> dict[str, Any]:
-    """The plan of ``baileys-hostswitch switch`` for a toggle: flags only, on the same release."""
-    plan = plan_of(environment, host, run.overrides(), commit)
-    return {**plan, "legacy_directories": [], "flags": plain_flags(host)}
 
 
 def record(connections: Connections, host: Host, line: Mapping[str, Any]) -> None:

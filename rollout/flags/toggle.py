@@ -69,7 +69,20 @@ class Work:
     toggle: Toggle
     undoes: str
     began: float
-    commits: Mapping[str, str]
+    commits: Mapping[str, str]  # by host, what runs there
+
+    def switch(self, host: Host) -> dict[str, Any]:
+        commit = self.commits[host.name]
+        return flags_host.toggle(self.connections, self.environment, host, self.run, commit)
+
+    def recorded(self, *, back: bool = False) -> dict[str, Any]:
+        """The toggle as a line of a host's history; taken back, it undoes its own run."""
+        changes = self.toggle.changes()
+        if back:
+            changes = [{**one, "from": one["to"], "to": one["from"]} for one in changes]
+        undoes = self.run.rollout_id if back else self.undoes
+        told = {"scope": self.toggle.scope, "undoes": undoes, "changes": changes}
+        return {**self.run.overrides(), **told}
 
 
 def carry_out(
@@ -80,9 +93,8 @@ def carry_out(
     Raises OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
     """
     began = time.monotonic()
-    outcome = ToggleOutcome(
-        environment.name, run, toggle, [HostToggle(host.name) for host in toggle.hosts]
-    )
+    untouched = [HostToggle(host.name) for host in toggle.hosts]
+    outcome = ToggleOutcome(environment.name, run, toggle, untouched)
     with Connections() as connections, ThreadPoolExecutor(1) as beside:
         # What the hosts' programs are compared with is built while the connections are made.
         beside.submit(zipapp)
@@ -93,15 +105,8 @@ def carry_out(
 
         commits = each(toggle.hosts, fit, AT_ONCE)
         names = [host.name for host in toggle.hosts]
-        work = Work(
-            connections=connections,
-            environment=environment,
-            run=run,
-            toggle=toggle,
-            undoes=undoes,
-            began=began,
-            commits=dict(zip(names, commits, strict=True)),
-        )
+        at = dict(zip(names, commits, strict=True))
+        work = Work(connections, environment, run, toggle, undoes, began, commits=at)
         for file in toggle.files:
             file.write()
         for host, result in zip(toggle.hosts, outcome.hosts, strict=True):
@@ -121,11 +126,9 @@ def fit_commit(connections: Connections, environment: Environment, host: Host) -
     if seen["problem"]:
         raise OperatorError(f"{host.name}: {seen['problem']}; nothing was changed.")
     if not seen["running"]:
-        raise OperatorError(
-            f"{host.name}: the service does not run, so no flag can be proven in it;"
-            " nothing was changed.",
-            f"rollout status {environment.name} --host {host.name}",
-        )
+        problem = "the service does not run, so no flag can be proven in it; nothing was changed."
+        remedy = f"rollout status {environment.name} --host {host.name}"
+        raise OperatorError(f"{host.name}: {problem}", remedy)
     return str(seen["revision"])
 
 
@@ -133,9 +136,7 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
     """Stage, switch, prove and record on one host."""
     progress = shown.of(host.name)
     progress.step("switching")
-    switched = flags_host.toggle(
-        work.connections, work.environment, host, work.run, work.commits[host.name]
-    )
+    switched = work.switch(host)
     result.changes = switched["staged"]
     result.without_service = switched.get("seconds_without_service")
     prove(work, host, switched["seen"])
@@ -143,39 +144,18 @@ def toggle_host(work: Work, host: Host, result: HostToggle, shown: Progress) -> 
     already = switched["outcome"] == "nothing to do" and not work.toggle.files
     result.outcome = ALREADY if already else DONE
     if not already:
-        flags_host.record(work.connections, host, recorded(work))
+        flags_host.record(work.connections, host, work.recorded())
     progress.ended(f"{result.outcome} in {result.seconds} s")
 
 
 def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
     """The file, the process and the service's own answer show the toggled values."""
     found = judged(host.name, host.settings["flags"], seen, {})
-    wrong = [
-        f"{row.name} {row.drift}"
-        for row in found.rows
-        if row.drift and row.name in work.toggle.values
-    ]
-    if wrong or found.problems:
-        raise OperatorError(
-            f"{host.name}: switched, but not proven: {'; '.join([*found.problems, *wrong])}",
-            f"rollout flags show {work.environment.name}",
-        )
-
-
-def recorded(work: Work) -> dict[str, Any]:
-    """The toggle as a line of the host's history."""
-    return {
-        **work.run.overrides(),
-        "scope": work.toggle.scope,
-        "undoes": work.undoes,
-        "changes": work.toggle.changes(),
-    }
-
-
-def recorded_back(work: Work) -> dict[str, Any]:
-    """The line by which a host that was done has its toggle taken back: it undoes its own run."""
-    swapped = [{**one, "from": one["to"], "to": one["from"]} for one in work.toggle.changes()]
-    return {**recorded(work), "undoes": work.run.rollout_id, "changes": swapped}
+    toggled = [row for row in found.rows if row.drift and row.name in work.toggle.values]
+    wrong = [*found.problems, *(f"{row.name} {row.drift}" for row in toggled)]
+    if wrong:
+        problem = f"{host.name}: switched, but not proven: {'; '.join(wrong)}"
+        raise OperatorError(problem, f"rollout flags show {work.environment.name}")
 
 
 def goes_back(error: OperatorError, some_done: bool) -> bool:
@@ -206,15 +186,9 @@ def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Pr
     for one in reversed(changed):
         shown.of(one.host).step("putting it back")
         try:
-            flags_host.toggle(
-                work.connections,
-                work.environment,
-                old[one.host],
-                work.run,
-                work.commits[one.host],
-            )
+            work.switch(old[one.host])
             one.outcome = PUT_BACK
-            flags_host.record(work.connections, old[one.host], recorded_back(work))
+            flags_host.record(work.connections, old[one.host], work.recorded(back=True))
         except OperatorError as second:
             done = one.outcome == PUT_BACK
             one.error = f"{'put back, but not recorded' if done else 'not put back'}: {second}"

@@ -16,8 +16,8 @@ from roles.hostprogram.said import UnreadableError, object_in
 from roles.hostprogram.steps import ARCHIVE, REMOVE, STEPS, SWITCH
 from rollout.apply import report as reporting
 from rollout.apply.one_host import (
-    awaits_verification,
     companies_released,
+    steps_waiting,
     take_answers,
 )
 from rollout.apply.plan import host_plan
@@ -122,7 +122,7 @@ def test_no_answer_trips_up_the_report(answer: dict[str, Any], step: str) -> Non
         return
     outcome = HostOutcome("wa-1", results=run.results, changed=run.changed)
     take_answers(outcome, run)
-    awaits_verification(outcome)
+    steps_waiting(outcome)
     report = reporting.report_of(Outcome("lab", Run("id", "ada", ""), [outcome]))
     render_report(console(), Environment("lab", ()), report)
     json.dumps(report, allow_nan=False)
