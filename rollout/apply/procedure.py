@@ -37,10 +37,7 @@ Commits = Mapping[Revision, Mapping[str, str]]
 
 
 def apply_environment(
-    environment: Environment,
-    hosts: Sequence[Host],
-    run: Run,
-    at_once: int = AT_ONCE,
+    environment: Environment, hosts: Sequence[Host], run: Run, at_once: int = AT_ONCE
 ) -> Outcome:
     """Roll out to hosts, and tell how it went whatever happens."""
     started = time.monotonic()
@@ -59,11 +56,7 @@ def apply_environment(
 
 
 def roll_out(
-    environment: Environment,
-    hosts: Sequence[Host],
-    outcome: Outcome,
-    shown: Progress,
-    at_once: int,
+    environment: Environment, hosts: Sequence[Host], outcome: Outcome, shown: Progress, at_once: int
 ) -> None:
     """All hosts, in order; each is in the outcome from its beginning.
 

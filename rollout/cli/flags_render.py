@@ -137,7 +137,7 @@ def render_history(console: Console, changes: Sequence[Change], name: str) -> No
     for change in changes:
         console.print(
             f"{change.at[:19]}Z  {change.operator}  {change.how}"
-            f"  {', '.join(change.hosts)}{' (canary)' if change.scope == 'host' else ''}",
+            f"  {', '.join(change.hosts)}{' (canary)' if change.scope == 'host' else ''}"
         )
         for flag, before, after in change.changes:
             if name in ("", flag):

@@ -93,5 +93,5 @@ def render(console: Console, environment: str, done: Restoration) -> None:
     console.print(f"{done.host}: {done.directory} is back, from {kept}.")
     console.print(
         "While it is declared in legacy_directories, the daily check reports it and"
-        f" `rollout apply {environment}` sets it aside again.",
+        f" `rollout apply {environment}` sets it aside again."
     )

@@ -29,11 +29,7 @@ def answered(
     """
     until = time.monotonic() + seconds
     with subprocess.Popen(
-        list(argv),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
+        list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as child:
         try:
             out, err = _exchanged(child, stdin, until, limit)

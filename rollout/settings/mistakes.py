@@ -50,9 +50,7 @@ def known_variables() -> dict[str, dict[str, Any]]:
 
 
 def mistakes_in(
-    hosts: Sequence[HostLike],
-    places: Places,
-    broken: Mapping[str, Mapping[str, str]] | None = None,
+    hosts: Sequence[HostLike], places: Places, broken: Mapping[str, Mapping[str, str]] | None = None
 ) -> list[Mistake]:
     """Every mistake in an environment's settings, without repetition.
 
