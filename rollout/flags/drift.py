@@ -50,13 +50,12 @@ def judged(
         problems.append("the service does not run")
     elif not seen["answers"]:
         problems.append("the service does not report its flags on its status endpoint")
-    rows = tuple(
-        row
+    rows = (
+        judged_flag(name, declared.get(name), found, seen["running"])
         for name, found in seen["flags"].items()
-        if (row := judged_flag(name, declared.get(name), found, seen["running"])) is not None
     )
     shown = {name: displayed(value) for name, value in canary.items()}
-    return HostFlags(host, rows, tuple(problems), shown)
+    return HostFlags(host, tuple(filter(None, rows)), tuple(problems), shown)
 
 
 def judged_flag(

@@ -14,23 +14,23 @@ from rollout.secret import Secret
 from rollout.settings.catalogue import FLAG_REMEDY, catalogue
 from rollout.settings.where import flags_file
 
+Values = Mapping[str, str | None]
+"""NAME → a value as the ``.env`` spells it; None for no declaration."""
+
 
 @dataclass(frozen=True)
 class Toggle:
-    # NAME → the new value as the ``.env`` spells it; None takes the declaration out
-    values: Mapping[str, str | None]
+    values: Values  # the new ones
     scope: str  # ``environment``, or ``host`` for a canary
-    before: Mapping[str, str | None]  # NAME → what was declared there before, None for nothing
+    before: Values  # what was declared there before
     files: tuple[FileEdit, ...]  # the YAML files that change; none if all is declared so already
     hosts: tuple[Host, ...]  # the hosts that it concerns, their flags as they are to be
     old_hosts: tuple[Host, ...]  # the same hosts with the flags that they had
     notes: tuple[str, ...] = ()
 
     def changes(self) -> list[dict[str, str | None]]:
-        return [
-            {"name": name, "from": self.before[name], "to": value}
-            for name, value in self.values.items()
-        ]
+        values = self.values.items()
+        return [{"name": name, "from": self.before[name], "to": to} for name, to in values]
 
 
 def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
@@ -57,11 +57,10 @@ def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def decided(environment: Environment, values: Mapping[str, str | None], host: str | None) -> Toggle:
+def decided(environment: Environment, values: Values, host: str | None) -> Toggle:
     """What a toggle does to the files and to the hosts: all, or the one of a canary.
 
-    ``values``: NAME → the spelled value, or None to take its declaration out. Raises MistakesError: the
-    result would break a rule.
+    Raises MistakesError: the result would break a rule.
     """
     old = services(environment, host)
     toggle = (_everywhere if host is None else _canary)(environment, values, old)
@@ -85,27 +84,22 @@ def services(environment: Environment, host: str | None) -> tuple[Host, ...]:
     return tuple(one for one in named if SERVICE in one.groups)
 
 
-def _everywhere(
-    environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
-) -> Toggle:
+def _everywhere(environment: Environment, values: Values, old: tuple[Host, ...]) -> Toggle:
     path = flags_file(environment.name)
     before = flags_files.declared(path, FLAGS)
     if not before:
         raise OperatorError(f"{name_of(path)} does not declare `flags`.", "declare the flags there")
     files = [flags_files.edit(path, FLAGS, _different(before, values))]
-    notes = []
-    new = []
+    notes, new = [], []
     for one in old:
         own = _own(one)
         ended = [name for name, value in values.items() if name in own and own[name] == value]
         kept = [name for name in values if name in own and name not in ended]
         if ended:
             files.append(flags_files.edit(host_file(one.name), OVERRIDES, dict.fromkeys(ended)))
-        notes += [
-            f"{one.name} keeps its own {name}={own[name]}: rollout flags set {environment.name}"
-            f" {name}=… --host {one.name}"
-            for name in kept
-        ]
+        for name in kept:
+            command = f"rollout flags set {environment.name} {name}=… --host {one.name}"
+            notes.append(f"{one.name} keeps its own {name}={own[name]}: {command}")
         new.append(_with(one, {n: v for n, v in values.items() if n not in kept}))
     return Toggle(
         values=dict(values),
@@ -118,9 +112,7 @@ def _everywhere(
     )
 
 
-def _canary(
-    environment: Environment, values: Mapping[str, str | None], old: tuple[Host, ...]
-) -> Toggle:
+def _canary(environment: Environment, values: Values, old: tuple[Host, ...]) -> Toggle:
     (one,) = old
     path = host_file(one.name)
     usual = catalogue().completed(flags_files.declared(flags_file(environment.name), FLAGS))
@@ -150,7 +142,7 @@ def _changed(files: Sequence[FileEdit]) -> tuple[FileEdit, ...]:
     return tuple(one for one in files if one.before != one.after)
 
 
-def _with(host: Host, values: Mapping[str, str | None]) -> Host:
+def _with(host: Host, values: Values) -> Host:
     """A host with other flags; what is declared no more has its default."""
     flags = {**host.settings["flags"], **values}
     declared = {name: value for name, value in flags.items() if value is not None}
@@ -164,7 +156,5 @@ def _own(host: Host) -> dict[str, str]:
     return catalogue().spelled(plain)
 
 
-def _different(
-    before: Mapping[str, str], values: Mapping[str, str | None]
-) -> dict[str, str | None]:
+def _different(before: Mapping[str, str], values: Values) -> dict[str, str | None]:
     return {name: value for name, value in values.items() if before.get(name) != value}

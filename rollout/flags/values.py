@@ -6,15 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollout.environment.environment import (
-    AT_ONCE,
-    SERVICE,
-    Environment,
-    Host,
-    environment_names,
-    flag_mistakes_of,
-    load_unchecked,
-)
+from rollout.environment import environment as environments
+from rollout.environment.environment import AT_ONCE, SERVICE, Environment, Host
 from rollout.errors import OperatorError
 from rollout.processes.children import each
 from rollout.secret import Secret
@@ -39,22 +32,19 @@ class Column:
 def differing(columns: Sequence[Column]) -> list[str]:
     """The flags that environments declare differently: by what a host gets, not by how it is shown."""
     names = dict.fromkeys(name for column in columns for name in column.effective)
-    return [
-        name
-        for name in names
-        if len({column.effective.get(name, UNDECLARED) for column in columns}) > 1
-    ]
+    by_name = {name: {one.effective.get(name, UNDECLARED) for one in columns} for name in names}
+    return [name for name, different in by_name.items() if len(different) > 1]
 
 
 def columns(names: Sequence[str] = ()) -> list[Column]:
     """The declared flags of environments, side by side. Raises OperatorError: the catalogue has mistakes."""
     catalogue()
-    return each(list(names) or environment_names(), _column, AT_ONCE)
+    return each(list(names) or environments.environment_names(), _column, AT_ONCE)
 
 
 def _column(name: str) -> Column:
     try:
-        return column_of(load_unchecked(name))
+        return column_of(environments.load_unchecked(name))
     except OperatorError as error:
         return Column(name, failure=str(error))
 
@@ -69,12 +59,10 @@ def column_of(environment: Environment) -> Column:
             by_value.setdefault(_effective(_flags(host), flag), []).append(host)
         ranked = sorted(by_value, key=lambda value: -len(by_value[value]))
         effective[flag] = (*ranked[:1], frozenset(ranked[1:]))
-        shown = {value: _shown(_flags(by_value[value][0]), flag) for value in ranked}
-        others = [
-            f" [{', '.join(host.name for host in by_value[value])}: {shown[value]}]"
-            for value in ranked[1:]
-        ]
-        values[flag] = "".join([*(shown[value] for value in ranked[:1]), *others])
+        shown = [_shown(_flags(by_value[value][0]), flag) for value in ranked]
+        names = [", ".join(host.name for host in by_value[value]) for value in ranked]
+        others = [f" [{which}: {one}]" for which, one in zip(names[1:], shown[1:], strict=True)]
+        values[flag] = "".join([*shown[:1], *others])
     return Column(environment.name, values, effective=effective)
 
 
@@ -98,22 +86,23 @@ def _shown(flags: Mapping[str, Any], name: str) -> str:
     """A flag's value as the ``.env`` gets it; a wrong one as it stands."""
     known = catalogue().flags.get(name)
     if name not in flags:
-        default = known.default if known else None
-        return "unset" if default is None else f"({default})"
+        return f"({known.default})" if known and known.default is not None else "unset"
     given = flags[name]
-    if known is None or known.problem(given):
-        return displayed(given)
-    return known.spelled(given)
+    return displayed(given) if known is None or known.problem(given) else known.spelled(given)
 
 
 def mistakes() -> list[str]:
     """Every mistake in the flags of every environment, each with its place."""
     catalogue()
-    return [one for some in each(environment_names(), _mistakes_of, AT_ONCE) for one in some]
+    return [
+        one
+        for some in each(environments.environment_names(), _mistakes_of, AT_ONCE)
+        for one in some
+    ]
 
 
 def _mistakes_of(name: str) -> list[str]:
     try:
-        return [f"{one.place}: {one.problem}" for one in flag_mistakes_of(name)]
+        return [f"{one.place}: {one.problem}" for one in environments.flag_mistakes_of(name)]
     except OperatorError as error:
         return [str(error)]

@@ -23,6 +23,8 @@ from rollout.processes.children import each
 from rollout.secret import Secret
 from rollout.settings.catalogue import catalogue, revealed
 
+Answer = dict[str, Any]
+Done = subprocess.CompletedProcess[bytes]
 WENT_WELL = (0, 2)
 """The program's exit codes: done, or only asked and there are changes."""
 ANYTHING = object
@@ -164,7 +166,7 @@ def ask(
     *,
     given: str = "",
     timeout: float = ANSWER_SECONDS,
-) -> dict[str, Any]:
+) -> Answer:
     """What the host's program answers to a command: the last JSON object that it prints.
 
     A text is for a shell, which runs the program in another way. Raises HostRefusedError: it ended with
@@ -175,9 +177,7 @@ def ask(
     return answer_in(host, done, shape)
 
 
-def answer_in(
-    host: Host, done: subprocess.CompletedProcess[bytes], shape: Any = ANYTHING
-) -> dict[str, Any]:
+def answer_in(host: Host, done: Done, shape: Any = ANYTHING) -> Answer:
     """The answer in what the program printed; errors as ``ask``."""
     answer = last_object(host.name, done.stdout.decode(errors="replace").splitlines(), shape)
     if done.returncode in WENT_WELL and answer:
@@ -218,9 +218,7 @@ def flags_plan(host: Host) -> dict[str, Any]:
     }
 
 
-def look_installed(
-    connections: Connections, environment: Environment, host: Host
-) -> dict[str, Any]:
+def look_installed(connections: Connections, environment: Environment, host: Host) -> Answer:
     """What the host shows of its flags, by an installed program of this very version."""
     both = f"sha256sum {PROGRAM} && {PROGRAM} flags --plan -"
     done = connections.run(host, both, stdin=json.dumps(flags_plan(host)).encode(), sudo=True)

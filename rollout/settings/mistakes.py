@@ -65,8 +65,7 @@ def mistakes_in(
             if variable_of(setting) not in unreadable:
                 found[Mistake(places.of(host.name, setting), problem, remedy)] = None
     groups = {host.name: host.groups for host in hosts}
-    for mistaken in where.mistakes_of_files(places.environment, groups):
-        found[Mistake(*mistaken)] = None
+    found |= dict.fromkeys(where.mistakes_of_files(places.environment, groups))
     for name, setting, problem, remedy in across_hosts(hosts):
         place = places.of(name, setting) if name else places.inventory
         found[Mistake(place, problem, remedy)] = None

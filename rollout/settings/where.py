@@ -12,8 +12,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from rollout.checkout import ROOT
+from rollout.errors import Mistake
 
 VARIABLES = ROOT / "group_vars"
+Groups = Mapping[str, Collection[str]]
+"""By host, those that it is in."""
 VARIABLE_FILES = ("", ".yml", ".yaml", ".json")
 
 
@@ -87,28 +90,24 @@ def settings_files(environment: str) -> list[Path]:
     return [*files, ROOT / "inventory" / f"{environment}.yml"]
 
 
-def mistakes_of_files(
-    environment: str, groups: Mapping[str, Collection[str]]
-) -> Iterator[tuple[str, str, str]]:
-    """(place, problem, remedy) of files that have no effect, another one, or secrets in plain text."""
+def mistakes_of_files(environment: str, groups: Groups) -> Iterator[Mistake]:
+    """Files that have no effect, another one than is meant, or secrets in plain text."""
     yield from _without_effect(environment)
     yield from _plaintext_vaults(environment)
     yield from _wrongly_copied(environment, groups)
 
 
-def _without_effect(environment: str) -> Iterator[tuple[str, str, str]]:
+def _without_effect(environment: str) -> Iterator[Mistake]:
     """Files that Ansible passes over: it prefers a folder of that name."""
     for path in settings_files(environment):
         folder = path.with_suffix("")
         if path.suffix and folder.is_dir():
             beside = folder.relative_to(ROOT)
             problem = f"Ansible does not read it: {beside}/ is there"
-            yield f"{path.relative_to(ROOT)}:1", problem, f"move it into {beside}/"
+            yield Mistake(f"{path.relative_to(ROOT)}:1", problem, f"move it into {beside}/")
 
 
-def _wrongly_copied(
-    environment: str, groups: Mapping[str, Collection[str]]
-) -> Iterator[tuple[str, str, str]]:
+def _wrongly_copied(environment: str, groups: Groups) -> Iterator[Mistake]:
     """Where a host does not read the settings that are meant for it.
 
     A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
@@ -119,7 +118,7 @@ def _wrongly_copied(
         hosts = ", ".join(outside)
         problem = f"{hosts} not in a group {environment}: the settings are another environment's"
         remedy = f"name the group that holds every host as the file, {environment}"
-        yield f"inventory/{environment}.yml:1", problem, remedy
+        yield Mistake(f"inventory/{environment}.yml:1", problem, remedy)
     others = [path.stem for path in (ROOT / "inventory").glob("*.yml") if path.stem != environment]
     read = {"all", *(name for other in others for name in groups_of(other))}.union(*groups.values())
     for base in (ROOT, ROOT / "inventory"):
@@ -128,7 +127,9 @@ def _wrongly_copied(
             if name not in read and (path.is_dir() or path.suffix in VARIABLE_FILES):
                 place = f"{path.relative_to(ROOT)}{'/' if path.is_dir() else ':1'}"
                 problem = f"no host reads it: none is in a group {name}"
-                yield place, problem, f"name the group in the inventory {name}, or remove it"
+                yield Mistake(
+                    place, problem, f"name the group in the inventory {name}, or remove it"
+                )
 
 
 def is_encrypted(path: Path) -> bool:
@@ -137,7 +138,7 @@ def is_encrypted(path: Path) -> bool:
         return file.read(14) == b"$ANSIBLE_VAULT"
 
 
-def _plaintext_vaults(environment: str) -> Iterator[tuple[str, str, str]]:
+def _plaintext_vaults(environment: str) -> Iterator[Mistake]:
     """Files that define ``vault_`` variables and are not encrypted."""
     for path in settings_files(environment):
         if is_encrypted(path):
@@ -145,7 +146,7 @@ def _plaintext_vaults(environment: str) -> Iterator[tuple[str, str, str]]:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if line.lstrip().startswith("vault_") and "!vault" not in line:
                 shown, problem = path.relative_to(ROOT), "a secret stands here in plain text"
-                yield f"{shown}:{number}", problem, f"ansible-vault encrypt {shown}"
+                yield Mistake(f"{shown}:{number}", problem, f"ansible-vault encrypt {shown}")
                 break
 
 

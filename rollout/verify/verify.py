@@ -24,6 +24,8 @@ from rollout.errors import OperatorError, did_you_mean
 from rollout.processes.reporting import run_reporting
 from rollout.verify.checks import Check, VerificationResult, merged
 
+Shown = Callable[[str], HostProgress]
+Told = Callable[[Check], None]
 SUITE = ROOT / "tests" / "host"
 # pytest's exit codes for a run that came to its end: all well, with failed checks, or without any.
 CAME_TO_ITS_END = (0, 1, 5)
@@ -31,11 +33,7 @@ WORST_OUTPUT_LINES = 12
 
 
 def verify(
-    environment: Environment,
-    hosts: Sequence[Host],
-    *,
-    only: str | None = None,
-    shown: Callable[[str], HostProgress],
+    environment: Environment, hosts: Sequence[Host], *, only: str | None = None, shown: Shown
 ) -> VerificationResult:
     """Check hosts, several at once; nothing on them is changed."""
     command = f"rollout verify {environment.name}"
@@ -51,27 +49,23 @@ def verify(
 
 
 def verify_hosts(
-    environment: Environment,
-    hosts: Sequence[Host],
-    *,
-    only: str | None = None,
-    shown: Callable[[str], HostProgress],
+    environment: Environment, hosts: Sequence[Host], *, only: str | None = None, shown: Shown
 ) -> list[VerificationResult]:
     """As ``verify``, of a concern that there is: what was found on each host, in their order."""
-    names = [host.name for host in hosts]
-    selection = ["--environment", environment.name, "--hosts", ",".join(names)]
+    progress = {host.name: shown(host.name) for host in hosts}
+    selection = ["--environment", environment.name, "--hosts", ",".join(progress)]
     selection += ["--only", only] if only else []
-    for name in names:
-        shown(name).step("verifying")
-    told = {name: partial(_show, shown(name)) for name in names}
+
+    def tell(name: str, check: Check) -> None:
+        progress[name].detail(f"verifying: {check.check}")
+
+    for one in progress.values():
+        one.step("verifying")
+    told = {name: partial(tell, name) for name in progress}
     found = run_suite(environment, SUITE, selection, told)
-    for name in names:
-        shown(name).ended()
+    for one in progress.values():
+        one.ended()
     return found
-
-
-def _show(progress: HostProgress, check: Check) -> None:
-    progress.detail(f"verifying: {check.check}")
 
 
 def concerns() -> list[str]:
@@ -80,10 +74,7 @@ def concerns() -> list[str]:
 
 
 def run_suite(
-    environment: Environment,
-    suite: Path,
-    selection: Sequence[str],
-    hosts: Mapping[str, Callable[[Check], None]],
+    environment: Environment, suite: Path, selection: Sequence[str], hosts: Mapping[str, Told]
 ) -> list[VerificationResult]:
     """Run a folder of checks in a process of its own, which forks one for each host.
 
@@ -118,7 +109,7 @@ def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
 
 
 def collect(
-    environment: str, lines: Iterable[str], told: Callable[[Check], None], began: float
+    environment: str, lines: Iterable[str], told: Told, began: float
 ) -> VerificationResult | None:
     """Put what was found on a host together from its lines; None if they stop early, or are not as
     planned.
