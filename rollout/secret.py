@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
 MASK = "********"
@@ -48,20 +48,12 @@ SECRET_MARK = "__secret__"
 
 def marked(value: Any) -> Any:
     """Plain data with every ``Secret`` as ``{"__secret__": text}``, for a pipe to our own child."""
-    if isinstance(value, Secret):
-        return {SECRET_MARK: value.reveal()}
-    if isinstance(value, Mapping):
-        return {key: marked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [marked(item) for item in value]
-    return value
+    return json.loads(json.dumps(value, default=lambda one: {SECRET_MARK: one.reveal()}))
 
 
 def unmarked(value: Any) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {SECRET_MARK}:
-            return Secret(value[SECRET_MARK])
-        return {key: unmarked(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unmarked(item) for item in value]
-    return value
+    return json.loads(json.dumps(value), object_hook=_secret_in)
+
+
+def _secret_in(found: dict[str, Any]) -> Any:
+    return Secret(found[SECRET_MARK]) if set(found) == {SECRET_MARK} else found

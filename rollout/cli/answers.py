@@ -40,21 +40,17 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write("\n")
 
 
-def _answer(command: str, environment: Environment) -> dict[str, Any]:
-    return answer(command, environment=environment.name)
-
-
 def plan_answer(environment: Environment, plans: Sequence[HostPlan]) -> dict[str, Any]:
-    return _answer("plan", environment) | {"hosts": [asdict(plan) for plan in plans]}
+    return answer("plan", environment=environment.name, hosts=[asdict(plan) for plan in plans])
 
 
 def apply_answer(environment: Environment, report: Report) -> dict[str, Any]:
     """What ``rollout apply --json`` prints: the report that is kept, too."""
-    return _answer("apply", environment) | dict(report)
+    return answer("apply", environment=environment.name) | dict(report)
 
 
 def verify_answer(environment: Environment, result: VerificationResult) -> dict[str, Any]:
-    return _answer("verify", environment) | result.to_json()
+    return answer("verify", environment=environment.name) | result.to_json()
 
 
 def status_answer(
@@ -62,14 +58,14 @@ def status_answer(
 ) -> dict[str, Any]:
     """What ``rollout status --json`` prints: each host program's own answer, or its error."""
     hosts = [_ours({"host": host}, found) for host, found in answers.items()]
-    return _answer("status", environment) | {"hosts": hosts}
+    return answer("status", environment=environment.name, hosts=hosts)
 
 
 def restore_answer(
     environment: Environment, rollout_id: str, restoration: Mapping[str, Any]
 ) -> dict[str, Any]:
-    begins = _answer("sessions restore", environment)
-    return _ours({**begins, "rollout_id": rollout_id}, restoration)
+    begins = answer("sessions restore", environment=environment.name, rollout_id=rollout_id)
+    return _ours(begins, restoration)
 
 
 def _ours(begins: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

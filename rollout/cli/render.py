@@ -85,18 +85,14 @@ def render_host(console: Console, host: Report) -> None:
 def report_rows(host: Report) -> list[tuple[str, str]]:
     rows = [("steps that changed something", str(len(host["changed"])))]
     rows += switch_rows(host["switch"])
-    rows += [
-        ("archived", f"{entry['name']}: {number(entry['files'])} files, {size(entry['bytes'])}")
-        for entry in host["archives"]
-    ]
-    rows += [
-        ("removed", f"{entry['name']} ({entry['kind']}): {number(entry['files'])} files")
-        for entry in host["removed"]
-    ]
-    rows += [
-        ("old release removed", f"{short(entry['name'])}: {size(entry['freed'])}")
-        for entry in host["pruned"]
-    ]
+    for entry in host["archives"]:
+        what = f"{number(entry['files'])} files, {size(entry['bytes'])}"
+        rows.append(("archived", f"{entry['name']}: {what}"))
+    for entry in host["removed"]:
+        what = f"{entry['name']} ({entry['kind']})"
+        rows.append(("removed", f"{what}: {number(entry['files'])} files"))
+    for entry in host["pruned"]:
+        rows.append(("old release removed", f"{short(entry['name'])}: {size(entry['freed'])}"))
     if host["removed"]:
         freed = sum(entry["freed"] or 0 for entry in host["removed"])
         rows.append(("bytes freed on the disk", size(freed)))

@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rollout.checkout import ROOT
@@ -31,21 +30,14 @@ def plain(value: Any, secrets: frozenset[str]) -> Any:
         return {str(key): plain(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, secrets) for item in value]
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | None):
         return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
     text = "".join(str(value))
-    return {SECRET_MARK: text} if is_secret(text, secrets) else text
-
-
-def is_secret(text: str, secrets: frozenset[str]) -> bool:
-    """Whether a text is a vault value, or was templated around one."""
-    return text in secrets or any(
-        len(secret) >= SHORTEST_EMBEDDED_SECRET and secret in text for secret in secrets
-    )
+    long = (secret for secret in secrets if len(secret) >= SHORTEST_EMBEDDED_SECRET)
+    is_secret = text in secrets or any(secret in text for secret in long)
+    return {SECRET_MARK: text} if is_secret else text
 
 
 def leaves(value: Any) -> Iterable[str]:
@@ -66,16 +58,16 @@ def vault_ids(environment: str) -> list[str]:
     them, or beside them, has that of the environment's most special folder.
     """
     own = variable_folders(environment)[:-1]
-    locked = [path for path in settings_files(environment) if needs_password(path)]
+    # Encrypted as a whole, or with an inline value.
+    locked = [
+        path
+        for path in settings_files(environment)
+        if is_encrypted(path) or b"!vault" in path.read_bytes()
+    ]
     names = [folder.name for folder in own if any(folder in path.parents for path in locked)]
     if locked and not names:
         names = [own[0].name]
     return [f"{name}@{ROOT / 'inventory' / 'vault-password-client.py'}" for name in names]
-
-
-def needs_password(path: Path) -> bool:
-    """Whether a file is encrypted as a whole, or holds an inline ``!vault`` value."""
-    return is_encrypted(path) or b"!vault" in path.read_bytes()
 
 
 def read(environment: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What a host sends is the host's to choose: one that drips, or floods, is ended, 
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import subprocess
 import time
@@ -51,9 +52,7 @@ def _exchanged(
     said = {child.stdout.fileno(): bytearray(), child.stderr.fileno(): bytearray()}
     with selectors.DefaultSelector() as ready:
         for pipe in said:
-            os.set_blocking(pipe, False)
             ready.register(pipe, selectors.EVENT_READ)
-        os.set_blocking(child.stdin.fileno(), False)
         ready.register(child.stdin, selectors.EVENT_WRITE)
         while any(key.fd in said for key in ready.get_map().values()):
             if until <= time.monotonic():
@@ -64,9 +63,9 @@ def _exchanged(
                     if not left:
                         ready.unregister(child.stdin)
                         child.stdin.close()
-                elif piece := _read(key.fd):
+                elif piece := os.read(key.fd, PIECE):
                     said[key.fd] += piece
-                elif piece is not None:
+                else:
                     ready.unregister(key.fd)
                 if sum(map(len, said.values())) > limit:
                     raise UnboundedError(f"said more than {limit / 1e6:.0f} MB")
@@ -77,16 +76,7 @@ def _exchanged(
 def _written(pipe: int, left: memoryview) -> memoryview:
     """What is still to be written; nothing where nobody reads any more."""
     try:
-        return left[os.write(pipe, left[:PIECE]) :]
-    except BlockingIOError:
-        return left
+        # A pipe that takes anything takes this much at once.
+        return left[os.write(pipe, left[: select.PIPE_BUF]) :]
     except BrokenPipeError:
         return left[:0]
-
-
-def _read(pipe: int) -> bytes | None:
-    """The next bytes; empty at the end, None where there are none yet."""
-    try:
-        return os.read(pipe, PIECE)
-    except BlockingIOError:
-        return None

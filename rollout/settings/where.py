@@ -31,18 +31,12 @@ class Places:
         self._found = found
 
     def of(self, host: str, setting: str) -> str:
-        """``file:line`` of a setting (``name``, ``name[2].path``), or of the nearest thing around it that
-        has one.
-
-        Of what is set nowhere, the folder where it should be.
-        """
+        """``file:line`` of a setting (``name[2].path``) or the nearest thing around it; else its folder."""
         known = self._found.get(host, {})
         around = setting
-        while around:
-            if around in known:
-                return known[around]
+        while around and around not in known:
             around = re.sub(r"(\[\d+\]|\.[^.\[]*|^[^.\[]+)$", "", around)
-        return default_places().get(variable_of(setting), self.folder)
+        return known.get(around) or default_places().get(variable_of(setting), self.folder)
 
     @property
     def folder(self) -> str:
@@ -127,9 +121,8 @@ def _wrongly_copied(environment: str, groups: Groups) -> Iterator[Mistake]:
             if name not in read and (path.is_dir() or path.suffix in VARIABLE_FILES):
                 place = f"{path.relative_to(ROOT)}{'/' if path.is_dir() else ':1'}"
                 problem = f"no host reads it: none is in a group {name}"
-                yield Mistake(
-                    place, problem, f"name the group in the inventory {name}, or remove it"
-                )
+                remedy = f"name the group in the inventory {name}, or remove it"
+                yield Mistake(place, problem, remedy)
 
 
 def is_encrypted(path: Path) -> bool:
@@ -169,12 +162,13 @@ def flags_file(environment: str) -> Path:
 
 def groups_of(environment: str) -> list[str]:
     """Every group of an inventory, once, a group before those that it holds."""
-    return list(dict.fromkeys(_groups_below(_inventory(environment))))
+    return list(dict.fromkeys(name for name, _ in _groups_below(_inventory(environment))))
 
 
 def hosts_of(environment: str) -> list[str]:
     """Every host of an inventory, once, in its order."""
-    return list(dict.fromkeys(_hosts_below(_inventory(environment))))
+    groups = _groups_below(_inventory(environment))
+    return list(dict.fromkeys(str(host) for _, one in groups for host in one.get("hosts") or ()))
 
 
 def _inventory(environment: str) -> Any:
@@ -186,16 +180,8 @@ def _inventory(environment: str) -> Any:
         return None
 
 
-def _groups_below(tree: Any) -> Iterator[str]:
-    if isinstance(tree, Mapping):
-        for name, group in tree.items():
-            yield str(name)
-            if isinstance(group, Mapping):
-                yield from _groups_below(group.get("children"))
-
-
-def _hosts_below(tree: Any) -> Iterator[str]:
-    for group in tree.values() if isinstance(tree, Mapping) else ():
-        if isinstance(group, Mapping):
-            yield from map(str, group.get("hosts") or ())
-            yield from _hosts_below(group.get("children"))
+def _groups_below(tree: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, given in tree.items() if isinstance(tree, Mapping) else ():
+        group = given if isinstance(given, Mapping) else {}
+        yield str(name), group
+        yield from _groups_below(group.get("children"))
