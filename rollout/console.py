@@ -20,9 +20,8 @@ WIDTH, NARROWEST = 80, 20
 
 
 def harmless(text: str) -> str:
-    """A text with what would move the cursor or hide something as escapes; its lines stay lines.
-
-    Hosts name files, and show the ends of logs, that anybody may have written.
+    """A text that hosts, and anybody in their logs, may have written: what moves the cursor or hides is
+    escaped.
     """
     return "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
 

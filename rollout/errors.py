@@ -1,7 +1,4 @@
-"""Errors for the operator: what is wrong, where, and what mends it; never a traceback.
-
-Almost all that asks a host or reads a file may raise ``OperatorError``.
-"""
+"""Errors for the operator: what is wrong, where, and what mends it; never a traceback."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""SIGTERM, and SIGHUP of a terminal that went away, end the command as Ctrl-C does: through its
-clean-ups.
+"""SIGTERM, and SIGHUP of a terminal that went away, end the command as Ctrl-C does.
 
-Left alone they end Python at once: the engine would go on without anybody to follow it.
+Through its clean-ups; left alone they end Python at once, and the engine goes on without anybody.
 """
 
 from __future__ import annotations

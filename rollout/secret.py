@@ -11,9 +11,8 @@ MASK = "********"
 class Secret:
     """A secret text; only ``reveal()`` gives it away.
 
-    Not a ``str``, because formatting, logging, ``json`` and pyinfra's argument printing (docs/facts.md
-    section 5, "Exit codes and output") go through ``__str__``, ``__repr__`` or ``to_json``, and get the
-    mask.
+    Not a ``str``, because formatting, logging and pyinfra's argument printing (docs/facts.md section 5,
+    "Exit codes and output") go through ``__str__``, ``__repr__`` or ``to_json``, and get the mask.
     """
 
     __slots__ = ("_value",)

@@ -28,10 +28,7 @@ class ArchiveCheck:
 def check_archives(
     connections: Connections, host: Host, archives: Sequence[tuple[str, str]]
 ) -> list[ArchiveCheck]:
-    """Decrypt archives, (archive, manifest) paths on the host, and compare them with their manifests.
-
-    Raises OperatorError: an archive does not hold what its manifest says.
-    """
+    """Decrypt archives, (archive, manifest) paths on the host; each must hold what its manifest says."""
     named = str(host.settings.get("archive_identity_file") or "")
     identity = Path(named).expanduser()
     if not named or not identity.is_file():

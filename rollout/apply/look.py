@@ -42,27 +42,21 @@ class Look:
 
 
 def look(environment: Environment, hosts: Sequence[Host], shown: Progress) -> Look:
-    """Ask hosts, side by side, what each would change; and every service host what it runs.
-
-    Where every service host was looked at and has nothing to do, each runs what is declared for it,
-    and no company is declared twice: there is nothing more to ask.
-    """
+    """Ask hosts, side by side, what each would change; and every service host what it runs."""
     runs = dry_runs(environment, hosts, hosts, moving.not_asked(environment), shown)
     found = Look(environment, hosts, runs, {})
     looked_at = {host.name for host in hosts}
     everywhere = {host.name for host in environment.in_group(SERVICE)} <= looked_at
+    # Each runs what is declared for it, and no company is declared twice: there is no more to ask.
     if everywhere and found.nothing_to_do:
         return found
     return replace(found, running=moving.ask_hosts(environment, shown))
 
 
 def plan_hosts(environment: Environment, hosts: Sequence[Host], shown: Progress) -> list[HostPlan]:
-    """``rollout plan``: what a rollout would change, host by host, with nothing changed.
-
-    What the others run decides nothing but refusals, so only a host that refuses is asked again when
-    they have been asked.
-    """
+    """``rollout plan``: what a rollout would change, host by host, with nothing changed."""
     found = look(environment, hosts, shown)
+    # What the others run decides nothing but refusals.
     refusing = {plan.host for plan in found.plans if plan.refusals} if found.running else set()
     again = [host for host in hosts if host.name in refusing]
     if again:

@@ -74,10 +74,7 @@ def moves_to(host: Host, running: Running) -> list[Move]:
 
 
 def released(host: Host, running: Running, leaving: Collection[Move] = ()) -> list[str]:
-    """The companies of a host that no other host runs, as every one of them said.
-
-    ``leaving``: moves whose source will have let go by then.
-    """
+    """The companies of a host that no other runs, as each said, or lets go of by then (``leaving``)."""
     if not others_answered(host, running):
         return []
     staying = {move.company for move in moves_to(host, running) if move not in leaving}

@@ -144,10 +144,7 @@ def record(one: OneHost, connections: Connections, *, verified: bool) -> None:
 
 
 def remove(one: OneHost, connections: Connections) -> None:
-    """Remove what waited for nothing but its verification, then check the disk.
-
-    The host's program proves it again and acts within one command; it knows which switch was verified.
-    """
+    """Remove what waited for its verification alone, proven again by the host; then check the disk."""
     host, outcome = one.host, one.outcome
     waiting = steps_waiting(outcome)
     for step in waiting:

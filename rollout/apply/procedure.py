@@ -58,9 +58,8 @@ def apply_environment(
 def roll_out(
     environment: Environment, hosts: Sequence[Host], outcome: Outcome, shown: Progress, at_once: int
 ) -> None:
-    """All hosts, in order; each is in the outcome from its beginning.
-
-    Raises KeyboardInterrupt: every host that was begun has ended, unless the operator interrupted twice.
+    """All hosts, in order; each is in the outcome from its beginning, and ended when this is interrupted
+    once.
     """
     # What would each of them change? They are asked side by side, and nothing is changed.
     seen = look(environment, hosts, shown)
@@ -101,8 +100,8 @@ def apply_host(
 ) -> None:
     """One host; a failure ends it and is in its outcome.
 
-    ``said``: what hosts resolved its revision to. ``verified``: what its checks found where no host had
-    anything to do; None where any had.
+    ``said``: what hosts resolved its revision to. ``verified``: its checks, where no host had anything to
+    do.
     """
     host, outcome, started = one.host, one.outcome, time.monotonic()
     outcome.failure = f"{host.name}: interrupted; what its switch had begun goes on by itself"

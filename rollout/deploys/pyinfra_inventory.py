@@ -21,11 +21,9 @@ def hosts_and_groups(name: str) -> dict[str, Any]:
 
 
 def view(environment: Environment) -> dict[str, Any]:
-    """``all``, the hosts with their data, and a list of names for each group (docs/facts.md section 5).
-
-    Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
-    """
+    """``all``, the hosts with their data, and a list of names for each group (docs/facts.md section 5)."""
     install()
+    # Plain pyinfra asks no host what it runs; only where there is no other, there is none to ask.
     asked = {"others_answered": len(environment.in_group(SERVICE)) < 2}
     hosts = [(host.name, host_data(environment, host) | asked) for host in environment.hosts]
     groups = sorted({group for host in environment.hosts for group in host.groups})

@@ -80,9 +80,8 @@ class OpenSSHConnector(BaseConnector):
         print_input: bool = False,  # noqa: ARG002
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
-        """Whether a command succeeded; its lines, those of standard output first.
-
-        Raises HostFailedError as ``Connections.run`` does; nothing more is tried on this host.
+        """Whether a command succeeded; its lines, standard output first. Where ``_run`` raises, the host
+        is left.
         """
         given = {name: arguments.pop(f"_{name}", None) for name in ("stdin", "timeout", "get_pty")}
         fine = arguments.pop("_success_exit_codes", None) or [0]
@@ -115,10 +114,7 @@ class OpenSSHConnector(BaseConnector):
 
 
 def install() -> None:
-    """Have pyinfra reach every host in this way; before it makes an inventory.
-
-    It looks its connectors up by name in its own package's entry points, each time it makes one.
-    """
+    """Have pyinfra, which looks its connectors up by name, reach every host in this way."""
     ssh.SSHConnector = OpenSSHConnector
     # A traceback on the terminal would tell nobody anything.
     Hub.NOT_ERROR = (*Hub.NOT_ERROR, HostFailedError)

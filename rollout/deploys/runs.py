@@ -50,10 +50,8 @@ class Deploy:
 def run_deploys(
     environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
 ) -> list[HostRun]:
-    """Run ``deploy.py`` on hosts and follow each to its end; a failure is in what is returned, not
+    """Run ``deploy.py`` on hosts and follow each to its end; a failure is returned, an interruption
     raised.
-
-    Raises KeyboardInterrupt: the engine was ended, and what the host program had begun goes on by itself.
     """
     concerned = replace(environment, hosts=tuple(one.host for one in deploys))
     request = {

@@ -1,8 +1,4 @@
-"""An environment: its hosts with their settings, loaded by ansible-core and validated.
-
-This is the only way in which the project reads an inventory: the command, pyinfra
-(``inventory/*.py``) and the host checks all get what stands here.
-"""
+"""An environment: its hosts with their settings, loaded by ansible-core and validated; read nowhere else."""
 
 from __future__ import annotations
 

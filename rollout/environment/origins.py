@@ -1,8 +1,7 @@
 """The file and line in which each variable stands, from the tags that ansible-core 2.19 puts on values.
 
-Used by ``rollout/environment/reader.py`` in its child process only. ``Origin`` is not a public name
-of ansible-core; it is used here alone, and ``tests/unit/rollout/test_settings_files.py`` holds it to
-what we need.
+For ``rollout/environment/reader.py``. ``Origin`` is not a public name of ansible-core; it is used here
+alone, and ``tests/unit/rollout/test_settings_files.py`` holds it to what we need.
 """
 
 from __future__ import annotations

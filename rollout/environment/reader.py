@@ -54,8 +54,8 @@ def leaves(value: Any) -> Iterable[str]:
 def vault_ids(environment: str) -> list[str]:
     """Whose vault passwords are needed, as Ansible wants to be told.
 
-    Each folder of ``group_vars`` has its own, called as the folder; what is encrypted for all of
-    them, or beside them, has that of the environment's most special folder.
+    Each folder of ``group_vars`` has its own; what is for all, or beside them, has the most special
+    one's.
     """
     own = variable_folders(environment)[:-1]
     # Encrypted as a whole, or with an inline value.

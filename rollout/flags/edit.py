@@ -58,9 +58,8 @@ def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def decided(environment: Environment, values: Values, host: str | None) -> Toggle:
-    """What a toggle does to the files and to the hosts: all, or the one of a canary.
-
-    Raises MistakesError: the result would break a rule.
+    """What a toggle does to the files and to all hosts, or the one of a canary; no rule may be broken by
+    it.
     """
     old = services(environment, host)
     toggle = (_everywhere if host is None else _canary)(environment, values, old)

@@ -51,9 +51,8 @@ def toggle(
     """Stage the host's flags and let its switch take them up, on the commit that runs and stays.
 
     Returns the switch's own record; ``staged``: what changed in the ``.env`` as name, from and to,
-    secrets masked; ``seen``: what the host shows of its flags then. Raises HostRefusedError: refused, put
-    back, left stopped, or another run is at work. Where the connection broke, the switch goes on by
-    itself.
+    secrets masked; ``seen``: what the host shows of its flags then. Where the connection broke, it goes
+    on by itself.
     """
     # Flags only, on the same release.
     switch = program.plan_of(environment, host, run.overrides(), commit)

@@ -88,10 +88,7 @@ class Work:
 def carry_out(
     environment: Environment, toggle: Toggle, run: Run, undoes: str, shown: Progress
 ) -> ToggleOutcome:
-    """Do a toggle; ``undoes`` is the rollout that it undoes, or empty.
-
-    Raises OperatorError: a host could not be asked, or is not fit; nothing was changed anywhere.
-    """
+    """Do a toggle, or undo one; raises before anything was changed anywhere."""
     began = time.monotonic()
     untouched = [HostToggle(host.name) for host in toggle.hosts]
     outcome = ToggleOutcome(environment.name, run, toggle, untouched)
@@ -159,10 +156,10 @@ def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
 
 
 def goes_back(error: OperatorError, some_done: bool) -> bool:
-    """Whether a failure on one host takes the whole toggle back.
+    """Whether a failure on one host takes the whole toggle back: as a verdict about the value, or as the
+    first.
 
-    It does as a verdict about the new value, and where the host itself says that nothing was done
-    anywhere. A host that was cut off says neither: its switch may go on by itself.
+    A host that was cut off says neither: its switch may go on by itself.
     """
     if not isinstance(error, HostRefusedError):
         return False
@@ -170,10 +167,7 @@ def goes_back(error: OperatorError, some_done: bool) -> bool:
 
 
 def back_out(work: Work, outcome: ToggleOutcome, error: OperatorError, shown: Progress) -> None:
-    """After a failure: all back where it is a verdict about the flag, or where nothing was begun.
-
-    What was cut off half-way stays as it is; the same command finishes it.
-    """
+    """After a failure: all back, or left as it is for the same command to finish."""
     changed = [one for one in outcome.hosts if one.outcome == DONE]
     failed = next(one for one in outcome.hosts if one.outcome == FAILED)
     if not goes_back(error, bool(changed)):

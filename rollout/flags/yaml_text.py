@@ -72,10 +72,9 @@ def entries(text: str, variable: str, file: str) -> dict[str, Entry]:
 
 
 def edited(text: str, variable: str, changes: Mapping[str, str | None], file: str) -> str:
-    """The file with some flags changed, or taken out (None); a mapping whose last entry went is gone too.
+    """The file with some flags changed, or taken out (None), with their mapping if they were its last.
 
-    The variable is added at the end if the file does not set it. What can't be edited without guessing is
-    refused: it is to be edited by hand.
+    What can't be edited without guessing is refused: it is to be edited by hand.
     """
     before = entries(text, variable, file)
     for name, value in changes.items():

@@ -126,9 +126,8 @@ def checked(host: str, answer: Any, shape: Any) -> None:
 
 
 def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
-    """The last JSON object among lines; an empty one where there is none.
-
-    Raises OperatorError: it can't be read, or is neither of the shape nor an error that the program told.
+    """The last JSON object among lines, of a shape or an error that the program told; an empty one for
+    none.
     """
     found = [line for line in lines if line.startswith("{")]
     if not found:
@@ -167,10 +166,10 @@ def ask(
     given: str = "",
     timeout: float = ANSWER_SECONDS,
 ) -> Answer:
-    """What the host's program answers to a command: the last JSON object that it prints.
+    """What the host's program answers to a command (a text is for a shell): the last JSON object that it
+    prints.
 
-    A text is for a shell, which runs the program in another way. Raises HostRefusedError: it ended with
-    an error, in its own words; OperatorError: it could not be asked, or said nothing that can be read.
+    Raises HostRefusedError: it ended with an error, in its own words; OperatorError: there is no answer.
     """
     words = command if isinstance(command, str) else [PROGRAM, *command]
     done = connections.run(host, words, stdin=given.encode(), sudo=True, timeout=timeout)

@@ -38,10 +38,7 @@ def restore(
     set_aside_by: str,
     only_check: bool,
 ) -> Restoration:
-    """Put a directory back, or say what that would do.
-
-    ``set_aside_by``: the rollout that kept it; empty where only one did.
-    """
+    """Put a directory back, or say what that would do; of several that kept it, by the one that is named."""
     _demand_declared(environment, host, directory)
     commit = str(program.look_installed(connections, environment, host)["revision"])
     plan = json.dumps(program.plan_of(environment, host, run.overrides(), commit))

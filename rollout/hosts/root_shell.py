@@ -60,9 +60,8 @@ TRIALS = 15
 
 
 class RootShell:
-    """A program that runs commands as root and is asked line by line. A context manager.
-
-    ``argv`` is what starts it: ``Connections.argv(host, ON_THE_HOST)``.
+    """A program, started by ``argv``, that runs commands as root and is asked line by line. A context
+    manager.
     """
 
     def __init__(self, argv: Sequence[str], host: str, remedy: str) -> None:
@@ -90,9 +89,8 @@ class RootShell:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command on the host as a user, in a session of its own; never a secret among its words.
 
-        The host itself ends what takes more seconds. Raises OperatorError: it took too long or said too
-        much, and was ended; or the host went away, and every later command fails at once, with the same
-        error.
+        What takes too long or says too much is ended there, and raised; where the host went away, every
+        later command fails at once, with the same error.
         """
         if self._gone:
             raise self._gone

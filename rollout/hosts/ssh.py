@@ -1,7 +1,7 @@
 """SSH to the hosts of an environment: strict host keys, one connection a host, kept open.
 
-The first command to a host opens its connection, the next ones share it: 47 commands take
-0.4-0.6 s instead of 9 s (docs/facts.md section 5, "testinfra").
+The first command opens it: 47 commands take 0.4-0.6 s instead of 9 s (docs/facts.md section 5,
+"testinfra").
 """
 
 from __future__ import annotations
@@ -63,10 +63,8 @@ OPERATORS = ("~/.ssh/config", "/etc/ssh/ssh_config")
 
 
 class Connections:
-    """Shared SSH connections to hosts, in a private directory that ``close()`` removes. A context
-    manager.
-
-    Those that a killed process left behind end after ``PERSIST_SECONDS`` without a command.
+    """Shared SSH connections to hosts, in a private directory; those of a killed process end by
+    themselves.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
@@ -87,9 +85,7 @@ class Connections:
         self.close()
 
     def control_path(self, host: Host) -> Path:
-        """The socket of a host's shared connection. Raises OperatorError: its path is too long for a
-        socket.
-        """
+        """The socket of a host's shared connection; its path may be too long for one."""
         place = f"{host.user}@{host.address}:{host.port}"
         path = self._directory / hashlib.sha256(place.encode()).hexdigest()[:8]
         if len(str(path)) > LONGEST_CONTROL_PATH:
@@ -102,8 +98,7 @@ class Connections:
     def options(self, host: Host) -> list[str]:
         """The options that ssh needs for a host, without its destination.
 
-        Ours come first, because ssh takes the first value it meets: nothing in the inventory or in
-        ``~/.ssh/config`` loosens the host key check or asks a question.
+        Ours come first, because ssh takes the first value it meets: nothing loosens the host key check.
         """
         self._used[host.name] = host
         settings = SETTINGS | {"ControlPath": self.control_path(host), "Port": host.port}
@@ -126,11 +121,12 @@ class Connections:
         sudo: bool = False,
         timeout: float = ANSWER_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on a host: a text for a shell, or words, which are quoted.
+        """Run a command on a host: a text for a shell, or words, which are quoted; never a secret among
+        them.
 
-        Never a secret: those go into ``stdin`` (docs/facts.md section 5, "Exit codes and output"). Raises
-        OperatorError: the host can't be reached or logged in to, its key is not the pinned one, sudo
-        wants a password, the seconds are over, or it says more than anything here reads.
+        Secrets go into ``stdin`` (docs/facts.md section 5, "Exit codes and output"). Raises OperatorError
+        where the host, its key, sudo, the seconds or the size of its answer do not let it come to its
+        end.
         """
         text = command if isinstance(command, str) else shlex.join(command)
         if sudo:
@@ -174,10 +170,7 @@ class Connections:
         return self._control(host, "check").returncode == 0
 
     def forward(self, host: Host, target: str, port: int) -> int:
-        """Open a port here, on loopback, that leads to a target as the host resolves and reaches it.
-
-        It closes together with the connection.
-        """
+        """A port here, on loopback, to a target as the host reaches it; it closes with the connection."""
         self.run(host, "true")
         for _ in range(5):
             local = _free_port()

@@ -1,6 +1,5 @@
-"""A child process whose whole answer has one deadline and one limit of its size.
-
-What a host sends is the host's to choose: one that drips, or floods, is ended, and told of.
+"""A child process whose whole answer has one deadline and one size: a host that drips, or floods, is
+ended.
 """
 
 from __future__ import annotations
@@ -24,10 +23,7 @@ class UnboundedError(Exception):
 def answered(
     argv: Sequence[str], stdin: bytes = b"", *, seconds: float, limit: int = ANSWER_BYTES
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end: so many seconds, so many bytes of output and errors together.
-
-    Raises UnboundedError: it took longer or said more; the text goes on after its name.
-    """
+    """Run a program to its end, in so many seconds, with so many bytes of output and errors together."""
     until = time.monotonic() + seconds
     with subprocess.Popen(
         list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0

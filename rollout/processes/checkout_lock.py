@@ -15,10 +15,7 @@ LOCKS = ROOT / ".rollout"
 
 @contextmanager
 def only_one(what: str, who: str) -> Iterator[None]:
-    """Hold a lock of this checkout; it ends with its holder. Of two whats each has its lock.
-
-    Raises OperatorError: another of it is under way, and by whom.
-    """
+    """Hold a lock of this checkout, one for each what; it ends with its holder. The next one is told who."""
     LOCKS.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (LOCKS / f"{what.replace(os.sep, '_')}.lock").open("a+") as file:
         try:

@@ -21,10 +21,7 @@ _interrupted = threading.Event()
 
 @contextmanager
 def following(child: subprocess.Popen[Any]) -> Iterator[None]:
-    """Follow a child to its end; it never outlives this.
-
-    Raises KeyboardInterrupt: ``end_all`` was called meanwhile: what the child said is not its result.
-    """
+    """Follow a child to its end; it never outlives this. Raises KeyboardInterrupt after ``end_all``."""
     with _lock:
         _running.add(child)
     try:

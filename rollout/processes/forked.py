@@ -12,10 +12,7 @@ FAILED = 1
 
 
 def run_forked(acts: Sequence[Callable[[], int]], at_once: int) -> list[int]:
-    """Run each act in a process of its own; their exit codes, negative for one that a signal ended.
-
-    It keeps what a host was asked apart from what another was, and uses every core of this machine.
-    """
+    """Run each act in a process of its own; their exit codes, negative for one that a signal ended."""
     codes = [FAILED] * len(acts)
     running: dict[int, int] = {}
     for number, act in enumerate(acts):

@@ -52,10 +52,7 @@ def known_variables() -> dict[str, dict[str, Any]]:
 def mistakes_in(
     hosts: Sequence[HostLike], places: Places, broken: Mapping[str, Mapping[str, str]] | None = None
 ) -> list[Mistake]:
-    """Every mistake in an environment's settings, without repetition.
-
-    ``broken``: host → variables that could not be templated, with the reason.
-    """
+    """Every mistake in an environment's settings; ``broken``: host → what could not be templated, and why."""
     found: dict[Mistake, None] = {}
     for host in hosts:
         unreadable = (broken or {}).get(host.name, {})

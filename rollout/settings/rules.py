@@ -34,9 +34,9 @@ def between_settings(settings: Mapping[str, Any]) -> Iterator[Mistaken]:
     rules = (_times, _database, kinds.mistakes, _names_in_the_env, _legacy_paths, _roots_places)
     for rule in rules:
         yield from rule(settings)
-    for name, value in _mapping(settings.get("pm2_environment")).items():
+    for exported, value in _mapping(settings.get("pm2_environment")).items():
         if isinstance(value, Secret):
-            place = f"pm2_environment.{name}"
+            place = f"pm2_environment.{exported}"
             yield (
                 place,
                 f"{place} comes from the vault",
@@ -125,9 +125,8 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def across_hosts(hosts: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
-    """Mistakes that only show when hosts are seen together: (host, setting, problem, remedy).
-
-    The host is empty where the list of hosts itself is wrong.
+    """What only shows when hosts are seen together, by host; empty where the list of hosts itself is
+    wrong.
     """
     services = [host for host in hosts if "service" in host.groups]
     if not services:

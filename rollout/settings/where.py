@@ -21,9 +21,8 @@ VARIABLE_FILES = ("", ".yml", ".yaml", ".json")
 
 
 class Places:
-    """Where the settings of an environment's hosts stand.
-
-    ``found``: host → ``name``, ``name.key`` or ``name[0]`` → ``file:line``, as Ansible told them.
+    """Where settings stand: host → ``name``, ``name.key``, ``name[0]`` → ``file:line``, as Ansible told
+    them.
     """
 
     def __init__(self, environment: str, found: Mapping[str, Mapping[str, str]]) -> None:
@@ -104,8 +103,7 @@ def _without_effect(environment: str) -> Iterator[Mistake]:
 def _wrongly_copied(environment: str, groups: Groups) -> Iterator[Mistake]:
     """Where a host does not read the settings that are meant for it.
 
-    A copy of an inventory under another name, whose group kept the old one, gives its hosts the other
-    environment's settings: its database, too.
+    A copy of an inventory whose group kept the old name gives its hosts another environment's database.
     """
     outside = [host for host, own in groups.items() if environment not in own]
     if outside:

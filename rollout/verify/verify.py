@@ -2,10 +2,6 @@
 
 It runs them as `pytest tests/host` would, in a process that forks one for each host. Each reports one JSON
 object a line over a pipe of its host (``tests/host/support/reporting.py``), so that progress shows.
-
-Exit codes of ``rollout verify``: 0 nothing failed (what could not be checked is told, and counted
-apart); 1 something failed, something was found that no rollout mends, or the checks could not be
-run to their end.
 """
 
 from __future__ import annotations
@@ -76,11 +72,7 @@ def concerns() -> list[str]:
 def run_suite(
     environment: Environment, suite: Path, selection: Sequence[str], hosts: Mapping[str, Told]
 ) -> list[VerificationResult]:
-    """Run a folder of checks in a process of its own, which forks one for each host.
-
-    ``selection``: pytest options that say what to look at. ``hosts``: by name, what is told of each
-    check.
-    """
+    """Run checks in a process of its own, chosen by pytest options; each host's are told as they end."""
     began = time.monotonic()
     found, code, said = run_reporting(
         lambda given, pipes: pytest_command(
@@ -99,9 +91,8 @@ def run_suite(
 def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
     """The command that runs a folder of checks.
 
-    The project's own pytest settings are left aside: they are for its tests, not for hosts. So are the
-    plugins that happen to be installed, of which the checks need one: importing the others takes longer
-    than many a check.
+    Without the project's own pytest settings, which are for its tests, and the plugins that happen to be
+    installed: importing them takes longer than many a check.
     """
     own = ["-p", "pytest11.testinfra", "-p", "no:cacheprovider", "-o", "addopts="]
     own += ["--rootdir", str(suite), "--quiet"]
@@ -111,9 +102,7 @@ def pytest_command(suite: Path, options: Sequence[str]) -> list[str]:
 def collect(
     environment: str, lines: Iterable[str], told: Told, began: float
 ) -> VerificationResult | None:
-    """Put what was found on a host together from its lines; None if they stop early, or are not as
-    planned.
-    """
+    """What was found on a host, from its lines; None if they stop early, or are not as planned."""
     checks: list[Check] = []
     planned = -1  # until it is told
     for line in lines:
