@@ -6,10 +6,11 @@ Through its clean-ups; left alone they end Python at once, and the engine goes o
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+Handler = signal.Handlers | Callable[[int, FrameType | None], None]
 CTRL_C, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """The exit codes that shells give to a program that such a signal ended."""
 
@@ -17,13 +18,18 @@ CTRL_C, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 @contextmanager
 def held_off() -> Iterator[None]:
     """Let no such signal cut this block off: it is short, and the operator needs its result."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    with _handled_by(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 @contextmanager
@@ -38,14 +44,7 @@ def ended_like_ctrl_c() -> Iterator[list[int]]:
         came.append(128 + number)
         raise KeyboardInterrupt
 
-    heard = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, end) for number in heard}
-    try:
+    both = (signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in both if signal.getsignal(number) != signal.SIG_IGN]
+    with _handled_by(end, *heard):
         yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -36,15 +36,14 @@ def ask_hosts(environment: Environment, shown: Progress) -> Running:
     if len(services) < 2:
         return {}
 
-    def ask(host: Host) -> Collection[str] | None:
+    def ask(host: Host) -> tuple[str, Collection[str] | None]:
         progress = shown.of(host.name)
         progress.detail("asking which companies it runs")
         found = companies_on(host)
         progress.ended()
-        return found
+        return host.name, found
 
-    answers = each(services, ask, AT_ONCE)
-    return {host.name: found for host, found in zip(services, answers, strict=True)}
+    return dict(each(services, ask, AT_ONCE))
 
 
 def not_asked(environment: Environment) -> Running:

@@ -173,9 +173,8 @@ def recorded_changes(environment: str) -> list[flags_history.Change]:
     """All changes of flags that the environment's hosts recorded."""
     hosts = edit.services(load(environment), None)
     with Connections() as connections:
-        lines = each(hosts, lambda host: flags_host.history(connections, host), AT_ONCE)
-    names = [host.name for host in hosts]
-    return flags_history.changes_in(dict(zip(names, lines, strict=True)))
+        told = each(hosts, lambda one: (one.name, flags_host.history(connections, one)), AT_ONCE)
+    return flags_history.changes_in(dict(told))
 
 
 def finish(environment: str, toggle: edit.Toggle, run: Run, undoes: str, *, as_json: bool) -> None:

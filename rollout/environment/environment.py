@@ -181,10 +181,14 @@ def _read(name: str) -> list[dict[str, Any]]:
         problem = f"There is no environment {name!r}; there are {', '.join(environment_names())}."
         remedy = f"write inventory/{name}.yml (README, “Your own server”)"
         raise OperatorError(problem + did_you_mean(name, environment_names()), remedy)
+    # What Ansible's other users set for themselves would bend what is read here: duplicates allowed, say.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     done = subprocess.run(
         [sys.executable, "-m", "rollout.environment.reader", name],
         cwd=ROOT,
-        env=_readers_environment(),
+        # Named, because Ansible passes over one in a folder that others may write. It refuses every
+        # other locale; ssh brings names of locales along that this machine does not have.
+        env={**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -193,14 +197,6 @@ def _read(name: str) -> list[dict[str, Any]]:
     if done.returncode == 0:
         return list(json.loads(done.stdout)["hosts"])
     raise _not_read(name, done.stderr)
-
-
-def _readers_environment() -> dict[str, str]:
-    """What Ansible's other users set for themselves would bend what is read here: duplicates allowed, say."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    # Named, because Ansible passes over one in a folder that others may write. It refuses every other
-    # locale; ssh brings names of locales along that this machine does not have.
-    return {**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
 
 
 def _not_read(name: str, complaint: str) -> OperatorError:

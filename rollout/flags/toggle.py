@@ -38,12 +38,9 @@ VERDICTS = ("refused", *PUT_BACKS, "left stopped")
 class HostToggle:
     host: str
     outcome: str = UNTOUCHED
-    # what changed in its ``.env``: name, from, to
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)  # of its ``.env``: name, from, to
     seconds: float | None = None  # from the beginning of the command to the proof in its process
-    # of them without the service, measured on the host; None where it was not stopped, or nothing
-    # answered
-    without_service: float | None = None
+    without_service: float | None = None  # seconds, by the host; None where none, or not measured
     error: str = ""
 
 
@@ -96,14 +93,12 @@ def carry_out(
         # What the hosts' programs are compared with is built while the connections are made.
         beside.submit(zipapp)
 
-        def fit(host: Host) -> str:
+        def commit_of(host: Host) -> tuple[str, str]:
             shown.of(host.name).step("looking at its flags")
-            return fit_commit(connections, environment, host)
+            return host.name, fit_commit(connections, environment, host)
 
-        commits = each(toggle.hosts, fit, AT_ONCE)
-        names = [host.name for host in toggle.hosts]
-        at = dict(zip(names, commits, strict=True))
-        work = Work(connections, environment, run, toggle, undoes, began, commits=at)
+        commits = dict(each(toggle.hosts, commit_of, AT_ONCE))
+        work = Work(connections, environment, run, toggle, undoes, began, commits)
         for file in toggle.files:
             file.write()
         for host, result in zip(toggle.hosts, outcome.hosts, strict=True):
@@ -156,12 +151,8 @@ def prove(work: Work, host: Host, seen: Mapping[str, Any]) -> None:
 
 
 def goes_back(error: OperatorError, some_done: bool) -> bool:
-    """Whether a failure on one host takes the whole toggle back: as a verdict about the value, or as the
-    first.
-
-    A host that was cut off says neither: its switch may go on by itself.
-    """
-    if not isinstance(error, HostRefusedError):
+    """Whether a failure takes the whole toggle back: as a verdict about the value, or as the first."""
+    if not isinstance(error, HostRefusedError):  # cut off: its switch may go on by itself
         return False
     return error.outcome in VERDICTS or not some_done
 

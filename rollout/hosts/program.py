@@ -120,7 +120,6 @@ def _misfits_in(value: Any, shape: Any, place: str) -> Iterator[str]:
 
 
 def checked(host: str, answer: Any, shape: Any) -> None:
-    """Demand that an answer has its shape."""
     if problem := misfit(answer, shape):
         raise not_understood(host, problem)
 
@@ -166,8 +165,7 @@ def ask(
     given: str = "",
     timeout: float = ANSWER_SECONDS,
 ) -> Answer:
-    """What the host's program answers to a command (a text is for a shell): the last JSON object that it
-    prints.
+    """What the host's program answers to a command (a text is for a shell): its last JSON object.
 
     Raises HostRefusedError: it ended with an error, in its own words; OperatorError: there is no answer.
     """
@@ -239,18 +237,17 @@ def status_of(hosts: Sequence[Host], shown: Progress) -> dict[str, dict[str, Any
     services = [host for host in hosts if SERVICE in host.groups]
     with Connections() as connections:
 
-        def one(host: Host) -> dict[str, Any]:
+        def one(host: Host) -> tuple[str, Answer]:
             progress = shown.of(host.name)
             progress.step("asking")
             try:
-                return host_status(connections, host)
+                return host.name, host_status(connections, host)
             except OperatorError as error:
-                return {"error": str(error)}
+                return host.name, {"error": str(error)}
             finally:
                 progress.ended()
 
-        answers = each(services, one, AT_ONCE)
-    return {host.name: answer for host, answer in zip(services, answers, strict=True)}
+        return dict(each(services, one, AT_ONCE))
 
 
 def host_status(connections: Connections, host: Host) -> dict[str, Any]:

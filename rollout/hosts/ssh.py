@@ -121,12 +121,10 @@ class Connections:
         sudo: bool = False,
         timeout: float = ANSWER_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on a host: a text for a shell, or words, which are quoted; never a secret among
-        them.
+        """Run a command on a host: a text for a shell, or words, which are quoted.
 
-        Secrets go into ``stdin`` (docs/facts.md section 5, "Exit codes and output"). Raises OperatorError
-        where the host, its key, sudo, the seconds or the size of its answer do not let it come to its
-        end.
+        Secrets go into ``stdin`` alone (docs/facts.md section 5, "Exit codes and output"). Raises where
+        the host, its key, sudo, the seconds or the answer's size do not let it come to its end.
         """
         text = command if isinstance(command, str) else shlex.join(command)
         if sudo:
@@ -146,25 +144,18 @@ class Connections:
 
     def _refuse_sudo(self, host: Host, errors: str) -> None:
         if errors.rstrip().endswith(("sudo: not found", "sudo: command not found")):
-            raise OperatorError(
-                f"{host.name}: there is no sudo.", "as root there: apt install sudo"
-            )
+            remedy = "as root there: apt install sudo"
+            raise OperatorError(f"{host.name}: there is no sudo.", remedy)
         # A command may have failed by itself, beside a warning of sudo's; sudo speaks the host's
         # language and refuses in many sentences. So where it may have, it is asked to run nothing.
         lines = [line for line in errors.splitlines() if "sudo" in line or host.user in line]
-        if lines and self._run_nothing(host) == SUDO_FAILED:
+        self.commands += bool(lines)
+        if lines and self._brief(self.argv(host, as_root(":"))).returncode == SUDO_FAILED:
             raise OperatorError(
                 f"{host.name}: {host.user} may not use sudo without a password: {lines[-1][:200]}",
                 f"on {host.name}: echo '{host.user} ALL=(ALL) NOPASSWD: ALL' "
                 f"| sudo tee /etc/sudoers.d/{host.user}",
             )
-
-    def _run_nothing(self, host: Host) -> int:
-        self.commands += 1
-        try:
-            return answered(self.argv(host, as_root(":")), seconds=CONTROL_SECONDS).returncode
-        except UnboundedError:
-            return SSH_FAILED
 
     def alive(self, host: Host) -> bool:
         return self._control(host, "check").returncode == 0
@@ -190,8 +181,10 @@ class Connections:
 
     def _control(self, host: Host, act: str, *more: str) -> subprocess.CompletedProcess[bytes]:
         # No configuration: `ClearAllForwardings` would take the one away that is asked for here.
-        path = self.control_path(host)
-        words = ["ssh", "-F", "none", "-S", str(path), "-O", act, *more, host.address]
+        path = str(self.control_path(host))
+        return self._brief(["ssh", "-F", "none", "-S", path, "-O", act, *more, host.address])
+
+    def _brief(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         try:
             return answered(words, seconds=CONTROL_SECONDS)
         except UnboundedError as error:

@@ -57,7 +57,10 @@ def mistakes_in(
     for host in hosts:
         unreadable = (broken or {}).get(host.name, {})
         for name, reason in unreadable.items():
-            found[broken_mistake(places, host.name, name, reason)] = None
+            vault = f"put it into {places.folder}vault.yml (ansible-vault edit)"
+            remedy = vault if "vault_" in reason else "mend the expression, or what it refers to"
+            problem = f"{name} can't be worked out: {reason}"
+            found[Mistake(places.of(host.name, name), problem, remedy)] = None
         for setting, problem, remedy in host_mistakes(host):
             if variable_of(setting) not in unreadable:
                 found[Mistake(places.of(host.name, setting), problem, remedy)] = None
@@ -67,12 +70,6 @@ def mistakes_in(
         place = places.of(name, setting) if name else places.inventory
         found[Mistake(place, problem, remedy)] = None
     return list(found)
-
-
-def broken_mistake(places: Places, host: str, name: str, reason: str) -> Mistake:
-    vault = f"put it into {places.folder}vault.yml (ansible-vault edit)"
-    remedy = vault if "vault_" in reason else "mend the expression, or what it refers to"
-    return Mistake(places.of(host, name), f"{name} can't be worked out: {reason}", remedy)
 
 
 def host_mistakes(host: HostLike) -> Iterator[Mistaken]:
