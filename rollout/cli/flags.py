@@ -13,6 +13,7 @@ from rollout.cli.answers import answer, tell
 from rollout.cli.options import (
     Argument,
     AsJson,
+    Commands,
     EnvironmentName,
     OnlyHost,
     Option,
@@ -35,11 +36,7 @@ from rollout.run import Run
 
 OK, ERROR, DRIFT = 0, 1, 2
 
-app = typer.Typer(
-    help="Feature flags: declared, applied, seen in the process, undone.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = Commands(help="Feature flags: declared, applied, seen in the process, undone.")
 Canary = Annotated[
     str, Option("--host", help="This host only, as a canary.", autocompletion=offered_hosts)
 ]

@@ -19,7 +19,16 @@ from rollout.apply.procedure import apply_environment
 from rollout.apply.report import report_of, save_report
 from rollout.cli import answers, flags, sessions
 from rollout.cli.answers import tell
-from rollout.cli.options import AsJson, Batch, EnvironmentName, JunitFile, Only, OnlyHost, Reason
+from rollout.cli.options import (
+    AsJson,
+    Batch,
+    Commands,
+    EnvironmentName,
+    JunitFile,
+    Only,
+    OnlyHost,
+    Reason,
+)
 from rollout.cli.render import render_plan, render_report, render_status, render_verification
 from rollout.console import WIDTH, harmless, progress, stdout_console
 from rollout.environment.environment import AT_ONCE, Environment, Host, environment_names, load
@@ -31,7 +40,7 @@ from rollout.verify.junit import write_junit
 from rollout.verify.verify import verify
 
 # `\b` keeps the lines below it as they are.
-app = typer.Typer(
+app = Commands(
     help=(
         "Roll a Baileys WhatsApp service out to its servers, and prove it.\n\n"
         "A rollout provisions the server, migrates the schema, stages release and flags, switches "
@@ -57,9 +66,6 @@ app = typer.Typer(
         "Tab completion of environments and hosts: rollout --install-completion"
     ),
     no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"max_content_width": WIDTH},
 )
 
@@ -69,7 +75,6 @@ filled = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hy
 UsageError: type[Any] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError"
 )
-
 
 app.add_typer(flags.app, name="flags")
 app.add_typer(sessions.app, name="sessions")

@@ -33,6 +33,7 @@ def offered_concerns(incomplete: str) -> list[str]:
     return [name for name in concerns() if name.startswith(incomplete)]
 
 
+Commands = partial(typer.Typer, rich_markup_mode=None, pretty_exceptions_enable=False)
 Argument = partial(typer.Argument, show_default=False)
 Option = partial(typer.Option, show_default=False)
 

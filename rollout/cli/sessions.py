@@ -9,7 +9,15 @@ import typer
 from rich.console import Console
 
 from rollout.cli.answers import restore_answer, tell
-from rollout.cli.options import Argument, AsJson, EnvironmentName, Option, Reason, offered_hosts
+from rollout.cli.options import (
+    Argument,
+    AsJson,
+    Commands,
+    EnvironmentName,
+    Option,
+    Reason,
+    offered_hosts,
+)
 from rollout.console import progress
 from rollout.environment.environment import load
 from rollout.hosts.restore import CHANGES, REFUSED, Restoration
@@ -19,12 +27,7 @@ from rollout.run import Run
 
 OK, ERROR, WOULD = 0, 1, 2
 
-app = typer.Typer(
-    help="Session directories that a rollout took away: put back.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = Commands(help="Session directories that a rollout took away: put back.", no_args_is_help=True)
 HostName = Annotated[str, Argument(metavar="HOST", autocompletion=offered_hosts)]
 Directory = Annotated[str, Argument(metavar="NAME", help="As in legacy_directories.")]
 SetAsideBy = Annotated[str, Option("--set-aside-by", help="The rollout, where several kept it.")]

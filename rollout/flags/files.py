@@ -36,9 +36,8 @@ class FileEdit:
 
     def diff(self) -> list[str]:
         """The change, line by line, without context."""
-        lines = unified_diff(
-            (self.before or "").splitlines(), (self.after or "").splitlines(), lineterm="", n=0
-        )
+        before, after = ((text or "").splitlines() for text in (self.before, self.after))
+        lines = unified_diff(before, after, lineterm="", n=0)
         return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
     def write(self) -> None:
@@ -47,10 +46,8 @@ class FileEdit:
     def put_back(self) -> None:
         """Bring the old text back, unless someone has edited the file meanwhile."""
         if _text(self.path) != self.after:
-            raise OperatorError(
-                f"{self.name} was edited meanwhile, so it is left as it is.",
-                f"git diff {self.name}",
-            )
+            problem = f"{self.name} was edited meanwhile, so it is left as it is."
+            raise OperatorError(problem, f"git diff {self.name}")
         _put(self.path, self.before)
 
 

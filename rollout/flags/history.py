@@ -38,12 +38,9 @@ def changes_in(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Cha
             if change is None:
                 continue
             key = (change.rollout_id, change.undoes)
-            known = found.get(key)
-            found[key] = (
-                replace(known, hosts=(*known.hosts, host), at=min(known.at, change.at))
-                if known
-                else change
-            )
+            if known := found.get(key):
+                change = replace(known, hosts=(*known.hosts, host), at=min(known.at, change.at))
+            found[key] = change
     return sorted(found.values(), key=lambda change: change.at)
 
 
@@ -85,9 +82,7 @@ def to_undo(environment: str, changes: Sequence[Change]) -> Change:
         raise OperatorError(f"{environment}: no toggle is left to undo.", remedy)
     last = left[-1]
     names = [name for name, _, _ in last.changes]
-    known = catalogue().flags
-    data = [name for name in names if known[name].changes_data]
-    if data:
+    if data := [name for name in names if catalogue().flags[name].changes_data]:
         raise OperatorError(
             f"the last change of flags, {last.rollout_id}, switched {', '.join(data)}, which changes"
             " data: going back would set keys back. Nothing was changed.",

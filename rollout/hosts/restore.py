@@ -55,17 +55,16 @@ def restore(
 
 def _demand_declared(environment: Environment, host: Host, directory: str) -> None:
     if SERVICE not in host.groups:
-        raise OperatorError(
-            f"{host.name} is no service host: nothing was ever set aside there.",
-            f"rollout status {environment.name}",
-        )
+        problem = f"{host.name} is no service host: nothing was ever set aside there."
+        raise OperatorError(problem, f"rollout status {environment.name}")
     declared = [str(one["path"]) for one in host.settings["legacy_directories"]]
     if directory not in declared:
-        raise OperatorError(
-            f"{directory} is not in legacy_directories of {host.name}; there are:"
-            f" {', '.join(declared) or 'none'}.",
-            f"declare it with its kind in group_vars/{environment.name}/",
+        there_are = ", ".join(declared) or "none"
+        problem = (
+            f"{directory} is not in legacy_directories of {host.name}; there are: {there_are}."
         )
+        remedy = f"declare it with its kind in group_vars/{environment.name}/"
+        raise OperatorError(problem, remedy)
 
 
 def _identity_of(environment: Environment, host: Host, archive: str) -> str:
@@ -78,10 +77,8 @@ def _identity_of(environment: Environment, host: Host, archive: str) -> str:
     try:
         return Path(named).expanduser().read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(
-            f"archive_identity_file {named} can't be read: {error}",
-            f"set it in group_vars/{environment.name}/",
-        ) from None
+        problem = f"archive_identity_file {named} can't be read: {error}"
+        raise OperatorError(problem, f"set it in group_vars/{environment.name}/") from None
 
 
 def _asked(
