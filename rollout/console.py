@@ -20,9 +20,7 @@ WIDTH, NARROWEST = 80, 20
 
 
 def harmless(text: str) -> str:
-    """A text that hosts, and anybody in their logs, may have written: what moves the cursor or hides is
-    escaped.
-    """
+    """A text that anybody may have written; what moves the cursor or hides something is escaped."""
     return "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
 
 

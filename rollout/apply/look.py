@@ -37,7 +37,6 @@ class Look:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Every host is as declared."""
         return all(plan.nothing_to_do for plan in self.plans)
 
 

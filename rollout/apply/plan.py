@@ -27,7 +27,6 @@ class HostPlan:
 
     @property
     def in_the_way(self) -> bool:
-        """The host could not be asked, or would refuse."""
         return bool(self.failure or self.refusals)
 
     @property

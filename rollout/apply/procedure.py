@@ -58,9 +58,7 @@ def apply_environment(
 def roll_out(
     environment: Environment, hosts: Sequence[Host], outcome: Outcome, shown: Progress, at_once: int
 ) -> None:
-    """All hosts, in order; each is in the outcome from its beginning, and ended when this is interrupted
-    once.
-    """
+    """All hosts, in order; each is in the outcome from its beginning, whatever interrupts this."""
     # What would each of them change? They are asked side by side, and nothing is changed.
     seen = look(environment, hosts, shown)
     # Where none has anything to do all are verified side by side, and there is nothing to be a barrier for.

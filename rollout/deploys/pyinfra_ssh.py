@@ -80,9 +80,7 @@ class OpenSSHConnector(BaseConnector):
         print_input: bool = False,  # noqa: ARG002
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
-        """Whether a command succeeded; its lines, standard output first. Where ``_run`` raises, the host
-        is left.
-        """
+        """Whether a command succeeded; its lines, standard output first."""
         given = {name: arguments.pop(f"_{name}", None) for name in ("stdin", "timeout", "get_pty")}
         fine = arguments.pop("_success_exit_codes", None) or [0]
         text = make_unix_command_for_host(self.state, self.host, command, **arguments)

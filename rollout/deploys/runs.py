@@ -50,9 +50,7 @@ class Deploy:
 def run_deploys(
     environment: Environment, deploys: Sequence[Deploy], *, dry: bool, at_once: int
 ) -> list[HostRun]:
-    """Run ``deploy.py`` on hosts and follow each to its end; a failure is returned, an interruption
-    raised.
-    """
+    """Run ``deploy.py`` on hosts and follow each to its end; a failure is returned, not raised."""
     concerned = replace(environment, hosts=tuple(one.host for one in deploys))
     request = {
         "environment": handed_over(concerned),

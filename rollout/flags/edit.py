@@ -58,9 +58,7 @@ def parsed(environment: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def decided(environment: Environment, values: Values, host: str | None) -> Toggle:
-    """What a toggle does to the files and to all hosts, or the one of a canary; no rule may be broken by
-    it.
-    """
+    """What a toggle does to the files and to all hosts, or the one of a canary; it breaks no rule."""
     old = services(environment, host)
     toggle = (_everywhere if host is None else _canary)(environment, values, old)
     place = ", ".join(edit.name for edit in toggle.files) or environment.name

@@ -125,9 +125,7 @@ def checked(host: str, answer: Any, shape: Any) -> None:
 
 
 def last_object(host: str, lines: Iterable[str], shape: Any) -> dict[str, Any]:
-    """The last JSON object among lines, of a shape or an error that the program told; an empty one for
-    none.
-    """
+    """The last JSON object among lines, of a shape or an error that was told; an empty one for none."""
     found = [line for line in lines if line.startswith("{")]
     if not found:
         return {}

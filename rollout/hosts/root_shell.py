@@ -60,9 +60,7 @@ TRIALS = 15
 
 
 class RootShell:
-    """A program, started by ``argv``, that runs commands as root and is asked line by line. A context
-    manager.
-    """
+    """A program, started by ``argv``, that runs commands as root, line by line. A context manager."""
 
     def __init__(self, argv: Sequence[str], host: str, remedy: str) -> None:
         self._host = host

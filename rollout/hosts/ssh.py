@@ -63,9 +63,7 @@ OPERATORS = ("~/.ssh/config", "/etc/ssh/ssh_config")
 
 
 class Connections:
-    """Shared SSH connections to hosts, in a private directory; those of a killed process end by
-    themselves.
-    """
+    """Shared SSH connections to hosts, in a private directory; a killed process's end by themselves."""
 
     def __init__(self, parent: Path | None = None) -> None:
         # mkdtemp makes it 0700: whoever may use the sockets may use the hosts.

@@ -1,6 +1,4 @@
-"""A child process whose whole answer has one deadline and one size: a host that drips, or floods, is
-ended.
-"""
+"""A child whose whole answer has one deadline and one size: a host that drips, or floods, is ended."""
 
 from __future__ import annotations
 

@@ -125,9 +125,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def across_hosts(hosts: Sequence[HostLike]) -> Iterator[tuple[str, *Mistaken]]:
-    """What only shows when hosts are seen together, by host; empty where the list of hosts itself is
-    wrong.
-    """
+    """What only shows when hosts are seen together; the host is empty where their list itself is wrong."""
     services = [host for host in hosts if "service" in host.groups]
     if not services:
         yield "", "", "no host is in the group `service`", "a rollout has nothing to do without one"

@@ -21,9 +21,7 @@ VARIABLE_FILES = ("", ".yml", ".yaml", ".json")
 
 
 class Places:
-    """Where settings stand: host → ``name``, ``name.key``, ``name[0]`` → ``file:line``, as Ansible told
-    them.
-    """
+    """Where settings stand: host → ``name``, ``name.key``, ``name[0]`` → ``file:line``, as Ansible says."""
 
     def __init__(self, environment: str, found: Mapping[str, Mapping[str, str]]) -> None:
         self.environment = environment
