@@ -22,7 +22,6 @@ from hostswitch.plan import Plan, load
 from hostswitch.record import history
 from hostswitch.record.history import History
 from hostswitch.service import flags
-from hostswitch.service.alarm import alarm
 from hostswitch.service.flags import FlagPlan
 from hostswitch.switch import resume, run
 from hostswitch.upkeep import archive, daily, prune, remove, restore
@@ -133,7 +132,7 @@ def _daily_check(given: Namespace, places: Places) -> Answer:
             return OK, daily.run(host)
         except OSError as error:
             message = f"the daily check of {host.plan.host} could not be made: {error}"
-            alarm(host, message)
+            host.alarm(message)
             raise daily.DailyCheckError(message) from None
 
 

@@ -1,19 +1,25 @@
-"""The host as one switch sees it: plan, places, the service's user and its PM2."""
+"""The host as one switch sees it: plan, places, the service's user, its PM2, and the operator's alarm."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from hostswitch.base import child
 from hostswitch.base.errors import NoUserError
+from hostswitch.base.output import progress, told
 from hostswitch.base.places import Places
 from hostswitch.base.user import Account
 from hostswitch.plan import Plan
-from hostswitch.pm2 import ecosystem
-from hostswitch.pm2.app import App
-from hostswitch.pm2.client import Pm2
+from hostswitch.pm2.app import App, Description
+from hostswitch.pm2.client import Pm2, described
 from hostswitch.record.history import History
+
+_ALARM_SECONDS = 60
+_RUNG = "rung"
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,9 @@ class Host:
         return app is not None and app.running
 
     @cached_property
-    def described(self) -> ecosystem.Description:
+    def described(self) -> Description:
         """PM2's ecosystem file as it was when it was first looked at; the swap demands that one."""
-        return ecosystem.read(self.account, self.plan.ecosystem)
+        return described(self.account, self.plan.ecosystem)
 
     @cached_property
     def history(self) -> History:
@@ -65,3 +71,25 @@ class Host:
 
     def path(self, relative: str) -> str:
         return os.path.join(self.plan.app_dir, relative)
+
+    def alarm(self, message: str) -> None:
+        """Run the operator's alarm command, and record it. Never raises: that would hide what it is about."""
+        said = told(message)
+        progress(f"ALARM: {said}")
+        outcome = _ring(self.plan.alarm_command, said)
+        if outcome != _RUNG:
+            progress(outcome)
+        with suppress(Exception):
+            self.history.add("alarm", outcome=outcome, rollout_id=self.plan.rollout_id, why=said)
+
+
+def _ring(command: Sequence[str] | None, message: str) -> str:
+    if not command:
+        return "nobody was told: alarm_command is not set"
+    try:
+        given = message.encode("utf-8", "backslashreplace")
+        done = child.run(command, seconds=_ALARM_SECONDS, given=given)
+        problem = f"exit code {done.code}" if done.code else None
+    except Exception as error:
+        problem = str(error) or type(error).__name__
+    return f"the alarm command failed ({problem}): {command[0]}" if problem else _RUNG

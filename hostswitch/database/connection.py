@@ -140,12 +140,7 @@ def clock_refusals(ahead: float | None) -> list[Refusal]:
 
 
 def connections_of(plan: Plan, ports: Collection[int]) -> int:
-    """How many sessions of the application's role the database has at some ports of this host.
-
-    Raises:
-        StoreError: it can't be asked.
-        NoDriverError: libpq is not installed.
-    """
+    """How many sessions of the application's role the database has at some ports of this host."""
     from sessionstore.database.connection import explained
 
     with connect(plan) as connection, explained("asking who is connected"):

@@ -9,8 +9,7 @@ from typing import Any
 
 from hostswitch.base import processes
 from hostswitch.plan import Plan
-from hostswitch.pm2.app import NUMBERS, App
-from hostswitch.pm2.ecosystem import Description
+from hostswitch.pm2.app import NUMBERS, App, Description
 
 
 def to_come(described: Description, plan: Plan) -> Description:

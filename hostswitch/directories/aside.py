@@ -1,4 +1,4 @@
-"""Renames legacy directories out of the service's way, and back: undoable, on descriptors only."""
+"""Legacy directories renamed out of the service's way, and back: undoable, on descriptors only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import os
 import re
 import shlex
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from hostswitch.base.errors import StepFailedError
 from hostswitch.base.files import sync_directory
+from hostswitch.decide.due import Removal, judge
+from hostswitch.host import Host
+from hostswitch.plan import LegacyDirectory, with_names
 from sessionstore.disk.opening import closing, exists, open_beneath, open_directory
 from sessionstore.errors import DirectoryProblem
+from sessionstore.removal.delete import HALF_REMOVED
 
 PLACE = ".set-aside"
 ROLLOUT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
@@ -161,6 +167,35 @@ def listed(app_dir: str) -> dict[str, list[str]]:
         for rollout in sorted(filter(ROLLOUT_ID.fullmatch, os.listdir(place))):
             with closing(open_beneath(place, rollout)) as its:
                 found[rollout] = sorted({*os.listdir(its)} - {_FULL, _EMPTY})
+    return found
+
+
+@dataclass(frozen=True)
+class SetAside:
+    rollout_id: str
+    name: str
+    declared: LegacyDirectory | None
+    removal: Removal
+    archive: str
+    manifest: str
+
+    @property
+    def shown(self) -> str:
+        return f"{PLACE}/{self.rollout_id}/{self.name}"
+
+
+def all_set_aside(host: Host) -> list[SetAside]:
+    lines = host.history.lines()
+    declared = with_names(host.plan.legacy_directories)
+    found = []
+    for rollout_id, names in listed(host.plan.app_dir).items():
+        removal = judge(
+            lines, rollout_id, host.plan.remove_after_days, time.time(), host.plan.rollout_id
+        )
+        for name in sorted({name.removesuffix(HALF_REMOVED) for name in names}):
+            base = os.path.join(host.plan.archive.directory, rollout_id, name)
+            archive, manifest = f"{base}.tar.zst.age", f"{base}.manifest.jsonl"
+            found.append(SetAside(rollout_id, name, declared.get(name), removal, archive, manifest))
     return found
 
 

@@ -23,10 +23,11 @@ from hostswitch.directories.scan import blocking, refusal_of, scan_steadily
 from hostswitch.envfile import values as envfile
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory
-from hostswitch.pm2 import dump, ecosystem
-from hostswitch.pm2.app import App
+from hostswitch.pm2 import dump
+from hostswitch.pm2.app import App, Description
+from hostswitch.pm2.client import EcosystemError
 from hostswitch.service import pointers, started_with
-from hostswitch.service.release import present, revision_of
+from hostswitch.service.pointers import present, revision_of
 from hostswitch.service.status import fetch
 from sessionstore.errors import StoreError
 
@@ -141,11 +142,11 @@ def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tup
     return tuple(differences(_wanted(host, staged), {app.name: app for app in apps}))
 
 
-def _wanted(host: Host, staged: bool) -> ecosystem.Description:
+def _wanted(host: Host, staged: bool) -> Description:
     """The plan's apps as PM2's file says, or will once it is staged."""
     try:
         described = host.described if staged else to_come(host.described, host.plan)
-    except ecosystem.EcosystemError:
+    except EcosystemError:
         return {}  # Not staged yet; once it must be, `staged` refuses.
     return {name: app for name, app in described.items() if name in host.plan.pm2_apps}
 

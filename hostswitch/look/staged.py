@@ -14,8 +14,8 @@ from hostswitch.base.errors import Refusal
 from hostswitch.base.files import rights_of, walk
 from hostswitch.base.user import CommandFailedError
 from hostswitch.host import Host
-from hostswitch.pm2 import ecosystem
-from hostswitch.service.release import baileys_version
+from hostswitch.pm2.client import EcosystemError
+from hostswitch.service.pointers import baileys_version
 
 # What dotenv's relatives and many a `config({ path })` read; not .env.bak, .env.example and the like.
 _READ_BESIDE = re.compile(
@@ -122,7 +122,7 @@ def ecosystem_refusals(host: Host) -> list[Refusal]:
     remedy = _STAGE.format("host")
     try:
         by_name = host.described
-    except ecosystem.EcosystemError as error:
+    except EcosystemError as error:
         return [Refusal("ecosystem", str(error), path, remedy)]
     found = []
     for name in host.plan.pm2_apps:

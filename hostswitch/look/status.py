@@ -16,7 +16,7 @@ from hostswitch.directories import aside
 from hostswitch.record import journal
 from hostswitch.record.history import DAILY_CHECK, History
 from hostswitch.service import pointers
-from hostswitch.service.release import revision_of
+from hostswitch.service.pointers import revision_of
 
 
 def show(

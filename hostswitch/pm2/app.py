@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+Description = Mapping[str, Mapping[str, Any]]
+"""What PM2's ecosystem file says of each app, by name."""
+
 ONLINE = ("online", "launching", "waiting restart")
 """States in which PM2 runs an app or is about to."""
 

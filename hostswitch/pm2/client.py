@@ -1,4 +1,7 @@
-"""PM2 as this program uses it (7.0.4). Its exit codes are not believed (docs/facts.md section 3)."""
+"""PM2 as this program uses it (7.0.4). Its exit codes are not believed (docs/facts.md section 3).
+
+It keeps how it started an app: `pm2 restart` does not read the ecosystem file again.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hostswitch.base.answer import understood
+from hostswitch.base.errors import HostError
 from hostswitch.base.files import read_regular
-from hostswitch.base.user import Account
+from hostswitch.base.user import Account, CommandFailedError
 from hostswitch.pm2 import dump, rpc
-from hostswitch.pm2.app import App, is_entry
+from hostswitch.pm2.app import App, Description, is_entry
 from hostswitch.pm2.starter import Starter
 
+_EVALUATE = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
 _LARGEST_PID_FILE = 4096
 _ANSWER_SECONDS = 30
 _START_SECONDS = 60
@@ -138,3 +144,16 @@ class Pm2:
 
     def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         return rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
+
+
+class EcosystemError(HostError):
+    """The file is missing or can't be understood."""
+
+
+def described(account: Account, path: str) -> Description:
+    """The apps of the ecosystem file by name, as Node.js evaluates it."""
+    try:
+        apps: list[dict[str, Any]] = understood(account.run(["node", "-e", _EVALUATE, path]))
+        return {app["name"]: app for app in apps}
+    except (CommandFailedError, ValueError, KeyError, TypeError):
+        raise EcosystemError("PM2's ecosystem file can't be read") from None

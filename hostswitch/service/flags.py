@@ -18,7 +18,7 @@ from hostswitch.envfile.staging import read_env
 from hostswitch.envfile.values import parse, repeated
 from hostswitch.pm2.client import Pm2
 from hostswitch.service import pointers, started_with
-from hostswitch.service.release import revision_of
+from hostswitch.service.pointers import revision_of
 from hostswitch.service.status import fetch
 
 EXPORTED, FILE, UNKNOWN = "exported", "file", "unknown"

@@ -15,7 +15,7 @@ from hostswitch.description.claims import value_at
 from hostswitch.description.provider import files_asked, runs_on
 from hostswitch.host import Host
 from hostswitch.service import pointers
-from hostswitch.service.release import present
+from hostswitch.service.pointers import present
 from sessionstore.errors import printable
 
 

@@ -15,7 +15,6 @@ from hostswitch.base.errors import (
 from hostswitch.base.output import progress
 from hostswitch.host import Host
 from hostswitch.record import journal
-from hostswitch.service.alarm import alarm
 from hostswitch.service.status import fetch
 from hostswitch.service.watch import Verdict
 from hostswitch.switch import close, put_back
@@ -36,7 +35,7 @@ def left(
 
     The error adds where that can't be recorded; a switch that is not closed is left to `resume`.
     """
-    alarm(switch.host, message)
+    switch.host.alarm(message)
     raise kind(message + (_closed(switch, closed_as, why) if closed_as else "")) from None
 
 
@@ -124,7 +123,7 @@ def _end(switch: Switch, undone: put_back.Undone, why: str) -> NoReturn:
         message = f"{why}. All is as before the switch; the service did not run then"
     if not_recorded := _closed(switch, PutBackError.outcome, why, down):
         message += not_recorded
-        alarm(switch.host, message)
+        switch.host.alarm(message)
     raise PutBackError(message) if ran else LeftStoppedError(message)
 
 

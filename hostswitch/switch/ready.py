@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields
 
 from hostswitch.base.errors import HostError, Refusal, RefusedError
-from hostswitch.database import backup
+from hostswitch.database import evidence
 from hostswitch.database.connection import connected, figures
 from hostswitch.decide import gate
 from hostswitch.decide.changes import Decision
@@ -67,7 +67,7 @@ def prepare(switch: Switch) -> None:
             began = time.monotonic()
             _rehearse(switch)
             rehearsed = time.monotonic() - began
-            backup.before(host, "import")
+            evidence.backup_before(host, "import")
         copied = sum(
             copies.make(host.path(path), switch.copy_of(path)) for path in switch.live_paths
         )

@@ -17,7 +17,6 @@ from hostswitch.pm2 import dump
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal, JournalError, is_open
 from hostswitch.service import pointers
-from hostswitch.service.alarm import alarm
 from hostswitch.switch import close, put_back, start
 from hostswitch.switch.failed import said, undo
 from hostswitch.switch.opened import Switch, facts_of
@@ -138,7 +137,7 @@ def _put_back_before_pm2(opened: Switch, why: str) -> dict[str, Any]:
         )
     except Exception as error:
         _keep_down(opened)
-        alarm(opened.host, said(error))
+        opened.host.alarm(said(error))
         raise
     return {"outcome": "put back, PM2 starts the old version", "pending": undone.pending}
 
@@ -161,7 +160,7 @@ def _keep_down(opened: Switch) -> None:
         dump.keep_out(host.pm2.home, host.plan.pm2_apps, host.owner)
     except OSError as error:
         message = f"PM2 may start the service at this boot before its switch is ended: {error}"
-        alarm(host, message)
+        host.alarm(message)
 
 
 def first(places: Places) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from hostswitch.plan import REQUIRED
 from hostswitch.record import journal
 from hostswitch.record.journal import Entry
 from hostswitch.service import logs, started_with
-from hostswitch.service.release import present
+from hostswitch.service.pointers import present
 from hostswitch.service.watch import Since, Verdict, Watch
 from hostswitch.switch.opened import Switch
 from hostswitch.switch.stop import take_down

@@ -7,7 +7,7 @@ from typing import Any
 
 from hostswitch.base.output import progress
 from hostswitch.directories import aside
-from hostswitch.directories.set_aside import SetAside, all_set_aside
+from hostswitch.directories.aside import SetAside, all_set_aside
 from hostswitch.host import Host
 from hostswitch.record.journal import demand_none_open
 from sessionstore.archive import create
@@ -23,28 +23,25 @@ def to_archive(host: Host) -> dict[str, Any]:
 def archive_all(host: Host) -> dict[str, Any]:
     """Archive every set-aside directory that has no archive yet."""
     demand_none_open(host.places)
-    done = []
-    for item in all_set_aside(host):
-        target = os.path.dirname(item.archive)
-        os.makedirs(target, mode=0o700, exist_ok=True)
-        with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
-            report = _archived(host, place, item, target)
-        if report is not None:
-            done.append(report)
+    done = [_archived(host, item) for item in all_set_aside(host)]
+    done = [report for report in done if report]
     new = [one for one in done if not one["reused"]]
     if new:
         host.history.add("archived", rollout_id=host.plan.rollout_id, archives=new)
     return {"outcome": "archived" if new else "nothing to do", "archives": done}
 
 
-def _archived(host: Host, place: int, item: SetAside, target: str) -> dict[str, Any] | None:
-    try:
-        opened = open_beneath(place, item.name)
-    except StoreError:
-        return None  # Its removal was cut off half way; it was archived before that.
-    progress(f"archive {item.name}")
-    with closing(opened) as directory:
-        report = create.create(directory, target, item.name, host.plan.archive.recipients)
+def _archived(host: Host, item: SetAside) -> dict[str, Any]:
+    target = os.path.dirname(item.archive)
+    os.makedirs(target, mode=0o700, exist_ok=True)
+    with aside.opened(host.plan.app_dir, item.rollout_id) as (_, place):
+        try:
+            opened = open_beneath(place, item.name)
+        except StoreError:
+            return {}  # Its removal was cut off half way; it was archived before that.
+        progress(f"archive {item.name}")
+        with closing(opened) as directory:
+            report = create.create(directory, target, item.name, host.plan.archive.recipients)
     return {
         "name": item.name,
         "set_aside_by": item.rollout_id,

@@ -1,11 +1,11 @@
-"""The daily check: is what a rollout left still so? Records, prunes, and raises the alarm."""
+"""The daily check: is what a rollout left still so? Keeps figures, prunes archives, and raises the alarm."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hostswitch.base import processes
 from hostswitch.base.errors import FOUND_WRONG, UNUSUAL_GROWTH, HostError
@@ -15,16 +15,19 @@ from hostswitch.database.connection import connect
 from hostswitch.decide import gate, pairing
 from hostswitch.decide.gate import Company, Expectation
 from hostswitch.description.claims import Signalled
+from hostswitch.directories.aside import all_set_aside
 from hostswitch.envfile import values
 from hostswitch.host import Host
 from hostswitch.plan import REQUIRED
 from hostswitch.record.history import DAILY_CHECK
 from hostswitch.record.journal import is_open
 from hostswitch.service import started_with
-from hostswitch.service.alarm import alarm
 from hostswitch.service.status import fetch, running_pid
-from hostswitch.upkeep import retention
 from sessionstore.errors import StoreError
+from sessionstore.retention import archives as shelf
+
+if TYPE_CHECKING:
+    from sessionstore.retention.prune import Pruning
 
 LOCK_WAIT_SECONDS = 3600
 """A rollout of a host takes minutes. What is left of the unit's time is for the check itself."""
@@ -48,23 +51,16 @@ class UnusualGrowthError(DailyCheckError):
 def run(host: Host) -> dict[str, Any]:
     """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong."""
     progress("look at the disk, the archives and the service")
-    kept_up = retention.run(host)
-    wrong = [*_open_switch(host), *_came_back(host), *_service(host), *kept_up.problems]
-    fields = {
-        "outcome": "failed" if wrong or kept_up.unusual else "passed",
-        "problems": [*wrong, *kept_up.unusual],
-        "archives": kept_up.archives,
-        "pruned": list(kept_up.pruned),
-        "recorded": kept_up.recorded,
-    }
-    if not fields["problems"]:
+    kept, unusual, problems = _kept_up(host)
+    wrong = [*_open_switch(host), *_came_back(host), *_service(host), *problems]
+    told = [*wrong, *unusual]
+    fields = {"outcome": "failed" if told else "passed", "problems": told, **kept}
+    if not told:
         host.history.add(DAILY_CHECK, **fields)
         return fields
-    message = f"the daily check of {host.plan.host} failed: " + "; ".join(
-        [*wrong, *kept_up.unusual]
-    )
+    message = f"the daily check of {host.plan.host} failed: {'; '.join(told)}"
     # Before the record: a disk that is full must not keep the alarm back.
-    alarm(host, message)
+    host.alarm(message)
     host.history.add(DAILY_CHECK, **fields)
     raise DailyCheckError(message) if wrong else UnusualGrowthError(message)
 
@@ -125,3 +121,80 @@ def _service(host: Host) -> list[str]:
         shadowed = values.shadows(processes.environment(pid, host.owner), flags)
         found += [f"its environment shadows {name} of the .env" for name in shadowed]
     return [f"{problem}. See: {remedy}" for problem in found]
+
+
+def _kept_up(host: Host) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Keep today's figures, hash every archive and backup, delete those that retention lets go.
+
+    What to record of it; this host's companies that grew unlike their own past; what is wrong.
+    """
+    problems: list[str] = []
+    unusual: list[str] = []
+    recorded, done = False, None
+    try:
+        recorded, unusual = _figures(host)
+        done = _pruned(host)
+        found = [one for one, _ in done.archives] if done else []
+        problems += _damaged_backups(done)
+    except (HostError, StoreError, OSError) as error:
+        problems.append(f"figures and archives could not be kept up: {error}")
+        found, trouble = _looked_at(host)
+        problems += trouble
+    problems += [
+        f"the archive {one.path} is {one.state}: {one.detail or 'it is not there'}. It may be the "
+        f"last copy: restore it from the host's own backup"
+        for one in found
+        if one.state in (shelf.DAMAGED, shelf.MISSING)
+    ]
+    # While a switch is open, it was only said what would go.
+    gone = done.answers if done and not is_open(host.places) else ()
+    pruned = [answer.archive for answer in gone if answer.prune]
+    return {"archives": len(found), "pruned": pruned, "recorded": recorded}, unusual, problems
+
+
+def _figures(host: Host) -> tuple[bool, list[str]]:
+    """Record today's figures; other hosts of the database judge their own companies."""
+    with connect(host.plan) as connection:
+        from sessionstore.inspection import figures, growth
+
+        companies = figures.measure(connection)
+        recorded = figures.record(connection, companies)
+    remedy = "Look at it: baileys-hostswitch store stats --table --plan -"
+    return recorded, [
+        f"company {one.company_id} grew unlike its own past ({one.growth.why}). {remedy}"
+        for one in companies
+        if one.growth.verdict == growth.UNUSUAL and one.company_id in host.plan.companies
+    ]
+
+
+def _pruned(host: Host) -> Pruning | None:
+    """Hash everything, and prune; while a switch is open nothing goes: it may have no archive yet."""
+    from sessionstore.retention import prune
+
+    archive = host.plan.archive
+    if not os.path.isdir(archive.directory):
+        return None
+    return prune.prune(
+        host.plan.database.settings(),
+        archive.directory,
+        archive.keep_days,
+        frozenset(item.archive for item in all_set_aside(host)),
+        dry_run=is_open(host.places),
+    )
+
+
+def _damaged_backups(done: Pruning | None) -> list[str]:
+    return [
+        f"the backup {one.path} is {one.state}. Move it away with its manifest; the next rollout "
+        f"that changes rows makes another"
+        for one, _ in (done.backups if done else ())
+        if one.state in (shelf.DAMAGED, shelf.MISSING)
+    ]
+
+
+def _looked_at(host: Host) -> tuple[list[shelf.Archive], list[str]]:
+    directory = host.plan.archive.directory
+    try:
+        return (shelf.look(directory, hashed=True) if os.path.isdir(directory) else []), []
+    except (StoreError, OSError) as error:
+        return [], [f"the archives can't be looked at: {error}"]

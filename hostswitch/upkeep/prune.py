@@ -16,12 +16,13 @@ from hostswitch.base.errors import HostError
 from hostswitch.base.files import read_regular, see, walk
 from hostswitch.base.user import CommandFailedError
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
+from hostswitch.decide.pairing import finished_switches
 from hostswitch.host import Host
 from hostswitch.plan import is_hash
 from hostswitch.pm2 import dump
 from hostswitch.record.journal import demand_none_open
 from hostswitch.service import pointers
-from hostswitch.service.release import revision_of
+from hostswitch.service.pointers import revision_of
 from sessionstore.disk.holders import held_open
 from sessionstore.disk.opening import closing, open_beneath, open_directory
 from sessionstore.errors import StoreError
@@ -49,11 +50,7 @@ def old_releases(
     names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
 ) -> list[str]:
     """Those neither in use nor among the last ones that were healthy. Pure."""
-    switches = [
-        line
-        for line in lines
-        if line.get("event") == "switch" and line.get("outcome") == "switched"
-    ]
+    switches = finished_switches(lines)
     newest_first = [line["revision"]["to"] for line in reversed(switches)]
     healthy = [name for name in dict.fromkeys(newest_first) if name in names]
     previous = {line["revision"]["from"] for line in switches[-1:]}
@@ -79,9 +76,7 @@ def to_prune(host: Host) -> dict[str, Any]:
     found = choose(host)
     changes = [f"remove the old release {name[:12]}" for name in found.old]
     changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
-    changes += [
-        f"remove {path}, which nothing names any more" for path in unnamed_authorities(host)
-    ]
+    changes += [f"remove {one}, which nothing names any more" for one in unnamed_authorities(host)]
     return {"changes": changes, "due": list(found.staying)}
 
 
@@ -92,10 +87,9 @@ def prune(host: Host) -> dict[str, Any]:
     token = verification(host.history.lines(), host.plan.rollout_id)
     unnamed = unnamed_authorities(host)
     if (found.old or unnamed) and (token is None or token.get("verified") is not True):
-        waiting = [
-            {"name": str(name), "why": WAITING_FOR_VERIFICATION} for name in (*found.old, *unnamed)
-        ]
-        return {"outcome": WAITING_FOR_VERIFICATION, "pruned": [], "waiting": waiting}
+        why = WAITING_FOR_VERIFICATION
+        waiting = [{"name": str(name), "why": why} for name in (*found.old, *unnamed)]
+        return {"outcome": why, "pruned": [], "waiting": waiting}
     pruned = [_delete(host, name) for name in _cut_off(host)]
     pruned += [_take_away(host, name) for name in found.old]
     for path in unnamed:
@@ -120,9 +114,9 @@ def _listed(places: Path) -> list[str]:
 
 def _cut_off(host: Host) -> list[str]:
     """Releases that a run renamed but was killed before it had removed them, by commit."""
-    names = [name.removeprefix(_HALF_PRUNED) for name in _listed(_releases(host))
-             if name.startswith(_HALF_PRUNED)]  # fmt: skip
-    return [name for name in names if is_hash(name)]
+    listed = _listed(_releases(host))
+    found = (name.partition(_HALF_PRUNED) for name in listed)
+    return [name for before, half, name in found if half and not before and is_hash(name)]
 
 
 def _objection(host: Host, release: Path) -> str:
@@ -210,15 +204,15 @@ def unnamed_authorities(host: Host) -> list[Path]:
     env = host.plan.env_live
     places = [Path(env), Path(host.plan.env_next), pointers.previous(env)]
     places += [Path(host.plan.pm2_home, name) for name in dump.NAMES]
+    places += [Path(declared).with_name(_DAILY_PLAN)]
     try:
-        texts = [
-            read_regular(path, _LARGEST_SETTINGS)
-            for path in (*places, Path(declared).with_name(_DAILY_PLAN))
-        ]
+        texts = [read_regular(path, _LARGEST_SETTINGS) or b"" for path in places]
     except HostError:
         return []
-    named = b"\n".join([declared.encode(), *filter(None, texts)])
-    there = sorted(
-        path for path in Path(declared).parent.iterdir() if _AUTHORITY.fullmatch(path.name)
-    )
-    return [path for path in there if str(path).encode() not in named]
+    named = b"\n".join([declared.encode(), *texts])
+    there = sorted(Path(declared).parent.iterdir())
+    return [
+        path
+        for path in there
+        if _AUTHORITY.fullmatch(path.name) and str(path).encode() not in named
+    ]

@@ -8,11 +8,11 @@ from typing import Any
 
 from hostswitch.base.errors import Refusal, RefusedError
 from hostswitch.base.output import emit
-from hostswitch.database import backup, evidence
+from hostswitch.database import evidence
 from hostswitch.database.connection import clock_ahead, clock_refusals, connect
 from hostswitch.decide.due import WAITING_FOR_VERIFICATION, verification
 from hostswitch.directories import aside
-from hostswitch.directories.set_aside import SetAside, all_set_aside
+from hostswitch.directories.aside import SetAside, all_set_aside
 from hostswitch.host import Host
 from hostswitch.record.history import NOT_REMOVED, REMOVED, REMOVING, RESTORED
 from hostswitch.record.journal import demand_none_open
@@ -62,7 +62,7 @@ def remove_due(host: Host) -> dict[str, Any]:
     if refusals:
         raise RefusedError(refusals)
     if due:
-        backup.before(host, "removal")
+        evidence.backup_before(host, "removal")
     removed = complete_record(host)
     for item, (report,) in zip(due, proven, strict=True):
         # Between two lines, so that a kill leaves no gap in the history.

@@ -105,9 +105,7 @@ def _source(host: Host, declared: LegacyDirectory, set_aside_by: str | None) -> 
 
 def _refusals(host: Host, declared: LegacyDirectory, source: Source) -> list[Refusal]:
     path = host.path(declared.path)
-    found = []
-    if os.path.lexists(path):
-        found.append(_taken(path))
+    found = [_taken(path)] if os.path.lexists(path) else []
     seen = look(host, staged=False)
     in_database, trouble = _in_database(host, declared, source)
     reasons = against_putting_back(_reads_files(host, seen), in_database)

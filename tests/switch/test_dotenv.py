@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostswitch.envfile.edit import UnwritableValueError, edited
+from hostswitch.envfile.staging import UnwritableValueError, edited
 from hostswitch.envfile.values import parse
 
 SCRIPT = Path(__file__).parent / "service" / "read-env.js"

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from hostswitch import cli
+from hostswitch import host as hostswitch_host
 from hostswitch.base.places import Places
 from hostswitch.host import Host
 from hostswitch.plan import load
 from hostswitch.record.history import History
-from hostswitch.service import alarm as hostswitch_alarm
-from hostswitch.service.alarm import alarm
 
 from .open_switch import open_switch
 from .plans import PLAN
@@ -37,7 +36,7 @@ def test_the_alarm_rings_with_any_text(tmp_path: Path, hostile: str) -> None:
     """One such character in a status answer kept it from ringing while the service was down."""
     rung = tmp_path / "rung"
     host = host_with(tmp_path, "sh", "-c", f"cat > {rung}")
-    alarm(host, f"the service is left stopped: {hostile}")
+    host.alarm(f"the service is left stopped: {hostile}")
     text = rung.read_text()
     assert text.startswith("the service is left stopped: ")
     assert len(text) < 10_000
@@ -61,9 +60,9 @@ def test_an_alarm_that_did_not_ring_is_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], problem: str
 ) -> None:
     """Nobody was told: whoever looks at the host next must see that."""
-    monkeypatch.setattr(hostswitch_alarm, "_ALARM_SECONDS", 0.2)
+    monkeypatch.setattr(hostswitch_host, "_ALARM_SECONDS", 0.2)
     host = host_with(tmp_path, *command)
-    alarm(host, "left stopped")
+    host.alarm("left stopped")
     (line,) = host.history.lines()
     assert problem in line["outcome"] and line["why"] == "left stopped"
 
@@ -71,7 +70,7 @@ def test_an_alarm_that_did_not_ring_is_on_record(
 def test_an_alarm_that_can_not_be_recorded_rings(tmp_path: Path) -> None:
     host = host_with(tmp_path, "sh", "-c", f"cat > {tmp_path / 'rung'}")
     host.places.history.mkdir()
-    alarm(host, "left stopped")
+    host.alarm("left stopped")
     assert (tmp_path / "rung").read_text() == "left stopped"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostswitch.envfile.edit import UnwritableValueError, edited
+from hostswitch.envfile.staging import UnwritableValueError, edited
 from hostswitch.envfile.values import parse
 
 NAMES = st.sampled_from(["A", "LOG_LEVEL", "USE_REPOSITORY_PATTERN", "POSTGRES_PASSWORD"])

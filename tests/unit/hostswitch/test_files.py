@@ -14,7 +14,7 @@ from hostswitch.base.errors import HostError, StepFailedError
 from hostswitch.base.places import Places
 from hostswitch.directories import aside, copies
 from hostswitch.service import pointers
-from hostswitch.service.release import baileys_version, revision_of
+from hostswitch.service.pointers import baileys_version, revision_of
 from roles.hostprogram import zipapp
 from sessionstore.disk.opening import exists
 from sessionstore.errors import DirectoryProblem

@@ -17,7 +17,7 @@ from hostswitch.pm2 import dump
 from hostswitch.pm2.client import Pm2
 from hostswitch.pm2.dump import DumpError
 from hostswitch.service import pointers
-from hostswitch.service.release import baileys_version, revision_of
+from hostswitch.service.pointers import baileys_version, revision_of
 
 US = os.geteuid(), os.getegid()
 APPS = [{"name": "app", "env": {"A": "1"}}]
