@@ -15,6 +15,8 @@ from typing import BinaryIO
 from hostswitch.base.errors import HostError
 from sessionstore.disk.opening import closing
 
+Owner = tuple[int, int]
+DEEPEST = 64
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,8 +31,7 @@ def sync_directory(path: Path | int) -> None:
 def sync_file_system(descriptor: int) -> None:
     """Wait until everything written to a file system is on its disk; one call for a whole tree."""
     if _libc.syncfs(descriptor) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+        raise _error()
 
 
 def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
@@ -40,36 +41,28 @@ def replace_file(path: Path, content: bytes, mode: int, owner: tuple[int, int] |
     """
     # Through the directory itself: its owner may put a link in its place meanwhile.
     with closing(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as directory:
-        _replace_in(directory, path.name, content, mode, owner)
+        temporary = f".{path.name}.new"
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=directory)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with closing(os.open(temporary, flags, 0o600, dir_fd=directory)) as descriptor:
+            try:
+                write_all(descriptor, content)
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+                os.rename(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+            except BaseException:
+                os.unlink(temporary, dir_fd=directory)  # it may hold secrets
+                raise
+        os.fsync(directory)
 
 
 def replace_by_itself(path: Path, content: bytes) -> None:
     """Try whether a file can be replaced, by what it holds: owner and mode stay."""
     found = os.lstat(path)
     replace_file(path, content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
-
-
-def _replace_in(
-    directory: int, name: str, content: bytes, mode: int, owner: tuple[int, int] | None
-) -> None:
-    temporary = f".{name}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
-    try:
-        write_all(descriptor, content)
-        if owner is not None:
-            os.fchown(descriptor, *owner)
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
-        os.unlink(temporary, dir_fd=directory)  # it may hold secrets
-        raise
-    finally:
-        os.close(descriptor)
-    os.fsync(directory)
 
 
 def open_for_update(path: Path) -> int:
@@ -100,11 +93,14 @@ def reserve(descriptor: int, size: int) -> None:
     Its length stays. Raises OSError: there is no room. A file system that can't reserve is no error.
     """
     keep_size = 1  # FALLOC_FL_KEEP_SIZE
-    if _libc.fallocate(descriptor, keep_size, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
-        return
+    failed = _libc.fallocate(descriptor, keep_size, ctypes.c_int64(0), ctypes.c_int64(size))
+    if failed and ctypes.get_errno() not in (errno.EOPNOTSUPP, errno.ENOSYS):
+        raise _error()
+
+
+def _error() -> OSError:
     code = ctypes.get_errno()
-    if code not in (errno.EOPNOTSUPP, errno.ENOSYS):
-        raise OSError(code, os.strerror(code))
+    return OSError(code, os.strerror(code))
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -112,12 +108,6 @@ def write_all(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-Owner = tuple[int, int]
-
-
-DEEPEST = 64
 
 
 class UnsafeFileError(HostError):

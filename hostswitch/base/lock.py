@@ -40,7 +40,10 @@ def _take(descriptor: int, path: Path, end: float) -> None:
         except BlockingIOError:
             whose = _holder(os.pread(descriptor, 4096, 0))
             if time.monotonic() >= end:
-                raise LockedError(_message(whose, path)) from None
+                raise LockedError(
+                    f"{whose} is at work on this host (lock {path}); nothing was begun. Wait until it "
+                    "has ended, then run this again. How far it is: baileys-hostswitch status"
+                ) from None
             if whose != told:
                 progress(f"wait for {whose}")
             told = whose
@@ -54,10 +57,3 @@ def _holder(content: bytes) -> str:
         return "{what} by {who} since {when}, pid {pid}".format(**json.loads(content))
     except (ValueError, KeyError, TypeError):
         return "another run that is just starting"
-
-
-def _message(whose: str, path: Path) -> str:
-    return (
-        f"{whose} is at work on this host (lock {path}); nothing was begun. Wait until it has ended, "
-        "then run this again. How far it is: baileys-hostswitch status"
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,6 @@ def identity(pid: int) -> Identity | None:
     return Identity(pid, int(fields[19]))
 
 
-def started_at(pid: int) -> float | None:
-    """When a process began, in seconds since 1970; None if it is gone."""
-    seconds = age(pid)
-    return None if seconds is None else time.time() - seconds
-
-
 def age(pid: int) -> float | None:
     """How long a process has run, in seconds; None if it is gone."""
     found = identity(pid)
@@ -47,18 +41,23 @@ def age(pid: int) -> float | None:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / os.sysconf("SC_CLK_TCK")
 
 
+def started_at(pid: int) -> float | None:
+    """When it began, in seconds since 1970."""
+    seconds = age(pid)
+    return None if seconds is None else time.time() - seconds
+
+
 def alive(process: Identity) -> bool:
     return identity(process.pid) == process
 
 
 def tree(pids: Collection[int]) -> set[Identity]:
-    parents = dict(_parents())
+    """The processes with these pids, and all that descend from them."""
+    stats = {pid: _stat(pid) for pid in _pids()}
+    parents = {pid: int(fields[1]) for pid, fields in stats.items() if fields is not None}
     wanted = set(pids)
-    grown = True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in wanted} - wanted
+    while more := {pid for pid, parent in parents.items() if parent in wanted} - wanted:
         wanted |= more
-        grown = bool(more)
     found = (identity(pid) for pid in wanted)
     return {process for process in found if process is not None}
 
@@ -66,7 +65,7 @@ def tree(pids: Collection[int]) -> set[Identity]:
 def node_below(directory: str) -> dict[int, str]:
     """Processes of JavaScript that work below a directory or run a script of it, but for PM2's own daemon."""
     found = {}
-    for pid in (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()):
+    for pid in _pids():
         if not os.path.basename(program(pid) or "").startswith(_RUNTIMES):
             continue
         try:
@@ -158,12 +157,8 @@ def working_directory(pid: int) -> str | None:
         return None
 
 
-def _parents() -> Iterator[tuple[int, int]]:
-    for name in os.listdir(_PROC):
-        if name.isdigit():
-            fields = _stat(int(name))
-            if fields is not None:
-                yield int(name), int(fields[1])
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir(_PROC) if name.isdigit()]
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -95,5 +95,5 @@ class Account:
 
 
 def _last_line(output: bytes) -> str:
-    lines = output.decode("utf-8", "replace").strip().splitlines()
-    return printable(lines[-1][:300]) if lines else "it said nothing"
+    *_, last = ["it said nothing", *output.decode("utf-8", "replace").strip().splitlines()]
+    return printable(last[:300])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostswitch.base.errors import Refusal
 from hostswitch.decide import companies, pairing, running, settings
-from hostswitch.decide.seen import Seen, following
+from hostswitch.decide.seen import NOTHING, Seen, following
 from hostswitch.envfile import values
 from hostswitch.plan import LegacyDirectory, Plan
 
@@ -60,7 +61,8 @@ def decide(plan: Plan, seen: Seen) -> Decision:
 def _version_changes(plan: Plan, seen: Seen) -> list[Change]:
     found = []
     if seen.current != plan.release:
-        before = "nothing" if seen.unused else _shown_release(plan, seen.current)
+        before = "nothing" if seen.unused else f"in-place checkout {plan.app_dir}"
+        before = os.path.basename(seen.current)[:12] if seen.current else before
         found.append(Change("release", f"release {before} -> {plan.revision[:12]}"))
     if not seen.running:
         found.append(Change("start", f"start {plan.service_app}: it is not running"))
@@ -91,7 +93,8 @@ def _cut_over(plan: Plan, seen: Seen) -> dict[str, str]:
         for item in seen.legacy
         if item.declared.kind == "live"
         for company_id in item.companies
-        if company_id in plan.companies and not _in_database(seen, company_id)
+        if company_id in plan.companies
+        and not (seen.database or {}).get(company_id, NOTHING).credentials
     }
 
 
@@ -101,17 +104,6 @@ def _to_account(seen: Seen, cut_over: Mapping[str, str]) -> tuple[LegacyDirector
         for item in seen.legacy
         if item.declared.kind == "live" and any(c not in cut_over for c in item.companies)
     )
-
-
-def _in_database(seen: Seen, company_id: str) -> bool:
-    state = (seen.database or {}).get(company_id)
-    return state is not None and state.credentials
-
-
-def _shown_release(plan: Plan, current: str | None) -> str:
-    if current is None:
-        return f"in-place checkout {plan.app_dir}"
-    return current.rsplit("/", 1)[-1][:12]
 
 
 def _cut_over_text(seen: Seen, company_id: str, path: str) -> str:

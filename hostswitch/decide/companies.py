@@ -34,14 +34,10 @@ def _unfound_refusals(plan: Plan, seen: Seen, on_disk: set[str]) -> list[Refusal
     """A service on files keeps its keys somewhere: old rows must not take the place of unseen files."""
     if not seen.running or runs_on(plan, seen).keeps != FILES:
         return []
+    what = "the service runs on files, and no declared live directory holds company {}"
     remedy = "Declare the directory where its files are in legacy_directories, kind: live"
     return [
-        Refusal(
-            "company",
-            f"the service runs on files, and no declared live directory holds company {company_id}",
-            plan.app_dir,
-            remedy,
-        )
+        Refusal("company", what.format(company_id), plan.app_dir, remedy)
         for company_id in plan.companies
         if company_id not in on_disk
     ]

@@ -26,12 +26,9 @@ def verification(lines: Sequence[dict[str, Any]], rollout_id: str) -> dict[str, 
     """This rollout's own verification after the latest switch; an earlier one's is no permission today."""
     switches = [number for number, line in enumerate(lines) if line.get("event") == "switch"]
     later = lines[switches[-1] :] if switches else lines
-    own = [
-        line
-        for line in later
-        if line.get("event") == "verified" and line.get("rollout_id") == rollout_id
-    ]
-    return own[-1] if own else None
+    wanted = ("verified", rollout_id)
+    own = (one for one in reversed(later) if (one.get("event"), one.get("rollout_id")) == wanted)
+    return next(own, None)
 
 
 def judge(

@@ -45,7 +45,7 @@ _PUT_BACK_ROWS = (journal.STOPPED, journal.SET_ASIDE, journal.IMPORTED, journal.
 def decide(entries: Sequence[Entry]) -> Recovery:
     """What the lines of a journal ask for; ASK_DATABASE is to be settled by `settle`."""
     row = reached(entries)
-    return _decision(_action(list(entries), row), row)
+    return _decision(_action(entries, row), row)
 
 
 def settle(recovery: Recovery, states: Collection[str]) -> Recovery:
@@ -63,7 +63,7 @@ def reached(entries: Sequence[Entry]) -> str:
     return rows[-1] if rows else ""
 
 
-def _action(entries: list[Entry], row: str) -> Action:
+def _action(entries: Sequence[Entry], row: str) -> Action:
     if not entries:
         return Action.NOTHING
     if find(entries, journal.CLOSED, "done"):

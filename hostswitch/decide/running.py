@@ -84,11 +84,8 @@ def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
     settings = sorted({name for one in seen.listed for name in one.unusual} - dropped)
     if not exported and not settings:
         return
-    parts = [
-        f"{kind} {', '.join(names)}"
-        for kind, names in (("environment", exported), ("settings", settings))
-        if names
-    ]
+    kinds = {"environment": exported, "settings": settings}
+    parts = [f"{kind} {', '.join(names)}" for kind, names in kinds.items() if names]
     remedy = (
         f"In group_vars/{plan.environment}/settings.yml: what it does not need,"
         f" pm2_dropped: {json.dumps(exported + settings)}"
@@ -101,9 +98,8 @@ def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
             f"; {', '.join(apart)}: each app has a value of its own, and no two can be kept. Where they"
             " need them, take all but one of these apps off sibling_apps, or do not roll it out"
         )
-    if settings:
-        kept_by = [f"{name} by {_KEPT_BY[name]}" for name in settings if name in _KEPT_BY]
-        remedy += f"; what it needs is kept {', '.join(kept_by)}" if kept_by else ""
+    if kept_by := [f"{name} by {_KEPT_BY[name]}" for name in settings if name in _KEPT_BY]:
+        remedy += f"; what it needs is kept {', '.join(kept_by)}"
     if set(settings) - _KEPT_BY.keys():
         remedy += "; other settings that it needs can't be kept: do not roll it out"
     what = f"PM2 gives the service what a switch would take from it: {'; '.join(parts)}"

@@ -99,11 +99,9 @@ def _moved_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
 
 def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     """The staged .env must say what was declared, and lead to the database of the plan."""
+    names = [] if seen.env_next is None else undeclared(plan, seen.env_next)
     remedy = "Stage it again: rollout apply (role flags)"
-    return [
-        Refusal("env", f"{name} is not as declared", plan.env_next, remedy)
-        for name in ([] if seen.env_next is None else undeclared(plan, seen.env_next))
-    ]
+    return [Refusal("env", f"{one} is not as declared", plan.env_next, remedy) for one in names]
 
 
 def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:

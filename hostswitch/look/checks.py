@@ -116,22 +116,17 @@ def stranger_refusals(host: Host, seen: Seen) -> list[Refusal]:
 def _holder_refusals(host: Host, seen: Seen, decision: Decision) -> list[Refusal]:
     """Who holds session files beside the service would hold them after the stop as well."""
     known, found = _ours(seen), []
-    for path in (host.path(item.path) for item in live_directories(decision)):
+    for path in _live_directories(host, decision):
         try:
             holders = seen_in_directory(path).holders
         except StoreError:
             continue  # What is wrong with it is told already.
-        found += [
-            Refusal(
-                "process",
-                f"process {one.pid} ({one.command}) holds session files, and is none of the "
-                f"declared PM2 apps",
-                path,
-                f"Wait until it has ended, or end it: ps -fp {one.pid}",
-            )
-            for one in holders
-            if one.pid not in known
-        ]
+        for one in holders:
+            if one.pid not in known:
+                who = f"process {one.pid} ({one.command})"
+                what = f"{who} holds session files, and is none of the declared PM2 apps"
+                remedy = f"Wait until it has ended, or end it: ps -fp {one.pid}"
+                found.append(Refusal("process", what, path, remedy))
     return found
 
 
@@ -155,13 +150,13 @@ def _elsewhere_refusals(host: Host, seen: Seen) -> list[Refusal]:
     return [Refusal("process", what, directory, remedy)]
 
 
-def live_directories(decision: Decision) -> list[LegacyDirectory]:
-    return [item for item in decision.aside if item.kind == "live"]
+def _live_directories(host: Host, decision: Decision) -> list[str]:
+    return [host.path(item.path) for item in decision.aside if item.kind == "live"]
 
 
 def _live_bytes(host: Host, decision: Decision) -> int:
     """What copies of the live directories may take: a copy of a file with holes in it has none."""
-    places = [walk(host.path(item.path)) for item in live_directories(decision)]
+    places = map(walk, _live_directories(host, decision))
     return sum(_size(one) for found in places for _, entries in found for one in entries)
 
 

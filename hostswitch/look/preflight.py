@@ -57,14 +57,11 @@ def _to_record(seen: Seen) -> list[Change]:
 def _afterwards(host: Host, decision: Decision) -> list[Change]:
     days = host.plan.remove_after_days
     when = "after the verification" if not days else f"{days:g} days later"
-    return [
-        Change(kind, sentence)
-        for declared in decision.aside
-        for kind, sentence in (
-            ("archive", f"archive {declared.path}, encrypted"),
-            ("remove", f"remove {declared.path} {when}, proven again"),
-        )
-    ]
+    found = []
+    for declared in decision.aside:
+        found.append(Change("archive", f"archive {declared.path}, encrypted"))
+        found.append(Change("remove", f"remove {declared.path} {when}, proven again"))
+    return found
 
 
 def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:

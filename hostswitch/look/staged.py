@@ -32,11 +32,10 @@ def release_refusals(host: Host) -> list[Refusal]:
     entry = os.path.join(plan.release, plan.entry)
     if not os.path.isfile(entry):
         return [Refusal("release", "the release is not there, or has no entry file", entry, remedy)]
-    found = []
-    if os.path.realpath(os.path.join(plan.release, ".env")) != os.path.realpath(plan.env_live):
-        what = "the release's .env does not lead to the live one"
-        found.append(Refusal("release", what, os.path.join(plan.release, ".env"), remedy))
-    return found
+    env = os.path.join(plan.release, ".env")
+    if os.path.realpath(env) == os.path.realpath(plan.env_live):
+        return []
+    return [Refusal("release", "the release's .env does not lead to the live one", env, remedy)]
 
 
 def _scripts(host: Host) -> list[str]:
@@ -62,16 +61,13 @@ def syntax_refusals(host: Host) -> list[Refusal]:
     scripts = _scripts(host)
     for script in [entry, *(path for path in scripts if path != entry)]:
         try:
-            host.account.run(["node", "--check", script], seconds=_left(until))
+            left = max(0.0, min(60.0, until - time.monotonic()))
+            host.account.run(["node", "--check", script], seconds=left)
         except CommandFailedError:
             remedy = f"See it as {host.plan.service_user}: node --check {shlex.quote(script)}; then mend it"
             what = f"node --check fails, or {len(scripts)} scripts take over {_SYNTAX_SECONDS} s"
             return [Refusal("release", what, script, remedy)]
     return []
-
-
-def _left(until: float) -> float:
-    return max(0.0, min(60.0, until - time.monotonic()))
 
 
 def baileys_refusals(host: Host, before: str) -> list[Refusal]:
@@ -121,17 +117,14 @@ def ecosystem_refusals(host: Host) -> list[Refusal]:
     path = host.plan.ecosystem
     remedy = _STAGE.format("host")
     try:
-        by_name = host.described
+        apps = host.described
     except EcosystemError as error:
         return [Refusal("ecosystem", str(error), path, remedy)]
-    found = []
-    for name in host.plan.pm2_apps:
-        if name not in by_name:
-            found.append(Refusal("ecosystem", f"app {name} is not in it", path, remedy))
-        elif not _one_fork(by_name[name]):
-            what = f"app {name} is not in fork mode with one instance"
-            found.append(Refusal("ecosystem", what, path, remedy))
-    return found
+    names = host.plan.pm2_apps
+    found = [f"app {name} is not in it" for name in names if name not in apps]
+    what = "app {} is not in fork mode with one instance"
+    found += [what.format(one) for one in names if one in apps and not _one_fork(apps[one])]
+    return [Refusal("ecosystem", one, path, remedy) for one in found]
 
 
 def _one_fork(app: Mapping[str, Any]) -> bool:
@@ -146,18 +139,13 @@ def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:
     needed = host.plan.minimum_free_mb << 20
     found = []
     for path, extra in ((host.plan.app_dir, 0), (_existing(host.places.state), copy_bytes)):
-        free = free_bytes(path)
+        status = os.statvfs(path)
+        free = status.f_bavail * status.f_frsize
         if free < needed + extra:
             what = f"{free >> 20} MiB are free, {(needed + extra) >> 20} MiB are needed"
             remedy = f"Make room: du -xh --max-depth=2 -- {shlex.quote(path)} | sort -h | tail"
             found.append(Refusal("space", what, path, remedy))
     return found
-
-
-def free_bytes(path: str) -> int:
-    """For ordinary users."""
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
 
 
 def _existing(path: Path) -> str:

@@ -74,16 +74,14 @@ def _set_aside(
             "name": name,
             "set_aside_by": rollout_id,
             "since": dates.get(rollout_id),
-            "removal": _removal(history, rollout_id, days),
+            "removal": None if days is None else _removal(history, rollout_id, days),
         }
         for rollout_id, names in aside.listed(app_dir).items()
         for name in names
     ]
 
 
-def _removal(history: list[dict[str, Any]], rollout_id: str, days: float | None) -> str | None:
+def _removal(history: list[dict[str, Any]], rollout_id: str, days: float) -> str:
     """When a directory will be removed: only a rollout's own verification can make it due."""
-    if days is None:
-        return None
     removal = judge(history, rollout_id, days, time.time(), current="")
     return "removal due with the next rollout" if removal.unverified else removal.why

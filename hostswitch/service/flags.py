@@ -55,10 +55,12 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
     except HostError as error:
         content, problem = b"", str(error)
     account = _account(plan, places)
-    pid = _pid(plan, account)
-    status = fetch(plan.status_url)
-    said = value_at(status, plan.flags_at)
+    app = Pm2(account, plan.pm2_home).app(plan.service_app) if account else None
+    pid = app.pid if app is not None and app.has_process else None
     began = processes.started_at(pid) if pid else None
+    current = pointers.current_directory(os.path.dirname(plan.env_live))
+    told = value_at(fetch(plan.status_url), plan.flags_at)
+    said: Mapping[str, Any] = told if isinstance(told, dict) else {}
     file, twice = parse(content), repeated(content)
     seen = _process(plan, places, file, pid, began, account=account)
     flags = {
@@ -66,26 +68,21 @@ def show(plan: FlagPlan, places: Places) -> dict[str, Any]:
             "file": _masked(plan, name, file.get(name)),
             "process": _masked(plan, name, seen[name][0]),
             "source": seen[name][1],
-            "service": _masked(plan, name, said.get(name)) if isinstance(said, dict) else None,
-            "told": isinstance(said, dict) and name in said,
+            "service": _masked(plan, name, said.get(name)),
+            "told": name in said,
             "repeated": name in twice,
         }
         for name in plan.names
     }
     return {
-        "revision": _revision(os.path.dirname(plan.env_live), account),
+        "revision": revision_of(current, account.owner) if current and account else None,
         "running": pid is not None,
         "pid": pid,
         "started": clock.text(began) if began is not None else None,
-        "answers": isinstance(said, dict),
+        "answers": isinstance(told, dict),
         "problem": problem,
         "flags": flags,
     }
-
-
-def _revision(app_dir: str, account: Account | None) -> str | None:
-    directory = pointers.current_directory(app_dir)
-    return revision_of(directory, account.owner) if directory and account else None
 
 
 def _account(plan: FlagPlan, places: Places) -> Account | None:
@@ -93,13 +90,6 @@ def _account(plan: FlagPlan, places: Places) -> Account | None:
         return Account.of(plan.service_user, places.search_path)
     except KeyError:
         return None
-
-
-def _pid(plan: FlagPlan, account: Account | None) -> int | None:
-    if account is None:
-        return None
-    app = Pm2(account, plan.pm2_home).app(plan.service_app)
-    return app.pid if app is not None and app.has_process else None
 
 
 def _process(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hostswitch.base import clock
 from hostswitch.base.places import Places
@@ -58,19 +59,20 @@ def _remove(note: Path) -> None:
 
 def noted_or_planned(host: Host) -> Mapping[str, str]:
     """The flags of the service's last start: a toggle may be younger than the plan at hand."""
-    planned = host.plan.flags
-    try:
-        noted = dict(json.loads(host.places.started.read_bytes())["flags"])
-    except (OSError, ValueError, KeyError, TypeError):
-        noted = {}
-    return {name: noted.get(name, value) for name, value in planned.items()}
+    noted = _noted(host.places).get("flags", {})
+    return {name: noted.get(name, value) for name, value in host.plan.flags.items()}
 
 
 def flags_of(places: Places, began: float) -> Mapping[str, str] | None:
     """The flags that a process read from the file when it began; None where no note is about it."""
+    line = _noted(places)
+    same = line.get("boot") == clock.boot_id() and 0 <= began - line["at"] + 0.05 <= _WINDOW
+    return line["flags"] if same else None
+
+
+def _noted(places: Places) -> dict[str, Any]:
     try:
         line = json.loads(places.started.read_bytes())
-        same = line["boot"] == clock.boot_id() and 0 <= began - line["at"] + 0.05 <= _WINDOW
-        return dict(line["flags"]) if same else None
+        return {"at": float(line["at"]), "boot": line["boot"], "flags": dict(line["flags"])}
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return {}
