@@ -96,12 +96,11 @@ def removal_proof(
 def backup_before(host: Host, act: str) -> None:
     """Make the backup that the plan asks for before an "import" or "removal", or record why there is none."""
     wanted, rollout_id = host.plan.backup, host.plan.rollout_id
+    about = {"rollout_id": rollout_id, "before": act}
     if wanted is None:
         return
     if wanted.method == PROVIDER:
-        host.history.add(
-            "backup", rollout_id=rollout_id, before=act, outcome="provider", reason=wanted.reason
-        )
+        host.history.add("backup", **about, outcome="provider", reason=wanted.reason)
         return
     from sessionstore.backup import dump
 
@@ -109,13 +108,6 @@ def backup_before(host: Host, act: str) -> None:
     directory = os.path.join(host.plan.archive.directory, rollout_id)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with Patience(BACKUP_SECONDS).connected(host.plan) as connection:
-        report = dump.take(
-            connection,
-            host.plan.database.settings(),
-            directory,
-            f"database-before-{act}",
-            host.plan.archive.recipients,
-        )
-    host.history.add(
-        "backup", rollout_id=rollout_id, before=act, outcome=report.outcome, **asdict(report)
-    )
+        settings, recipients = host.plan.database.settings(), host.plan.archive.recipients
+        report = dump.take(connection, settings, directory, f"database-before-{act}", recipients)
+    host.history.add("backup", **about, outcome=report.outcome, **asdict(report))

@@ -154,7 +154,7 @@ def _wanted(host: Host, staged: bool) -> Description:
 def _never_ran(host: Host) -> bool:
     """Whether neither PM2 nor the record knows of any version here; what can't be read may."""
     try:
-        saved = dump.only(dump.read(host.pm2.dump()), host.plan.pm2_apps)
+        saved = dump.only(dump.read(host.pm2.dump()) or [], host.plan.pm2_apps)
     except NoUserError:
         saved = []
     except HostError:

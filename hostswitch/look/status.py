@@ -54,13 +54,8 @@ def _open(places: Places) -> dict[str, Any] | None:
     if not entries:
         return None
     recovery = decide(entries)
-    return {
-        "rollout_id": entries[0].data.get("rollout_id"),
-        "row": recovery.row,
-        "last": entries[-1].instant,
-        "next": recovery.action.value,
-        "why": recovery.why,
-    }
+    after = {"row": recovery.row, "next": recovery.action.value, "why": recovery.why}
+    return {"rollout_id": entries[0].data.get("rollout_id"), "last": entries[-1].instant, **after}
 
 
 def _set_aside(

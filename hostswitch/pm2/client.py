@@ -6,7 +6,7 @@ It keeps how it started an app: `pm2 restart` does not read the ecosystem file a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Pm2:
     def app(self, name: str) -> App | None:
         return next((app for app in self.apps() if app.name == name), None)
 
-    def delete(self, names: Sequence[str], seconds: float) -> None:
+    def delete(self, names: Collection[str], seconds: float) -> None:
         """Stop apps and forget how they were started; the caller looks in /proc whether they are gone."""
         for entry in self._listed():
             if entry["name"] in names:
@@ -119,9 +119,9 @@ class Pm2:
         self.dump().with_name(dump.NAMES[1]).unlink(missing_ok=True)
 
     def saved(self) -> dump.Apps:
-        return [
-            dump.entry(one["pm2_env"]) for one in self._listed() if dump.is_kept(one["pm2_env"])
-        ]
+        """What `pm2 save` would write now; PM2's own modules are kept elsewhere."""
+        environments = [one["pm2_env"] for one in self._listed()]
+        return [dump.entry(one) for one in environments if not one.get("pmx_module")]
 
     def dump(self) -> Path:
         return self.home / "dump.pm2"

@@ -27,12 +27,8 @@ class DumpError(HostError):
     """A dump that can't be used."""
 
 
-def read(path: Path) -> Apps:
-    """The apps in a dump; none if there is no dump. Raises DumpError: PM2, which writes in place, tore it."""
-    return _read(path) or []
-
-
-def _read(path: Path) -> Apps | None:
+def read(path: Path) -> Apps | None:
+    """The apps in a dump; None if there is none. Raises DumpError: PM2, which writes in place, tore it."""
     content = read_regular(path, _LARGEST)
     if content is None:
         return None
@@ -59,7 +55,7 @@ def surviving(pm2_home: Path) -> Apps:
 def _whole(pm2_home: Path) -> tuple[Path, Apps]:
     for path in (pm2_home / name for name in NAMES):
         try:
-            apps = _read(path)
+            apps = read(path)
         except HostError:
             continue
         if apps is not None:
@@ -79,11 +75,6 @@ def merged(current: Apps, before: Apps, names: Collection[str]) -> Apps:
 def entry(environment: Mapping[str, Any]) -> dict[str, Any]:
     """An app of PM2's list as `pm2 save` writes it: without what belongs to this run of it."""
     return {name: value for name, value in environment.items() if name not in _OF_THE_RUN}
-
-
-def is_kept(environment: Mapping[str, Any]) -> bool:
-    """PM2's own modules are kept elsewhere."""
-    return not environment.get("pmx_module")
 
 
 def write(path: Path, apps: Apps, owner: tuple[int, int]) -> None:

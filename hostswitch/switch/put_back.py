@@ -69,7 +69,10 @@ def put_back(
     if with_pm2 and not started:
         take_down(host)
         log.tell(journal.UNDONE, "stop")
-    pending = _withdraw(switch, _patience(switch, after_active, boot_seconds), boot_seconds > 0)
+    # Staged rows have no effect: the old version does not wait for what is left of them for long.
+    seconds = switch.database_seconds if after_active else switch.patience.left()
+    patience = Patience(max(seconds, boot_seconds, LEAST_SECONDS))
+    pending = _withdraw(switch, patience, wait=boot_seconds > 0)
     if pending and after_active and not back_already:
         raise _active(pending)
     log.tell(journal.UNDONE, "rows", pending=pending and told(pending))
@@ -79,7 +82,7 @@ def put_back(
         return Undone(pending, strays, replace(_gate_old(switch, since), gated_again=True))
     for path in switch.live_paths if switch.facts.files_provider else ():
         demand_whole(switch, path)
-    before = dump.read(host.places.dump_before)
+    before = dump.read(host.places.dump_before) or []
     dump.bring_back(host.pm2.home, before, host.plan.pm2_apps, host.owner)
     if with_pm2:
         host.pm2.ensure_daemon()
@@ -100,13 +103,7 @@ def begin_to_put_back(log: Journal, why: str, *, after_active: bool) -> None:
         begin(journal.UNDONE, "intent", after_active=after_active, why=told(why))
 
 
-def _patience(switch: Switch, after_active: bool, boot_seconds: float) -> Patience:
-    """Staged rows have no effect: the old version does not wait for what is left of them for long."""
-    seconds = switch.database_seconds if after_active else switch.patience.left()
-    return Patience(max(seconds, boot_seconds, LEAST_SECONDS))
-
-
-def _withdraw(switch: Switch, patience: Patience, wait: bool) -> str | None:
+def _withdraw(switch: Switch, patience: Patience, *, wait: bool) -> str | None:
     """Delete exactly the rows that this switch staged; say why not where that fails.
 
     An import whose activation was committed unseen goes as well: the store proves, under its

@@ -39,13 +39,8 @@ def run(places: Places, boot: str | None = None) -> dict[str, Any]:
         return close.finish_without_plan(places, facts_of(log.entries), log)  # The plan had gone.
     opened = _open(places, log)
     progress(f"an open switch ({opened.facts.rollout_id}, row {recovery.row}): {recovery.why}")
-    emit(
-        "recovery",
-        rollout_id=opened.facts.rollout_id,
-        row=recovery.row,
-        action=recovery.action.value,
-        why=recovery.why,
-    )
+    told = {"row": recovery.row, "action": recovery.action.value, "why": recovery.why}
+    emit("recovery", rollout_id=opened.facts.rollout_id, **told)
     if boot == BEFORE_PM2:
         return _before_pm2(opened, recovery)
     return _now(opened, _settled(opened, recovery, opened.host.plan.gate.limit_seconds))

@@ -66,15 +66,14 @@ def connections_now(host: Host, pid: int) -> int:
 
 def keep(switch: Switch, verdict: Verdict) -> None:
     """Make the healthy version the one that a boot brings back."""
-    switch.journal.tell(
-        journal.HEALTHY,
-        "gate",
-        answered=verdict.answered and vars(verdict.answered),
-        companies=dict(verdict.companies),
-        gated_again=verdict.gated_again,
-        not_checked=list(verdict.not_checked),
-        lost_key_lines=verdict.compared.as_json() if verdict.compared else None,
-    )
+    found = {
+        "answered": verdict.answered and vars(verdict.answered),
+        "companies": dict(verdict.companies),
+        "gated_again": verdict.gated_again,
+        "not_checked": list(verdict.not_checked),
+        "lost_key_lines": verdict.compared and verdict.compared.as_json(),
+    }
+    switch.journal.tell(journal.HEALTHY, "gate", **found)
     plan = switch.host.plan
     switch.host.pm2.save(plan.pm2_apps, plan.service_app)
     switch.journal.tell(journal.HEALTHY, "done")
@@ -82,12 +81,9 @@ def keep(switch: Switch, verdict: Verdict) -> None:
 
 def _expected(switch: Switch) -> Expectation:
     plan = switch.host.plan
-    return Expectation(
-        companies={company_id: _company(switch, company_id) for company_id in plan.companies},
-        connected=plan.gate.connected == REQUIRED,
-        directory=plan.release,
-        flags=plan.flags,
-    )
+    companies = {company_id: _company(switch, company_id) for company_id in plan.companies}
+    connected = plan.gate.connected == REQUIRED
+    return Expectation(companies, connected, directory=plan.release, flags=plan.flags)
 
 
 def _company(switch: Switch, company_id: str) -> Company:

@@ -45,14 +45,8 @@ def import_files(switch: Switch) -> None:
         for company_id, path in facts.cut_over.items():
             # Listed only: the import reads every file itself, and the proof reads it again.
             with scan_aside(switch, path, contents=False) as scan:
-                record = stage.stage(
-                    connection,
-                    scan,
-                    company_id,
-                    facts.rollout_id,
-                    host.plan.host,
-                    import_id=facts.imports[company_id],
-                )
+                whose = (company_id, facts.rollout_id, host.plan.host)
+                record = stage.stage(connection, scan, *whose, import_id=facts.imports[company_id])
             switch.journal.mark(journal.IMPORTED, "staged", company=company_id)
             with scan_aside(switch, path) as scan:
                 proof = prove(connection, record.import_id, scan)

@@ -26,11 +26,11 @@ SHOWN = 5
 def stop(switch: Switch) -> None:
     """Stop every app of the plan, and see that nobody holds the files and all are whole."""
     host = switch.host
-    names, running = _listed(host)
+    names, running = _listed(host)  # Where that fails, nothing was begun.
     with step(switch, journal.STOPPED):
         # Deleted, not only stopped: PM2 starts a stopped app again at the tick of its cron_restart.
         # What was kept in row 0 has all that bringing it back needs.
-        host.pm2.delete(names, _pm2_seconds(host))
+        host.pm2.delete(names, host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS)
         switch.journal.mark(journal.STOPPED, "stop")
         _demand_gone(host, running)
         host.pm2.save(host.plan.pm2_apps)
@@ -39,24 +39,17 @@ def stop(switch: Switch) -> None:
             demand_whole(switch, path)
 
 
-def _listed(host: Host) -> tuple[list[str], set[processes.Identity]]:
-    """By name, and all of their processes."""
+def _listed(host: Host) -> tuple[set[str], set[processes.Identity]]:
+    """Names of the plan's apps, and all of their processes."""
     apps = host.apps()
-    running = processes.tree({app.pid for app in apps if app.pid > 0})
-    return sorted({app.name for app in apps}), running
-
-
-def _pm2_seconds(host: Host) -> float:
-    return host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
+    return {app.name for app in apps}, processes.tree({app.pid for app in apps if app.pid > 0})
 
 
 def _demand_gone(host: Host, running: set[processes.Identity]) -> None:
     left = processes.wait_gone(running, host.plan.kill_timeout_ms / 1000 + _KILL_GRACE)
     if left:
         pids = ", ".join(str(process.pid) for process in left)
-        raise StepFailedError(
-            f"PM2 was told to stop the service, but these processes run on: {pids}"
-        )
+        raise StepFailedError(f"PM2 was told to stop the service, but these run on: {pids}")
     if fetch(host.plan.gate.status_url) is not None:
         raise StepFailedError(
             f"the service was stopped, but {host.plan.gate.status_url} still answers: another copy "
@@ -142,8 +135,8 @@ def take_down(host: Host) -> None:
     Deleting is what cures an environment that PM2 exported once and keeps (docs/facts.md section 3).
     """
     started_with.forget(host)
+    seconds = host.plan.kill_timeout_ms / 1000 + _PM2_SECONDS
     names, running = _listed(host)
-    seconds = _pm2_seconds(host)
     host.pm2.delete(names, seconds)
     if processes.wait_gone(running, seconds):
         raise StepFailedError("PM2 deleted the service, but its processes run on; end them by hand")

@@ -52,7 +52,9 @@ def run(host: Host) -> dict[str, Any]:
     """Check, keep today's figures, prune, record the result, and raise the alarm on what is wrong."""
     progress("look at the disk, the archives and the service")
     kept, unusual, problems = _kept_up(host)
-    wrong = [*_open_switch(host), *_came_back(host), *_service(host), *problems]
+    wrong = [*_came_back(host), *_service(host), *problems]
+    if is_open(host.places):
+        wrong.insert(0, "a switch was cut off and is open; end it: baileys-hostswitch resume")
     told = [*wrong, *unusual]
     fields = {"outcome": "failed" if told else "passed", "problems": told, **kept}
     if not told:
@@ -63,12 +65,6 @@ def run(host: Host) -> dict[str, Any]:
     host.alarm(message)
     host.history.add(DAILY_CHECK, **fields)
     raise DailyCheckError(message) if wrong else UnusualGrowthError(message)
-
-
-def _open_switch(host: Host) -> list[str]:
-    if not is_open(host.places):
-        return []
-    return ["a switch was cut off and is open; end it: baileys-hostswitch resume"]
 
 
 def _came_back(host: Host) -> list[str]:

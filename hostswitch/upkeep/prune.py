@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +39,11 @@ _LARGEST_SETTINGS = 64 << 20
 _DAILY_PLAN = "daily-check.json"
 
 
-@dataclass(frozen=True)
-class Choice:
-    old: tuple[str, ...]
-    staying: tuple[str, ...] = ()
-
-
 def old_releases(
-    names: Collection[str], lines: Sequence[dict[str, Any]], protected: Collection[str], kept: int
+    names: Collection[str],
+    lines: Sequence[dict[str, Any]],
+    protected: Collection[str | None],
+    kept: int,
 ) -> list[str]:
     """Those neither in use nor among the last ones that were healthy. Pure."""
     switches = finished_switches(lines)
@@ -58,65 +54,54 @@ def old_releases(
     return sorted(name for name in names if name not in staying)
 
 
-def choose(host: Host) -> Choice:
-    places = _releases(host)
-    names = {name for name in _listed(places) if is_hash(name)}
+def _choose(host: Host) -> tuple[list[str], list[str]]:
+    """The old releases that may go, and in sentences why others stay."""
+    names = {path.name for path in _releases(host).glob("*") if is_hash(path.name)}
     directory = pointers.current_directory(host.plan.app_dir)
-    current = revision_of(directory, host.owner) if directory else None
-    protected = {host.plan.revision, *([current] if current else [])}
+    protected = {host.plan.revision, directory and revision_of(directory, host.owner)}
     old = old_releases(names, host.history.lines(), protected, host.plan.releases_kept)
-    reasons = {name: _objection(host, places / name) for name in old}
-    return Choice(
-        tuple(name for name in old if not reasons[name]),
-        tuple(f"release {name[:12]} stays: {reasons[name]}" for name in old if reasons[name]),
-    )
+    reasons = {name: _objection(host, _releases(host) / name) for name in old}
+    staying = [f"release {name[:12]} stays: {why}" for name, why in reasons.items() if why]
+    return [name for name in old if not reasons[name]], staying
 
 
 def to_prune(host: Host) -> dict[str, Any]:
-    found = choose(host)
-    changes = [f"remove the old release {name[:12]}" for name in found.old]
+    old, staying = _choose(host)
+    changes = [f"remove the old release {name[:12]}" for name in old]
     changes += [f"remove what is left of the old release {name[:12]}" for name in _cut_off(host)]
     changes += [f"remove {one}, which nothing names any more" for one in unnamed_authorities(host)]
-    return {"changes": changes, "due": list(found.staying)}
+    return {"changes": changes, "due": staying}
 
 
 def prune(host: Host) -> dict[str, Any]:
     """Take old releases away, once this rollout has verified the host; `waiting` says what waits for that."""
     demand_none_open(host.places)
-    found = choose(host)
-    token = verification(host.history.lines(), host.plan.rollout_id)
+    old, staying = _choose(host)
+    token = verification(host.history.lines(), host.plan.rollout_id) or {}
     unnamed = unnamed_authorities(host)
-    if (found.old or unnamed) and (token is None or token.get("verified") is not True):
+    if (old or unnamed) and token.get("verified") is not True:
         why = WAITING_FOR_VERIFICATION
-        waiting = [{"name": str(name), "why": why} for name in (*found.old, *unnamed)]
+        waiting = [{"name": str(name), "why": why} for name in (*old, *unnamed)]
         return {"outcome": why, "pruned": [], "waiting": waiting}
     pruned = [_delete(host, name) for name in _cut_off(host)]
-    pruned += [_take_away(host, name) for name in found.old]
+    pruned += [_take_away(host, name) for name in old]
     for path in unnamed:
         path.unlink()
     if pruned or unnamed:
         gone = {"releases": pruned, "authorities": [str(path) for path in unnamed]}
         host.history.add(PRUNED, rollout_id=host.plan.rollout_id, **gone)
     outcome = PRUNED if pruned or unnamed else "nothing to do"
-    return {"outcome": outcome, "pruned": pruned, "staying": list(found.staying), "waiting": []}
+    return {"outcome": outcome, "pruned": pruned, "staying": staying, "waiting": []}
 
 
 def _releases(host: Host) -> Path:
     return Path(host.plan.release).parent
 
 
-def _listed(places: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(places))
-    except FileNotFoundError:
-        return []
-
-
 def _cut_off(host: Host) -> list[str]:
     """Releases that a run renamed but was killed before it had removed them, by commit."""
-    listed = _listed(_releases(host))
-    found = (name.partition(_HALF_PRUNED) for name in listed)
-    return [name for before, half, name in found if half and not before and is_hash(name)]
+    found = _releases(host).glob(f"{_HALF_PRUNED}*")
+    return sorted(filter(is_hash, (path.name.removeprefix(_HALF_PRUNED) for path in found)))
 
 
 def _objection(host: Host, release: Path) -> str:

@@ -45,17 +45,6 @@ def remove_due(host: Host) -> dict[str, Any]:
     """Remove what is due; nothing at all if one of those directories is not proven."""
     demand_none_open(host.places)
     found = all_set_aside(host)
-    waiting = [
-        {
-            "name": item.name,
-            "set_aside_by": item.rollout_id,
-            "why": item.removal.why,
-            "archive": item.archive,
-            "manifest": item.manifest,
-        }
-        for item in found
-        if not item.removal.due
-    ]
     due = [item for item in found if item.removal.due]
     proven = [_proven(host, item) for item in due]
     refusals = [refusal for one in proven for refusal in one if isinstance(refusal, Refusal)]
@@ -79,7 +68,7 @@ def remove_due(host: Host) -> dict[str, Any]:
         "outcome": "removed" if removed else _waiting(found),
         "removed": removed,
         "freed": sum(one["freed"] for one in removed if one["freed"] is not None),
-        "waiting": waiting,
+        "waiting": [_waiting_for(item) for item in found if not item.removal.due],
         "due": _due_later(found),
     }
 
@@ -90,9 +79,14 @@ def _waiting(found: Sequence[SetAside]) -> str:
     return "waiting" if found else "nothing to do"
 
 
+def _waiting_for(item: SetAside) -> dict[str, str]:
+    own = {"name": item.name, "archive": item.archive, "manifest": item.manifest}
+    return {**own, "set_aside_by": item.rollout_id, "why": item.removal.why}
+
+
 def _proven(host: Host, item: SetAside) -> list[Refusal] | list[dict[str, Any]]:
     """What would be removed, proven now; or every reason why it must not be."""
-    where = f"{host.plan.app_dir}/{aside.PLACE}/{item.rollout_id}/{item.name}"
+    where = host.path(item.shown)
     if item.declared is None:
         what = "a set-aside directory is not declared in legacy_directories"
         remedy = "Declare it again with its kind, or move it away by hand after looking at it"
@@ -100,7 +94,9 @@ def _proven(host: Host, item: SetAside) -> list[Refusal] | list[dict[str, Any]]:
     if not os.path.exists(item.archive):
         remedy = f"Make it: rollout apply {host.plan.environment}"
         return [Refusal("remove", "it has no archive", where, remedy)]
-    checked = _archive_checked(host, item)
+    # In this rollout it decrypts every archive.
+    token = verification(host.history.lines(), host.plan.rollout_id) or {}
+    checked = token.get("archives", {}).get(item.archive, "nothing yet")
     if checked not in ARCHIVE_ACCEPTED:
         what = f"the controller's check of its archive says: {checked}"
         remedy = f"Check it again: rollout apply {host.plan.environment}"
@@ -110,12 +106,6 @@ def _proven(host: Host, item: SetAside) -> list[Refusal] | list[dict[str, Any]]:
     except StoreError as error:
         remedy = "Nothing was removed; look at the file and its row"
         return Refusal.of("remove", error, where, remedy)
-
-
-def _archive_checked(host: Host, item: SetAside) -> str:
-    """What the controller found when it decrypted the archive in this rollout."""
-    token = verification(host.history.lines(), host.plan.rollout_id) or {}
-    return str(token.get("archives", {}).get(item.archive, "nothing yet"))
 
 
 def _remove(host: Host, item: SetAside, *, dry_run: bool) -> dict[str, Any]:
@@ -143,14 +133,8 @@ def _remove(host: Host, item: SetAside, *, dry_run: bool) -> dict[str, Any]:
         )
     if not dry_run:
         emit("removed", name=item.name, files=report.files, freed=report.freed)
-    return {
-        "name": item.name,
-        "kind": item.declared.kind,
-        "set_aside_by": item.rollout_id,
-        "files": report.files,
-        "bytes": report.bytes,
-        "freed": report.freed,
-    }
+    known = {"name": item.name, "kind": item.declared.kind, "set_aside_by": item.rollout_id}
+    return {**known, "files": report.files, "bytes": report.bytes, "freed": report.freed}
 
 
 def _forged(host: Host, held: Held) -> list[str]:
@@ -178,12 +162,12 @@ def record_refusal(
 
 def complete_record(host: Host) -> list[dict[str, Any]]:
     """Record what a run deleted that was killed before it could say so; what was freed is not known."""
-    completed = []
-    for line, one in gone_unrecorded(host):
-        known = {**one, "freed": None}
-        host.history.add(REMOVED, rollout_id=line["rollout_id"], directories=[known])
-        completed.append(known)
-    return completed
+    completed = [
+        (line["rollout_id"], {**one, "freed": None}) for line, one in gone_unrecorded(host)
+    ]
+    for rollout_id, known in completed:
+        host.history.add(REMOVED, rollout_id=rollout_id, directories=[known])
+    return [known for _, known in completed]
 
 
 def gone_unrecorded(host: Host) -> list[tuple[dict[str, Any], dict[str, Any]]]:
