@@ -132,7 +132,7 @@ def _failed(error: Exception) -> int:
     fields: dict[str, Any] = {"outcome": getattr(error, "outcome", "error"), "error": text}
     if isinstance(error, RefusedError):
         fields["refusals"] = [str(refusal) for refusal in error.refusals]
-        fields["details"] = [refusal.as_json() for refusal in error.refusals]
+        fields["details"] = [vars(refusal) for refusal in error.refusals]
     progress(text)
     emit("result", **fields)
     if isinstance(error, HostError):

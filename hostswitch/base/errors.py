@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from sessionstore.errors import StoreError, printable
 
@@ -47,9 +47,6 @@ class Refusal:
 
     def __str__(self) -> str:
         return printable(f"{self.what} ({self.where}). {self.remedy}")
-
-    def as_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def first_of(refusals: Sequence[Refusal]) -> list[Refusal]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hostswitch.base import processes
@@ -23,17 +23,16 @@ def to_come(described: Description, plan: Plan) -> Description:
     return apps
 
 
-def differences(description: Description, apps: Mapping[str, App]) -> list[str]:
+def differences(description: Description, apps: Iterable[App]) -> list[str]:
     """What PM2 runs otherwise than the file says, in sentences: what starting it again would change."""
     found = []
+    listed = {app.name: app for app in apps}
     for name, wanted in description.items():
-        if name not in apps:
+        app = listed.get(name)
+        if app is None:
             found.append(f"PM2 does not run {name}")
             continue
-        app = apps[name]
-        found += [
-            f"PM2 runs {name} with {setting}, which is not declared" for setting in app.unusual
-        ]
+        found += [f"PM2 runs {name} with {one}, which is not declared" for one in app.unusual]
         found += [
             f"PM2 exports another {variable} to {name} than declared"
             for variable, value in wanted.get("env", {}).items()

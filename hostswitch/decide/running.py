@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -130,11 +131,10 @@ def only_in_file(plan: Plan, seen: Seen) -> list[str]:
 
 def _different(listed: Collection[App]) -> set[str]:
     """Names that PM2 exports to its apps with different values: one .env can't carry that on."""
-    values: dict[str, set[str]] = {}
-    for one in listed:
-        for name, value in _of_the_service(one):
-            values.setdefault(name, set()).add(value)
-    return {name for name, found in values.items() if len(found) > 1}
+    exported = Counter(
+        name for name, _ in {pair for one in listed for pair in _of_the_service(one)}
+    )
+    return {name for name, values in exported.items() if values > 1}
 
 
 def _of_the_service(one: App) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,7 @@ def look(host: Host, *, staged: bool) -> Seen:
         service=service,
         apps=apps,
         listed=_described(host, apps, staged),
-        described_otherwise=_described_otherwise(host, apps, staged) if service else (),
+        described_otherwise=tuple(differences(_wanted(host, staged), apps)) if service else (),
         unused=current is None and live is None and not apps and _never_ran(host),
         awaited=left - paired,
         paired=paired,
@@ -136,10 +136,6 @@ def _described(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[App, ..
     return tuple(
         replace(app, unusual=(*app.unusual, *its)) for app, its in zip(found, moves, strict=True)
     )
-
-
-def _described_otherwise(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[str, ...]:
-    return tuple(differences(_wanted(host, staged), {app.name: app for app in apps}))
 
 
 def _wanted(host: Host, staged: bool) -> Description:

@@ -42,7 +42,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "rollout_id": host.plan.rollout_id,
         "changes": [{"kind": change.kind, "sentence": change.what} for change in changes],
         "refusals": [str(refusal) for refusal in refusals],
-        "details": [refusal.as_json() for refusal in refusals],
+        "details": [vars(refusal) for refusal in refusals],
         "not_checked": [*seen.not_checked, *not_staged, *before_env],
         "found": list(seen.found),
     }
