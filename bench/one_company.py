@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.store_setting import fresh_database, seconds_of, setting
-from roles.hostprogram.zipapp import build_zipapp
+from roles.hostprogram.command import build_zipapp
 from tests.store.session_files import COMPANY
 
 _KEYS = 1313

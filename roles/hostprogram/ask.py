@@ -94,9 +94,7 @@ def ask(question: Question) -> dict[str, Any]:
 def _put(questions: Sequence[Question]) -> dict[str, Any]:
     """Put questions to the host program, and keep its answers; gives that to the last of them.
 
-    Raises:
-        PyinfraError: the host went away. Even where there is no Python the shell says with what code
-            that ended.
+    Even where there is no Python the shell says with what code that ended; else the host went away.
     """
     # While a plan is made the program is streamed into memory, so that it need not be installed
     # yet; when the rollout comes to it, the host role has installed it.

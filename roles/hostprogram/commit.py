@@ -67,9 +67,6 @@ def declared_commit() -> dict[str, Any]:
     that moves in the middle must not have one commit staged and another switched to. What the rollout
     resolved before (``resolved_commit``) stays what it rolls out: nothing else was proven. Where one other
     host alone has said what it is (``claimed_commit``), this one must find the same.
-
-    Raises:
-        PyinfraError: the repository has no such revision, or it is another one on another host.
     """
     data = host.data
     resolved = data.get("resolved_commit") or data.service_revision

@@ -40,11 +40,7 @@ class Affirmed(FactBase[bool]):
 
 
 def script(text: str, *arguments: str, **how: Any) -> StringCommand:
-    """A script for ``sh``, with arguments that it reads as they are.
-
-    Args:
-        how: pyinfra's own arguments (``_stdin``, ``_sudo_user``).
-    """
+    """A script for ``sh``, with arguments that it reads as they are, and pyinfra's own (``_stdin``)."""
     quoted = map(QuoteString, arguments)
     return StringCommand("sh", "-c", QuoteString(text), "sh", *quoted, **how)
 

@@ -16,11 +16,7 @@ DEEPEST = 64
 
 
 def opened(path: str | Path) -> BinaryIO:
-    """Open a regular file for reading.
-
-    Raises:
-        OSError: it is something else (a FIFO, a device), is missing, or may not be read.
-    """
+    """A regular file, open. Raises OSError: it is none (a FIFO, a device), missing, or may not be read."""
     file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb")  # noqa: SIM115, PTH123
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
@@ -29,11 +25,7 @@ def opened(path: str | Path) -> BinaryIO:
 
 
 def read(path: str | Path, largest: int = LARGEST) -> bytes:
-    """All of a regular file.
-
-    Raises:
-        OSError: as for `opened`, or it is larger than it can sensibly be.
-    """
+    """All of a regular file. Raises OSError: as `opened`, or it is larger than it can sensibly be."""
     with opened(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
@@ -50,14 +42,13 @@ def walk(
 ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     """Each directory below one, itself first, with what is in it; one that goes meanwhile is left out.
 
+    Raises OSError: the directories go down too far, or one can't be opened.
+
     Args:
         passed_over: names of directories that are not looked into.
         above: the path of the directory that this one is in, for the walk itself.
         parent: its descriptor.
         level: how far down this one is.
-
-    Raises:
-        OSError: the directories go down too far, or one can't be opened.
     """
     path = f"{above}{name}"
     if level > DEEPEST:

@@ -41,11 +41,7 @@ class Database:
         self._port: int | None = None
 
     def rows(self, question: str, **values: Any) -> list[Row]:
-        """The rows that a SELECT with named placeholders gives.
-
-        Raises:
-            AssertionError: the database can't be reached from the host, or refuses the question.
-        """
+        """The rows that a SELECT with named placeholders gives; no answer is an AssertionError."""
         try:
             return self._asked(question, values).fetchall()
         except psycopg.Error as error:
@@ -82,12 +78,7 @@ class Database:
     def connect(
         self, *, authority: str | None = None, host: str | None = None
     ) -> psycopg.Connection[Row]:
-        """A new connection.
-
-        Args:
-            authority: PEM text to verify the certificate with instead of the declared one.
-            host: name to look for in the certificate instead of the declared one.
-        """
+        """A new connection; another authority (PEM text) or host than declared may be looked for."""
         declared = self._declared
         if self._port is None:
             target, port = declared.text("database_host"), declared.number("database_port")

@@ -28,11 +28,7 @@ class Company:
 
 
 def companies(status: Mapping[str, Any]) -> dict[str, Company]:
-    """The companies of a status answer, by id.
-
-    Raises:
-        AssertionError: the answer has another form.
-    """
+    """The companies of a status answer, by id. Raises AssertionError: the answer has another form."""
     found = status.get("companies")
     assert isinstance(found, dict), f"the status endpoint shows no companies, only {sorted(status)}"
     return {

@@ -34,11 +34,7 @@ class Suite:
         return [host for host in self.hosts if set(groups) & set(host.groups)]
 
     def target(self, host: Host) -> Target:
-        """A host, connected; tried once only, so that a host that is down costs one time-out.
-
-        Raises:
-            OperatorError: it can't be reached.
-        """
+        """A host, connected; tried once only, so that a host that is down costs one time-out."""
         if host.name not in self._targets:
             try:
                 declared = Declared(self.environment, host)

@@ -157,14 +157,7 @@ class Target:
         return str(found.stdout).strip()
 
     def content(self, path: str, *, as_root: bool = False) -> bytes:
-        """A file's bytes, whatever lies there; asked once a run.
-
-        Args:
-            as_root: for places where root alone can write.
-
-        Raises:
-            AssertionError: it is no regular file, too large, or may not be read.
-        """
+        """A file's bytes, whatever lies there; asked once a run. As root only where root alone can write."""
         found = self.probe("files.ends", str(LARGEST_FILE), path, as_root=as_root)[path]
         assert "end" in found, f"{path} can't be read: {found.get('problem')}"
         assert found["size"] <= LARGEST_FILE, f"{path} has {found['size']} bytes"

@@ -15,7 +15,7 @@ from hostswitch.base.places import Places
 from hostswitch.directories import aside, copies
 from hostswitch.service import pointers
 from hostswitch.service.pointers import baileys_version, revision_of
-from roles.hostprogram import zipapp
+from roles.hostprogram.command import build_zipapp
 from sessionstore.disk.opening import exists
 from sessionstore.errors import DirectoryProblem
 
@@ -242,8 +242,8 @@ def test_output_survives_a_reader_that_does_not_read_and_one_that_left() -> None
 
 def test_the_zipapp_is_reproducible_and_runs_from_memory(tmp_path: Path) -> None:
     """Unchanged it is not copied again; and preflight leaves no file on a host."""
-    program = zipapp.build_zipapp()
-    assert program == zipapp.build_zipapp()
+    program = build_zipapp()
+    assert program == build_zipapp()
     descriptor = os.memfd_create("hostswitch", 0)
     os.write(descriptor, program)
     memory = f"/proc/self/fd/{descriptor}"

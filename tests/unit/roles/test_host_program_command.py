@@ -16,8 +16,7 @@ from hostswitch.base import errors
 from hostswitch.base.errors import USAGE
 from roles.host import tasks
 from roles.host.operations import UNPACK
-from roles.hostprogram.command import FOLDER, LOADER, RESUME, detached_command
-from roles.hostprogram.zipapp import build_zipapp
+from roles.hostprogram.command import FOLDER, LOADER, RESUME, build_zipapp, detached_command
 from roles.shared.files import content_of
 
 TEMPLATES = Path(tasks.__file__).parent / "templates"
