@@ -8,7 +8,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple, Union
 
-from sessionstore.disk.opening import READ_FILE, closing, kind_of_mode
+from sessionstore.disk.opening import READ_FILE, kind_of_mode
 from sessionstore.errors import BadFile, cause_of
 
 
@@ -51,7 +51,8 @@ def has_holes(status: os.stat_result) -> bool:
 def read_whole(directory_fd: int, name: str, limit: int) -> tuple[bytes, os.stat_result]:
     """Read a file of at most ``limit`` bytes, by its bare name, and make sure that it held still."""
     try:
-        with closing(os.open(name, READ_FILE, dir_fd=directory_fd)) as fd:
+        fd = os.open(name, READ_FILE, dir_fd=directory_fd)
+        try:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
                 raise BadFile("not a regular file", kind_of_mode(before.st_mode))
@@ -62,6 +63,8 @@ def read_whole(directory_fd: int, name: str, limit: int) -> tuple[bytes, os.stat
             # after 100,000 files (docs/facts.md section 2).
             raw = _read(fd, before.st_size + 1)
             after = os.fstat(fd)
+        finally:
+            os.close(fd)
     except OSError as error:
         raise BadFile("unreadable", cause_of(error)) from error
     if len(raw) != before.st_size or not same_file_state(before, after):

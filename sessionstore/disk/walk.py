@@ -142,7 +142,8 @@ def _below(path: str, name: str) -> str:
 
 
 def _hashed(fd: int, name: str, path: str, left: int) -> Node:
-    with opening.closing(os.open(name, opening.READ_FILE, dir_fd=fd)) as file:
+    file = os.open(name, opening.READ_FILE, dir_fd=fd)
+    try:  # A context manager would be a tenth of the walk's time.
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise DirectoryProblem("changed while it was read", path)
@@ -151,6 +152,8 @@ def _hashed(fd: int, name: str, path: str, left: int) -> Node:
         sha256 = _digest_of(file, before.st_size)
         after = os.fstat(file)
         fixed = _is_fixed(file)
+    finally:
+        os.close(file)
     if not same_file_state(before, after):
         raise DirectoryProblem("changed while it was read", path)
     return Node(path, FileState.of(after), sha256, fixed)

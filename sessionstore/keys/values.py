@@ -109,7 +109,8 @@ def _object(revived: frozenset[str], pairs: list[tuple[str, Value]]) -> Value:
         data = _numbered_buffer(found)
     else:
         return found
-    return found if data is None or _spelling(found) not in revived else data
+    kept = data is not None and (revived is SPELLINGS or _spelling(found) in revived)
+    return data if kept else found
 
 
 def _named_buffer(found: dict[str, Value]) -> bytes | None:
