@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.machine.remote import Host
 from lab.place import LabError
+from lab.profiles.ai_admin import libsignal
 from lab.profiles.ai_admin.repository import SOURCES, build_repository
 from lab.profiles.database_by_hand import Access, run_sql
 from lab.profiles.service_build import AsRoot
@@ -67,6 +68,7 @@ def check_out(host: AsRoot, tag: str = REVISIONS[0].tag) -> dict[str, str]:
     host.run(f"mkdir -p {APP_DIR}")
     run(host, f"git clone --quiet {REPOSITORY} . && git reset --quiet --hard {tag}")
     run(host, f"git branch --quiet --set-upstream-to=origin/{BRANCH} {BRANCH}")
+    libsignal.put_repository(host)
     run(host, "npm ci --no-progress --loglevel=error")
     return revisions
 

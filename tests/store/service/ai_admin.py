@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.profiles.ai_admin import libsignal
 from lab.profiles.ai_admin.repository import SOURCES, compose
 from lab.profiles.service_repository import REVISIONS
 from sessionstore.database.connection import connect
@@ -59,7 +60,10 @@ def install(place: Path) -> AiAdmin:
     old, new = (place / revision.tag for revision in REVISIONS)
     for revision in REVISIONS:
         compose(revision, place / revision.tag)
-    subprocess.run(["npm", "ci", "--no-progress"], cwd=old, check=True, capture_output=True)
+    libsignal.build_repository(place / "libsignal.git")
+    environment = {**os.environ, **libsignal.environment(place / "libsignal.git")}
+    command = ["npm", "ci", "--no-progress"]
+    subprocess.run(command, cwd=old, env=environment, check=True, capture_output=True)
     (new / "node_modules").symlink_to(old / "node_modules")
     machine.tool(old, "seed.mjs", "--live-only", place / "peer", **KIND)
     return AiAdmin(old, new, place / "peer")

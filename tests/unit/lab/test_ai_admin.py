@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.profiles.ai_admin import beside
+from lab.profiles.ai_admin import beside, libsignal
 from lab.profiles.ai_admin.repository import SOURCES, build_repository, compose
 from lab.profiles.service_repository import ARCHIVE, REVISIONS
 
@@ -22,6 +22,7 @@ for (const file of process.argv.slice(1)) {
   try { new (require('vm').Script)(require('module').wrap(text)) } catch { console.log(file) }
 }
 """
+LIBSIGNAL = "node_modules/libsignal"
 FILE_SESSIONS = re.compile("useMultiFileAuthState|fs-extra|baseAuthPath|authPaths")
 
 
@@ -79,8 +80,16 @@ def test_the_same_baileys_from_any_registry_and_no_logout(trees: tuple[Path, Pat
     packages = json.loads((SOURCES / "common" / "package-lock.json").read_text())["packages"]
     assert packages["node_modules/@whiskeysockets/baileys"]["version"] == "7.0.0-rc14"
     del packages[""]
-    assert not [name for name, entry in packages.items() if "resolved" in entry]
+    assert [name for name, entry in packages.items() if "resolved" in entry] == [LIBSIGNAL]
     assert not [path for path in SOURCES.rglob("*.js") if ".logout(" in path.read_text()]
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed here")
+def test_libsignal_comes_from_a_git_address(tmp_path: Path) -> None:
+    """As in the field: `npm ci` wants git access, and the commit that the lock names must be there."""
+    packages = json.loads((SOURCES / "common" / "package-lock.json").read_text())["packages"]
+    commit = libsignal.build_repository(tmp_path / "libsignal.git")
+    assert packages[LIBSIGNAL]["resolved"] == f"git+{libsignal.ADDRESS}#{commit}"
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="Node.js is not installed here")
