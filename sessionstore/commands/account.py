@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         account,
         _account,
         needed=("directory", "kind"),
-        optional=("companies", "litter", "service", "acknowledge"),
+        optional=("companies", "named", "litter", "service", "acknowledge"),
     )
     prove = commands.add_parser(
         "prove",
@@ -44,7 +44,9 @@ def add(commands: Any) -> None:
         description=_PROVE,
         epilog="exit codes: 0 proven, 2 not proven",
     )
-    takes_plan(prove, _prove, needed=("directory", "import_id"), optional=("companies", "litter"))
+    takes_plan(
+        prove, _prove, needed=("directory", "import_id"), optional=("companies", "named", "litter")
+    )
 
 
 def _account(arguments: argparse.Namespace) -> int:

@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
         "--service-is-stopped", action="store_true", required=True, help="you made sure of it"
     )
     moving.add_argument("--dry-run", action="store_true", help="do all of it, and roll it back")
-    takes_plan(moving, _import, needed=("directory",), optional=("companies", "litter"))
+    takes_plan(moving, _import, needed=("directory",), optional=("companies", "named", "litter"))
     remove = commands.add_parser(
         "remove",
         help="delete an archived directory, proven again",
@@ -73,7 +73,7 @@ def add(commands: Any) -> None:
         remove,
         _remove,
         needed=("directory", "kind"),
-        optional=("companies", "litter", "service", "acknowledge"),
+        optional=("companies", "named", "litter", "service", "acknowledge"),
     )
 
 

@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
         epilog="exit codes: 0 it may go once archived, 2 it blocks, 3 nothing that can be judged",
     )
     parser.add_argument("path", help="the file or directory; not a symlink")
-    optional = ("kind", "companies", "litter", "service", "acknowledge")
+    optional = ("kind", "companies", "named", "litter", "service", "acknowledge")
     takes_plan(parser, _explain, optional=optional, by_option=False)
 
 

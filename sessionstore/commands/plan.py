@@ -19,6 +19,7 @@ from sessionstore.database.settings import SETTINGS
 from sessionstore.errors import half_a_pair
 from sessionstore.judgement.activity import DECLARABLE
 from sessionstore.judgement.directory import KINDS
+from sessionstore.keys.names import DIRECTORY, HOLE
 from sessionstore.scan.layout import Layout
 
 LIMITS = ("lock_wait", "lock_timeout", "statement_timeout")
@@ -58,6 +59,10 @@ def _companies(value: object) -> bool:
     return _texts(value)
 
 
+def _named(value: object) -> bool:
+    return isinstance(value, str) and _path(value) and "/" not in value and value.count(HOLE) == 1
+
+
 def _object(value: object, forms: Mapping[str, Callable[[object], bool]]) -> bool:
     return isinstance(value, dict) and all(
         name in forms and forms[name](one) for name, one in value.items()
@@ -65,7 +70,8 @@ def _object(value: object, forms: Mapping[str, Callable[[object], bool]]) -> boo
 
 
 def _database(value: object) -> bool:
-    return _object(value, dict.fromkeys(SETTINGS, _setting))
+    forms = {**dict.fromkeys(SETTINGS, _setting), "tables": lambda one: isinstance(one, dict)}
+    return _object(value, forms)
 
 
 def _setting(value: object) -> bool:
@@ -112,8 +118,13 @@ FIELDS: Mapping[str, Field] = {
     "kind": Field(f"one of {', '.join(KINDS)}", "live, backup or test", lambda one: one in KINDS),
     "companies": Field(
         "a list of texts, or an object of texts",
-        "bare ids of the host's companies; or {DIRECTORY: ID} where a name is not company_ID",
+        "bare ids of the host's companies; or {DIRECTORY: ID} where a name does not tell",
         _companies,
+    ),
+    "named": Field(
+        f"a text with {HOLE} in it, once",
+        f"how directories are named after companies, if not {DIRECTORY}",
+        _named,
     ),
     "litter": Field(_TEXTS, "patterns of names that are left out: Thumbs.db, ._*", _texts),
     "service": Field(
@@ -211,4 +222,4 @@ def layout_of(plan: Mapping[str, Any], *, flat: str | None = None) -> Layout:
     companies = dict(named) if isinstance(named, dict) else {}
     if flat and not companies:
         companies = {".": flat}
-    return Layout(companies, plan.get("litter", ()))
+    return Layout(companies, plan.get("litter", ()), plan.get("named", DIRECTORY))

@@ -120,13 +120,18 @@ def decode(name: str) -> Key | None:
     return matches[0] if len(matches) == 1 and encode(matches[0]) == name else None
 
 
+#: Where a company's bare id stands in how a directory or a row spells it.
+HOLE = "{company}"
+#: How most name a directory of session files.
+DIRECTORY = f"company_{HOLE}"
 _company_id = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}").fullmatch
 
 
-def company_of(directory_name: str) -> str | None:
+def company_of(directory_name: str, named: str = DIRECTORY) -> str | None:
     """The bare id that a directory name stands for: ``company_962302`` gives ``962302``."""
-    company_id = directory_name.removeprefix("company_")
-    return company_id if company_id != directory_name and is_company_id(company_id) else None
+    before, _, after = named.partition(HOLE)
+    found = directory_name[len(before) : len(directory_name) - len(after)]
+    return found if is_company_id(found) and named.replace(HOLE, found) == directory_name else None
 
 
 def is_company_id(text: str) -> bool:

@@ -8,17 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from sessionstore.keys.names import CREDENTIALS, decode
+from sessionstore.keys.names import CREDENTIALS, DIRECTORY, HOLE, company_of, decode
 
 
 @dataclass(frozen=True)
 class Layout:
     #: for a path below the directory, "." for itself, the bare id of the company whose files lie
-    #: there; needed where the name is not ``company_<id>``
+    #: there; needed where the name does not tell
     companies: Mapping[str, str] = field(default_factory=dict)
     #: patterns of names (``*``, ``?``, ``[…]``) that are left out; a key's name and that of the
     #: credentials never are
     litter: Sequence[str] = ()
+    named: str = DIRECTORY  # how a directory is named after its company
+
+    def company_of(self, name: str) -> str | None:
+        """The company, by bare id, that a directory's name stands for."""
+        return company_of(name, self.named)
+
+    @property
+    def expected(self) -> str:
+        """How a directory is named, in words."""
+        return self.named.replace(HOLE, "<id>")
 
     def company_at(self, path: str) -> str | None:
         """The company, by bare id, whose files were declared to lie at a path; "" is the directory itself."""

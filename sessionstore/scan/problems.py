@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sessionstore.disk.opening import kind_of_mode
 from sessionstore.errors import BadFile, cause_of
 from sessionstore.keys.credentials import credentials_of
-from sessionstore.keys.names import CREDENTIALS, CREDENTIALS_CACHE, company_of, decode
+from sessionstore.keys.names import CREDENTIALS, CREDENTIALS_CACHE, decode
 from sessionstore.scan.layout import MAC_DIRECTORY, Layout, litter
 from sessionstore.scan.result import PROBLEMS, Problem
 from sessionstore.scan.session_file import read_session_file
@@ -136,7 +136,7 @@ class Place:
             declared = declared or layout.company_at(own_name)
         if declared or self._is_litter:
             return declared
-        return company_of(os.path.basename(self.path) or own_name)
+        return layout.company_of(os.path.basename(self.path) or own_name)
 
     def problems(self, layout: Layout, company_id: str | None) -> Iterator[Problem]:
         """Say what is wrong with it; nothing is, where it was declared."""
@@ -148,17 +148,16 @@ class Place:
             return
         nameless = company_id is None
         if nameless and (self.inside or not self.sessions) and not layout.leads_on(self.path):
-            detail = "inside a company's directory" if self.inside else self._misplaced
+            detail = "inside a company's directory" if self.inside else self._misplaced(layout)
             yield Problem("unknown directory", self.path, detail)
         if (self.sessions or not nameless) and (self.depth > 1 or nameless):
-            yield Problem("unexpected place", self.path, self._misplaced)
+            yield Problem("unexpected place", self.path, self._misplaced(layout))
 
     @property
     def _is_litter(self) -> bool:
         return not self.sessions and MAC_DIRECTORY in self.path.split("/")
 
-    @property
-    def _misplaced(self) -> str:
+    def _misplaced(self, layout: Layout) -> str:
         # Whose files they are is not guessed: two spellings of one company could lie side by side.
         told = f'"companies": {{"{self.path}": "ID"}}'
-        return f"not company_<id> at the top; whose files they are, {told} says"
+        return f"not {layout.expected} at the top; whose files they are, {told} says"

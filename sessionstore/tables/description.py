@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sessionstore.errors import Refused
+from sessionstore.keys.names import HOLE
 from sessionstore.keys.values import ARRAY, BASE64
 from sessionstore.tables.layout import (
     APART,
     FILE_NAME,
-    HOLE,
     JOINED,
     CredentialsTable,
     KeyTable,
@@ -25,8 +25,11 @@ _Form = tuple[str, Callable[[Any], bool]]
 
 def _is_name(value: object) -> bool:
     # A percent sign would begin a parameter in a statement; nobody has one in a name.
-    fits = isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= _LONGEST_NAME
-    return fits and not set("%\0") & set(str(value))
+    return (
+        isinstance(value, str)
+        and 0 < len(value.encode("utf-8", "replace")) <= _LONGEST_NAME
+        and not set("%\0") & set(value)
+    )
 
 
 def _are_names(value: object) -> bool:
@@ -38,8 +41,11 @@ def _is_company(value: object) -> bool:
 
 
 def _some_of(value: object, known: tuple[str, ...]) -> bool:
-    some = isinstance(value, (list, tuple)) and all(one in known for one in value)
-    return some and len(value) == len(set(value)) > 0  # type: ignore[arg-type]
+    return (
+        isinstance(value, (list, tuple))
+        and all(one in known for one in value)
+        and len(value) == len(set(value)) > 0
+    )
 
 
 _NAME: _Form = ("a name", _is_name)

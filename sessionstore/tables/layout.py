@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from sessionstore.keys.names import KEY_TYPES, Key, decode, encode
+from sessionstore.keys.names import HOLE, KEY_TYPES, Key, decode, encode
 from sessionstore.keys.values import BASE64, parse
 
 #: How a row names its key: in two columns; as ``type-id``; as the file was named, without ``.json``.
 APART, JOINED, FILE_NAME = "apart", "joined", "file-name"
-#: Where a company's bare id stands in what a row holds.
-HOLE = "{company}"
 #: A longer one first: "sender-key-memory-…" is none of "sender-key-".
 TYPES_BY_LENGTH = tuple(sorted(KEY_TYPES, key=len, reverse=True))
 

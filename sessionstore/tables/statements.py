@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from sessionstore.keys.names import HOLE
 from sessionstore.tables.layout import (
     APART,
     FILE_NAME,
-    HOLE,
     TYPES_BY_LENGTH,
     CredentialsTable,
     KeyTable,
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
 
-def statement(tables: Tables, text: LiteralString) -> sql.Composed:
+def statement(tables: Tables, text: LiteralString, **more: sql.Composable) -> sql.Composed:
     """Complete a statement with the names of a layout.
 
     ``{keys}`` and ``{credentials}`` are relations of one form: company_id (as it stands), key_type,
-    key_id, file_name, spelled, value, updated_at, expires_at; and company_id, creds, updated_at. Type and
+    key_id, file_name, spelled, value, updated_at, expires_at; and company_id, creds, updated_at, marks (the
+    row's other columns). Type and
     id of a key in one column are told by the longest type that it begins with: only ``Tables.key_of`` is
     exact, from ``spelled``. For single rows and for changing them there are ``{keys_table}``,
     ``{keys_columns}``, ``{keys_value}``, ``{keys_of}``, which are a company's as it is spelled, ``%s``, and
     ``{key_is}``, which is the one of ``Tables.row_of``; and the same of credentials.
     """
-    return sql.SQL(text).format(**_fragments(tables))
+    return sql.SQL(text).format(**_fragments(tables), **more)
 
 
 @lru_cache
@@ -55,11 +56,13 @@ def _fragments(tables: Tables) -> Mapping[str, sql.Composable]:
         "keys_of": sql.SQL("{} = %s AND {}").format(whose_key, not_theirs),
         "key_is": _all_of([sql.SQL("{} = %s").format(sql.Identifier(one)) for one in keys.key]),
         "credentials": sql.SQL(
-            "(SELECT {} AS company_id, {} AS creds, {} AS updated_at FROM {} WHERE {}) AS credentials"
+            "(SELECT {} AS company_id, {} AS creds, {} AS updated_at, to_jsonb(its) - {} AS marks"
+            " FROM {} AS its WHERE {}) AS credentials"
         ).format(
             whose_credentials,
             sql.Identifier(credentials.value),
             _time(credentials.updated_at),
+            credentials.value,
             places["credentials_table"],
             theirs,
         ),
@@ -71,6 +74,11 @@ def _fragments(tables: Tables) -> Mapping[str, sql.Composable]:
         ),
         "credentials_of": sql.SQL("{} = %s AND {}").format(whose_credentials, theirs),
     }
+
+
+def quoted(*names: str) -> str:
+    """A name, with its schema before it, as the server reads it."""
+    return ".".join(f'"{name.replace(chr(34), 2 * chr(34))}"' for name in names)
 
 
 def spelled(tables: Tables, bare: sql.Composable) -> sql.Composable:
@@ -141,7 +149,7 @@ def _equal(column: str, text: str) -> sql.Composable:
     return sql.SQL("{} = {}").format(sql.Identifier(column), text)
 
 
-def _all_of(conditions: list[sql.Composed]) -> sql.Composable:
+def _all_of(conditions: list[sql.Composable]) -> sql.Composable:
     return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
 
 

@@ -280,6 +280,10 @@ def test_company_names() -> None:
     assert company_of("company_962302.backup.2025") is None
     assert company_of("962302") is None
     assert company_of("company_company_3") is None, "no id that an import would take"
+    assert company_of("md_sales", "md_{company}") == "sales"
+    assert company_of("md_", "md_{company}") is None
+    assert company_of("company_1", "md_{company}") is None
+    assert company_of("a-b", "{company}") == "a-b"
     assert is_company_id("962302") and not is_company_id("company_962302")
     assert not is_company_id("../x") and not is_company_id("")
     assert spellings("9") == ("9", "company_9")
