@@ -13,14 +13,14 @@ import statistics
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hostswitch.base.errors import Refusal
 from hostswitch.plan import Database, Plan
 from sessionstore.errors import DatabaseUnreachable, StoreError
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from sessionstore.database.connection import Connection
 
 LEAST_SECONDS = 10.0
 """For a put back whose switch has used its patience up."""
@@ -32,7 +32,7 @@ FURTHEST_SECONDS = 300.0
 _PROBES = 20
 
 
-def connect(plan: Plan) -> Connection[Any]:
+def connect(plan: Plan) -> Connection:
     """Connect as the application's role. Raises StoreError: there is no way in, or no libpq."""
     try:
         from sessionstore.database import connection as database
@@ -53,7 +53,7 @@ class Patience:
         return max(0.0, self._end - time.monotonic())
 
     @contextmanager
-    def connected(self, plan: Plan, *, wait: bool = False) -> Iterator[Connection[Any]]:
+    def connected(self, plan: Plan, *, wait: bool = False) -> Iterator[Connection]:
         """Connect, trying again in time where it is to wait, and hang up where the block is not done in time.
 
         Raises StoreError: what the block was at when it was hung up, or another error of the database.
@@ -70,7 +70,7 @@ class Patience:
             what = f"the database did not get done within {self.seconds:.0f} s: {error.what}"
             raise type(error)(what, error.where, error.remedy) from None
 
-    def _connect(self, plan: Plan, wait: bool) -> Connection[Any]:
+    def _connect(self, plan: Plan, wait: bool) -> Connection:
         while self.left():
             try:
                 return connect(plan)
@@ -85,12 +85,12 @@ class Patience:
         )
 
 
-def connected(plan: Plan) -> AbstractContextManager[Connection[Any]]:
+def connected(plan: Plan) -> AbstractContextManager[Connection]:
     """Connect for one thing that is asked while the service still runs."""
     return Patience(READY_SECONDS).connected(plan)
 
 
-def figures(connection: Connection[Any]) -> dict[str, float]:
+def figures(connection: Connection) -> dict[str, float]:
     """How the database answers: median and worst of some round trips, in ms, and free connections."""
     from sessionstore.database.connection import explained
 
@@ -111,7 +111,7 @@ def figures(connection: Connection[Any]) -> dict[str, float]:
     }
 
 
-def clock_ahead(connection: Connection[Any]) -> float:
+def clock_ahead(connection: Connection) -> float:
     """How many seconds the host's clock is ahead of the database's; negative if behind.
 
     Evidence compares times of both: a file's is the host's, a row's the database's

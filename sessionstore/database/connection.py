@@ -22,6 +22,8 @@ from sessionstore.errors import (
     OutcomeUnknown,
     Refused,
 )
+from sessionstore.tables.description import described
+from sessionstore.tables.layout import Tables
 
 CONNECT_SECONDS = 10
 #: Where the tables are looked for, and nowhere else, whatever a role's or a user's defaults say.
@@ -40,23 +42,34 @@ _ALWAYS = {
 # table comes last, else it would come first), times have one spelling.
 PINNED = f"SET search_path = {SCHEMA}, pg_temp; SET DateStyle = ISO; SET TimeZone = 'UTC'"
 
-#: In autocommit. What takes one opens a transaction of its own, unless it says that it wants one, and
-#: raises DatabaseProblem where tables or the catalogue can't be read.
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """In autocommit. What takes one opens a transaction of its own, unless it says that it wants one.
+
+    It raises DatabaseProblem where tables or the catalogue can't be read.
+    """
+
+    tables: Tables = Tables()  # the service's, where it leads
 
 
 def connect(settings: Mapping[str, object]) -> Connection:
-    """Connect; ``settings`` as libpq means them. No error shows the password."""
+    """Connect; ``settings`` as libpq means them, and the tables. No error shows the password."""
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise DatabaseUnreachable(f"unknown connection settings: {', '.join(unknown)}")
-    given = {name: str(value) for name, value in settings.items() if value is not None}
+    tables = described(settings.get("tables") or {})
+    given = {
+        name: str(value)
+        for name, value in settings.items()
+        if value is not None and name != "tables"
+    }
     place = f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
     _forget_variables()
     end = time.monotonic() + CONNECT_SECONDS
     try:
         with _authority_there(given):
-            conn: Connection = psycopg.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+            conn = Connection.connect("", autocommit=True, **given, **_ALWAYS)  # type: ignore[arg-type]
+        conn.tables = tables
         # libpq's limit ends with the login: a pooler lets in, and may have no server to ask.
         with hung_up(conn, CONNECT_SECONDS):
             conn.execute(PINNED.encode("ascii"))

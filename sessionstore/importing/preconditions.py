@@ -7,12 +7,12 @@ from sessionstore.database.companies import (
     all_credentials,
     company_state,
     readable,
-    why_encoded_twice,
+    why_unlike_rows,
 )
 from sessionstore.database.connection import Connection, lock_company
 from sessionstore.errors import Refused
 from sessionstore.keys.credentials import Identity
-from sessionstore.keys.names import is_company_id, no_company_id, spellings
+from sessionstore.keys.names import is_company_id, no_company_id
 from sessionstore.scan.problems import remedy_of
 from sessionstore.scan.result import CompanyScan, DirectoryScan, Problem
 from sessionstore.scan.scan import scan_directory
@@ -28,7 +28,7 @@ def fit_company(scan: DirectoryScan, company_id: str) -> CompanyScan:
     if company is None:
         there = ", ".join(one.directory for one in scan.companies) or "none"
         told = 'give {"DIRECTORY": "ID"} in "companies" for another one'
-        expected = f"Expected: company_ID in it; {told}. With session files: {there}."
+        expected = f"Expected: {scan.layout.expected} in it; {told}. With session files: {there}."
         raise Refused(f"no directory of company {company_id}", scan.label, expected)
     if not company.counts.by_kind[CREDS]:
         remedy = "Move the directory away if it is no company's, then run again."
@@ -72,9 +72,9 @@ def refuse_unless_absent(conn: Connection, company_id: str) -> None:
         if found
     ]
     what = f"the database has this company already: {', '.join(there)}"
-    twice = why_encoded_twice(conn, company_id)
+    unlike = why_unlike_rows(conn, company_id)
     remedy = "Files are evidence then, never input: importing could set keys back."
-    raise Refused(f"{what}; {twice}" if twice else what, company_id, remedy)
+    raise Refused(f"{what}; {unlike}" if unlike else what, company_id, remedy)
 
 
 def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identity) -> None:
@@ -82,7 +82,7 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
     lock_company(conn, f"pairing {identity.digest}")
     for other, text in all_credentials(conn):
         there = readable(text)
-        if there and there.identity == identity and other not in spellings(company_id):
+        if there and there.identity == identity and other not in conn.tables.spellings(company_id):
             what = f"company {company_id} is the pairing that the database has as company {other}"
             remedy = "Import it under one id, and move the other's files away."
             raise Refused(f"{what}: two sockets on one would fight", company_id, remedy)
@@ -91,7 +91,10 @@ def refuse_paired_elsewhere(conn: Connection, company_id: str, identity: Identit
 def refuse_unless_standing(conn: Connection, company_id: str) -> None:
     """Make sure, in a transaction, that what is imported would be where the service reads, and stay."""
     reasons = (*standing.of_database(conn), *standing.of_companies(conn, [company_id]))
-    copied = conn.execute("SELECT NOT row_security_active('whatsapp_keys')").fetchone()
+    into = conn.tables.keys.table, conn.tables.schema
+    copied = conn.execute(
+        "SELECT NOT row_security_active(format('%%I.%%I', %s::text, %s::text))", into[::-1]
+    ).fetchone()
     if copied != (True,):
         reasons += (
             "row level security applies to this role, and COPY refuses it: import as the owner",

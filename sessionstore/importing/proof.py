@@ -14,9 +14,10 @@ from sessionstore.database.imports import ACTIVE, ImportRecord, recorded_files, 
 from sessionstore.errors import Refused
 from sessionstore.garbage import without_collector
 from sessionstore.keys.canonical import stored_value_has
-from sessionstore.keys.names import CREDENTIALS, decode, encode, spellings
+from sessionstore.keys.names import CREDENTIALS, decode, encode
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.table import CREDS, KEY, FileEntry, FileTable
+from sessionstore.tables.statements import statement
 
 #: A proof lists this many mismatches; it counts all.
 SHOWN = 100
@@ -26,10 +27,15 @@ SHOWN = 100
 _NAMES = """
 SELECT count(*) FILTER (WHERE r.name IS NULL), count(*) FILTER (WHERE f.name IS NULL),
        min(coalesce(r.name, f.name)) FILTER (WHERE r.name IS NULL OR f.name IS NULL), count(*)
-  FROM (SELECT replace(replace(key_type || '-' || key_id || '.json', '/', '__'), ':', '-') AS name
-          FROM whatsapp_keys WHERE company_id = %(company)s) AS r
+  FROM (SELECT file_name AS name FROM {keys} WHERE company_id = %(company)s) AS r
   FULL JOIN (SELECT file_name AS name FROM whatsapp_import_files
               WHERE import_id = %(import)s AND key_type IS NOT NULL) AS f USING (name)
+"""
+
+
+_OTHERS = """
+SELECT company_id FROM {keys} WHERE company_id = ANY(%(ids)s)
+ UNION SELECT company_id FROM {credentials} WHERE company_id = ANY(%(ids)s)
 """
 
 
@@ -44,14 +50,14 @@ class Proof:
     ok: bool  # whether everything is equal
     files: int  # files compared, creds.json included
     keys: int  # key files among them
-    rows: int  # rows of whatsapp_keys read back
+    rows: int  # of keys, read back
     credentials_equal: bool
     mismatches: tuple[Mismatch, ...]  # the first :data:`SHOWN` differences
     differences: int  # how many there are in all
     seconds: float
 
 
-_SAY = 'where a directory is not called company_ID, "companies": {"DIRECTORY": "ID"} says it'
+_SAY = 'where a directory is not called so, "companies": {"DIRECTORY": "ID"} says it'
 
 
 class Differences:
@@ -83,7 +89,8 @@ def prove(conn: Connection, import_id: str, scan: DirectoryScan, *, active: bool
         files = Files(company.files if company else FileTable())
         rows, credentials_equal = 0, False
         if company is None:
-            found.add(CREDENTIALS, f"{scan.label} has no single directory of this company; {_SAY}")
+            where = f"{scan.label} has no single directory of this company, {scan.layout.expected}"
+            found.add(CREDENTIALS, f"{where}; {_SAY}")
         else:
             for problem in (*scan.blocking, *company.blocking):
                 found.add(problem.where, f"{problem.kind}: {problem.detail}")
@@ -139,7 +146,7 @@ def _rows_against(
     conn: Connection, record: ImportRecord, files: Files, found: Differences
 ) -> tuple[int, bool]:
     """Compare rows and credentials with the files' digests; each file's row exactly once."""
-    rows = 0
+    rows, revived = 0, conn.tables.revived
     waiting = files.places.keys() - {CREDENTIALS}
     for key, row in read_rows(conn, record.company_id):
         rows += 1
@@ -150,36 +157,30 @@ def _rows_against(
             found.add(name, f"the database has a row ({', '.join(key)}) without a file")
             continue
         waiting.discard(name)
-        if not stored_value_has(row.text, files.value_sha256(name)):
+        if not stored_value_has(row.text, files.value_sha256(name), revived):
             found.add(name, "the row differs from the file")
     for name in sorted(waiting):
         found.add(name, "the file has no row in the database")
     _no_other_spelling(conn, record.company_id, found)
     expected = files.value_sha256(CREDENTIALS)
     credentials = read_credentials(conn, record.company_id)
-    equal = credentials is not None and stored_value_has(credentials.text, expected)
+    equal = credentials is not None and stored_value_has(credentials.text, expected, revived)
     if not equal:
         found.add(CREDENTIALS, "the credentials in the database differ from the file")
     return rows, equal
 
 
 def _no_other_spelling(conn: Connection, company_id: str, found: Differences) -> None:
-    other = spellings(company_id)[1]
-    row = conn.execute(
-        "SELECT (SELECT count(*) FROM whatsapp_keys WHERE company_id = %(id)s)"
-        " + (SELECT count(*) FROM whatsapp_auth WHERE company_id = %(id)s)",
-        {"id": other},
-    ).fetchone()
-    if row != (0,):
+    others = list(conn.tables.spellings(company_id)[1:])
+    for (other,) in conn.execute(statement(conn.tables, _OTHERS), {"ids": others}).fetchall():
         found.add(CREDENTIALS, f"the database also has rows of {other}")
 
 
 def _names_against_record(
     conn: Connection, record: ImportRecord, rows: int, found: Differences
 ) -> None:
-    result = conn.execute(
-        _NAMES, {"company": record.company_id, "import": record.import_id}
-    ).fetchone()
+    whose = {"company": conn.tables.spelled(record.company_id), "import": record.import_id}
+    result = conn.execute(statement(conn.tables, _NAMES), whose).fetchone()
     assert result is not None
     without_row, without_file, first, joined = result
     if without_row or without_file:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sessionstore.database import standing
 from sessionstore.database.connection import Connection, lock_company, transaction
@@ -27,25 +28,34 @@ from sessionstore.scan.result import CompanyScan, DirectoryScan
 from sessionstore.scan.scan import scan_directory
 from sessionstore.scan.session_file import Reading, read_session_file
 from sessionstore.scan.table import CREDS, in_reading_order
+from sessionstore.tables.layout import Tables
+from sessionstore.tables.statements import statement
+
+if TYPE_CHECKING:
+    from psycopg.sql import Composed
+    from typing_extensions import LiteralString
 
 #: Keys that are read, sent and recorded at a time: this bounds the memory.
 BATCH = 2000
 #: A batch also ends here, whatever the size of the values.
 BATCH_BYTES = 4 * 1024 * 1024
 
-_KEYS = "COPY whatsapp_keys (company_id, key_type, key_id, value) FROM STDIN"
-_FILES = (
-    "COPY whatsapp_import_files"
-    " (import_id, file_name, key_type, key_id, file_sha256, value_sha256) FROM STDIN"
-)
-_CREDENTIALS = "INSERT INTO whatsapp_auth (company_id, creds) VALUES (%s, %s::jsonb)"
+_KEYS = "COPY {keys_table} ({keys_columns}) FROM STDIN"
+_FILES = """
+COPY whatsapp_import_files (import_id, file_name, key_type, key_id, file_sha256, value_sha256)
+FROM STDIN
+"""
+_CREDENTIALS = """
+INSERT INTO {credentials_table} ({credentials_columns})
+SELECT {credentials_given} FROM (SELECT %s::text AS company, %s::text AS value) AS given
+"""
 _RECORD = """
 INSERT INTO whatsapp_imports (import_id, company_id, state, rollout_id, host, source,
                               creds_sha256, identity_sha256, key_count, stored_in)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _LOOK = "Look who writes there; run again."
-#: Lines for whatsapp_keys, and those for whatsapp_import_files.
+#: Lines for the table of keys, and those for whatsapp_import_files.
 _Batch = tuple[list[str], list[str]]
 
 
@@ -101,9 +111,10 @@ def _import(
         whose = [import_id, company_id, STAGED, rollout_id, host, source]
         what = [creds.value_sha256, identity.digest, company.keys, standing.where(conn)]
         conn.execute(_RECORD, [*whose, *what])
-        conn.execute(_CREDENTIALS, [company_id, creds.canonical])
+        given = [conn.tables.spelled(company_id), conn.tables.text_of(creds.canonical)]
+        conn.execute(statement(conn.tables, _CREDENTIALS), given)
         _copy(conn, _FILES, [f"{import_id}\t{CREDENTIALS}\t\\N\t\\N\t{_digests(creds)}\n"])
-        _import_keys(conn, _batches(fd, scan, company, import_id))
+        _import_keys(conn, _batches(fd, scan, company, import_id, conn.tables))
         with os.scandir(fd) as entries:
             held_still = company.counts.are_of(entry.name for entry in entries)
         if not held_still:
@@ -124,7 +135,7 @@ def _import_keys(conn: Connection, batches: Iterator[_Batch]) -> None:
 
 
 def _batches(
-    fd: int, scan: DirectoryScan, company: CompanyScan, import_id: str
+    fd: int, scan: DirectoryScan, company: CompanyScan, import_id: str, tables: Tables
 ) -> Iterator[_Batch]:
     rows: list[str] = []
     records: list[str] = []
@@ -135,11 +146,9 @@ def _batches(
             continue
         key_type, key_id = key
         reading = _read(fd, name, scanned, scan, company)
-        # Of all that canonical JSON holds only the backslash needs care.
-        value = reading.canonical.replace("\\", "\\\\")
-        rows.append(f"{company.company_id}\t{key_type}\t{key_id}\t{value}\n")
+        rows.append(tables.line_of(str(company.company_id), key, reading.canonical))
         records.append(f"{import_id}\t{name}\t{key_type}\t{key_id}\t{_digests(reading)}\n")
-        size += len(value)
+        size += len(rows[-1])
         if len(rows) == BATCH or size >= BATCH_BYTES:
             yield rows, records
             rows, records, size = [], [], 0
@@ -148,7 +157,7 @@ def _batches(
 
 
 def _send(conn: Connection, rows: list[str], records: list[str]) -> None:
-    _copy(conn, _KEYS, rows)
+    _copy(conn, statement(conn.tables, _KEYS), rows)
     _copy(conn, _FILES, records)
 
 
@@ -156,8 +165,8 @@ def _digests(reading: Reading) -> str:
     return f"{reading.sha256}\t{reading.value_sha256}"
 
 
-def _copy(conn: Connection, statement: str, lines: Iterable[str]) -> None:
-    with conn.cursor() as cursor, cursor.copy(statement.encode("ascii")) as copy:
+def _copy(conn: Connection, into: LiteralString | Composed, lines: Iterable[str]) -> None:
+    with conn.cursor() as cursor, cursor.copy(into) as copy:
         copy.write("".join(lines).encode("ascii"))
 
 

@@ -9,6 +9,10 @@ from sessionstore.errors import Refused
 from sessionstore.importing import proof
 from sessionstore.scan.result import DirectoryScan
 from sessionstore.scan.table import FileTable
+from sessionstore.tables.statements import statement
+
+_NO_KEYS = "DELETE FROM {keys_table} WHERE {keys_of}"
+_NO_CREDENTIALS = "DELETE FROM {credentials_table} WHERE {credentials_of}"
 
 
 def activate(conn: Connection, import_id: str) -> ImportRecord:
@@ -78,9 +82,9 @@ def _refuse_without_files(conn: Connection, record: ImportRecord, scan: Director
 
 
 def _delete(conn: Connection, record: ImportRecord) -> int:
-    company = [record.company_id]
-    keys = conn.execute("DELETE FROM whatsapp_keys WHERE company_id = %s", company).rowcount
-    creds = conn.execute("DELETE FROM whatsapp_auth WHERE company_id = %s", company).rowcount
+    company = [conn.tables.spelled(record.company_id)]
+    keys = conn.execute(statement(conn.tables, _NO_KEYS), company).rowcount
+    creds = conn.execute(statement(conn.tables, _NO_CREDENTIALS), company).rowcount
     if (keys, creds) != (record.key_count, 1):
         raise Refused(f"{keys} keys and {creds} credentials would go", record.company_id)
     conn.execute(

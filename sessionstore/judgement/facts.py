@@ -42,7 +42,7 @@ class PreKeys(NamedTuple):
 class Company:
     verdict: Verdict  # the database's credentials against creds.json
     file_clocks: Clocks | None  # of creds.json; None without it
-    database_clocks: Clocks | None  # of whatsapp_auth; None without it
+    database_clocks: Clocks | None  # of its credentials; None without them
     #: when an import of the company was staged, seconds, by the database's clock; None without one
     imported_at: float | None
     now: float  # the database's clock, seconds

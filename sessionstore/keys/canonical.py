@@ -12,7 +12,15 @@ import re
 from typing import NoReturn
 
 from sessionstore.errors import BadFile
-from sessionstore.keys.values import DEEPEST, REVIVED, canonical, digest, digest_of_canonical, parse
+from sessionstore.keys.values import (
+    BASE64,
+    DEEPEST,
+    REVIVED,
+    canonical,
+    digest,
+    digest_of_canonical,
+    parse,
+)
 
 # Complete groups of four, then at most one padded one whose unused bits are zero: what a
 # decoder and an encoder give back unchanged.
@@ -40,14 +48,14 @@ def canonical_of(raw: bytes) -> str:
     return canonical(parse(raw)) if found is None else found
 
 
-def stored_value_has(raw: bytes, sha256: str | None) -> bool:
-    """Tell whether a row's value, as the service reads it, has a fingerprint; jsonb has no name twice."""
-    ordered = _in_order(raw)
+def stored_value_has(raw: bytes, sha256: str | None, revived: frozenset[str] = REVIVED) -> bool:
+    """Tell whether a row's value, as a service reads it that revives these Buffers, has a fingerprint."""
+    ordered = _in_order(raw) if BASE64 in revived else None
     # The same digest is the same text, so that it is the canonical form needs no further proof.
     if ordered is not None and digest_of_canonical(ordered) == sha256:
         return True
     try:
-        return digest(parse(raw, REVIVED)) == sha256
+        return digest(parse(raw, revived)) == sha256
     except BadFile:
         return False
 

@@ -109,8 +109,13 @@ def _object(revived: frozenset[str], pairs: list[tuple[str, Value]]) -> Value:
         data = _numbered_buffer(found)
     else:
         return found
-    kept = data is not None and (revived is SPELLINGS or _spelling(found) in revived)
-    return data if kept else found
+    if data is None or revived is SPELLINGS:
+        return found if data is None else data
+    spelling = _spelling(found)
+    if spelling in revived:
+        return data
+    # As it stands it would be written like the Buffer that it is not to that reader.
+    return {**found, "data": list(data)} if spelling == BASE64 else found
 
 
 def _named_buffer(found: dict[str, Value]) -> bytes | None:
@@ -194,9 +199,9 @@ def canonical(value: Value) -> str:
     return _CANONICAL(value)
 
 
-def unrevived(raw: bytes) -> bool:
+def unrevived(raw: bytes, revived: frozenset[str] = REVIVED) -> bool:
     """Tell whether a row holds a Buffer in a spelling beyond :data:`REVIVED`: an object to its reader."""
-    return canonical(parse(raw)) != canonical(parse(raw, REVIVED))
+    return canonical(parse(raw)) != canonical(parse(raw, revived))
 
 
 def digest(value: Value) -> str:

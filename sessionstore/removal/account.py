@@ -16,7 +16,7 @@ from sessionstore.database.companies import (
     all_credentials,
     read_credentials,
     readable,
-    why_encoded_twice,
+    why_unlike_rows,
 )
 from sessionstore.database.connection import Connection, explained, transaction
 from sessionstore.database.imports import ACTIVE, find_for_company
@@ -30,6 +30,7 @@ from sessionstore.judgement.lineage import compare
 from sessionstore.keys.credentials import Identity
 from sessionstore.removal.comparison import Comparison, without_row
 from sessionstore.scan.result import CompanyScan, DirectoryScan
+from sessionstore.tables.statements import statement
 
 #: What forbids removing a directory of any kind: it could not even be archived whole.
 NEVER_REMOVABLE = (
@@ -45,7 +46,7 @@ _ROWS = """
 SELECT company_id, key_type, array_agg(hashtextextended(concat_ws(E'\x1f', key_id,
            CASE WHEN key_type IN ('pre-key', 'app-state-sync-key') THEN value::text END)
            COLLATE "C", 0))
-  FROM whatsapp_keys WHERE company_id = ANY(%s) GROUP BY 1, 2
+  FROM {keys} WHERE company_id = ANY(%s) GROUP BY 1, 2
 """
 
 
@@ -61,12 +62,13 @@ class Census(NamedTuple):
 
 def census(conn: Connection, company_ids: Collection[str]) -> Census:
     with explained("counting rows", ", ".join(company_ids)):
-        found = conn.execute(_ROWS, [list(company_ids)]).fetchall()
+        spelled = {conn.tables.spelled(one): one for one in company_ids}
+        found = conn.execute(statement(conn.tables, _ROWS), [list(spelled)]).fetchall()
     rows = {one: read_credentials(conn, one) for one in company_ids}
     credentials = {one: readable(row.text) if row else None for one, row in rows.items()}
     return Census(
         {one: found.identity if found else None for one, found in credentials.items()},
-        {(company, key_type): frozenset(numbers) for company, key_type, numbers in found},
+        {(spelled[one], key_type): frozenset(numbers) for one, key_type, numbers in found},
     )
 
 
@@ -162,7 +164,7 @@ def _company(
         dispositions = comparison.judge(verdict, database, row)
         equal = len(company.files) - len(dispositions)
     if company_id and row and any(one.outcome == UNEXPLAINED for one in dispositions):
-        doubts.extend(filter(None, [why_encoded_twice(known.conn, company_id)]))
+        doubts.extend(filter(None, [why_unlike_rows(known.conn, company_id)]))
     return CompanyFacts(
         company.directory,
         company_id,

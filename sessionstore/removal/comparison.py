@@ -19,7 +19,7 @@ from sessionstore.judgement.sessions import base_keys
 from sessionstore.keys.canonical import stored_value_has
 from sessionstore.keys.credentials import Credentials, paired_at
 from sessionstore.keys.names import Key, decode, encode
-from sessionstore.keys.values import REVIVED, Value, parse, unrevived
+from sessionstore.keys.values import Value, parse, unrevived
 from sessionstore.scan.result import CompanyScan, DirectoryScan
 from sessionstore.scan.session_file import read_session_file
 from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, FileEntry
@@ -63,7 +63,7 @@ class Comparison:
         places = {name: place for place, name in enumerate(table.names())}
         for key, row in read_rows(self.conn, self.company_id):
             if key.key_type == "lid-mapping" and not key.key_id.endswith("_reverse"):
-                lid = _read(row.text)
+                lid = self._read(row.text)
                 if isinstance(lid, str):
                     self._lids[key.key_id] = lid
             name = encode(key)
@@ -71,12 +71,12 @@ class Comparison:
             # Several rows may encode to one name.
             if place is not None and decode(name) == key:
                 _, mine = table.digests(place)
-                if stored_value_has(row.text, mine):
+                if stored_value_has(row.text, mine, self._revived):
                     self._equal[place] = True
                     continue
                 self._different[key] = row
             if self.kind == LIVE:
-                self._since.note(key, partial(_read, row.text))
+                self._since.note(key, partial(self._read, row.text))
 
     def _context(
         self, verdict: Verdict, database: Credentials | None, creds: StoredValue
@@ -88,7 +88,7 @@ class Comparison:
             database.clocks if database else None,
             self.record.created_at.timestamp() if self.record else None,
             clock(self.conn),
-            paired_at(_read(creds.text)),
+            paired_at(self._read(creds.text)),
             self._lids.get,
             self._value_of,
             self._file_of,
@@ -98,7 +98,7 @@ class Comparison:
 
     def _value_of(self, key: Key) -> Value | None:
         text = read_value(self.conn, self.company_id, key)
-        return None if text is None else _read(text)
+        return None if text is None else self._read(text)
 
     def _file_of(self, key: Key) -> Value | None:
         try:
@@ -154,22 +154,27 @@ class Comparison:
         there = self._different.get(entry.key) if entry.key else creds
         try:
             reading = read_session_file(self._fd, entry.name)
-            row = Row(parse(there.text, REVIVED), there.updated_at) if there else None
+            row = Row(parse(there.text, self._revived), there.updated_at) if there else None
         except BadFile as trouble:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")
         if reading.sha256 != entry.sha256:
             return Disposition(path, UNEXPLAINED, "the file changed since it was scanned")
-        if there and stored_value_has(there.text, reading.value_sha256):
+        if there and stored_value_has(there.text, reading.value_sha256, self._revived):
             # Only credentials: of a key that was seen with its row.
             return Disposition(path, EQUAL, "")
         key = entry.key or Key(CREDS, "")
         file = File(path, key, reading.value, entry.mtime_ns / 1e9, imported)
-        return judge(file, row, context, revived=not there or not unrevived(there.text))
+        return judge(
+            file, row, context, revived=not there or not unrevived(there.text, self._revived)
+        )
 
+    @property
+    def _revived(self) -> frozenset[str]:
+        return self.conn.tables.revived
 
-def _read(text: bytes) -> Value | None:
-    """What the service reads; None for what can't be read exactly."""
-    try:
-        return parse(text, REVIVED)
-    except BadFile:
-        return None
+    def _read(self, text: bytes) -> Value | None:
+        """What the service reads; None for what can't be read exactly."""
+        try:
+            return parse(text, self._revived)
+        except BadFile:
+            return None
