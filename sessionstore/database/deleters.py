@@ -9,27 +9,40 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from sessionstore.database.connection import Connection, explained
 from sessionstore.database.standing_sql import COMMENTS
+from sessionstore.tables.layout import Tables
 
-_TABLE = r"\s+(?:only\s+)?(?:\"?\w+\"?\.)?\"?whatsapp_(?:auth|keys)\b"
-_deletes = re.compile(
-    r"\b(?:delete\s+from|merge\s+into|(?:truncate|drop)(?:\s+table)?(?:\s+if\s+exists)?)"
-    rf"(?:\s+(?:only\s+)?[\w.\"]+\s*,)*{_TABLE}",
-    re.IGNORECASE,
-).search
-_TERM = (
-    r"(?:\w+\.)?\"?expires_at\"?\s*(?:is\s+not\s+null|<=?\s*(?:now\s*\(\s*\)|current_timestamp)"
-    r"(?:\s*-\s*interval\s*'[^']*')?)"
-)
-#: What deletes nothing but rows that have an ``expires_at``: the standing looks at those by themselves.
-_by_expiry = re.compile(
-    rf"\bdelete\s+from{_TABLE}\"?(?:\s+(?:as\s+)?(?!where\b)\w+)?\s+where\s+{_TERM}(?:\s+and\s+{_TERM})*"
-    r"(?=\s*(?:;|\)|\$|\Z|returning\b))",
-    re.IGNORECASE,
-)
+
+class _Patterns(NamedTuple):
+    deletes: re.Pattern[str]
+    #: what deletes nothing but rows that have an expiry: the standing looks at those by themselves
+    by_expiry: re.Pattern[str]
+
+
+@lru_cache
+def _patterns(tables: Tables) -> _Patterns:
+    """What deletes rows of a layout, as far as a text tells."""
+    names = "|".join(map(re.escape, tables.names))
+    table = rf"\s+(?:only\s+)?(?:\"?\w+\"?\.)?\"?(?:{names})\b"
+    expiry = re.escape(tables.keys.expires_at or "expires_at")
+    term = (
+        rf"(?:\w+\.)?\"?{expiry}\"?\s*(?:is\s+not\s+null|<=?\s*(?:now\s*\(\s*\)|current_timestamp)"
+        r"(?:\s*-\s*interval\s*'[^']*')?)"
+    )
+    deletes = (
+        r"\b(?:delete\s+from|merge\s+into|(?:truncate|drop)(?:\s+table)?(?:\s+if\s+exists)?)"
+        rf"(?:\s+(?:only\s+)?[\w.\"]+\s*,)*{table}"
+    )
+    by_expiry = (
+        rf"\bdelete\s+from{table}\"?(?:\s+(?:as\s+)?(?!where\b)\w+)?\s+where\s+{term}(?:\s+and\s+{term})*"
+        r"(?=\s*(?:;|\)|\$|\Z|returning\b))"
+    )
+    return _Patterns(re.compile(deletes, re.IGNORECASE), re.compile(by_expiry, re.IGNORECASE))
+
 
 _FUNCTIONS = """
 SELECT p.oid::bigint, n.nspname, p.proname,
@@ -85,15 +98,16 @@ class _Job(NamedTuple):
 
 
 def deleters(conn: Connection) -> tuple[Deleter, ...]:
-    """Find functions that delete from whatsapp_keys, what runs them, and such jobs of pg_cron."""
+    """Find functions that delete rows of the service, what runs them, and such jobs of pg_cron."""
+    deletes = _patterns(conn.tables).deletes.search
     with explained("looking for what deletes keys"):
         functions = _functions(conn)
         triggers: dict[int, list[str]] = {}
         for oid, words in conn.execute(_TRIGGERS).fetchall():
             triggers.setdefault(oid, []).append(words)
         jobs = _jobs(conn)
-    found = _reaching(functions, _deletes)
-    by_themselves = (job for job in jobs if _deletes(job.command))
+    found = _reaching(functions, deletes)
+    by_themselves = (job for job in jobs if deletes(job.command))
     return (
         *(
             Deleter(f"{one.schema}.{one.name}()", _runs(one, found, triggers, jobs))
@@ -111,12 +125,13 @@ def deleting_jobs(conn: Connection) -> tuple[str, ...]:
     with explained("looking for what deletes keys"):
         hidden = conn.execute(_CRON_SEEN).fetchone() != ("all",)
         jobs, functions = _jobs(conn), _functions(conn)
-    run = _reaching(functions, _deletes_living)
+    deletes_living = partial(_deletes_living, _patterns(conn.tables))
+    run = _reaching(functions, deletes_living)
     told = [
         f"the cron job {job.name} ({job.schedule}) deletes rows otherwise than by expires_at."
         f" Unschedule it: SELECT cron.unschedule({job.number})"
         for job in jobs
-        if _deletes_living(job.command) or any(_calls(job.command, one) for one in run)
+        if deletes_living(job.command) or any(_calls(job.command, one) for one in run)
     ]
     if hidden:
         told.append(
@@ -127,10 +142,10 @@ def deleting_jobs(conn: Connection) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _deletes_living(text: str) -> bool:
-    """Whether it deletes rows that have no ``expires_at``, as far as its text tells."""
+def _deletes_living(patterns: _Patterns, text: str) -> bool:
+    """Whether it deletes rows that do not expire, as far as its text tells."""
     code = re.sub(COMMENTS, lambda found: found[1] or " ", text)
-    return _deletes(_by_expiry.sub("", code)) is not None
+    return patterns.deletes.search(patterns.by_expiry.sub("", code)) is not None
 
 
 def _functions(conn: Connection) -> list[_Function]:

@@ -15,15 +15,16 @@ _NOW = (
     r"|current_timestamp(?: ?\(\d\))?|timezone ?\('utc'(?:::text)?, ?now ?\(\)\))"
     r"(?: at time zone 'utc')?\)?"
 )
-#: A trigger may do anything; two things are known to be harmless. This one, on every row …
+#: A trigger may do anything; two things are known to be harmless. This one, on every row … (COLUMNS
+#: are a layout's: those of a time here, those of a company and a key there)
 TOUCH = (
     r"^begin (?:if new(?:\.\*)? is distinct from old(?:\.\*)? then )?"
-    rf"new\.\"?updated_at\"? ?:?= ?{_NOW} ?;(?: end if ?;)? ?return new ?; ?end ?;?$"
+    rf"new\.\"?(?:COLUMNS)\"? ?:?= ?{_NOW} ?;(?: end if ?;)? ?return new ?; ?end ?;?$"
 )
 #: … and that one, afterwards: telling of a row. Not of its value: too long a message is an error, and
 #: the row would not be written.
 NOTIFY = (
-    r"^begin perform pg_notify ?\((?:'[^'\\]*'|(?:new|old)\.(?:company_id|key_type|key_id)|tg_op"
+    r"^begin perform pg_notify ?\((?:'[^'\\]*'|(?:new|old)\.\"?(?:COLUMNS)\"?|tg_op"
     r"|tg_table_name|::text|\|\||[ ,]|jsonb?_build_object ?\(|concat ?\(|coalesce ?\(|\))+;"
     r" ?return (?:new|old|null|coalesce ?\(new, ?old\)) ?; ?end ?;?$"
 )
@@ -32,13 +33,15 @@ NOTIFY = (
 #: One of NULL: pg_cron is there, and its jobs want a look.
 FACTS: LiteralString = r"""
 WITH RECURSIVE named AS (
-    SELECT name, format('%%s.%%s', %(schema)s::text, name) AS shown,
-           to_regclass(quote_ident(name)) AS it, name = ANY(%(read)s::text[]) AS read
-      FROM unnest(%(tables)s::text[]) AS name
+    SELECT name, format('%%I.%%I', schema, name) AS shown,
+           to_regclass(format('%%I.%%I', schema, name)) AS it, read
+      FROM jsonb_to_recordset(%(tables)s) AS given (schema text, name text, read boolean)
+), columns AS (
+    SELECT * FROM jsonb_to_recordset(%(columns)s) AS given (name text, attname text, wanted text)
 ), parts AS (
-    SELECT it::oid AS oid, shown, read, false AS below FROM named WHERE it IS NOT NULL
+    SELECT it::oid AS oid, name, shown, read, false AS below FROM named WHERE it IS NOT NULL
     UNION
-    SELECT inhrelid, format('%%s', inhrelid::regclass), read, true
+    SELECT inhrelid, name, format('%%s', inhrelid::regclass), read, true
       FROM parts JOIN pg_inherits ON inhparent = oid
 ), tables AS (
     SELECT parts.*, relkind, relpersistence, relrowsecurity, relispartition
@@ -65,19 +68,20 @@ SELECT format('the role %%s may not %%s %%s: the service, whose role this has to
  WHERE read AND it IS NOT NULL AND NOT has_table_privilege(it::oid, act)
  GROUP BY shown
 UNION ALL
-SELECT format('%%s of %%s is %%s, not jsonb: the service reads or writes something else there than'
+SELECT format('%%s of %%s is %%s, not %%s: the service reads or writes something else there than'
               ' was compared', attname, shown,
-              CASE WHEN attgenerated = '' THEN format_type(atttypid, NULL) ELSE 'generated' END),
+              CASE WHEN attgenerated = '' THEN format_type(atttypid, NULL) ELSE 'generated' END, wanted),
        'Name the database in which the service''s own tables are; or migrate plan'
-  FROM tables JOIN pg_attribute ON attrelid = oid JOIN pg_type t ON t.oid = atttypid
- WHERE read AND attname IN ('value', 'creds') AND NOT attisdropped
-   AND (attgenerated <> '' OR 'jsonb'::regtype NOT IN (t.oid, typbasetype))
+  FROM tables JOIN columns USING (name) JOIN pg_attribute USING (attname)
+  JOIN pg_type t ON t.oid = atttypid
+ WHERE attrelid = tables.oid AND read AND wanted <> 'key' AND NOT attisdropped
+   AND (attgenerated <> '' OR wanted::regtype NOT IN (t.oid, typbasetype))
 UNION ALL
 SELECT format('%%s of %%s is %%s, not text: ids come back padded, or two count as one', attname, shown,
               format_type(atttypid, atttypmod)),
        format('ALTER TABLE %%s ALTER %%I TYPE text', shown, attname)
-  FROM tables JOIN pg_attribute ON attrelid = oid
- WHERE read AND attname IN ('company_id', 'key_type', 'key_id') AND NOT attisdropped
+  FROM tables JOIN columns USING (name) JOIN pg_attribute USING (attname)
+ WHERE attrelid = oid AND read AND wanted = 'key' AND NOT attisdropped
    AND atttypid NOT IN ('text'::regtype, 'varchar'::regtype)
 UNION ALL
 SELECT format('a transaction of process %%s is open since %%s and has written to %%s: what it wrote or'
@@ -121,10 +125,8 @@ SELECT format('%%s has no primary key over %%s: a key may be there twice', shown
        format('ALTER TABLE %%s ADD PRIMARY KEY (%%s), once no row is there twice', shown,
               array_to_string(cols, ', '))
   FROM tables
-  JOIN (VALUES ('whatsapp_auth', ARRAY['company_id']),
-               ('whatsapp_keys', ARRAY['company_id', 'key_id', 'key_type'])) AS keys (name, cols)
-    ON oid = to_regclass(name)
- WHERE NOT EXISTS (
+  JOIN jsonb_to_recordset(%(keys)s) AS keys (name text, cols text[]) USING (name)
+ WHERE read AND NOT below AND NOT EXISTS (
        SELECT FROM pg_index i
         WHERE i.indrelid = tables.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
           AND i.indpred IS NULL
@@ -176,12 +178,12 @@ SELECT format('the trigger %%s of %%s runs %%s(): it may change, expire or delet
             ~* CASE WHEN tgtype & 66 = 0 THEN %(after)s ELSE %(touch)s END)
    -- An error but before the update of a row.
    AND NOT (l.lanname = 'c' AND p.probin ~ '(^|/)moddatetime$' AND tgtype = 19
-            AND encode(tgargs, 'escape') = 'updated_at\000')
+            AND encode(tgargs, 'escape') = ANY(%(touched)s))
 UNION ALL
-SELECT format('expires_at of %%s has a default: rows expire by themselves', shown),
-       format('ALTER TABLE %%s ALTER expires_at DROP DEFAULT', shown)
+SELECT format('%%s of %%s has a default: rows expire by themselves', attname, shown),
+       format('ALTER TABLE %%s ALTER %%I DROP DEFAULT', shown, attname)
   FROM tables JOIN pg_attribute ON attrelid = oid
- WHERE read AND attname = 'expires_at' AND NOT attisdropped AND atthasdef
+ WHERE read AND attname = %(expires)s AND NOT attisdropped AND atthasdef
 UNION ALL
 SELECT format('the prepared transaction %%L holds locks on %%s: what it wrote or deleted comes with its'
               ' commit', gid, string_agg(DISTINCT shown, ', ')),
@@ -209,32 +211,36 @@ SELECT format('%%s is filled by a logical subscription: it may be behind, and is
 SEEN_BY_ROLE: LiteralString = """
 SELECT relname, nspname
   FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS name
-  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(name)::pg_catalog.oid
+  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=)
+       pg_catalog.to_regclass(pg_catalog.quote_ident(name))::pg_catalog.oid
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) relnamespace
 """
 
 EXPIRING: LiteralString = """
 SELECT format('company %%s: %%s of its keys expire, the first at %%s: %%s. An expiry is a deletion to come:'
-              ' end the service''s expiry and its clean-up, then UPDATE %%s.whatsapp_keys SET'
-              ' expires_at = NULL WHERE company_id = %%L',
+              ' end the service''s expiry and its clean-up, then UPDATE %%I.%%I SET'
+              ' %%I = NULL WHERE %%I = %%L',
               company_id, count(*), min(expires_at),
-              (array_agg(key_type || ' ' || key_id ORDER BY expires_at))[1], %(schema)s::text, company_id)
-  FROM whatsapp_keys WHERE company_id = ANY(%(ids)s) AND expires_at IS NOT NULL GROUP BY company_id
+              (array_agg(key_type || ' ' || key_id ORDER BY expires_at))[1], %(its_schema)s::text,
+              %(keys)s::text, %(expires)s::text, %(company)s::text, company_id)
+  FROM {keys} WHERE company_id = ANY(%(ids)s) AND expires_at IS NOT NULL GROUP BY company_id
 UNION ALL
 SELECT format('the credentials of company %%s have %%s %%s: the service may take them for gone, and a'
-              ' clean-up delete them. If they are not: UPDATE %%s.whatsapp_auth SET %%I = NULL WHERE'
-              ' company_id = %%L', company_id, mark, at, %(schema)s::text, mark, company_id)
-  FROM whatsapp_auth AS auth, jsonb_each_text(to_jsonb(auth) - 'creds') AS marks (mark, at)
+              ' clean-up delete them. If they are not: UPDATE %%I.%%I SET %%I = NULL WHERE'
+              ' %%I = %%L', company_id, mark, at, %(its_schema)s::text, %(credentials)s::text, mark,
+              %(company)s::text, company_id)
+  FROM {credentials}, jsonb_each_text(marks) AS marked (mark, at)
  WHERE company_id = ANY(%(ids)s) AND mark IN ('expires_at', 'deleted_at') AND at IS NOT NULL
 """
 
 OTHER_SPELLING: LiteralString = """
-SELECT format('the database has rows of company_id %%L besides those of %%s: the service may be on'
-              ' those. Look which it writes; the others go by: DELETE FROM %%s.whatsapp_keys WHERE'
-              ' company_id = %%L; then the same of whatsapp_auth', other, bare, %(schema)s::text, other)
-  FROM unnest(%(bare)s::text[], %(other)s::text[]) AS spelled (bare, other)
- WHERE EXISTS (SELECT FROM whatsapp_keys WHERE company_id = other)
-    OR EXISTS (SELECT FROM whatsapp_auth WHERE company_id = other)
+SELECT format('the database has rows of %%s %%L besides those of %%s: the service may be on'
+              ' those. Look which it writes; the others go by: DELETE FROM %%I.%%I WHERE'
+              ' %%I = %%L; then the same of %%I', %(company)s::text, other, its, %(its_schema)s::text,
+              %(keys)s::text, %(company)s::text, other, %(credentials)s::text)
+  FROM unnest(%(its)s::text[], %(other)s::text[]) AS spelled (its, other)
+ WHERE EXISTS (SELECT FROM {keys} WHERE company_id = other)
+    OR EXISTS (SELECT FROM {credentials} WHERE company_id = other)
 """
 
 STORED_ELSEWHERE: LiteralString = """
@@ -257,22 +263,21 @@ SELECT concat_ws('.', system_identifier, greatest(timeline_id, min_recovery_end_
   FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()
 """
 HERE: LiteralString = """
-SELECT concat_ws('/', %s::text, oid, to_regclass('whatsapp_auth')::oid, to_regclass('whatsapp_keys')::oid)
+SELECT concat_ws('/', %s::text, oid, to_regclass(%s)::oid, to_regclass(%s)::oid)
   FROM pg_database WHERE datname = current_database()
 """
 
 # A copy or a history has no key over what names a row: a service could not write to it as it does here.
 ELSEWHERE: LiteralString = """
-SELECT nspname, relname, has_table_privilege(c.oid, 'SELECT'), names[1] AS holds
+SELECT nspname, relname, has_table_privilege(c.oid, 'SELECT'), names[1] AS holds, names[2] AS company
   FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-  JOIN (VALUES (ARRAY['value', 'company_id', 'key_type', 'key_id']), (ARRAY['creds', 'company_id']))
-       AS layouts (names)
+  JOIN (SELECT %(keys)s::text[] UNION SELECT %(credentials)s::text[]) AS layouts (names)
     ON names <@ (SELECT array_agg(attname::text) FROM pg_attribute
                   WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
  WHERE relkind IN ('r', 'p', 'f') AND NOT relispartition
    AND nspname !~ '^(pg_|information_schema$)'
-   AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS name WHERE c.oid = to_regclass(name))
-   AND (relname IN ('whatsapp_auth', 'whatsapp_keys') OR relkind = 'f'
+   AND NOT EXISTS (SELECT FROM unnest(%(here)s::text[]) AS name WHERE c.oid = to_regclass(name))
+   AND (relname = ANY(%(names)s) OR relkind = 'f'
         OR EXISTS (SELECT FROM pg_index i
                     WHERE i.indrelid = c.oid AND i.indisunique
                       AND names[2:] = (SELECT array_agg(attname::text ORDER BY array_position(
