@@ -22,12 +22,12 @@ from sessionstore.backup.manifest import BackupManifest, digest_of, read_manifes
 from sessionstore.database.connection import Connection, transaction
 from sessionstore.disk.walk import CHUNK
 from sessionstore.errors import ArchiveProblem, BackupProblem
+from sessionstore.tables.statements import quoted
 
 SILENT_SECONDS = 600.0
 ENDINGS = (".dump.zst.age", ".backup.json")
-TABLES = (
-    "whatsapp_auth",
-    "whatsapp_keys",
+#: What is backed up beside the service's tables.
+OURS = (
     "whatsapp_imports",
     "whatsapp_import_files",
     "whatsapp_stats",
@@ -67,7 +67,7 @@ def take(
     *,
     programs: str | None = None,
 ) -> BackupReport:
-    """Back up those of TABLES that are there; a backup of this name that is there and whole is kept."""
+    """Back up those of the tables that are there; a backup of this name that is there and whole is kept."""
     started = time.monotonic()
     sealed.refuse_arguments(name, recipients)
     program = pg_programs.find("pg_dump", conn.info.server_version // 10000, programs)
@@ -147,11 +147,12 @@ def _make(
 
 
 def _tables(conn: Connection) -> list[str]:
+    tables = conn.tables
     rows = conn.execute(
         "SELECT format('%%I.%%I', nspname, relname) FROM pg_class"
         " JOIN pg_namespace n ON n.oid = relnamespace"
         " WHERE pg_class.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) name) ORDER BY 1",
-        [list(TABLES)],
+        [[*(quoted(tables.schema, one) for one in tables.names), *OURS]],
     ).fetchall()
     return [name for (name,) in rows]
 

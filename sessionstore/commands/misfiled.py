@@ -43,7 +43,9 @@ def _misfiled(arguments: argparse.Namespace) -> int:
         found = find(conn, arguments.company)
         missing = without_rows(conn, arguments.company or ())
         if missing:
-            raise Refused(f"the database has no row of company {missing[0]}", "whatsapp_keys")
+            raise Refused(
+                f"the database has no row of company {missing[0]}", conn.tables.keys.table
+            )
         for company in found:
             _show(company)
     rows = sum(len(company.misfiled) for company in found)

@@ -11,8 +11,9 @@ from typing import Any
 from sessionstore.database.connection import Connection, explained, transaction
 from sessionstore.errors import DatabaseProblem
 from sessionstore.inspection.growth import Growth, Sample, judge
+from sessionstore.tables.statements import statement
 
-#: How the row of whatsapp_auth is called among the key types.
+#: How the row of the credentials is called among the key types.
 CREDENTIALS_TYPE = "credentials"
 # Growth is told from a quarter of a year: what was usual before may be long over.
 _LOOK_BACK_DAYS = 92
@@ -22,22 +23,21 @@ _FIGURES = """
 SELECT company_id, key_type, count(*), sum(pg_column_size(value) + octet_length(company_id)
        + octet_length(key_type) + octet_length(key_id)), min(updated_at)::timestamptz,
        count(expires_at), count(*) FILTER (WHERE expires_at < now())
-  FROM whatsapp_keys GROUP BY company_id, key_type
+  FROM {keys} GROUP BY company_id, key_type
 UNION ALL
 SELECT company_id, 'credentials', 1, pg_column_size(creds) + octet_length(company_id),
        updated_at::timestamptz, 0, 0
-  FROM whatsapp_auth
+  FROM {credentials}
 ORDER BY 1, 2
 """
 # Baileys deletes a pre-key when a peer has used it: what is there is unused. Uploaded are
 # those below firstUnuploadedPreKeyId.
 _PRE_KEYS = """
-SELECT k.company_id, count(*), count(*) FILTER (WHERE CASE
-           WHEN k.key_id ~ '^[0-9]{1,8}$'
-            AND jsonb_typeof(a.creds -> 'firstUnuploadedPreKeyId') = 'number'
-           THEN k.key_id::numeric < (a.creds ->> 'firstUnuploadedPreKeyId')::numeric END)
-  FROM whatsapp_keys k LEFT JOIN whatsapp_auth a USING (company_id)
- WHERE k.key_type = 'pre-key' GROUP BY k.company_id
+SELECT company_id, count(*), count(*) FILTER (WHERE CASE WHEN key_id ~ '^[0-9]{{1,8}}$'
+           THEN key_id::numeric
+                < substring(creds::text from '"firstUnuploadedPreKeyId": ?([0-9]{{1,9}})[,}} ]')::numeric END)
+  FROM {keys} LEFT JOIN {credentials} USING (company_id)
+ WHERE key_type = 'pre-key' GROUP BY company_id
 """
 _HISTORY = """
 SELECT company_id, key_type, taken_on, row_count, byte_count FROM whatsapp_stats
@@ -92,9 +92,10 @@ def measure(conn: Connection) -> tuple[CompanyFigures, ...]:
     with explained("measuring the companies"):
         today, history = _history(conn)
         found: dict[str, list[_Row]] = defaultdict(list)
-        for company_id, *figures in conn.execute(_FIGURES).fetchall():
+        for company_id, *figures in conn.execute(statement(conn.tables, _FIGURES)).fetchall():
             found[company_id].append(figures)
-        pre_keys = {one: counts for one, *counts in conn.execute(_PRE_KEYS).fetchall()}
+        counted = conn.execute(statement(conn.tables, _PRE_KEYS)).fetchall()
+        pre_keys = {one: counts for one, *counts in counted}
     for company_id, days in history.items():
         if any(rows for rows, _ in days[max(days)].values()):
             found.setdefault(company_id, [])

@@ -13,7 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sessionstore.keys.names import KEY_TYPES, Key, decode, encode, spellings
+from sessionstore.keys.names import KEY_TYPES, Key, decode, encode
+from sessionstore.tables.layout import FILE_NAME
 
 if TYPE_CHECKING:
     from sessionstore.database.connection import Connection
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FIRST_DASH = "split at the first dash"
 OTHER_DASH = "split at another dash"
 FILE_FORM = "the id as it stands in the file name"
+NO_FILE_FORM = "not as the file was named"
 
 #: Nothing renames them: a service that ran on them made keys anew, and the importer's are older.
 WAY_ON = (
@@ -31,21 +33,22 @@ WAY_ON = (
 # Everything that could be misfiled, and little else: the grammar judges what comes back. It spares
 # reading every row of a large table. Only `/` and `:` are written differently in a file name.
 _SUSPECTS = """
-SELECT company_id, key_type, key_id FROM whatsapp_keys
+SELECT company_id, spelled FROM {keys}
  WHERE (%(all)s OR company_id = ANY(%(companies)s))
    AND (NOT key_type = ANY(%(types)s)
         OR key_id LIKE '%%.json'
-        OR key_type = 'sender-key' AND position('::' IN key_id) = 0
-        OR key_type = 'app-state-sync-key' AND position('__' IN key_id) > 0
-        OR key_type IN ('sender-key-memory', 'tctoken') AND key_id ~ '-[0-9]{1,3}@')
- ORDER BY company_id, key_type, key_id
+        OR CASE WHEN %(as_files)s THEN key_id ~ '[/:]'
+                WHEN key_type = 'sender-key' THEN position('::' IN key_id) = 0
+                WHEN key_type = 'app-state-sync-key' THEN position('__' IN key_id) > 0
+                ELSE key_type IN ('sender-key-memory', 'tctoken') AND key_id ~ '-[0-9]{{1,3}}@' END)
+ ORDER BY company_id, spelled
 """
 
 
 class MisfiledRow(NamedTuple):
     row: Key  # type and id as they stand in the row
     right: Key  # what they should be
-    cause: str  # FIRST_DASH, OTHER_DASH or FILE_FORM
+    cause: str  # FIRST_DASH, OTHER_DASH, FILE_FORM or NO_FILE_FORM
 
 
 @dataclass(frozen=True)
@@ -93,24 +96,38 @@ def judge(row: Key) -> MisfiledRow | None:
     return MisfiledRow(row, right, FIRST_DASH if row.key_type == first else OTHER_DASH)
 
 
+def _judge_name(row: Key) -> MisfiledRow | None:
+    """The same of a row that should be named as the file was; one that is so has a type."""
+    name = row.key_id.removesuffix(".json").replace("/", "__").replace(":", "-")
+    right = None if row.key_type else decode(f"{name}.json")
+    return MisfiledRow(row, right, NO_FILE_FORM) if right else None
+
+
 def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
-    """Find misnamed rows, by bare ids or of all; reads whatsapp_keys alone, so before any migration too."""
+    """Find misnamed rows, by bare ids or of all; reads rows of keys alone, so before any migration too."""
     # Late, because preflight imports this without libpq.
     from sessionstore.database.connection import explained
+    from sessionstore.tables.statements import statement
 
-    wanted = [name for one in company_ids or () for name in spellings(one)]
-    with explained("looking for misfiled rows", "whatsapp_keys"):
-        rows = conn.execute(
-            _SUSPECTS, {"all": company_ids is None, "companies": wanted, "types": list(KEY_TYPES)}
-        ).fetchall()
+    tables = conn.tables
+    as_files = tables.keys.spelling == FILE_NAME
+    given = {
+        "all": company_ids is None,
+        "companies": [name for one in company_ids or () for name in tables.spellings(one)],
+        "types": list(KEY_TYPES),
+        "as_files": as_files,
+    }
+    with explained("looking for misfiled rows", tables.keys.table):
+        rows = conn.execute(statement(tables, _SUSPECTS), given).fetchall()
     suspects: dict[str, list[Key]] = {}
-    for company_id, *key in rows:
-        suspects.setdefault(company_id, []).append(Key(*key))
+    for company_id, spelled in rows:
+        suspects.setdefault(company_id, []).append(tables.key_of(*spelled.split("\x1f")))
+    judged = _judge_name if as_files else judge
     found = [
         CompanyRows(
             company_id,
-            tuple(one for one in map(judge, keys) if one is not None),
-            tuple(key for key in keys if right_name(key) is None),
+            tuple(one for one in map(judged, keys) if one is not None),
+            tuple(key for key in keys if judged(key) is None and right_name(key) is None),
         )
         for company_id, keys in suspects.items()
     ]
@@ -120,11 +137,14 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
 def without_rows(conn: Connection, company_ids: Collection[str]) -> list[str]:
     """Companies without a key in the database, in either spelling: nothing can be said of them."""
     from sessionstore.database.connection import explained
+    from sessionstore.tables.statements import statement
 
-    ask = "SELECT EXISTS (SELECT FROM whatsapp_keys WHERE company_id = ANY(%s))"
-    with explained("looking for a company", "whatsapp_keys"):
+    tables = conn.tables
+    ask = "SELECT EXISTS (SELECT FROM {keys} WHERE company_id = ANY(%s))"
+    with explained("looking for a company", tables.keys.table):
         return [
             one
             for one in company_ids
-            if conn.execute(ask, [list(spellings(one))]).fetchone() != (True,)
+            if conn.execute(statement(tables, ask), [list(tables.spellings(one))]).fetchone()
+            != (True,)
         ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 
 from sessionstore.backup.dump import ENDINGS
 from sessionstore.backup.manifest import read_manifest, verified
 from sessionstore.errors import BackupProblem
 from sessionstore.retention import archives
 from sessionstore.retention.archives import Kept
+from sessionstore.tables.layout import Tables
 
 SEALED, LISTING = ENDINGS
 
@@ -18,16 +20,17 @@ SEALED, LISTING = ENDINGS
 class Backup(Kept):
     """A backup; its state is never "there"."""
 
-    companies: int = 0  # rows of whatsapp_auth in it
+    companies: int = 0  # rows in it of the table that has the credentials
     keys: int = 0
 
 
-def look(directory: str) -> list[Backup]:
+def look(directory: str, tables: Tables) -> list[Backup]:
     """List the backups in a directory and in those below it, each hashed, the oldest first."""
-    return sorted(map(_backup, archives.manifests(directory, LISTING)), key=archives.age_order)
+    every = map(partial(_backup, tables), archives.manifests(directory, LISTING))
+    return sorted(every, key=archives.age_order)
 
 
-def _backup(manifest: str) -> Backup:
+def _backup(tables: Tables, manifest: str) -> Backup:
     base = manifest.removesuffix(LISTING)
     path, name = base + SEALED, os.path.basename(base)
     try:
@@ -42,8 +45,8 @@ def _backup(manifest: str) -> Backup:
             state, detail = archives.absent(base)
     except BackupProblem as error:
         state, detail = archives.DAMAGED, error.what
-    rows = {table.name.rpartition(".")[2]: table.rows for table in read.tables}
-    companies, keys = (rows.get(table, 0) for table in ("whatsapp_auth", "whatsapp_keys"))
+    rows = {table.name.rpartition(".")[2].strip('"'): table.rows for table in read.tables}
+    companies, keys = (rows.get(one.table, 0) for one in (tables.credentials, tables.keys))
     return Backup(
         path, manifest, name, state, detail, archives.seconds_of(read.created_at), companies, keys
     )

@@ -6,6 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from psycopg import sql
+
 from sessionstore.archive.sealed import exclusive
 from sessionstore.database import connection, standing
 from sessionstore.keys.names import CREDENTIALS
@@ -13,11 +15,12 @@ from sessionstore.retention import archives as shelf
 from sessionstore.retention import backups as backup_shelf
 from sessionstore.retention import rules
 from sessionstore.retention.rules import Answer, Pairing
+from sessionstore.tables.statements import spelled, statement
 
 _IMPORTED = """
-SELECT company_id, file_sha256, identity_sha256, creds::text
+SELECT whatsapp_imports.company_id, file_sha256, identity_sha256, creds::text
   FROM whatsapp_imports JOIN whatsapp_import_files USING (import_id)
-  LEFT JOIN whatsapp_auth USING (company_id)
+  LEFT JOIN {credentials} ON credentials.company_id = {spelled}
  WHERE state = 'active' AND file_name = %s
 """
 
@@ -43,8 +46,9 @@ def prune(
 ) -> Pruning:
     """Delete what is past its time, safe elsewhere, and not ``in_use``: paths that something relies on."""
     with exclusive(directory):
-        archives, backups = shelf.look(directory, hashed=True), backup_shelf.look(directory)
+        archives = shelf.look(directory, hashed=True)
         with connection.connect(settings) as conn:
+            backups = backup_shelf.look(directory, conn.tables)
             # The clock that runs behind decides: one that was set a year on must delete nothing.
             now = min(time.time(), connection.clock(conn))
             imported = _imported(conn)
@@ -66,8 +70,10 @@ def _imported(conn: connection.Connection) -> dict[Pairing, str | None]:
     A company that was logged out and paired anew keeps its id and the record of its import; its
     credentials are then another pairing's, and what was imported is in the database no more.
     """
+    company = spelled(conn.tables, sql.SQL("whatsapp_imports.company_id"))
+    ask = statement(conn.tables, _IMPORTED, spelled=company)
     with connection.transaction(conn, "looking what was imported", isolation="REPEATABLE READ"):
-        rows = conn.execute(_IMPORTED, [CREDENTIALS]).fetchall()
+        rows = conn.execute(ask, [CREDENTIALS]).fetchall()
         shaky = standing.of_database(conn)
         why = {one: (*shaky, *standing.of_companies(conn, [one])) for one, *_ in rows}
     return {

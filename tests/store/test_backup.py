@@ -24,6 +24,7 @@ from sessionstore.database.connection import Connection, connect
 from sessionstore.errors import ArchiveProblem, BackupProblem, DatabaseUnreachable, LockHeld
 from sessionstore.retention.archives import DAMAGED, WHOLE
 from sessionstore.retention.backups import look
+from sessionstore.tables.layout import Tables
 from tests.age import new_identity
 from tests.postgres import client_programs
 
@@ -183,10 +184,10 @@ def test_a_manifest_whose_values_are_of_other_kinds_is_none(
                 manifest.write_text(json.dumps(says))
                 with pytest.raises(BackupProblem, match="not the manifest of a backup"):
                     read_manifest(str(manifest))
-                assert [one.state for one in look(str(backups.out))] == [DAMAGED]
+                assert [one.state for one in look(str(backups.out), Tables())] == [DAMAGED]
             place[name] = good
     manifest.write_text(json.dumps(says))
-    assert [one.state for one in look(str(backups.out))] == [WHOLE]
+    assert [one.state for one in look(str(backups.out), Tables())] == [WHOLE]
     manifest.unlink()
     os.mkfifo(manifest)
     with pytest.raises(BackupProblem, match="not a regular file"):
