@@ -22,7 +22,7 @@ _no_statement = re.compile(rf"(?:\s|;|--[^\n\r]*(?:[\n\r]|\Z)|{_comment})*", re.
 
 @dataclass(frozen=True)
 class Migration:
-    name: str  # such as ``0001_whatsapp_auth``
+    name: str  # such as ``0003_whatsapp_imports``
     deploy: str  # SQL that makes the change
     verify: str  # SQL that raises an error unless the change is there
     revert: str  # SQL that undoes it

@@ -12,7 +12,9 @@ from psycopg import sql
 from sessionstore.database.connection import Connection, explained, message_of
 from sessionstore.errors import MigrationProblem
 from sessionstore.migrations.plan import Migration, Record, load, pending, to_revert
+from sessionstore.migrations.service_tables import fitted
 from sessionstore.migrations.session import Session, demand_lock, locked
+from sessionstore.tables.statements import quoted
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS rollout_migrations (
@@ -51,7 +53,8 @@ class Runner:
         statement_timeout: float = 60,
     ) -> None:
         self._conn = conn
-        self._migrations = load(source) if isinstance(source, str) else source
+        every = load(source) if isinstance(source, str) else source
+        self._migrations = fitted(every, conn.tables)
         self._by_name = {migration.name: migration for migration in self._migrations}
         self._lock_wait = lock_wait
         self._session = Session(conn, lock_timeout, statement_timeout)
@@ -174,23 +177,32 @@ class Runner:
         )
 
 
-_TABLES_OF_THE_SERVICE = (
-    "whatsapp_auth",
-    "whatsapp_keys",
-    "whatsapp_imports",
-    "whatsapp_import_files",
-    "whatsapp_stats",
-)
+_OURS = ("whatsapp_imports", "whatsapp_import_files", "whatsapp_stats")
+# Of columns that number rows: who may insert one may not yet take its number.
+_SEQUENCES = """
+SELECT nspname, relname FROM pg_class c
+  JOIN pg_namespace n ON n.oid = relnamespace
+  JOIN pg_depend d ON d.objid = c.oid AND d.classid = 'pg_class'::regclass
+       AND d.refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+ WHERE relkind = 'S' AND refobjid = ANY(%s::text[]::regclass[])
+"""
 
 
 def grant_rows(conn: Connection, role: str) -> None:
     """Let the service's role use rows, change no table, and read which migrations there are."""
     name = sql.Identifier(role)
-    tables = sql.SQL(", ").join(map(sql.Identifier, _TABLES_OF_THE_SERVICE))
-    rows = sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(tables, name)
+    schema, theirs = conn.tables.schema, conn.tables.names
+    every = (*(sql.Identifier(schema, one) for one in theirs), *map(sql.Identifier, _OURS))
+    rows = sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(
+        sql.SQL(", ").join(every), name
+    )
+    number = sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}")
     try:
         with conn.transaction():
             conn.execute(rows)
+            places = [quoted(schema, one) for one in theirs]
+            for sequence in conn.execute(_SEQUENCES, [places]).fetchall():
+                conn.execute(number.format(sql.Identifier(*sequence), name))
             conn.execute(sql.SQL("GRANT SELECT ON rollout_migrations TO {}").format(name))
     except psycopg.Error as error:
         what = f"the service's role can't be given its rights: {message_of(error)}"
