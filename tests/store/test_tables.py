@@ -103,7 +103,7 @@ def test_rows_are_found_by_one_set_of_names(made: Connection, name: str, rows: s
             assert {Key(str(row[1]), str(row[2])) for row in found} == rows
         assert all(str(row[5]).replace(" ", "") == '{"a":"\\\\b"}' for row in found)
         read = statement(tables, "SELECT company_id, creds::text FROM {credentials}")
-        credentials = dict(made.execute(read).fetchall())  # type: ignore[arg-type]
+        credentials = dict(made.execute(read).fetchall())
         assert credentials.keys() >= {tables.spelled("7")}
         delete(made, tables, rows)
 

@@ -13,7 +13,12 @@ import pytest
 from lab.profiles.service_repository import SOURCES
 from sessionstore.database.connection import connect
 from sessionstore.importing import stage, states
+from sessionstore.importing.proof import prove
+from sessionstore.judgement.activity import STOPPED, Activity
+from sessionstore.migrations.runner import Runner
+from sessionstore.removal.account import account
 from sessionstore.scan.scan import scan_directory
+from tests.store.conftest import MIGRATIONS
 from tests.store.service import machine
 from tests.store.service.ai_admin import (
     COMPANY,
@@ -111,6 +116,40 @@ def test_its_reader_revives_baileys_own_spelling(
         states.activate(conn, record.import_id)
     machine.write_env(service.new, **settings(database, "postgres"))
     assert service.digests(service.new, "--from", "postgres") == service.digests_of_files()
+
+
+def test_it_reads_what_is_imported_in_its_own_spelling(
+    on_rows: AiAdmin, empty_database: dict[str, str]
+) -> None:
+    """Into its own tables, adopted, by a description of them: Buffers as integers, its ids as it has them."""
+    tables = {"buffers": ["array", "base64"]}
+    with connect({**empty_database, "tables": tables}) as conn:
+        Runner(conn, MIGRATIONS).deploy()
+        with scan_directory(str(on_rows.live.parent)) as scan:
+            record = stage.stage(conn, scan, COMPANY, "20261122T140000Z-3fa2", "wa-1")
+            assert prove(conn, record.import_id, scan).ok
+            states.activate(conn, record.import_id)
+        spelled = conn.execute(
+            "SELECT jsonb_typeof(value #> '{private,data}') FROM whatsapp_keys"
+            " WHERE key_type = 'pre-key' GROUP BY 1"
+        ).fetchall()
+    assert spelled == [("array",)]
+    assert on_rows.digests(on_rows.new, "--from", "postgres") == on_rows.digests_of_files()
+
+
+def test_what_its_writer_spelled_is_proven_of_the_files(
+    on_rows: AiAdmin, empty_database: dict[str, str]
+) -> None:
+    """Every file accounted for against rows that nobody here wrote; what expires is told."""
+    move(on_rows)
+    tables = {"buffers": ["array", "base64"]}
+    with connect({**empty_database, "tables": tables}) as conn:
+        Runner(conn, MIGRATIONS).deploy()
+        with scan_directory(str(on_rows.live.parent)) as scan:
+            answer = account(conn, scan, "live", activity=Activity(STOPPED))
+    assert [one.equal for one in answer.companies] == [1313 + 1]
+    assert answer.dispositions == ()
+    assert any("expire" in reason for reason in answer.decision.reasons)
 
 
 def test_the_covering_index_loses_keys(on_rows: AiAdmin, empty_database: dict[str, str]) -> None:

@@ -19,7 +19,16 @@ import pytest
 
 from lab.profiles.service_repository import SOURCES
 from sessionstore.database.connection import connect
+from sessionstore.importing import stage, states
+from sessionstore.importing.proof import prove
+from sessionstore.judgement.activity import STOPPED, Activity
 from sessionstore.keys.names import Key, decode
+from sessionstore.migrations.runner import Runner
+from sessionstore.removal.account import account as account_for
+from sessionstore.scan.layout import Layout
+from sessionstore.scan.scan import scan_directory
+from tests.store.conftest import MIGRATIONS
+from tests.store.kinds import KINDS
 from tests.store.service import machine
 
 KIND = "file-name-rows"
@@ -100,10 +109,15 @@ def imported(desk: Desk, empty_database: dict[str, str]) -> Iterator[tuple[Desk,
         ]
         insert = 'INSERT INTO "Session" ("sessionId", id, data) VALUES (%s, %s, %s)'
         conn.cursor().executemany(insert, rows)
-    place = empty_database["host"].replace("/", "%2F")
-    user, name = empty_database["user"], empty_database["dbname"]
-    machine.write_env(desk.new, DATABASE_URL=f"postgresql://{user}@{place}/{name}")
+    lead_to(desk.new, empty_database)
     yield desk, empty_database
+
+
+def lead_to(release: Path, database: dict[str, str]) -> None:
+    """Let a release's settings lead to a database."""
+    place = database["host"].replace("/", "%2F")
+    url = f"postgresql://{database['user']}@{place}/{database['dbname']}"
+    machine.write_env(release, DATABASE_URL=url)
 
 
 def rows_of(database: dict[str, str], account: str) -> dict[str, str]:
@@ -145,6 +159,34 @@ def test_the_rows_hold_what_the_files_held(
     files = desk.digests(desk.old, account, "--from", "directory", "--path", directory)
     assert len(files) == 1313 + 1 and all(line["digest"] for line in files)
     assert desk.digests(desk.new, account, "--from", "postgres") == files
+
+
+def test_what_the_product_imports_is_what_the_service_reads(
+    desk: Desk, empty_database: dict[str, str]
+) -> None:
+    """The same rows as by hand: by a description of the tables alone, stores beside the sessions."""
+    kind = KINDS["file-name rows"]
+    layout = Layout(litter=("*_store.json",), named=kind.named)
+    (desk.old / "sessions" / "sales_store.json").write_text('{"chats":{}}')
+    with connect({**empty_database, "tables": kind.tables}) as conn:
+        conn.execute(kind.made.encode())
+        Runner(conn, MIGRATIONS).deploy()
+        for account in ACCOUNTS:
+            with scan_directory(str(desk.old / "sessions"), layout=layout) as scan:
+                record = stage.stage(conn, scan, account, "20261122T140000Z-3fa2", "wa-1")
+                assert prove(conn, record.import_id, scan).ok
+                states.activate(conn, record.import_id)
+        with scan_directory(str(desk.old / "sessions"), layout=layout) as scan:
+            answer = account_for(conn, scan, "live", activity=Activity(STOPPED))
+        assert answer.decision.removable, answer.decision.reasons
+    lead_to(desk.new, empty_database)
+    for account in ACCOUNTS:
+        directory = desk.directory(account)
+        files = desk.digests(desk.old, account, "--from", "directory", "--path", directory)
+        assert desk.digests(desk.new, account, "--from", "postgres") == files
+        by_hand = {path.stem: json.loads(path.read_text()) for path in directory.iterdir()}
+        rows = rows_of(empty_database, account)
+        assert {name: json.loads(text) for name, text in rows.items()} == by_hand
 
 
 def test_the_accounts_are_different_ones(template: Desk) -> None:

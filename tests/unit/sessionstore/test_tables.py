@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sessionstore
 from sessionstore.errors import Refused
 from sessionstore.keys.names import KEY_TYPES, Key, encode
 from sessionstore.keys.values import ARRAY, BASE64, canonical, digest, parse
@@ -150,3 +153,14 @@ def test_every_mistake_is_told() -> None:
     with pytest.raises(Refused) as refused:
         described({"schema": 1, "keys": {"table": ""}, "other": 2})
     assert len(refused.value.reasons) == 6
+
+
+def test_no_statement_names_a_table_of_one_service() -> None:
+    """One that did would read another service's rows as none."""
+    root = Path(sessionstore.__file__).parent
+    naming = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if re.search("whatsapp_(auth|keys)", path.read_text())
+    }
+    assert naming == {"tables/layout.py", "migrations/service_tables.py"}
