@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from hostswitch.base import structured
 from hostswitch.base.structured import AbsolutePath, Form, Line, RelativePath, matching, one_of
 from hostswitch.description.description import Description
+from sessionstore.keys.names import DIRECTORY
 from sessionstore.scan.layout import AS_NAMED, Layout
 
 _COMPANY = r"(?!company_)[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
@@ -36,6 +37,7 @@ class LegacyDirectory:
     acknowledge: Acknowledgement | None = None
     companies: Mapping[str, str] = field(default_factory=dict)
     litter: tuple[Line, ...] = ()
+    named: Line = DIRECTORY
 
     @property
     def name(self) -> str:
@@ -43,7 +45,7 @@ class LegacyDirectory:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.companies, self.litter)
+        return Layout(self.companies, self.litter, self.named)
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ class Database:
     sslrootcert: Line | None = None
     authority: Annotated[str, matching("(?s:.+)")] | None = None
     """The text of that file, as long as it is not staged."""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """The service's, where they are not as the lab's (sessionstore/tables)."""
 
-    def settings(self) -> dict[str, str | int]:
+    def settings(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 

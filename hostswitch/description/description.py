@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from hostswitch.base.structured import Form, Line, RelativePath, one_of
+from sessionstore.errors import Refused
 from sessionstore.judgement.activity import DATABASE, FILES
+from sessionstore.keys.names import DIRECTORY
+from sessionstore.tables.description import described
 
 OTHER, NOWHERE = "another store", "nowhere"
 """A store that this package does not move sessions from, or to; settings with which it refuses to start."""
@@ -35,6 +38,9 @@ Name = Annotated[
 Place = Annotated[Line, Form("names joined by dots", lambda text: all(text.split(".")))]
 Pattern = Annotated[Line, Form("a regular expression", _is_pattern)]
 Path = Annotated[Line, Form("a path that begins with /", lambda text: text.startswith("/"))]
+Directory = Annotated[
+    Line, Form("a name with {company} in it, once", lambda name: name.count(COMPANY) == 1)
+]
 _State = Annotated[str, one_of(ON, OFF, NOT_KNOWN)]
 _Keeps = Annotated[str, one_of(*KEEPS)]
 _Store = Annotated[str, one_of(FILES, DATABASE, OTHER)]
@@ -185,3 +191,16 @@ class Description:
     environment: Names
     provider: Provider
     signals: Signals
+    directory: Directory = DIRECTORY
+    """How a directory of session files is named after its company."""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """Where sessions lie in the database and how they are spelled there, if not as the lab's service
+    does (docs/session-data.md, "Another service's tables")."""
+
+    def checked(self, problems: list[str]) -> Description:
+        try:
+            # Whose they are where no column says it, the environment knows.
+            described(self.tables, only_known=False)
+        except Refused as refused:
+            problems += refused.reasons
+        return self

@@ -58,7 +58,17 @@ def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
         "sslmode": "verify-full",
         "sslrootcert": authority_file(data),
         "authority": authority(data),
+        "tables": tables(data),
     }
+
+
+def tables(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The service's tables as its description has them; whose, where no column says it."""
+    found = dict(data["service_description"].get("tables") or {})
+    parts = [found[name] for name in ("keys", "credentials") if name in found]
+    if any("company" not in part for part in parts) and len(data["companies"]) == 1:
+        found["only"] = data["companies"][0]
+    return found
 
 
 # What a description has names for, and the settings that it comes from.
@@ -198,6 +208,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
                 name: entry.get(name)
                 for name in ("path", "kind", "acknowledge", "companies", "litter")
             }
+            | {"named": data["service_description"].get("directory")}
             for entry in data["legacy_directories"]
         ],
         "database": database(data, "app"),

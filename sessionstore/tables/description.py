@@ -93,13 +93,15 @@ _CREDENTIALS: Mapping[str, _Form] = {
     ),
 }
 _PARTS: Mapping[str, tuple[Any, Mapping[str, _Form], tuple[str, ...]]] = {
-    "keys": (KeyTable, _KEYS, ("table", "company", "key", "value")),
-    "credentials": (CredentialsTable, _CREDENTIALS, ("table", "company", "value")),
+    "keys": (KeyTable, _KEYS, ("table", "key", "value")),
+    "credentials": (CredentialsTable, _CREDENTIALS, ("table", "value")),
 }
 
 
-def described(given: object) -> Tables:
-    """Read a layout from a plan; what it does not say of the tables is as in the lab's.
+def described(given: object, *, only_known: bool = True) -> Tables:
+    """Read a layout; what it does not say of the tables is as in the lab's.
+
+    Where it is not known yet which company tables without one are of, that is no mistake.
 
     Raises:
         Refused: with every mistake in it; or keys can't be kept in such a layout.
@@ -111,9 +113,9 @@ def described(given: object) -> Tables:
             continue
         of_part = _read(told[name], forms, f"tables.{name}", mistakes)
         mistakes += [f"tables.{name} lacks {one}" for one in needed if one not in told[name]]
-        told[name] = None if mistakes else part(**of_part)
+        told[name] = None if mistakes else part(**{"company": None, **of_part})
     found = None if mistakes else Tables(**told)
-    mistakes += _inconsistencies(found) if found else ()
+    mistakes += _inconsistencies(found, only_known) if found else ()
     if found is None or mistakes:
         what = f"the tables' description has {len(mistakes)} mistake(s), the first: {mistakes[0]}"
         remedy = "Mend the description of the service's tables."
@@ -142,7 +144,7 @@ def _read(
     return found
 
 
-def _inconsistencies(tables: Tables) -> list[str]:
+def _inconsistencies(tables: Tables, only_known: bool) -> list[str]:
     """What can't be so, or is no layout in which a key can be moved and proven."""
     keys, credentials = tables.keys, tables.credentials
     companies = (keys.company, credentials.company)
@@ -160,7 +162,7 @@ def _inconsistencies(tables: Tables) -> list[str]:
             among_keys and keys.value != credentials.value
         ),
         "tables.only: no column says whose a row is, so all are one company's: name it, where the"
-        " environment has no other": None in companies and tables.only is None,
+        " environment has no other": only_known and None in companies and tables.only is None,
         "tables.only: a column says whose a row is already": (
             None not in companies and tables.only is not None
         ),

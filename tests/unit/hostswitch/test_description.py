@@ -85,6 +85,9 @@ def test_where_no_flag_says_it_the_code_does(files: list[str] | None, keeps: str
         ({"provider": {"rules": [{"keeps": "files"}]}}, "no rule of provider keeps database"),
         ({"environment": {"company": "A", "companies": "B"}}, "both companies and company"),
         ({"environment": {"hosts": "A"}}, "environment.hosts is not known"),
+        ({"directory": "sessions"}, "directory must be a name with {company} in it"),
+        ({"tables": {"keys": {"table": "k", "value": "v"}}}, "tables.keys lacks key"),
+        ({"tables": {"buffers": ["hex"]}}, "tables.buffers must be a list"),
     ],
 )
 def test_a_description_that_can_not_be_meant_is_a_mistake(

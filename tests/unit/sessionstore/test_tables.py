@@ -124,7 +124,7 @@ def test_a_described_layout() -> None:
         ({"buffers": ["hex"]}, "tables.buffers must be a list of base64 and array"),
         ({"buffers": []}, "tables.buffers must be a list"),
         ({"keys": None}, "the service has moved half-way"),
-        ({"keys": {"table": "k"}}, "tables.keys lacks company"),
+        ({"keys": {"table": "k"}}, "tables.keys lacks key"),
         ({"keys": {**FILE_ROWS["keys"], "type": "bytea"}}, "type must be jsonb, json or text"),
         ({"keys": {**FILE_ROWS["keys"], "spelling": "apart"}}, "is in two columns"),
         ({"keys": {**FILE_ROWS["keys"], "key": ["type", "id"]}}, "is in one column"),
@@ -152,7 +152,7 @@ def test_every_mistake_is_told() -> None:
     """An operator mends a description once."""
     with pytest.raises(Refused) as refused:
         described({"schema": 1, "keys": {"table": ""}, "other": 2})
-    assert len(refused.value.reasons) == 6
+    assert len(refused.value.reasons) == 5
 
 
 def test_no_statement_names_a_table_of_one_service() -> None:
