@@ -102,7 +102,12 @@ def test_the_largest_file_is_read_in_no_time(head: str, unit: str) -> None:
         parse(content)
         return time.process_time() - began
 
-    assert seconds(1 << 18) < 8 * max(seconds(1 << 16), 0.02)
+    def least(size: int) -> float:
+        # Quadratic is 16 times in each try; a busy machine, or a search for garbage among all that the
+        # tests before left, was 25 times in one.
+        return min(seconds(size) for _ in range(3))
+
+    assert least(1 << 18) < 8 * max(least(1 << 16), 0.02)
 
 
 @many
