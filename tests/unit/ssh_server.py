@@ -169,9 +169,13 @@ def ssh_server(
                         ).start()
 
         threading.Thread(target=accept, daemon=True).start()
-        yield port, asked
-        for transport in transports:
-            transport.close()
+        try:
+            yield port, asked
+        finally:
+            # Closed alone, it would answer once more, with its old key: its thread still waits for a client.
+            listening.shutdown(socket.SHUT_RDWR)
+            for transport in transports:
+                transport.close()
 
 
 def a_host(place: Path, port: int, **settings: Any) -> Host:
