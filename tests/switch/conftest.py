@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -32,14 +33,21 @@ def tools() -> Path:
     if shutil.which("npm") is None:
         pytest.fail("npm is missing: these tests run a real PM2. Install it: apt-get install npm")
     place = ROOT / ".cache" / "switch-tests"
-    if not all((place / "node_modules" / name).is_dir() for name in NPM):
-        place.mkdir(parents=True, exist_ok=True)
-        packages = [f"{name}@{version}" for name, version in NPM.items()]
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--prefix", place, *packages],
-            check=True,
-            capture_output=True,
-        )
+    place.mkdir(parents=True, exist_ok=True)
+    packages = [f"{name}@{version}" for name, version in NPM.items()]
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # these tests run in two processes
+        if not all((place / "node_modules" / name).is_dir() for name in NPM):
+            command = [
+                "npm",
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                str(place),
+                *packages,
+            ]
+            subprocess.run(command, check=True, capture_output=True)
     return place
 
 
