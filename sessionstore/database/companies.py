@@ -19,7 +19,7 @@ from sessionstore.tables.statements import quoted, statement
 # never holds the two separators; a text that does is made visibly wrong, not silently right.
 _KEYS = r"""
 COPY (
-    SELECT string_agg(concat_ws(E'\x1f', spelled, translate(value::text, E'\x1e\x1f', '??'),
+    SELECT string_agg(concat_ws(E'\x1f', spelled, text,
                                 CASE WHEN pg_typeof(updated_at) = 'timestamptz'::regtype
                                      THEN coalesce(date_part('epoch', updated_at::timestamptz)
                                                    ::text, '') ELSE '' END), E'\x1e')
@@ -163,7 +163,7 @@ def _unpack(block: bytes, tables: Tables) -> Iterator[tuple[Key, StoredValue]]:
         block = _escaped(_plain, block)
     for record in block.split(b"\x1e"):
         *row, text, updated_at = record.split(b"\x1f")
-        key = tables.key_of(*(column.decode("utf-8") for column in row))
+        key = tables.key_of(*[column.decode("utf-8") for column in row])
         yield key, StoredValue(text, float(updated_at) if updated_at else None)
 
 

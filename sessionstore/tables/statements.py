@@ -26,12 +26,12 @@ def statement(tables: Tables, text: LiteralString, **more: sql.Composable) -> sq
     """Complete a statement with the names of a layout.
 
     ``{keys}`` and ``{credentials}`` are relations of one form: company_id (as it stands), key_type,
-    key_id, file_name, spelled, value, updated_at, expires_at; and company_id, creds, updated_at, marks (the
-    row's other columns). Type and
-    id of a key in one column are told by the longest type that it begins with: only ``Tables.key_of`` is
-    exact, from ``spelled``. For single rows and for changing them there are ``{keys_table}``,
-    ``{keys_columns}``, ``{keys_value}``, ``{keys_of}``, which are a company's as it is spelled, ``%s``, and
-    ``{key_is}``, which is the one of ``Tables.row_of``; and the same of credentials.
+    key_id, file_name, spelled, value, text, updated_at, expires_at; and company_id, creds, updated_at,
+    marks (the row's other columns). Type and id of a key in one column are told by the longest type that
+    it begins with: only ``Tables.key_of`` is exact, from ``spelled``. For single rows and for changing
+    them there are ``{keys_table}``, ``{keys_columns}``, ``{keys_value}``, ``{keys_of}``, which are a
+    company's as it is spelled, ``%s``, and ``{key_is}``, which is the one of ``Tables.row_of``; and the
+    same of credentials.
     """
     return sql.SQL(text).format(**_fragments(tables), **more)
 
@@ -98,24 +98,30 @@ def _keys(
         if keys.spelling == FILE_NAME
         else sql.SQL("replace(replace({} || '.json', '/', '__'), ':', '-')").format(joined)
     )
-    # A text that holds a separator is made visibly wrong, not silently right.
-    plain = [sql.SQL(r"translate({}, E'\x1e\x1f', '??')").format(column) for column in columns]
     key_type, key_id = _type_and_id(keys, columns)
+    value = sql.Identifier(keys.value)
     return sql.SQL(
         "(SELECT {} AS company_id, {} AS key_type, {} AS key_id, {} AS file_name, {} AS spelled,"
-        " {} AS value, {} AS updated_at, {} AS expires_at FROM {} WHERE {}) AS keys"
+        " {} AS value, {} AS text, {} AS updated_at, {} AS expires_at FROM {} WHERE {}) AS keys"
     ).format(
         whose,
         key_type,
         key_id,
         file_name,
-        sql.SQL(r" || E'\x1f' || ").join(plain),
-        sql.Identifier(keys.value),
+        sql.SQL(r" || E'\x1f' || ").join(map(_plain, columns)),
+        value,
+        # JSON holds neither separator.
+        _plain(value) if keys.type == "text" else sql.SQL("{}::text").format(value),
         _time(keys.updated_at),
         _time(keys.expires_at),
         table,
         which,
     )
+
+
+def _plain(text: sql.Composable) -> sql.Composable:
+    """One that holds a separator is made visibly wrong, not silently right."""
+    return sql.SQL(r"translate({}, E'\x1e\x1f', '??')").format(text)
 
 
 def _type_and_id(

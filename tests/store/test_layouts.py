@@ -320,3 +320,43 @@ def test_what_the_reader_does_not_revive_is_not_equal(
         write(conn, Key("identity-key", "1.0"), dump(buffer(50)))
         found = place.accounted(conn).dispositions
     assert bool(found) == (buffers == ["array"])
+
+
+@pytest.mark.parametrize(
+    ("creds", "told"),
+    [
+        ({"creds": credentials(), "keys": {"pre-key": {"1": {}}}}, "hold its keys as well"),
+        (credentials(), "and none of its keys"),
+    ],
+)
+def test_what_is_no_row_a_key_is_refused_in_a_sentence(
+    place: Place, conn: Connection, creds: object, told: str
+) -> None:
+    """A whole session in one value, and half a move: nothing can be proven of keys there."""
+    insert = statement(conn.tables, stage._CREDENTIALS)
+    conn.execute(insert, [conn.tables.spelled(COMPANY), dump(creds)])
+    with (
+        scan_directory(str(place.root), layout=place.layout) as scan,
+        pytest.raises(Refused, match=told),
+    ):
+        stage.stage(conn, scan, COMPANY, "20261122T140000Z-l1", "wa-1")
+    decision = place.accounted(conn).decision
+    assert not decision.removable and any(told in reason for reason in decision.reasons)
+
+
+@pytest.mark.parametrize("place", ["file-name rows"], indirect=True)
+def test_rows_that_are_not_named_like_files_are_misfiled(place: Place, conn: Connection) -> None:
+    """The service asks for the escaped name; a type that no grammar has is told, and left alone."""
+    place.imported(conn)
+    names = ["sender-key-1@g.us::2::0", "pre-key-9.json", "future-1", "session-a b"]
+    insert = """INSERT INTO "Session" ("sessionId", id, data) VALUES (%s, %s, '{}')"""
+    for name in names:
+        conn.execute(insert, [COMPANY, name])
+    (found,) = misfiled.find(conn, [COMPANY])
+    assert {one.row.key_id: one.right for one in found.misfiled} == {
+        "sender-key-1@g.us::2::0": Key("sender-key", "1@g.us::2::0"),
+        "pre-key-9.json": Key("pre-key", "9"),
+    }
+    assert found.by_cause == {misfiled.NO_FILE_FORM: 2}
+    assert {row.key_id for row in found.unknown} == {"future-1"}
+    assert "not as the file was named" in str(found.sentence())
