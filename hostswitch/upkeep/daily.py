@@ -155,11 +155,12 @@ def _figures(host: Host) -> tuple[bool, list[str]]:
 
         companies = figures.measure(connection)
         recorded = figures.record(connection, companies)
+        ours = [connection.tables.spelled(one) for one in host.plan.companies]
     remedy = "Look at it: baileys-hostswitch store stats --table --plan -"
     return recorded, [
         f"company {one.company_id} grew unlike its own past ({one.growth.why}). {remedy}"
         for one in companies
-        if one.growth.verdict == growth.UNUSUAL and one.company_id in host.plan.companies
+        if one.growth.verdict == growth.UNUSUAL and one.company_id in ours
     ]
 
 
@@ -176,6 +177,7 @@ def _pruned(host: Host) -> Pruning | None:
         archive.keep_days,
         frozenset(item.archive for item in all_set_aside(host)),
         dry_run=is_open(host.places),
+        named=host.plan.description.directory,
     )
 
 

@@ -16,6 +16,7 @@ from sessionstore.commands.output import CHANGES, OK, UsageError, actions_of, em
 from sessionstore.commands.plan import read_plan, takes_plan
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import printable
+from sessionstore.keys.names import DIRECTORY
 from sessionstore.retention import rules
 from sessionstore.retention.archives import DAMAGED, GONE, MISSING, Archive, look
 
@@ -108,7 +109,7 @@ def _add_keeping(actions: Any) -> None:
     prune.add_argument("directory", help="where archives are kept, such as archive_directory")
     prune.add_argument("--keep-days", type=float, required=True, help="keep each at least so long")
     prune.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
-    takes_plan(prune, _archive_prune, optional=("in_use",))
+    takes_plan(prune, _archive_prune, optional=("in_use", "named"))
 
 
 def _archive_create(arguments: argparse.Namespace) -> int:
@@ -170,6 +171,7 @@ def _archive_prune(arguments: argparse.Namespace) -> int:
         arguments.keep_days,
         frozenset(plan.get("in_use", ())),
         dry_run=arguments.dry_run,
+        named=plan.get("named", DIRECTORY),
     )
     for event, decided in (("archive", done.archives), ("backup", done.backups)):
         for one, answer in decided:

@@ -11,7 +11,7 @@ from sessionstore.archive.manifest import ALTERED, Manifest, read_manifest
 from sessionstore.archive.sealed import verify_on_disk, write_file
 from sessionstore.disk.opening import closing, open_directory
 from sessionstore.errors import ArchiveProblem
-from sessionstore.keys.names import CREDENTIALS, company_of, decode
+from sessionstore.keys.names import CREDENTIALS, DIRECTORY, company_of, decode
 from sessionstore.scan.layout import is_artefact, litter, original_of
 
 SEALED, LISTING, PRUNED = ".tar.zst.age", ".manifest.jsonl", ".pruned.json"
@@ -60,9 +60,12 @@ class Archive(Kept):
     nameless: bool = True
 
 
-def look(directory: str, *, hashed: bool) -> list[Archive]:
-    """List the archives below a directory, the oldest first; if ``hashed``, each is read whole."""
-    found = [_archive(path, hashed=hashed) for path in manifests(directory, LISTING)]
+def look(directory: str, *, hashed: bool, named: str = DIRECTORY) -> list[Archive]:
+    """List the archives below a directory, the oldest first; if ``hashed``, each is read whole.
+
+    In them directories are ``named`` after their companies.
+    """
+    found = [_archive(path, named, hashed=hashed) for path in manifests(directory, LISTING)]
     return sorted(found, key=age_order)
 
 
@@ -82,7 +85,7 @@ def age_order(one: Kept) -> tuple[float, str]:
     return one.created or 0.0, one.manifest
 
 
-def _archive(manifest_path: str, *, hashed: bool) -> Archive:
+def _archive(manifest_path: str, named: str, *, hashed: bool) -> Archive:
     path = manifest_path.removesuffix(LISTING) + SEALED
     try:
         manifest = read_manifest(manifest_path)
@@ -90,7 +93,7 @@ def _archive(manifest_path: str, *, hashed: bool) -> Archive:
         return Archive(path, manifest_path, "", DAMAGED, error.what, None)
     state, detail = _state(path, manifest, hashed=hashed)
     created = seconds_of(manifest.created_at)
-    companies, credentials, nameless = _companies(manifest)
+    companies, credentials, nameless = _companies(manifest, named)
     kept = (path, manifest_path, manifest.name, state, detail, created)
     sizes = (manifest.files, manifest.bytes, manifest.archive_bytes)
     return Archive(*kept, *sizes, companies, credentials, nameless)
@@ -126,11 +129,13 @@ def absent(base: str) -> tuple[str, str]:
         return MISSING, "the note about its pruning can't be read"
 
 
-def _companies(manifest: Manifest) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], bool]:
+def _companies(
+    manifest: Manifest, named: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], bool]:
     found, paired, nameless = set(), set(), False
     for path, entry in manifest.entries.items():
         parent, _, name = path.rpartition("/")
-        company = company_of(os.path.basename(parent) if parent else manifest.name)
+        company = company_of(os.path.basename(parent) if parent else manifest.name, named)
         if entry.directory or (litter(name) is not None and original_of(name) is None):
             continue
         # What is packed, or has another name, may be a pairing's last copy; beside its credentials an

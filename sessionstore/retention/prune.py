@@ -10,7 +10,7 @@ from psycopg import sql
 
 from sessionstore.archive.sealed import exclusive
 from sessionstore.database import connection, standing
-from sessionstore.keys.names import CREDENTIALS
+from sessionstore.keys.names import CREDENTIALS, DIRECTORY
 from sessionstore.retention import archives as shelf
 from sessionstore.retention import backups as backup_shelf
 from sessionstore.retention import rules
@@ -43,10 +43,11 @@ def prune(
     in_use: Collection[str] = (),
     *,
     dry_run: bool,
+    named: str = DIRECTORY,
 ) -> Pruning:
     """Delete what is past its time, safe elsewhere, and not ``in_use``: paths that something relies on."""
     with exclusive(directory):
-        archives = shelf.look(directory, hashed=True)
+        archives = shelf.look(directory, hashed=True, named=named)
         with connection.connect(settings) as conn:
             backups = backup_shelf.look(directory, conn.tables)
             # The clock that runs behind decides: one that was set a year on must delete nothing.

@@ -115,7 +115,12 @@ def test_the_whole_way(
         create.create(fd, str(out), "sessions", [age_identity[1]])
     _removed(place, conn, out)
     assert not place.root.exists()
-    assert prune(place.settings, str(out), 1, dry_run=True).answers
+    done = prune(place.settings, str(out), 1, dry_run=True, named=place.kind.named)
+    ((archive, _),) = done.archives
+    assert archive.companies == (COMPANY,) and not archive.nameless
+    assert [(one.companies, one.keys) for one, _ in done.backups] == [
+        (len(keys()) + 1,) * 2 if conn.tables.one_table else (1, len(keys()))
+    ]
 
 
 def _backed_up(place: Place, conn: Connection, age_identity: tuple[str, str], out: Path) -> None:
