@@ -82,6 +82,29 @@ def of(found: Iterable[Sign], claim: str, company: str) -> list[Sign]:
     return [one for one in found if (one.claim, one.company) == (claim, company)]
 
 
+def companies_in(http: Http, answer: Any) -> list[str]:
+    """Every company that an answer tells of, declared or not."""
+    if http.company is None:
+        return []
+    if COMPANY in http.company.equals:
+        found = _at(answer, http.company.at, "")
+        return [] if found is _NOTHING else [str(found)]
+    place, _, name = http.company.at.rpartition(".")
+    there = _at(answer, place, "") if name == COMPANY else None
+    return sorted(map(str, there)) if isinstance(there, Mapping) else []
+
+
+def missing_lines(log: Log, text: str, company: str) -> list[str]:
+    """What a start's log does not say of those lines that a good start writes, by what they mean."""
+    lines = [line[:_LONGEST_LINE] for line in text.splitlines()]
+    wanted = {**log.lines}
+    if log.credentials:
+        wanted["credentials are loaded"] = log.credentials
+    if DATABASE in log.provider:
+        wanted["the provider is PostgreSQL"] = log.provider[DATABASE]
+    return [meaning for meaning, one in wanted.items() if _last(lines, one, company)[0] < 0]
+
+
 def value_at(answer: Any, place: str | None) -> Any:
     """What stands at a place of an answer; None where nothing does, or the description names no place."""
     found = _NOTHING if place is None else _at(answer, place, "")

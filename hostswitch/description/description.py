@@ -147,6 +147,8 @@ class Http:
     pid: Place | None = None
     flags: Place | None = None
     """The flags as the process sees them."""
+    everywhere: bool = False
+    """Whether it is known to listen on all interfaces, and not on loopback alone."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,10 @@ class Log:
     company: Pattern | None = None
     credentials: Pattern | None = None
     connected: Pattern | None = None
+    start: Pattern | None = None
+    """The first line of a start, by which an earlier one is told from the last."""
+    lines: Mapping[str, Pattern] = field(default_factory=dict)
+    """What a good start writes besides, by what it means."""
     wrong: tuple[Pattern, ...] = ()
     """What a start with its sessions never writes: that it makes a new identity, for one."""
 

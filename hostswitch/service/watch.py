@@ -70,6 +70,7 @@ class Watch:
         self._signals = host.plan.description.signals
         self._connections = connections
         self._connected = 0
+        self._paths: list[str] = []
         self._expected = expected
         self._since = since
         self._before = before
@@ -124,9 +125,10 @@ class Watch:
     def _seen(self, status: Any) -> Signalled:
         written = ""
         if self._signals.log is not None:
-            apps = self._processes().values()
-            paths = sorted({path for app in apps for path in app.logs})
-            written = logs.written(paths, self._since.sizes, self._host.owner)
+            if not self._paths:
+                apps = self._processes().values()
+                self._paths = sorted({path for app in apps for path in app.logs})
+            written = logs.written(self._paths, self._since.sizes, self._host.owner)
         return Signalled(status, written, self._connected)
 
     def _count(self) -> int:

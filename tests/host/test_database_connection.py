@@ -65,7 +65,8 @@ def test_host_has_the_declared_authority(host: Any, target: Target, declared: De
 def test_service_connections_are_encrypted(target: Target, declared: Declared) -> None:
     """Keys and credentials cross the network in the open."""
     # A pool closes connections that nobody uses; answering makes the service open one.
-    target.probe_anew("status.answer", declared.status_url)
+    if declared.status_url:
+        target.probe_anew("status.answer", declared.status_url)
     rows = target.database.rows(
         "SELECT ssl, count(*) AS number FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)"
         " WHERE usename = current_user AND application_name <> 'rollout verify' GROUP BY ssl"

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hostswitch.envfile.dotenv import assignments
+from roles.hostprogram import plan
 from roles.hostprogram.plan import spelled
 
 from .support.declared import Declared
 from .support.target import Target
 from .support.wording import joined, listed, octal, problems
-
-PASSWORD = "POSTGRES_PASSWORD"
 
 
 def written(target: Target) -> dict[str, list[str]]:
@@ -21,6 +20,13 @@ def written(target: Target) -> dict[str, list[str]]:
     return found
 
 
+def of_the_rollout(declared: Declared, *, database: bool) -> dict[str, str]:
+    """What a rollout itself puts there, of the database or besides, by the service's names for it."""
+    names = plan.own_names(declared.host.settings)
+    there = plan.environment_settings(declared.host.settings)
+    return {n: there[n] for n, one in names.items() if one.startswith("database_") == database}
+
+
 @problems
 def demand(target: Target, expected: Mapping[str, str]) -> Iterator[str]:
     """Pass where the live file has each of these names once, with just this value."""
@@ -28,7 +34,8 @@ def demand(target: Target, expected: Mapping[str, str]) -> Iterator[str]:
     for name, value in expected.items():
         there = found.get(name, [])
         if there != [value]:
-            shown = "" if name == PASSWORD else f" {joined(there)}, declared is {value}"
+            secret = name in target.declared.password_names
+            shown = "" if secret else f" {joined(there)}, declared is {value}"
             yield f"{name} is{shown or ' not as declared'}"
 
 
@@ -49,23 +56,14 @@ def test_env_file_has_the_declared_flags(target: Target, declared: Declared) -> 
 
 def test_env_file_names_the_declared_database(target: Target, declared: Declared) -> None:
     """The next restart would open another database, or none, and make new credentials there."""
-    expected = {
-        "POSTGRES_HOST": declared.text("database_host"),
-        "POSTGRES_PORT": declared.text("database_port"),
-        "POSTGRES_DATABASE": declared.text("database_name"),
-        "POSTGRES_USER": declared.text("database_app_user"),
-        PASSWORD: declared.secret("database_app_password"),
-        "POSTGRES_SSL_CA": str(declared.authority_file),
-    }
-    demand(target, expected)
+    demand(target, of_the_rollout(declared, database=True))
 
 
 def test_env_file_has_the_declared_settings(target: Target, declared: Declared) -> None:
     """Other companies would be opened here than declared: two sockets on one account fight."""
     settings = declared.host.settings["service_settings"]
     expected = {
-        "COMPANIES": ",".join(declared.companies),
-        "STATUS_PORT": declared.text("service_port"),
+        **of_the_rollout(declared, database=False),
         **{name: spelled(value) for name, value in settings.items()},
     }
     demand(target, expected)

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from hostswitch.decide.gate import Company
+from hostswitch.description.claims import CONNECTED, missing_lines
+
 from .support import absence, service_signals
 from .support.declared import Declared
 from .support.target import Target
@@ -26,7 +29,10 @@ def newest(target: Target) -> str:
 
 def last_start(target: Target) -> str:
     """The lines since the service's last start; not checked where they were rotated away."""
-    found = service_signals.since_last_start(newest(target))
+    log = target.declared.described.signals.log
+    if log is None or log.start is None:
+        not_checked("nothing says how this kind of service begins a start in its log")
+    found = service_signals.since_last_start(newest(target), log.start)
     if not found:
         not_checked(f"the logs do not go back to the last start: {joined(log_files(target))}")
     return found
@@ -38,9 +44,16 @@ def test_start_up_lines_are_there(target: Target, declared: Declared) -> None:
         not_checked("the declared provider is not PostgreSQL")
     log = last_start(target)
     unpaired = absence.unpaired(target)
-    lines = service_signals.start_up_lines([c for c in declared.companies if c not in unpaired])
-    missing = [meaning for meaning, pattern in lines.items() if not pattern.search(log)]
-    assert not missing, f"since the last start the log does not say that {'; '.join(missing)}"
+    described = declared.described.signals.log
+    assert described is not None
+    missing = {
+        f"{meaning} ({company})"
+        for company in declared.companies
+        if company not in unpaired
+        for meaning in missing_lines(described, log, company)
+    }
+    said = "; ".join(sorted(missing))
+    assert not missing, f"since the last start the log does not say that {said}"
 
 
 @problems
@@ -49,9 +62,11 @@ def test_whatsapp_is_connected(target: Target, declared: Declared) -> Iterator[s
     if declared.text("gate_connected") == "not checked":
         not_checked(f"WhatsApp can't be reached from {declared.environment.name}")
     expected = absence.paired(target, declared.companies)
-    for name, company in service_signals.companies(target.status).items():
-        if name in expected and company.connection != service_signals.CONNECTED:
-            yield f"{name}: {company.connection}"
+    if not service_signals.tells(target, CONNECTED):
+        not_checked("this kind of service does not answer whether it is connected")
+    for name in expected:
+        paired = Company(None, True, 0)
+        yield from service_signals.problems(target, name, paired, connected=True)
 
 
 def test_no_ratchet_went_back(target: Target) -> None:

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+from hostswitch.decide.gate import Company
+from hostswitch.description.claims import companies_in, value_at
+from sessionstore.judgement.activity import DATABASE
+
 from .support import absence, service_signals
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, listed, problems
-
-SECRET_NAMES = ("POSTGRES_PASSWORD",)
+from .support.wording import joined, listed, not_checked, problems
 
 
 def process(target: Target) -> dict[str, Any]:
     """The running service as the kernel sees it."""
-    names = (*target.declared.flags, *SECRET_NAMES)
+    names = (*target.declared.flags, *target.declared.password_names)
     found = target.probe("processes.one", str(target.pid), *names)
     assert "cwd" in found, f"process {target.pid} is uid {found['uid']}'s, not {target.user}'s"
     return dict(found)
@@ -27,13 +29,18 @@ def test_exported_values_do_not_shadow_the_file(target: Target, declared: Declar
 
 def test_process_does_not_carry_the_password(target: Target) -> None:
     """An exported password stands in PM2's dump, and outlives its change in the .env."""
-    carried = [name for name in SECRET_NAMES if name in process(target)["environment"]]
+    carried = [
+        name for name in target.declared.password_names if name in process(target)["environment"]
+    ]
     assert not carried, f"exported to the process: {joined(carried)}"
 
 
 def test_service_sees_the_declared_flags(target: Target, declared: Declared) -> None:
     """The service runs on other flags than declared: whoever toggles one believes it is on."""
-    seen = target.status.get("flags")
+    http = declared.described.signals.http
+    if http is None or http.flags is None:
+        not_checked("this kind of service does not say which flags it sees")
+    seen = value_at(target.status, http.flags)
     assert isinstance(seen, dict), "the status endpoint does not show its flags"
     wrong = declared.flags_unlike(seen)
     assert not wrong, listed(wrong)
@@ -47,9 +54,11 @@ def test_process_runs_in_the_current_release(target: Target) -> None:
 
 def test_process_was_started_from_the_status_pid(target: Target) -> None:
     """Another process than PM2's answers on the status port: health is read from the wrong one."""
-    assert target.status.get("pid") == target.pid, (
-        f"process {target.status.get('pid')} answers, PM2 runs {target.pid}"
-    )
+    http = target.declared.described.signals.http
+    if http is None or http.pid is None:
+        not_checked("this kind of service does not say which process answers")
+    answering = value_at(target.status, http.pid)
+    assert answering == target.pid, f"process {answering} answers, PM2 runs {target.pid}"
 
 
 def test_process_runs_as_the_service_user(target: Target, declared: Declared) -> None:
@@ -79,6 +88,9 @@ def test_one_process_uses_the_accounts(target: Target, declared: Declared) -> No
 
 def test_status_is_on_loopback_only(host: Any, declared: Declared) -> None:
     """The status endpoint shows companies and counts to the whole network."""
+    http = declared.described.signals.http
+    if http is None or http.everywhere:
+        not_checked("this kind of service is not said to listen on loopback alone")
     port = declared.number("service_port")
     addresses = host.listening_on(port)
     assert addresses, f"nothing listens on port {port}"
@@ -89,16 +101,12 @@ def test_status_is_on_loopback_only(host: Any, declared: Declared) -> None:
 @problems
 def test_each_company_is_on_postgresql(target: Target, declared: Declared) -> Iterator[str]:
     """A company on another provider, or without credentials, is cut off from WhatsApp."""
-    shown = service_signals.companies(target.status)
     unpaired = absence.unpaired(target)
+    provider = DATABASE if declared.on_postgresql else None
     for company_id in declared.companies:
-        company = shown.get(company_id)
-        if company is None:
-            yield f"{company_id} is not open"
-        elif declared.on_postgresql and company.provider != service_signals.PROVIDER:
-            yield f"{company_id} uses the provider {company.provider}"
-        elif not company.credentials and company_id not in unpaired:
-            yield f"{company_id} has no credentials"
-    for name in shown:
+        company = Company(provider, company_id not in unpaired, 0)
+        yield from service_signals.problems(target, company_id, company, connected=False)
+    http = declared.described.signals.http
+    for name in companies_in(http, target.status) if http else ():
         if name not in declared.companies:
             yield f"{name} is open and not declared"

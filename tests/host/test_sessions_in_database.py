@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from hostswitch.decide import gate
+from hostswitch.description.claims import KEYS, Signalled
 from sessionstore.errors import BadFile
 from sessionstore.inspection.misfiled import WAY_ON, judge
 from sessionstore.keys.credentials import credentials_of
@@ -89,13 +91,16 @@ def test_each_company_has_its_keys(target: Target, declared: Declared) -> None:
 def test_service_has_loaded_what_is_there(target: Target, declared: Declared) -> Iterator[str]:
     """The service works on another database, or another company, than the one that was checked."""
     question = "SELECT count(*) AS number FROM whatsapp_keys WHERE company_id = %(company)s"
+    if not service_signals.tells(target, KEYS):
+        not_checked("this kind of service does not answer how many keys it has loaded")
     for company_id in companies(declared):
         before = target.database.row(question, company=company_id)["number"]
-        status = target.probe_anew("status.answer", declared.status_url).get("answer", {})
+        status = target.probe_anew("status.answer", str(declared.status_url)).get("answer", {})
         after = target.database.row(question, company=company_id)["number"]
-        shown = service_signals.companies(status).get(company_id)
-        if shown is None or not min(before, after) <= shown.keys <= max(before, after):
-            keys = "nothing" if shown is None else shown.keys
+        signals = declared.described.signals
+        shown = gate.shown(signals, Signalled(status), [company_id]).get(company_id, {}).get(KEYS)
+        if shown is None or not min(before, after) <= shown <= max(before, after):
+            keys = "nothing" if shown is None else shown
             yield f"{company_id}: the service shows {keys}, the database has {after}"
 
 

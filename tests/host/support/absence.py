@@ -7,7 +7,10 @@ anew, and not by the program whose work is being checked.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import service_signals
+from hostswitch.decide import gate
+from hostswitch.description.claims import CREDENTIALS
+
+from .service_signals import answered
 from .target import Target
 from .wording import joined, not_checked
 
@@ -59,8 +62,8 @@ def unpaired(target: Target) -> set[str]:
         " UNION SELECT company_id FROM whatsapp_imports WHERE company_id = ANY(%(names)s)",
         names=sorted(left),
     )
-    shown = service_signals.companies(target.status).items()
-    with_credentials = {name for name, company in shown if company.credentials}
+    shown = gate.shown(target.declared.described.signals, answered(target), left)
+    with_credentials = {name for name, told in shown.items() if told.get(CREDENTIALS) is True}
     return left - {row["company_id"] for row in rows} - with_credentials
 
 

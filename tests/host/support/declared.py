@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from hostswitch.base.structured import structured
+from hostswitch.description.description import NOWHERE, OTHER, Description
+from hostswitch.description.provider import choose
 from roles.hostprogram import plan
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.secret import Secret
 from rollout.settings.catalogue import revealed
+
+from .wording import listed
 
 STATE = PurePosixPath("/var/lib/baileys-rollout")
 CONFIG = PurePosixPath(plan.CONFIG_DIRECTORY)
@@ -29,7 +34,8 @@ class Declared:
     def _declare_service(self, authority_file: str) -> None:
         self.service_user = self.text("service_user")
         self.service_app = self.text("service_app")
-        self.status_url = f"http://127.0.0.1:{self.text('service_port')}/status"
+        self.described = self._described()
+        self.status_url = plan.status_url(self.host.settings)
         # The PM2 apps that may hold the session pool, PM2's home, and what starts it at boot.
         self.pm2_apps = [self.service_app, *self.texts("sibling_apps")]
         self.pm2_home = PurePosixPath(self.text("service_home")) / ".pm2"
@@ -39,9 +45,15 @@ class Declared:
         # The flags as a `.env` spells them.
         declared = self.host.settings["flags"]
         self.flags = {name: str(revealed(value)) for name, value in declared.items()}
-        self.on_postgresql = self.flags.get("USE_REPOSITORY_PATTERN") == "true"
+        self.on_postgresql = choose(self.described.provider, self.flags).keeps not in (
+            OTHER,
+            NOWHERE,
+        )
         # The database's certificate authority, as the service reads it.
         self.authority_file = PurePosixPath(authority_file)
+        # What holds the database's password in the `.env`, if the service reads one.
+        password = self.described.environment.database_password
+        self.password_names = [password] if password else []
         self.app_dir = PurePosixPath(self.text("app_dir"))
         self.current = self.app_dir / "current"
         self.env_file = self.app_dir / ".env"
@@ -51,6 +63,12 @@ class Declared:
         self.legacy_places = [str(self.app_dir / str(one["path"])) for one in legacy]
         self.set_aside = self.app_dir / ".set-aside"
         self.archives = PurePosixPath(self.text("archive_directory"))
+
+    def _described(self) -> Description:
+        wrong: list[str] = []
+        made = structured(Description, self.host.settings["service_description"], "", wrong)
+        assert isinstance(made, Description) and not wrong, listed(wrong)
+        return made
 
     def text(self, name: str) -> str:
         """A setting that is a text or a number, as text."""

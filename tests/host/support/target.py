@@ -121,7 +121,7 @@ class Target:
 
     @property
     def _pm2(self) -> list[str]:
-        names = [*self.declared.flags, "POSTGRES_PASSWORD"]
+        names = [*self.declared.flags, *self.declared.password_names]
         return ["pm2.state", str(self.declared.pm2_home), *names]
 
     @property
@@ -145,6 +145,7 @@ class Target:
     @property
     def status(self) -> dict[str, Any]:
         """What the service's status endpoint answers."""
+        assert self.declared.status_url, "this kind of service has no endpoint"
         answer = self.probe("status.answer", self.declared.status_url)
         assert "answer" in answer, f"{self.declared.status_url}: {answer.get('problem')}"
         return dict(answer["answer"])
