@@ -9,12 +9,12 @@ name together again and decoding it by the grammar gives the key back (docs/fact
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessionstore.keys.names import KEY_TYPES, Key, decode, encode
-from sessionstore.tables.layout import FILE_NAME
+from sessionstore.tables.layout import FILE_NAME, Tables
 
 if TYPE_CHECKING:
     from sessionstore.database.connection import Connection
@@ -103,6 +103,11 @@ def _judge_name(row: Key) -> MisfiledRow | None:
     return MisfiledRow(row, right, NO_FILE_FORM) if right else None
 
 
+def judge_of(tables: Tables) -> Callable[[Key], MisfiledRow | None]:
+    """What judges a row of a layout, by the key that its columns name."""
+    return _judge_name if tables.keys.spelling == FILE_NAME else judge
+
+
 def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[CompanyRows]:
     """Find misnamed rows, by bare ids or of all; reads rows of keys alone, so before any migration too."""
     # Late, because preflight imports this without libpq.
@@ -110,19 +115,18 @@ def find(conn: Connection, company_ids: Collection[str] | None = None) -> list[C
     from sessionstore.tables.statements import statement
 
     tables = conn.tables
-    as_files = tables.keys.spelling == FILE_NAME
     given = {
         "all": company_ids is None,
         "companies": [name for one in company_ids or () for name in tables.spellings(one)],
         "types": list(KEY_TYPES),
-        "as_files": as_files,
+        "as_files": tables.keys.spelling == FILE_NAME,
     }
     with explained("looking for misfiled rows", tables.keys.table):
         rows = conn.execute(statement(tables, _SUSPECTS), given).fetchall()
     suspects: dict[str, list[Key]] = {}
     for company_id, spelled in rows:
         suspects.setdefault(company_id, []).append(tables.key_of(*spelled.split("\x1f")))
-    judged = _judge_name if as_files else judge
+    judged = judge_of(tables)
     found = [
         CompanyRows(
             company_id,

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from sessionstore.migrations.plan import Migration, load
+from sessionstore.migrations.service_tables import fitted
+from sessionstore.tables.layout import Tables
+from sessionstore.tables.statements import quoted
+
 from .support.declared import Declared
 from .support.target import Target
-from .support.wording import joined, problems
+from .support.wording import joined, not_checked, problems
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "migrations"
-TABLES = {
-    "whatsapp_auth": {"company_id", "creds", "created_at", "updated_at"},
-    "whatsapp_keys": {
-        *("company_id", "key_type", "key_id", "value"),
-        *("created_at", "updated_at", "expires_at"),
-    },
+OURS = {
     "whatsapp_imports": {
         *("import_id", "company_id", "state", "rollout_id", "host", "source"),
         *("creds_sha256", "key_count", "created_at", "activated_at", "withdrawn_at"),
@@ -27,27 +27,55 @@ TABLES = {
 ROW_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
+def expected(tables: Tables) -> dict[str, set[str | None]]:
+    """The columns of every table, by its name as SQL has it: the service's, and those of the migrations."""
+    keys, credentials = tables.keys, tables.credentials
+    found: dict[str, set[str | None]] = {name: {*columns} for name, columns in OURS.items()}
+    for table, columns in (
+        (
+            credentials.table,
+            {
+                credentials.company,
+                credentials.value,
+                credentials.updated_at,
+                *dict(credentials.row),
+            },
+        ),
+        (
+            keys.table,
+            {keys.company, *keys.key, keys.value, keys.updated_at, keys.expires_at},
+        ),
+    ):
+        found.setdefault(quoted(tables.schema, table), set()).update(columns - {None})
+    return found
+
+
 @problems
 def test_tables_and_columns(target: Target) -> Iterator[str]:
     """The service fails at its first read or write, a later cut-over or removal has no record."""
+    tables = expected(target.database.tables)
     rows = target.database.rows(
-        "SELECT relation.relname AS name, attribute.attname AS column"
-        " FROM pg_class relation JOIN pg_attribute attribute ON attribute.attrelid = relation.oid"
-        " WHERE relation.oid IN (SELECT to_regclass(name) FROM unnest(%(names)s::text[]) AS name)"
-        " AND attribute.attnum > 0 AND NOT attribute.attisdropped",
-        names=list(TABLES),
+        "SELECT name, attribute.attname AS column FROM unnest(%(names)s::text[]) AS name"
+        " JOIN pg_attribute attribute ON attribute.attrelid = to_regclass(name)"
+        " WHERE attribute.attnum > 0 AND NOT attribute.attisdropped",
+        names=list(tables),
     )
-    found: dict[str, set[str]] = {name: set() for name in TABLES}
+    found: dict[str, set[str]] = {name: set() for name in tables}
     for row in rows:
         found[row["name"]].add(row["column"])
-    for name, columns in TABLES.items():
-        if lacking := columns - found[name]:
+    for name, columns in tables.items():
+        if lacking := {one for one in columns if one} - found[name]:
             yield f"{name} lacks {joined(sorted(lacking))}"
+
+
+def migrations(target: Target) -> tuple[Migration, ...]:
+    """Those of this checkout, for a database with the service's tables."""
+    return fitted(load(str(MIGRATIONS)), target.database.tables)
 
 
 def test_every_migration_is_applied(target: Target) -> None:
     """Code that expects a migration runs without it, or nobody knows any more which ran."""
-    files = sorted(path.stem for path in (MIGRATIONS / "deploy").glob("*.sql"))
+    files = [one.name for one in migrations(target)]
     assert target.database.row("SELECT to_regclass('rollout_migrations') AS it")["it"], (
         "there is no record of migrations: table rollout_migrations is missing"
     )
@@ -62,15 +90,16 @@ def test_every_migration_is_applied(target: Target) -> None:
 @problems
 def test_every_migration_still_verifies(target: Target) -> Iterator[str]:
     """Somebody changed the tables by hand: keys can be doubled, lost or hidden."""
-    for path in sorted((MIGRATIONS / "verify").glob("*.sql")):
-        if complaint := target.database.complaint_of(path.read_text()):
-            yield f"{path.stem}: {complaint}"
+    for one in migrations(target):
+        if complaint := target.database.complaint_of(one.verify):
+            yield f"{one.name}: {complaint}"
 
 
 @problems
 def test_service_may_use_rows_and_no_more(target: Target, declared: Declared) -> Iterator[str]:
     """Without its rights every key write fails; with more, a hole drops the tables."""
-    for table in ("whatsapp_auth", "whatsapp_keys"):
+    tables = target.database.tables
+    for table in (quoted(tables.schema, name) for name in tables.names):
         given = target.database.row(
             "SELECT array(SELECT wanted FROM unnest(%(rights)s::text[]) AS wanted"
             " WHERE NOT has_table_privilege(%(table)s, wanted)) AS lacking,"
@@ -93,10 +122,15 @@ def test_service_may_use_rows_and_no_more(target: Target, declared: Declared) ->
 
 def test_no_index_spoils_updates(target: Target) -> None:
     """An index on updated_at makes every step of a ratchet rewrite all indexes."""
+    tables = target.database.tables
+    if tables.keys.updated_at is None:
+        not_checked("the description names no column of when a key was written")
     # The cast fails where there is no such table: no table is no proof of no index.
     rows = target.database.rows(
-        "SELECT indexname AS name FROM pg_indexes"
-        " WHERE tablename = 'whatsapp_keys' AND 'whatsapp_keys'::regclass IS NOT NULL"
-        " AND indexdef LIKE '%%updated_at%%'"
+        "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_attribute"
+        " ON attrelid = indrelid AND attnum = ANY(indkey::int2[])"
+        " WHERE indrelid = %(table)s::regclass AND attname = %(column)s",
+        table=quoted(tables.schema, tables.keys.table),
+        column=tables.keys.updated_at,
     )
     assert not rows, f"on updated_at: {joined([row['name'] for row in rows])}"

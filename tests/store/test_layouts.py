@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -39,9 +41,14 @@ from sessionstore.tables.statements import quoted, statement
 from tests.postgres import client_programs
 from tests.store.service_tables import ORIGINAL
 
+from ..host import test_schema as schema_seen
+from ..host import test_sessions_in_database as rows_seen
+from ..host.support.database import SESSION, Database, Row
 from .conftest import MIGRATIONS
 from .kinds import FILE_ROWS, KINDS, Kind
 from .session_files import COMPANY, buffer, credentials, dump, keys, session
+
+LOST = "120363000000000001@g.us::15550002222::0"
 
 
 @dataclass
@@ -365,3 +372,73 @@ def test_rows_that_are_not_named_like_files_are_misfiled(place: Place, conn: Con
     assert found.by_cause == {misfiled.NO_FILE_FORM: 2}
     assert {row.key_id for row in found.unknown} == {"future-1"}
     assert "not as the file was named" in str(found.sentence())
+
+
+class Direct(Database):
+    """What a verification asks, without a host in between."""
+
+    def __init__(self, place: Place, tables: Tables) -> None:
+        super().__init__(None, None)  # type: ignore[arg-type]
+        self._place, self._tables = place, tables
+
+    @property
+    def tables(self) -> Tables:
+        return self._tables
+
+    def connect(self, **_: Any) -> psycopg.Connection[Row]:
+        """A new connection."""
+        given: dict[str, Any] = {**self._place.settings, **SESSION}
+        del given["tables"]
+        return psycopg.connect(**given)
+
+
+CHECKS: tuple[Callable[..., object], ...] = (
+    rows_seen.test_each_company_has_its_credentials,
+    rows_seen.test_each_company_has_its_keys,
+    rows_seen.test_no_company_is_there_in_two_spellings,
+    rows_seen.test_keys_are_under_the_names_that_baileys_asks_for,
+    rows_seen.test_no_key_expires,
+    rows_seen.test_credentials_find_their_app_state_key,
+    rows_seen.test_no_import_is_left_half_done,
+    rows_seen.test_the_record_is_complete,
+    rows_seen.test_no_imported_key_is_absent_without_reason,
+    rows_seen.test_immutable_keys_are_as_imported,
+)
+OF_THE_SCHEMA: tuple[Callable[..., object], ...] = (
+    schema_seen.test_tables_and_columns,
+    schema_seen.test_every_migration_is_applied,
+    schema_seen.test_every_migration_still_verifies,
+)
+
+
+def verified(place: Place, conn: Connection) -> dict[str, str]:
+    """What each check of a verification says against the database; nothing of those that pass."""
+    target = SimpleNamespace(database=Direct(place, conn.tables), history=[])
+    declared = SimpleNamespace(on_postgresql=True, companies=[COMPANY], tables=conn.tables)
+    said = {}
+    for check in (*CHECKS, *OF_THE_SCHEMA):
+        given = {"target": target, "declared": declared}
+        wanted = inspect.signature(check).parameters
+        try:
+            check(**{name: one for name, one in given.items() if name in wanted})
+        except AssertionError as problem:
+            said[check.__name__] = str(problem)
+    target.database.close()
+    return said
+
+
+def test_a_verification_reads_the_layout(place: Place, conn: Connection) -> None:
+    """The checks of a host ask for the service's tables by their names, and see what is wrong there."""
+    place.imported(conn)
+    assert verified(place, conn) == {}
+    write(conn, Key("identity-key", "15550002222.0"), dump(buffer(51)))
+    gone = [conn.tables.spelled(COMPANY), *conn.tables.row_of(Key("sender-key", LOST))]
+    conn.execute(
+        statement(conn.tables, "DELETE FROM {keys_table} WHERE {keys_of} AND {key_is}"), gone
+    )
+    said = verified(place, conn)
+    assert said.keys() == {
+        "test_no_imported_key_is_absent_without_reason",
+        "test_immutable_keys_are_as_imported",
+    }
+    assert encode(Key("sender-key", LOST)) in said["test_no_imported_key_is_absent_without_reason"]

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from sessionstore.database.connection import Connection
+from sessionstore.tables.layout import Tables
 
 from ..host.support import database as asked
 from ..host.support.database import SESSION, Database, Row
@@ -18,6 +19,8 @@ from ..host.support.database import SESSION, Database, Row
 
 class Direct(Database):
     """Without a host in between."""
+
+    tables = Tables()
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(None, None)  # type: ignore[arg-type]

@@ -57,14 +57,16 @@ def unpaired(target: Target) -> set[str]:
     if not left:
         return left
     rows = target.database.rows(
-        "SELECT company_id FROM whatsapp_auth WHERE company_id = ANY(%(names)s)"
-        " UNION SELECT company_id FROM whatsapp_keys WHERE company_id = ANY(%(names)s)"
+        "SELECT company_id FROM {credentials} WHERE company_id = ANY(%(spelled)s)"
+        " UNION SELECT company_id FROM {keys} WHERE company_id = ANY(%(spelled)s)"
         " UNION SELECT company_id FROM whatsapp_imports WHERE company_id = ANY(%(names)s)",
         names=sorted(left),
+        spelled=[target.database.tables.spelled(name) for name in sorted(left)],
     )
+    there = {target.database.tables.bare(row["company_id"]) for row in rows}
     shown = gate.shown(target.declared.described.signals, answered(target), left)
     with_credentials = {name for name, told in shown.items() if told.get(CREDENTIALS) is True}
-    return left - {row["company_id"] for row in rows} - with_credentials
+    return left - there - with_credentials
 
 
 def paired(target: Target, companies: Sequence[str]) -> list[str]:

@@ -10,9 +10,12 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.sql import Composed
 
 from rollout.hosts.ssh import Connections
 from sessionstore.database.connection import hung_up
+from sessionstore.tables.layout import Tables
+from sessionstore.tables.statements import statement
 
 from .declared import Declared
 
@@ -40,10 +43,17 @@ class Database:
         self._refused: AssertionError | None = None
         self._port: int | None = None
 
+    @property
+    def tables(self) -> Tables:
+        return self._declared.tables
+
     def rows(self, question: str, **values: Any) -> list[Row]:
-        """The rows that a SELECT with named placeholders gives; no answer is an AssertionError."""
+        """The rows that a SELECT with named placeholders gives; no answer is an AssertionError.
+
+        The service's tables are {keys} and {credentials} in it, whatever they are called.
+        """
         try:
-            return self._asked(question, values).fetchall()
+            return self._asked(statement(self.tables, question), values).fetchall()
         except psycopg.Error as error:
             raise AssertionError(message_of(error)) from None
         except MemoryError:
@@ -57,7 +67,9 @@ class Database:
             return message_of(error)
         return None
 
-    def _asked(self, question: str, values: dict[str, Any] | None = None) -> psycopg.Cursor[Row]:
+    def _asked(
+        self, question: str | Composed, values: dict[str, Any] | None = None
+    ) -> psycopg.Cursor[Row]:
         connection = self._connected()
         try:
             with hung_up(connection, SECONDS):

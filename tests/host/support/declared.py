@@ -10,6 +10,8 @@ from roles.hostprogram import plan
 from rollout.environment.environment import SERVICE, Environment, Host
 from rollout.secret import Secret
 from rollout.settings.catalogue import revealed
+from sessionstore.tables.description import described
+from sessionstore.tables.layout import Tables
 
 from .wording import listed
 
@@ -28,6 +30,7 @@ class Declared:
     def __init__(self, environment: Environment, host: Host) -> None:
         self.environment = environment
         self.host = host
+        self.tables = Tables()
         if SERVICE in host.groups:
             self._declare_service(plan.authority_file(host.settings))
 
@@ -42,6 +45,7 @@ class Declared:
         self.pm2_unit = f"pm2-{self.service_user}.service"
         # The WhatsApp accounts of the host.
         self.companies = self.texts("companies")
+        self.tables = described(plan.tables(self.host.settings))
         # The flags as a `.env` spells them.
         declared = self.host.settings["flags"]
         self.flags = {name: str(revealed(value)) for name, value in declared.items()}
