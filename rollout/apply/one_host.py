@@ -19,7 +19,7 @@ from rollout.errors import OperatorError
 from rollout.hosts.program import RESULT, ask, plan_of
 from rollout.hosts.ssh import ACT_SECONDS, Connections
 from rollout.run import Run
-from rollout.verify.checks import FAILED, NOT_CHECKED, PASSED, VerificationResult
+from rollout.verify.checks import FAILED, FOUND, NOT_CHECKED, PASSED, VerificationResult
 from rollout.verify.verify import verify_hosts
 
 
@@ -134,6 +134,7 @@ def record(one: OneHost, connections: Connections, *, verified: bool) -> None:
         "passed": sum(result.counts[PASSED] for result in last),
         "failed": sum(result.counts[FAILED] for result in last),
         "not_checked": sum(result.counts[NOT_CHECKED] for result in last),
+        "found": sum(result.counts[FOUND] for result in last),
         "archives": {entry.archive: entry.outcome for entry in outcome.archive_checks},
     }
     try:

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rollout.secret import Secret
+from rollout.settings.checks import acknowledgeable
 from rollout.settings.kinds import kind_names
 from sessionstore.errors import without_identities
 
@@ -285,5 +286,10 @@ TYPES: dict[str, Check] = {
     "mapping of settings": _mapping_of(MAPPING, IN_CAPITALS, _plain_value),
     "mapping of booleans": _mapping_of(MAPPING, IN_CAPITALS, BOOLEAN),
     "mapping of secrets": _mapping_of(MAPPING, IN_CAPITALS, _secret),
+    "mapping of acknowledged checks": _mapping_of(
+        "a mapping CHECK: reason",
+        _a_text(lambda name: name in acknowledgeable(), "the name of a check, and of none of keys"),
+        _text,
+    ),
     "mapping of relative paths": _mapping_of(MAPPING, NAME, INSIDE),
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 PASSED = "passed"
@@ -49,6 +49,23 @@ class VerificationResult:
 
     def with_outcome(self, outcome: str) -> list[Check]:
         return [check for check in self.checks if check.outcome == outcome]
+
+    def acknowledging(self, reasons: Mapping[str, str]) -> VerificationResult:
+        """The same, but what failed and is acknowledged, by a check's name, is only found."""
+        return replace(
+            self,
+            checks=tuple(
+                replace(
+                    one,
+                    outcome=FOUND,
+                    reason=f"{one.check}: {one.reason} (acknowledged: {reasons[one.check]})",
+                    log="",
+                )
+                if one.outcome == FAILED and one.check in reasons
+                else one
+                for one in self.checks
+            ),
+        )
 
     def to_json(self) -> dict[str, Any]:
         counts = {outcome.replace(" ", "_"): count for outcome, count in self.counts.items()}

@@ -115,6 +115,12 @@ MALFORMED: dict[str, list[Any]] = {
         {"FLAG": 1},
         "FLAG",
     ],
+    "mapping of acknowledged checks": [
+        {"test_each_company_has_its_keys": "we know"},
+        {"test_it": "we know"},
+        {"test_status_is_on_loopback_only": ""},
+        "test_status_is_on_loopback_only",
+    ],
     "mapping of secrets": [{"TOKEN": "in plain text"}, {"TOKEN": 5}, "TOKEN"],
     "mapping of relative paths": [{"api": "/bin/sh"}, {"a b": "x.js"}, {"api": 5}, "api"],
 }

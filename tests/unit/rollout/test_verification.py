@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rollout.cli.render import render_verification
 from rollout.console import HarmlessConsole
 from rollout.environment.environment import Environment, Host, load
 from rollout.errors import MistakesError, OperatorError
-from rollout.verify.checks import FAILED, Check, VerificationResult
+from rollout.verify.checks import FAILED, FOUND, Check, VerificationResult
 from rollout.verify.junit import junit_xml
 from rollout.verify.verify import collect, pytest_command, run_suite
 
@@ -300,3 +301,13 @@ def test_a_host_that_can_not_be_reached_is_told_once() -> None:
     assert "FAILED wa-1: 3 checks, with one reason" in told
     assert "FAILED wa-2: c9" in told
     assert "4 failed" in told
+
+
+def test_an_acknowledged_failure_stops_nothing_and_is_told_each_time() -> None:
+    """A flaw of the service that nobody mends this year would keep its old directories for ever."""
+    failed = Check("test_it", "process", "wa-1", "", FAILED, "it listens on 0.0.0.0", "a log", 0.1)
+    both = (failed, replace(failed, check="other"))
+    result = VerificationResult("trial", both, 1.0, commands=7, command_ms=None)
+    first, other = result.acknowledging({"test_it": "the team's firewall"}).checks
+    assert (first.outcome, other.outcome) == (FOUND, FAILED)
+    assert first.reason == "test_it: it listens on 0.0.0.0 (acknowledged: the team's firewall)"
