@@ -203,6 +203,9 @@ class Description:
     """Where sessions lie in the database and how they are spelled there, if not as the lab's service
     does (docs/session-data.md, "Another service's tables")."""
 
+    release_excludes: tuple[RelativePath, ...] = ()
+    """What its repository holds and no release may: tracked session files, for one."""
+
     def checked(self, problems: list[str]) -> Description:
         try:
             # Whose they are where no column says it, the environment knows.

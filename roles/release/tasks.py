@@ -29,7 +29,9 @@ def staged() -> Iterator[StringCommand]:
     if not commit:
         yield failing(f"{revision} can't be resolved in {repository}: {found['reason']}")
         return
-    arguments = map(QuoteString, (data.app_dir, repository, commit, data.service_entry))
+    left_out = data.service_description.get("release_excludes", [])
+    words = (data.app_dir, repository, commit, data.service_entry, *left_out)
+    arguments = map(QuoteString, words)
     text = SecretLines([STAGE_SCRIPT.read_text()])
     yield StringCommand("sh -s", *arguments, _sudo_user=data.service_user, _stdin=text)
 
