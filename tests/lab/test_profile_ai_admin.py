@@ -58,6 +58,7 @@ def talk(command: str) -> list[str]:
     return list(json.loads(install.run(service(), f"{tool} {command}")).get("texts", []))
 
 
+@rig.only_in_soak
 def test_on_files(lab: None) -> None:
     """Ten apps of root, a checkout in place, root's crontab, one role; after a power cut too."""
     profiles.reset("ai-admin-on-files")
