@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { openService } from './lib/service.mjs'
 import { baileys } from './lib/release.mjs'
 
-const { BufferJSON, useMultiFileAuthState } = baileys
+const { useMultiFileAuthState } = baileys
 
 async function fromPostgres({ company, ids }) {
   const service = await openService('postgres', company)
@@ -43,24 +43,22 @@ async function digests({ creds, keys }, ids) {
 }
 
 /** Of what Baileys would compute with, not of how it was stored: jsonb orders keys its own way. */
-function digest(value) {
-  const stored = JSON.parse(JSON.stringify(value, BufferJSON.replacer))
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(stored)))
-    .digest('hex')
-}
+const digest = value => createHash('sha256').update(JSON.stringify(plain(value))).digest('hex')
 
-function sorted(value) {
+/** Bytes are told from an object that only looks like a Buffer: a reader that left it so lost the key. */
+function plain(value) {
+  if (value instanceof Uint8Array) {
+    return { bytes: Buffer.from(value).toString('base64') }
+  }
   if (value === null || typeof value !== 'object') {
     return value
   }
+  if (value.toJSON) {
+    return plain(value.toJSON())
+  }
   return Array.isArray(value)
-    ? value.map(sorted)
-    : Object.fromEntries(
-        Object.keys(value)
-          .sort()
-          .map(key => [key, sorted(value[key])])
-      )
+    ? value.map(plain)
+    : Object.fromEntries(Object.keys(value).sort().map(key => [key, plain(value[key])]))
 }
 
 const { values } = parseArgs({
