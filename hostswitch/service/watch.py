@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hostswitch.base import clock, processes
+from hostswitch.base.errors import HostError
 from hostswitch.decide import gate, lost_keys
 from hostswitch.decide.gate import Expectation
 from hostswitch.decide.lost_keys import Rate
@@ -125,9 +127,10 @@ class Watch:
     def _seen(self, status: Any) -> Signalled:
         written = ""
         if self._signals.log is not None:
-            if not self._paths:
-                apps = self._processes().values()
-                self._paths = sorted({path for app in apps for path in app.logs})
+            # A PM2 that does not answer just now may do so at the next look; it has its own check.
+            with suppress(HostError):
+                apps = () if self._paths else self._processes().values()
+                self._paths = self._paths or sorted({path for app in apps for path in app.logs})
             written = logs.written(self._paths, self._since.sizes, self._host.owner)
         return Signalled(status, written, self._connected)
 
