@@ -144,8 +144,3 @@ def no_company_id(text: str) -> str:
         return "Give the bare id, without company_."
     form = "letters, digits, _ and -, at most 64"
     return f"A company's id has {form}, and begins with none of _ and -."
-
-
-def spellings(company_id: str) -> tuple[str, str]:
-    """The bare id, and with ``company_`` before it: both are met in the wild (docs/facts.md section 2)."""
-    return company_id, f"company_{company_id}"

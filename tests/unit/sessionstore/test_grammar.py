@@ -19,7 +19,6 @@ from sessionstore.keys.names import (
     decode,
     encode,
     is_company_id,
-    spellings,
 )
 from tests.unit.any_keys import (
     identifiers,
@@ -286,4 +285,3 @@ def test_company_names() -> None:
     assert company_of("a-b", "{company}") == "a-b"
     assert is_company_id("962302") and not is_company_id("company_962302")
     assert not is_company_id("../x") and not is_company_id("")
-    assert spellings("9") == ("9", "company_9")
