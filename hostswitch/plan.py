@@ -38,6 +38,8 @@ class LegacyDirectory:
     companies: Mapping[str, str] = field(default_factory=dict)
     litter: tuple[Line, ...] = ()
     named: Line = DIRECTORY
+    as_text: bool = False
+    """Whether rows keep values as text, which takes what jsonb refuses."""
 
     @property
     def name(self) -> str:
@@ -45,7 +47,7 @@ class LegacyDirectory:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.companies, self.litter, self.named)
+        return Layout(self.companies, self.litter, self.named, self.as_text)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ def database(data: Mapping[str, Any], role: str) -> dict[str, Any]:
     }
 
 
+def as_text(data: Mapping[str, Any]) -> bool:
+    """Whether the service's rows keep values as text."""
+    found = data["service_description"].get("tables") or {}
+    return all(found.get(part, {}).get("type") == "text" for part in ("keys", "credentials"))
+
+
 def tables(data: Mapping[str, Any]) -> dict[str, Any]:
     """The service's tables as its description has them; whose, where no column says it."""
     found = dict(data["service_description"].get("tables") or {})
@@ -208,7 +214,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
                 name: entry.get(name)
                 for name in ("path", "kind", "acknowledge", "companies", "litter")
             }
-            | {"named": data["service_description"].get("directory")}
+            | {"named": data["service_description"].get("directory"), "as_text": as_text(data)}
             for entry in data["legacy_directories"]
         ],
         "database": database(data, "app"),

@@ -21,6 +21,7 @@ from sessionstore.judgement.activity import DECLARABLE
 from sessionstore.judgement.directory import KINDS
 from sessionstore.keys.names import DIRECTORY, HOLE
 from sessionstore.scan.layout import Layout
+from sessionstore.tables.description import described
 
 LIMITS = ("lock_wait", "lock_timeout", "statement_timeout")
 SCRIPTS = ("name", "deploy", "verify", "revert")
@@ -222,4 +223,6 @@ def layout_of(plan: Mapping[str, Any], *, flat: str | None = None) -> Layout:
     companies = dict(named) if isinstance(named, dict) else {}
     if flat and not companies:
         companies = {".": flat}
-    return Layout(companies, plan.get("litter", ()), plan.get("named", DIRECTORY))
+    tables = described(plan["database"].get("tables") or {})
+    named = plan.get("named", DIRECTORY)
+    return Layout(companies, plan.get("litter", ()), named, tables.as_text)

@@ -181,7 +181,7 @@ def _read(
     fd: int, name: str, scanned: str | None, scan: DirectoryScan, company: CompanyScan
 ) -> Reading:
     try:
-        reading = read_session_file(fd, name)
+        reading = read_session_file(fd, name, as_text=scan.layout.as_text)
     except BadFile as trouble:
         assert company.company_id
         # A listing read no key: now that one is bad, all are read, so that each bad one is named.

@@ -21,7 +21,7 @@ from sessionstore.keys.credentials import Credentials, paired_at
 from sessionstore.keys.names import Key, decode, encode
 from sessionstore.keys.values import Value, parse, unrevived
 from sessionstore.scan.result import CompanyScan, DirectoryScan
-from sessionstore.scan.session_file import read_session_file
+from sessionstore.scan.session_file import Reading, read_session_file
 from sessionstore.scan.table import ARTEFACT, CREDS, ONLY_COPY, FileEntry
 
 
@@ -100,9 +100,12 @@ class Comparison:
         text = read_value(self.conn, self.company_id, key)
         return None if text is None else self._read(text)
 
+    def _file(self, name: str) -> Reading:
+        return read_session_file(self._fd, name, as_text=self.scan.layout.as_text)
+
     def _file_of(self, key: Key) -> Value | None:
         try:
-            return read_session_file(self._fd, encode(key)).value
+            return self._file(encode(key)).value
         except BadFile:
             return None
 
@@ -153,7 +156,7 @@ class Comparison:
             return without_row(entry, path, self.kind)
         there = self._different.get(entry.key) if entry.key else creds
         try:
-            reading = read_session_file(self._fd, entry.name)
+            reading = self._file(entry.name)
             row = Row(parse(there.text, self._revived), there.updated_at) if there else None
         except BadFile as trouble:
             return Disposition(path, UNEXPLAINED, f"can't be compared: {trouble}")

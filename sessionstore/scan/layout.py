@@ -20,6 +20,9 @@ class Layout:
     #: credentials never are
     litter: Sequence[str] = ()
     named: str = DIRECTORY  # how a directory is named after its company
+    as_text: bool = (
+        False  # whether the service keeps values as text, which takes what jsonb refuses
+    )
 
     def company_of(self, name: str) -> str | None:
         """The company, by bare id, that a directory's name stands for."""

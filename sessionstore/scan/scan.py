@@ -189,7 +189,7 @@ class _Walk:
         sha256 = value_sha256 = credentials = None
         try:
             if kind in (table.KEY, table.CREDS):
-                reading = read_session_file(fd, name)
+                reading = read_session_file(fd, name, as_text=self.layout.as_text)
                 canonical, sha256, value_sha256, status = reading
                 credentials = credentials_of(reading.value) if kind == table.CREDS else None
                 found.extend(problems.of_value(kind, name, canonical, path))

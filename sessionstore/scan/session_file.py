@@ -25,13 +25,13 @@ class Reading(NamedTuple):
         return parse(self.canonical.encode("ascii"))
 
 
-def read_session_file(directory_fd: int, name: str) -> Reading:
-    """Read, parse and check one session file; ``jsonb`` must hold it too."""
+def read_session_file(directory_fd: int, name: str, *, as_text: bool = False) -> Reading:
+    """Read, parse and check one session file; ``jsonb`` must hold it too, unless it is kept ``as_text``."""
     raw, status = read_whole(directory_fd, name, LARGEST_FILE)
     sha256 = hashlib.sha256(raw).hexdigest()
     try:
         text = canonical_of(raw)
-        unstorable = jsonb_problem(text)
+        unstorable = None if as_text else jsonb_problem(text)
         if unstorable:
             raise BadFile("not storable", unstorable)
     except BadFile as trouble:

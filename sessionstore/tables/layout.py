@@ -75,6 +75,11 @@ class Tables:
         return tuple(dict.fromkeys((self.credentials.table, self.keys.table)))
 
     @property
+    def as_text(self) -> bool:
+        """Whether values are kept as text, which takes what ``jsonb`` refuses."""
+        return self.keys.type == self.credentials.type == "text"
+
+    @property
     def revived(self) -> frozenset[str]:
         """The spellings of a Buffer that the service's reader makes one of."""
         return frozenset(self.buffers)

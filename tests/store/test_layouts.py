@@ -36,6 +36,7 @@ from sessionstore.removal.second_proof import RemovalProof, account_again
 from sessionstore.retention.prune import prune
 from sessionstore.scan.layout import Layout
 from sessionstore.scan.scan import scan_directory
+from sessionstore.tables.description import described
 from sessionstore.tables.layout import Tables
 from sessionstore.tables.statements import quoted, statement
 from tests.postgres import client_programs
@@ -65,7 +66,7 @@ class Place:
 
     @property
     def layout(self) -> Layout:
-        return Layout(named=self.kind.named)
+        return Layout(named=self.kind.named, as_text=described(self.kind.tables).as_text)
 
     def imported(self, conn: Connection) -> ImportRecord:
         with scan_directory(str(self.root), layout=self.layout) as scan:
@@ -442,3 +443,16 @@ def test_a_verification_reads_the_layout(place: Place, conn: Connection) -> None
         "test_immutable_keys_are_as_imported",
     }
     assert encode(Key("sender-key", LOST)) in said["test_no_imported_key_is_absent_without_reason"]
+
+
+@pytest.mark.parametrize("place", ["file-name rows", "ai-admin"], indirect=True)
+def test_what_jsonb_refuses_is_kept_where_values_are_text(place: Place, conn: Connection) -> None:
+    """A name cut in the middle of an emoji does turn up, and is no reason against a column of text."""
+    creds = credentials(me={"id": "15550001111:7@s.whatsapp.net", "name": "Zo\ud83e"})
+    (place.directory / "creds.json").write_text(json.dumps(creds))
+    if conn.tables.as_text:
+        place.imported(conn)
+        assert place.accounted(conn).decision.removable
+    else:
+        with pytest.raises(Refused, match="half a surrogate pair"):
+            place.imported(conn)

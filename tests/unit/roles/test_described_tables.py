@@ -15,8 +15,8 @@ from sessionstore.tables.layout import Tables
 
 from ..good_settings import GOOD
 
-PLACE = {"table": "signal", "value": "data", "type": "text"}
-WITHOUT_A_COMPANY = {
+PLACE: dict[str, Any] = {"table": "signal", "value": "data", "type": "text"}
+WITHOUT_A_COMPANY: dict[str, dict[str, Any]] = {
     "keys": {**PLACE, "key": ["type", "id"]},
     "credentials": {**PLACE, "table": "creds"},
 }
@@ -48,6 +48,18 @@ def test_what_the_description_says_is_what_the_connection_gets() -> None:
     assert problems == []
     assert description.described(plain.database.settings()["tables"]) == Tables()
     assert {one.layout.named for one in plain.legacy_directories} == {"company_{company}"}
+
+
+def test_values_as_text_take_what_jsonb_refuses() -> None:
+    """Only where both are text: credentials alone in jsonb would refuse a cut emoji."""
+    for kind, as_text in (("text", True), ("jsonb", False)):
+        credentials = {**WITHOUT_A_COMPANY["credentials"], "type": kind}
+        given = data(tables={**WITHOUT_A_COMPANY, "credentials": credentials})
+        problems: list[str] = []
+        plan: Plan = structured(Plan, host_plan(given, "wa-1", "0" * 40), "plan", problems)
+        assert problems == []
+        assert {one.layout.as_text for one in plan.legacy_directories} == {as_text}
+        assert description.described(plan.database.tables).as_text is as_text
 
 
 @pytest.mark.parametrize(("companies", "only"), [(["7"], "7"), (["7", "8"], None), ([], None)])
