@@ -29,7 +29,6 @@ if "service" in host.groups:
     # Beside what runs: nothing reads any of it before the switch.
     release.stage()
     flags.stage()
-    service.configure()
 
     # The one dangerous act, where all that it needs is there. The daily check expects what it leaves.
     service.switch()

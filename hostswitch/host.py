@@ -14,8 +14,9 @@ from hostswitch.base.output import progress, told
 from hostswitch.base.places import Places
 from hostswitch.base.user import Account
 from hostswitch.plan import Plan
-from hostswitch.pm2.app import App, Description
-from hostswitch.pm2.client import Pm2, described
+from hostswitch.pm2.app import App, Entries
+from hostswitch.pm2.client import Pm2
+from hostswitch.pm2.ecosystem import own_entries, to_start
 from hostswitch.record.history import History
 
 _ALARM_SECONDS = 60
@@ -57,9 +58,16 @@ class Host:
         return app is not None and app.running
 
     @cached_property
-    def described(self) -> Description:
-        """PM2's ecosystem file as it was when it was first looked at; the swap demands that one."""
-        return described(self.account, self.plan.ecosystem)
+    def entries(self) -> Entries:
+        """How PM2 is to start the plan's apps, by what the release said when it was first looked at.
+
+        Raises EcosystemError.
+        """
+        return self.entries_of(self.plan.release)
+
+    def entries_of(self, version: str) -> Entries:
+        """How it would by what another version says now."""
+        return to_start(self.plan, own_entries(self.account, self.plan, version))
 
     @cached_property
     def history(self) -> History:

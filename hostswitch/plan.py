@@ -110,8 +110,8 @@ class Plan:
     service_user: Line
     pm2_home: AbsolutePath
     service_app: Line
-    pm2_apps: tuple[Line, ...]
-    ecosystem: AbsolutePath
+    pm2_apps: Mapping[str, RelativePath]
+    """Name -> its script, relative to a version."""
     revision: Annotated[str, matching("[0-9a-f]{40}")]
     release: AbsolutePath
     entry: RelativePath

@@ -35,6 +35,8 @@ class Places:
     """One line for everything that happened."""
     dump_before = _File("dump.pm2.before")
     """The apps as they ran before the open switch (PM2's own format, secrets in it)."""
+    to_start = _File("to-start.json")
+    """What PM2 is to start in the open switch, as it was judged (secrets in it)."""
     env_before = _File("env.before")
     """The .env from before the open switch, out of the reach of the version that it started."""
     started = _File("started.json")

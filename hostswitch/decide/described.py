@@ -1,38 +1,57 @@
-"""What a description of applications would change of those that run."""
+"""What a start by the entries of a version would change of the applications that run."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from hostswitch.base import processes
 from hostswitch.plan import Plan
-from hostswitch.pm2.app import NUMBERS, App, Description
+from hostswitch.pm2.app import NUMBERS, App, Entries, Entry, otherwise
 
 
-def to_come(described: Description, plan: Plan) -> Description:
-    """What the file will say once it is staged: as it is, with what the plan itself names."""
-    apps = {name: dict(app) for name, app in described.items()}
-    for app in apps.values():
-        app["kill_timeout"] = plan.kill_timeout_ms
-        app["env"] = plan.pm2_environment
-    if plan.service_app in apps:
-        apps[plan.service_app]["script"] = os.path.join(plan.app_dir, "current", plan.entry)
-    return apps
+def resting(plan: Plan, entries: Entries, listed: Iterable[App]) -> set[str]:
+    """Those that are not to be started, only listed: jobs that wait for their cron, and what has ended."""
+    ended = {app.name for app in listed if not app.running}
+    ends = {name for name, one in entries.items() if one.get("autorestart") is False}
+    waits = {name for name in ends if entries[name].get("cron_restart")}
+    return (waits | (ends & ended)) - {plan.service_app}
 
 
-def differences(description: Description, apps: Iterable[App]) -> list[str]:
-    """What PM2 runs otherwise than the file says, in sentences: what starting it again would change."""
+def judged(app: App, after: Entry, before: Entry | None, plan: Plan, node: str | None) -> App:
+    """What a start would take from an app, and what it gives it as well.
+
+    What its own version's entry says and the next one otherwise is the change of a release, not a loss;
+    but for a name that is exported no more.
+    """
+    lost = [*otherwise(app, after), *_moved(app, after, plan, node)]
+    exported, was = after.get("env", {}), {}
+    if before is not None:
+        kept = {*otherwise(app, before), *_moved(app, before, plan, node)}
+        lost, was = [one for one in lost if one in kept], before.get("env", {})
+    given = {
+        name
+        for name, value in app.exported.items()
+        if name in exported and value in (exported[name], was.get(name))
+    }
+    return replace(app, lost=lost, given=given)
+
+
+def differences(entries: Entries, apps: Iterable[App]) -> list[str]:
+    """What PM2 runs otherwise, in sentences: what starting it again would change."""
     found = []
     listed = {app.name: app for app in apps}
-    for name, wanted in description.items():
+    for name, wanted in entries.items():
         app = listed.get(name)
         if app is None:
             found.append(f"PM2 does not run {name}")
             continue
-        found += [f"PM2 runs {name} with {one}, which is not declared" for one in app.unusual]
+        found += [
+            f"PM2 runs {name} with another {one} than declared" for one in otherwise(app, wanted)
+        ]
         found += [
             f"PM2 exports another {variable} to {name} than declared"
             for variable, value in wanted.get("env", {}).items()
@@ -46,8 +65,8 @@ def differences(description: Description, apps: Iterable[App]) -> list[str]:
     return found
 
 
-def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> list[str]:
-    """What a start as the file says (empty: not staged yet) would change of an app, by the file's names."""
+def _moved(app: App, wanted: Entry, plan: Plan, node: str | None) -> list[str]:
+    """Where and by what it would run otherwise, by the ecosystem file's names."""
     found = []
     if _in_version(str(app.started_as.get("pm_cwd", plan.app_dir)), plan) != ".":
         found.append("cwd")
@@ -60,9 +79,14 @@ def moved(app: App, wanted: Mapping[str, Any], plan: Plan, node: str | None) -> 
     if app.started_as.get("max_restarts", 0) > wanted.get("max_restarts", math.inf):
         found.append("max_restarts")
     program = processes.program(app.pid) if app.has_process else None
-    if program is not None and program != node:
+    if program is not None and program != _interpreter(wanted, node):
         found.append("exec_interpreter")
     return found
+
+
+def _interpreter(wanted: Entry, node: str | None) -> str | None:
+    named = str(wanted.get("exec_interpreter", ""))
+    return os.path.realpath(named) if named.startswith("/") else node
 
 
 def _in_version(path: str, plan: Plan) -> str:
@@ -76,7 +100,7 @@ def _in_version(path: str, plan: Plan) -> str:
     return "/".join(parts[2:]) or "." if parts[0] == "releases" and len(parts) > 1 else inside
 
 
-def _settings(wanted: Mapping[str, Any], runs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def _settings(wanted: Entry, runs: Entry) -> list[tuple[str, Any, Any]]:
     """Setting, as PM2 runs it, as declared."""
     directory = str(wanted.get("cwd", ""))
     script = os.path.normpath(os.path.join(directory, str(wanted.get("script", ""))))

@@ -73,7 +73,7 @@ def _stopped_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
             f" {plan.service_user}: pm2 delete {shlex.quote(one.name)} && pm2 save --force",
         )
         for one in seen.listed
-        if not one.running and one.name != plan.service_app
+        if not one.running and not one.rests and one.name != plan.service_app
     ]
 
 
@@ -82,7 +82,7 @@ def _lost_refusals(plan: Plan, seen: Seen) -> Iterator[Refusal]:
     dropped = set(plan.pm2_dropped)
     different = _different(seen.listed)
     exported = sorted((_exported_otherwise(plan, seen) | different) - dropped)
-    settings = sorted({name for one in seen.listed for name in one.unusual} - dropped)
+    settings = sorted({name for one in seen.listed for name in one.lost} - dropped)
     if not exported and not settings:
         return
     kinds = {"environment": exported, "settings": settings}
@@ -139,7 +139,7 @@ def _different(listed: Collection[App]) -> set[str]:
 
 def _of_the_service(one: App) -> Iterator[tuple[str, str]]:
     for name, value in one.exported.items():
-        if name != one.name and not _OF_NO_SERVICE.fullmatch(name):
+        if name not in (one.name, *one.given) and not _OF_NO_SERVICE.fullmatch(name):
             yield name, value
 
 

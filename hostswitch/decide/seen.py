@@ -77,9 +77,9 @@ class Seen(Before):
     apps: tuple[App, ...] = ()
     """The plan's apps that PM2 lists."""
     listed: tuple[App, ...] = ()
-    """They, or as they would be at boot; `unusual` has what a start would move as well."""
+    """They, or as they would be at boot, judged by what a start would make of them."""
     described_otherwise: tuple[str, ...] = ()
-    """What PM2 runs otherwise than its ecosystem file says, in sentences."""
+    """What PM2 runs otherwise than a start would, in sentences."""
     unused: bool = False
     """No version of the service ever ran on this host."""
     awaited: frozenset[str] = frozenset()

@@ -104,9 +104,12 @@ def _flag_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
     return [Refusal("env", f"{one} is not as declared", plan.env_next, remedy) for one in names]
 
 
-def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
-    """Names in an .env whose values are not those of the plan: its flags and its database."""
-    wanted = dict(plan.flags)
+def declared(plan: Plan) -> dict[str, str]:
+    """What an .env has to say: the plan's flags and its database."""
     names = database_of(plan.description.environment)
-    wanted |= {name: str(getattr(plan.database, key)) for name, key in names.items()}
-    return [name for name, value in wanted.items() if values.get(name) != value]
+    return {**plan.flags} | {name: str(getattr(plan.database, key)) for name, key in names.items()}
+
+
+def undeclared(plan: Plan, values: Mapping[str, str]) -> list[str]:
+    """Names in an .env whose values are not those of the plan."""
+    return [name for name, value in declared(plan).items() if values.get(name) != value]

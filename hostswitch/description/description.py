@@ -190,6 +190,17 @@ class Signals:
 
 
 @dataclass(frozen=True)
+class Pm2:
+    """What is kept of how it is started."""
+
+    ecosystem: RelativePath | None = None
+    """Its own ecosystem file within a version: the entries of the declared apps are kept, but for script, cwd
+    and kill_timeout. Left out: PM2 gets the least."""
+    env: Name | None = None
+    """The block env_NAME of it, where it is started with `--env NAME`."""
+
+
+@dataclass(frozen=True)
 class Description:
     """A kind of service."""
 
@@ -197,6 +208,7 @@ class Description:
     environment: Names
     provider: Provider
     signals: Signals
+    pm2: Pm2 = Pm2()
     directory: Directory = DIRECTORY
     """How a directory of session files is named after its company."""
     tables: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hostswitch.base import processes
@@ -20,7 +20,7 @@ from hostswitch.decide.seen import Seen, directory_before
 from hostswitch.description.claims import value_at
 from hostswitch.directories.scan import scan_steadily
 from hostswitch.host import Host
-from hostswitch.look import staged, unmovable
+from hostswitch.look import neighbours, staged, unmovable
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.pm2 import dump
 from hostswitch.pm2.app import ONLINE
@@ -38,7 +38,7 @@ def refusals(host: Host, seen: Seen, decision: Decision, *, is_staged: bool) -> 
     found = list(decision.refusals)
     before = directory_before(host.plan, seen)
     if is_staged or os.path.isdir(host.plan.release):
-        found += staged.release_refusals(host)
+        found += staged.release_refusals(host) or staged.ecosystem_refusals(host)
         if decision.changes:
             found += staged.beside_refusals(host, before)
         if decision.changes and not found and not _runs_already(host, seen):
@@ -47,11 +47,12 @@ def refusals(host: Host, seen: Seen, decision: Decision, *, is_staged: bool) -> 
             found += staged.baileys_refusals(host, before)
     if is_staged:
         found += staged.env_refusals(host, seen.env_next is None)
-        found += staged.ecosystem_refusals(host)
         if seen.database_error is not None:
             found.append(seen.database_error)
     if decision.changes:
-        found += stranger_refusals(host, seen)
+        beside = neighbours.neighbours(host)
+        found += neighbours.refusals(host, beside)
+        found += stranger_refusals(host, seen, neighbours.pids(beside))
         found += _other_pm2_refusals(host.plan)
         found += _holder_refusals(host, seen, decision)
         found += unmovable.refusals(host, decision)
@@ -92,10 +93,10 @@ def account(host: Host, directories: Sequence[LegacyDirectory]) -> list[Refusal]
     return found
 
 
-def stranger_refusals(host: Host, seen: Seen) -> list[Refusal]:
+def stranger_refusals(host: Host, seen: Seen, beside: Collection[int] = ()) -> list[Refusal]:
     """Processes that PM2 does not run for us, and that run here or answer: a second socket, unseen."""
     known = _ours(seen)
-    found = processes.node_outside(host.plan.app_dir, host.plan.pm2_home, known)
+    found = processes.node_outside(host.plan.app_dir, host.plan.pm2_home, {*known, *beside})
     strangers = [
         (pid, f"process {pid} runs here outside the declared PM2 apps", where)
         for pid, where in sorted(found.items())

@@ -14,7 +14,7 @@ from hostswitch.base.files import Owner, owner_of
 from hostswitch.database import evidence
 from hostswitch.database.connection import clock_ahead, connected, leads_to
 from hostswitch.decide import gate, pairing
-from hostswitch.decide.described import differences, moved, to_come
+from hostswitch.decide.described import differences, judged
 from hostswitch.decide.seen import LegacySeen, Seen, directory_before
 from hostswitch.decide.settings import database_before, undeclared
 from hostswitch.description.claims import Signalled
@@ -24,8 +24,7 @@ from hostswitch.envfile import values as envfile
 from hostswitch.host import Host
 from hostswitch.plan import LegacyDirectory
 from hostswitch.pm2 import dump
-from hostswitch.pm2.app import App, Description
-from hostswitch.pm2.client import EcosystemError
+from hostswitch.pm2.app import App, Entries
 from hostswitch.service import pointers, started_with
 from hostswitch.service.pointers import present, revision_of
 from hostswitch.service.status import fetch
@@ -57,7 +56,6 @@ def look(host: Host, *, staged: bool) -> Seen:
         judged={
             plan.env_live: pointers.digest(live),
             plan.env_next: pointers.digest(following),
-            plan.ecosystem: pointers.digest(pointers.read(plan.ecosystem)),
         },
         environment=_environment(host, service) if service else {},
         env_live=None if live is None else envfile.parse(live),
@@ -69,8 +67,8 @@ def look(host: Host, *, staged: bool) -> Seen:
         **asked,
         service=service,
         apps=apps,
-        listed=_described(host, apps, staged),
-        described_otherwise=tuple(differences(_wanted(host, staged), apps)) if service else (),
+        listed=_judged(host, apps, directory or current or plan.app_dir),
+        described_otherwise=_described_otherwise(host, apps) if service else (),
         unused=current is None and live is None and not apps and _never_ran(host),
         awaited=left - paired,
         paired=paired,
@@ -126,25 +124,40 @@ def _apps(host: Host, staged: bool) -> tuple[tuple[App, ...], list[str]]:
     return apps, [] if host.pm2.daemon() is not None else ["what runs: PM2 is not running here"]
 
 
-def _described(host: Host, apps: tuple[App, ...], staged: bool) -> tuple[App, ...]:
-    """How PM2 starts the plan's apps; where it lists none, how it would at boot."""
-    found = apps or host.pm2.kept(host.plan.pm2_apps)
-    wanted = _wanted(host, staged) if found else {}
+def _judged(host: Host, apps: tuple[App, ...], before: str) -> tuple[App, ...]:
+    """How PM2 starts the plan's apps; where it lists none, how it would at boot.
+
+    As long as the next version is not staged, by what the one before says.
+    """
+    found = apps or tuple(host.pm2.kept(host.plan.pm2_apps))
+    if not found:
+        return ()
+    after, was = _entries(host, host.plan.release), None
+    if host.plan.description.pm2.ecosystem is not None:
+        was = _entries(host, before)
+    if after is None and not os.path.isdir(host.plan.release):
+        after = was
+    if after is None:
+        return found  # That is refused by itself.
     node = shutil.which("node", path=host.places.search_path)
     node = node and os.path.realpath(node)
-    moves = (moved(app, wanted.get(app.name, {}), host.plan, node) for app in found)
     return tuple(
-        replace(app, unusual=(*app.unusual, *its)) for app, its in zip(found, moves, strict=True)
+        judged(app, after.get(app.name, {}), was and was.get(app.name), host.plan, node)
+        for app in found
     )
 
 
-def _wanted(host: Host, staged: bool) -> Description:
-    """The plan's apps as PM2's file says, or will once it is staged."""
+def _described_otherwise(host: Host, apps: tuple[App, ...]) -> tuple[str, ...]:
+    entries = _entries(host, host.plan.release)
+    return tuple(differences(entries, apps)) if entries is not None else ()
+
+
+def _entries(host: Host, version: str) -> Entries | None:
+    """How PM2 would start the plan's apps by what a version says; None: it is not known."""
     try:
-        described = host.described if staged else to_come(host.described, host.plan)
-    except EcosystemError:
-        return {}  # Not staged yet; once it must be, `staged` refuses.
-    return {name: app for name, app in described.items() if name in host.plan.pm2_apps}
+        return host.entries if version == host.plan.release else host.entries_of(version)
+    except HostError:
+        return None
 
 
 def _never_ran(host: Host) -> bool:

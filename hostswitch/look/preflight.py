@@ -13,6 +13,7 @@ from hostswitch.decide.running import only_in_file
 from hostswitch.decide.seen import Seen
 from hostswitch.host import Host
 from hostswitch.look import checks
+from hostswitch.look.neighbours import neighbours
 from hostswitch.look.observe import look
 from hostswitch.record import journal
 
@@ -45,6 +46,7 @@ def run(host: Host) -> tuple[int, dict[str, Any]]:
         "details": [vars(refusal) for refusal in refusals],
         "not_checked": [*seen.not_checked, *not_staged, *before_env],
         "found": list(seen.found),
+        "beside": [str(one) for one in neighbours(host)] if decision.changes else [],
     }
 
 
@@ -81,6 +83,8 @@ def _first_end(host: Host, recovery: Recovery) -> dict[str, Any]:
 def _not_staged(host: Host, seen: Seen) -> list[str]:
     found = []
     if not os.path.isdir(host.plan.release):
+        if host.plan.description.pm2.ecosystem is not None:
+            found.append("how the next version's ecosystem file has PM2 start it (not staged yet)")
         found.append("the release: node --check and its Baileys version (not staged yet)")
     if seen.env_next is None:
         found.append("the next .env (not staged yet)")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hostswitch.base.errors import Refusal
 from hostswitch.base.files import rights_of, walk
 from hostswitch.base.user import CommandFailedError
+from hostswitch.decide.settings import declared, undeclared
 from hostswitch.host import Host
-from hostswitch.pm2.client import EcosystemError
+from hostswitch.plan import Plan
+from hostswitch.pm2.app import Entry
+from hostswitch.pm2.ecosystem import EcosystemError, is_one_fork
 from hostswitch.service.pointers import baileys_version
 
 # What dotenv's relatives and many a `config({ path })` read; not .env.bak, .env.example and the like.
@@ -113,25 +116,40 @@ def beside_refusals(host: Host, before: str) -> list[Refusal]:
 
 
 def ecosystem_refusals(host: Host) -> list[Refusal]:
-    """PM2's file must name every app, in fork mode with one instance: one socket a credential."""
-    path = host.plan.ecosystem
-    remedy = _STAGE.format("host")
+    """What PM2 is to start by: every app, in fork mode with one instance, as declared."""
+    plan = host.plan
+    path = os.path.join(plan.release, plan.description.pm2.ecosystem or "")
     try:
-        apps = host.described
+        entries = host.entries
     except EcosystemError as error:
+        remedy = (
+            f"See it as {plan.service_user}: node -p {shlex.quote(f'require({json.dumps(path)})')}"
+        )
         return [Refusal("ecosystem", str(error), path, remedy)]
-    names = host.plan.pm2_apps
-    found = [f"app {name} is not in it" for name in names if name not in apps]
-    what = "app {} is not in fork mode with one instance"
-    found += [what.format(one) for one in names if one in apps and not _one_fork(apps[one])]
-    return [Refusal("ecosystem", one, path, remedy) for one in found]
+    return [
+        Refusal("ecosystem", f"app {name} {what}", path, remedy)
+        for name in plan.pm2_apps
+        for what, remedy in _entry_problems(plan, entries.get(name))
+    ]
 
 
-def _one_fork(app: Mapping[str, Any]) -> bool:
-    # PM2 switches to cluster mode by itself when `instances` is set without `exec_mode`.
-    instances = app.get("instances", 1)
-    mode = app.get("exec_mode", "fork" if "instances" not in app else "cluster")
-    return mode in ("fork", "fork_mode") and instances == 1
+def _entry_problems(plan: Plan, entry: Entry | None) -> Iterator[tuple[str, str]]:
+    """(what, remedy)"""
+    if entry is None:
+        yield "is not in it", "Name it there, or set service_app and sibling_apps to its names"
+        return
+    if not is_one_fork(entry):
+        fork = "Start it there with exec_mode: 'fork', instances: 1: one socket a credential"
+        yield "is not in fork mode with one instance", fork
+    if entry["kill_timeout"] > plan.kill_timeout_ms:
+        longer = f"has a longer kill_timeout than {plan.kill_timeout_ms}"
+        yield longer, f"Set kill_timeout_ms: {entry['kill_timeout']:.0f}"
+    if shadowed := undeclared(plan, declared(plan) | entry["env"]):
+        what = f"exports {', '.join(shadowed)} otherwise than declared, which shadows the .env"
+        yield (
+            what,
+            "Take that out of it, or declare the value in pm2_environment in place of flags.yml",
+        )
 
 
 def space_refusals(host: Host, copy_bytes: int) -> list[Refusal]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Description = Mapping[str, Mapping[str, Any]]
-"""What PM2's ecosystem file says of each app, by name."""
+Entry = Mapping[str, Any]
+"""What an ecosystem file says of an app; secrets too."""
+Entries = Mapping[str, Entry]
 
 ONLINE = ("online", "launching", "waiting restart")
 """States in which PM2 runs an app or is about to."""
@@ -41,6 +43,9 @@ _FILES = {
     "pm_pid_path": ("pid_file", "pids"),
 }
 """Where PM2 writes -> the ecosystem file's name for it, and where that is unless it is named."""
+FILES = tuple(name for name, _ in _FILES.values())
+_ITS_NUMBER = re.compile(r"-[0-9]+(\.log|\.pid)$")
+"""PM2 gives files that its apps don't share the app's number, which is another after each start."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class App:
     """How PM2 started it: settings of the ecosystem file, none of them a secret."""
     exported: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What PM2 exports to it, secrets too."""
-    unusual: Sequence[str] = ()
-    """Its settings that are not as they are where nobody names them, by the ecosystem file's names."""
+    settings: Entry = field(default_factory=dict, repr=False)
+    """What starts, runs or ends it in its own way, by the ecosystem file's names; secrets too."""
+    lost: Sequence[str] = ()
+    """Those of its settings that a start would take from it."""
+    given: Collection[str] = ()
+    """Names of what PM2 exports to it that a start gives it too."""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any], home: Path) -> App:
@@ -71,7 +80,7 @@ class App:
             error_log=shown.get("pm_err_log_path", ""),
             started_as={name: shown[name] for name in _STARTED_AS if name in shown},
             exported=_exported(shown),
-            unusual=_unusual(shown, home),
+            settings=_settings(shown, home),
         )
 
     @property
@@ -82,6 +91,11 @@ class App:
     @property
     def has_process(self) -> bool:
         return self.running and self.pid > 0
+
+    @property
+    def rests(self) -> bool:
+        """It ends by itself, and PM2 lets it be: stopped is what it is until its cron, if it has one."""
+        return not self.settings.get("autorestart", True)
 
     @property
     def logs(self) -> tuple[str, ...]:
@@ -111,16 +125,29 @@ def _exported(shown: Mapping[str, Any]) -> dict[str, str]:
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
 
 
-def _unusual(shown: Mapping[str, Any], home: Path) -> list[str]:
-    """By the ecosystem file's names; an app is shown by its `pm2_env`, or by its entry in the dump."""
-    found = [
-        name
-        for name, usual in _USUAL.items()
-        if (value := shown.get(name, usual)) != usual and (value or usual)
-    ]
-    elsewhere = (
-        name
+def _settings(shown: Mapping[str, Any], home: Path) -> dict[str, Any]:
+    """An app is shown by its `pm2_env`, or by its entry in the dump."""
+    found = {name: shown[name] for name in _USUAL if name in shown}
+    written = {
+        name: shown[path]
         for path, (name, place) in _FILES.items()
         if path in shown and not str(shown[path]).startswith(f"{home}/{place}/")
-    )
-    return [*found, *elsewhere]
+    }
+    return found | written
+
+
+def otherwise(app: App, entry: Entry) -> list[str]:
+    """Settings that a start by this entry would change, by its names."""
+    return [
+        name
+        for name in (*_USUAL, *FILES)
+        if (before := _value(name, app.settings)) != (after := _value(name, entry))
+        and (before or after)
+    ]
+
+
+def _value(name: str, settings: Entry) -> Any:
+    value = settings.get(name, _USUAL.get(name))
+    if name not in FILES or not isinstance(value, str):
+        return None if name in FILES else value
+    return "/dev/null" if value == "NULL" else _ITS_NUMBER.sub(r"\1", value)

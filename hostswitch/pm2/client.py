@@ -6,19 +6,16 @@ It keeps how it started an app: `pm2 restart` does not read the ecosystem file a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from hostswitch.base.answer import understood
-from hostswitch.base.errors import HostError
 from hostswitch.base.files import read_regular
-from hostswitch.base.user import Account, CommandFailedError
+from hostswitch.base.user import Account
 from hostswitch.pm2 import dump, rpc
-from hostswitch.pm2.app import App, Description, is_entry
+from hostswitch.pm2.app import App, is_entry
 from hostswitch.pm2.starter import Starter
 
-_EVALUATE = "process.stdout.write(JSON.stringify(require(process.argv[1]).apps))"
 _LARGEST_PID_FILE = 4096
 _ANSWER_SECONDS = 30
 _START_SECONDS = 60
@@ -55,7 +52,7 @@ class Pm2:
         """PM2's list; empty if no daemon runs. Raises Pm2DaemonError: it does not answer."""
         return [App.of(entry, self.home) for entry in self._listed()]
 
-    def kept(self, names: Sequence[str]) -> list[App]:
+    def kept(self, names: Collection[str]) -> list[App]:
         """Those of the apps that PM2 would start at boot, as it would."""
         saved = dump.only(dump.surviving(self.home), names)
         entries = [{"name": one["name"], "pm_id": 0, "pm2_env": one} for one in saved]
@@ -72,27 +69,27 @@ class Pm2:
                 self._call("stopWatch", "deleteProcessId", number)
                 self._call("deleteProcessId", number, seconds=seconds)
 
-    def prime(self, ecosystem: str, names: Sequence[str]) -> None:
+    def prime(self) -> None:
         """Load what `start` needs, beside whatever is done meanwhile."""
         if self._starter is None:
             self._primed_for = self.daemon()
-            self._starter = Starter(self._account, self.home, ecosystem, names)
+            self._starter = Starter(self._account, self.home)
 
-    def start(self, ecosystem: str, names: Sequence[str]) -> None:
-        """Start apps as the ecosystem file says; whether they live is for the gate to find out."""
-        self.wait_primed(ecosystem, names)
+    def start(self, word: bytes) -> None:
+        """Start apps (`word`); whether they live is for the gate to find out."""
+        self.wait_primed()
         starter, self._starter = self._starter, None
         if starter is not None:
-            starter.go(_START_SECONDS)
+            starter.go(word, _START_SECONDS)
 
-    def wait_primed(self, ecosystem: str, names: Sequence[str]) -> None:
+    def wait_primed(self) -> None:
         """Wait until `start` would be at once; a client of a daemon that died would wait for ever."""
         waiting = self._starter
         if waiting is not None and (not waiting.waits or self.daemon() != self._primed_for):
             waiting.give_up()
             self._starter = None
             self.ensure_daemon()
-        self.prime(ecosystem, names)
+        self.prime()
         if self._starter is not None:
             self._starter.wait_ready()
 
@@ -104,7 +101,7 @@ class Pm2:
                 with contextlib.suppress(rpc.Pm2DaemonError):
                     self._call("prepare", app, seconds=_START_SECONDS)
 
-    def save(self, names: Sequence[str], running: str | None = None) -> None:
+    def save(self, names: Collection[str], running: str | None = None) -> None:
         """Have a boot bring back these apps as they run now, and none of them that does not.
 
         Other apps stay as they were saved, which `pm2 save` would not let them, nor is that one step and for
@@ -144,16 +141,3 @@ class Pm2:
 
     def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         return rpc.call(self.home, self._account.uid, method, *arguments, seconds=seconds)
-
-
-class EcosystemError(HostError):
-    """The file is missing or can't be understood."""
-
-
-def described(account: Account, path: str) -> Description:
-    """The apps of the ecosystem file by name, as Node.js evaluates it."""
-    try:
-        apps: list[dict[str, Any]] = understood(account.run(["node", "-e", _EVALUATE, path]))
-        return {app["name"]: app for app in apps}
-    except (CommandFailedError, ValueError, KeyError, TypeError):
-        raise EcosystemError("PM2's ecosystem file can't be read") from None

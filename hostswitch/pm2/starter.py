@@ -11,7 +11,6 @@ import os
 import selectors
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from hostswitch.base import child
@@ -23,7 +22,7 @@ _READY = b"ready\n"
 # What the service inherits is what `pm2 start` on a terminal gives it, without the names by which
 # PM2 knows that it is used from a program. Without the word (this program died) nothing is started.
 _SCRIPT = """
-const [library, ecosystem, ...names] = process.argv.slice(1)
+const [library] = process.argv.slice(1)
 const pm2 = require(library)
 delete process.env.PM2_PROGRAMMATIC
 process.env.PM2_USAGE = 'CLI'
@@ -32,13 +31,28 @@ process.stdin.once('end', forget)
 pm2.connect(problem => {
   if (problem) process.exit(1)
   process.stdout.write('ready\\n')
-  process.stdin.once('data', () => {
+  let word = ''
+  process.stdin.on('data', piece => {
+    word += piece
+    if (!word.endsWith('\\n')) return
     process.stdin.off('end', forget)
-    // Not PM2's own `only`: it takes a name with a blank or a comma for two names.
-    const apps = require(ecosystem).apps.filter(app => names.includes(app.name))
-    pm2.start({ apps }, problem => process.exit(problem ? 1 : 0))
+    const { apps, resting } = JSON.parse(word)
+    pm2.start({ apps }, problem => listStopped(resting, () => process.exit(problem ? 1 : 0)))
   })
 })
+// As `pm2 resurrect` does it; a start, and a restart by its cron, would run one that is not to be started.
+const Common = require(library + '/lib/Common.js')
+const listStopped = ([entry, ...others], done) => {
+  if (!entry) return done()
+  const [verified] = Common.verifyConfs([entry])
+  const app = Common.resolveAppAttributes({ cwd: entry.cwd, pm2_home: pm2.pm2_home }, verified)
+  app.env.PM2_HOME = pm2.pm2_home
+  app.env = Common.mergeEnvironmentVariables(app, undefined, {})
+  delete app.env.current_conf
+  delete app.instances
+  Object.assign(app, { status: 'stopped', restart_time: 0, unstable_restarts: 0 })
+  pm2.Client.executeRemote('prepare', app, () => listStopped(others, done))
+}
 """
 
 
@@ -49,9 +63,9 @@ class StarterError(HostError):
 class Starter:
     """A start of apps that waits for the word; it starts them once, or never."""
 
-    def __init__(self, account: Account, home: Path, ecosystem: str, names: Sequence[str]) -> None:
-        """Begin to load; the ecosystem file is read when the word is given. Raises StarterError."""
-        words = ["node", "-e", _SCRIPT, _library(account.search_path), ecosystem, *names]
+    def __init__(self, account: Account, home: Path) -> None:
+        """Begin to load. Raises StarterError."""
+        words = ["node", "-e", _SCRIPT, library(account.search_path)]
         self._child = account.popen(words, environment={"PM2_HOME": str(home)})
         self._ready = False
 
@@ -74,19 +88,19 @@ class Starter:
             if self.waits:
                 child.end(self._child)
 
-    def go(self, seconds: float) -> None:
-        """Give the word; whether the apps live is not known then. Raises StarterError: PM2 took too long."""
+    def go(self, word: bytes, seconds: float) -> None:
+        """Give the word, which names the apps; whether they live is not known then. Raises StarterError."""
         assert self._child.stdin
         try:
             # One that has ended already is for the gate to find out.
-            with contextlib.suppress(BrokenPipeError), self._child.stdin as word:
-                word.write(b"go\n")
+            with contextlib.suppress(BrokenPipeError), self._child.stdin as pipe:
+                pipe.write(word + b"\n")
             child.finish(self._child, seconds)
         except child.EndlessError as error:
             raise StarterError(f"`pm2 start` {error}") from None
 
 
-def _library(search_path: str) -> str:
+def library(search_path: str) -> str:
     program = shutil.which("pm2", path=search_path)
     package = Path(os.path.realpath(program or "")).parent.parent
     if program is None or not (package / "index.js").is_file():

@@ -158,7 +158,9 @@ class Watch:
         It counts from their own start, and at least half of it comes after the first good answer.
         """
         wanted = self._host.plan.gate.settle_seconds
-        ages = [processes.age(process.pid) or 0.0 for process in first.values()]
+        ages = [
+            processes.age(process.pid) or 0.0 for process in first.values() if process.has_process
+        ]
         end = time.monotonic() + max(wanted - min(ages, default=0.0), wanted / 2)
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(_SETTLING, left))
@@ -169,7 +171,7 @@ class Watch:
         problems = [
             f"{name}: {problem}"
             for name in self._host.plan.pm2_apps
-            if name in first
+            if name in first and (name == self._host.plan.service_app or not first[name].rests)
             for problem in gate.process_problems(now.get(name), first[name])
         ]
         return problems + self._log_problems()

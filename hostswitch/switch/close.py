@@ -61,7 +61,7 @@ def finish_without_plan(places: Places, facts: Facts, log: Journal) -> dict[str,
 
 def sweep(places: Places) -> None:
     """Remove what only an open switch needs beside its journal: all of it holds secrets."""
-    for path in (places.dump_before, places.env_before, places.plan):
+    for path in (places.dump_before, places.to_start, places.env_before, places.plan):
         path.unlink(missing_ok=True)
 
 

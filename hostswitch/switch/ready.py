@@ -72,7 +72,7 @@ def prepare(switch: Switch) -> None:
             copies.make(host.path(path), switch.copy_of(path)) for path in switch.live_paths
         )
         switch.journal.mark(journal.READY, "copied", bytes=copied)
-        host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
+        host.pm2.wait_primed()
         undoable.try_all(switch)
     except (StoreError, HostError, OSError) as error:
         raise as_refused(error) from None

@@ -15,9 +15,12 @@ from hostswitch.database import evidence
 from hostswitch.database.connection import Patience
 from hostswitch.decide import pairing
 from hostswitch.decide.changes import decide
+from hostswitch.decide.described import resting
+from hostswitch.decide.seen import Seen
 from hostswitch.host import Host
 from hostswitch.look.checks import refusals
 from hostswitch.look.observe import look
+from hostswitch.pm2.ecosystem import word
 from hostswitch.record import journal
 from hostswitch.record.journal import Journal
 from hostswitch.service.watch import Verdict
@@ -32,7 +35,7 @@ from sessionstore.errors import DatabaseUnreachable
 def run(host: Host) -> dict[str, Any]:
     """Switch this host to what was staged. The caller holds the lock; no journal is open."""
     host.pm2.ensure_daemon()
-    host.pm2.prime(host.plan.ecosystem, host.plan.pm2_apps)
+    host.pm2.prime()
     seen = look(host, staged=True)
     if seen.paired:
         host.history.add(pairing.PAIRED, companies=sorted(seen.paired))
@@ -42,7 +45,7 @@ def run(host: Host) -> dict[str, Any]:
     found = refusals(host, seen, decision, is_staged=True)
     if found:
         raise RefusedError(found)
-    switch = _open(host, ready.facts(host, seen, decision))
+    switch = _open(host, seen, ready.facts(host, seen, decision))
     try:
         ready.prepare(switch)
     except HostError:
@@ -51,10 +54,12 @@ def run(host: Host) -> dict[str, Any]:
     return forward(switch)
 
 
-def _open(host: Host, facts: Facts) -> Switch:
+def _open(host: Host, seen: Seen, facts: Facts) -> Switch:
     host.history.reserve()
     owner = (os.geteuid(), os.getegid())
     replace_file(host.places.plan, json.dumps(asdict(host.plan)).encode(), 0o600, owner)
+    what = word(host.entries, resting(host.plan, host.entries, seen.listed))
+    replace_file(host.places.to_start, what, 0o600, owner)
     try:
         log = Journal(host.places)
         log.mark(journal.OPEN, "done", **asdict(facts))

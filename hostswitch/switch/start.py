@@ -24,7 +24,7 @@ from sessionstore.errors import StoreError
 
 def start_new(switch: Switch) -> Verdict:
     host = switch.host
-    host.pm2.wait_primed(host.plan.ecosystem, host.plan.pm2_apps)
+    host.pm2.wait_primed()
     take_down(host)
     host.pm2.ensure_daemon()
     return start_stopped(switch)
@@ -37,7 +37,7 @@ def start_stopped(switch: Switch) -> Verdict:
     mark = switch.journal.tell if switch.facts.imports else switch.journal.mark
     intent = mark(journal.HEALTHY, "intent", logs=sizes)
     started_with.note(host)
-    host.pm2.start(host.plan.ecosystem, host.plan.pm2_apps)
+    host.pm2.start(host.places.to_start.read_bytes())
     mark(journal.HEALTHY, "start")
     return _watch(switch, intent).run()
 

@@ -13,7 +13,6 @@ from typing import Any
 
 PLAN_VERSION = 1
 CONFIG_DIRECTORY = "/etc/baileys-rollout"
-ECOSYSTEM_FILE = f"{CONFIG_DIRECTORY}/ecosystem.config.js"
 
 
 @cache
@@ -193,8 +192,7 @@ def host_plan(data: Mapping[str, Any], host_name: str, commit: str) -> dict[str,
         "service_user": data["service_user"],
         "pm2_home": f"{data['service_home']}/.pm2",
         "service_app": data["service_app"],
-        "pm2_apps": [data["service_app"], *data["sibling_apps"]],
-        "ecosystem": ECOSYSTEM_FILE,
+        "pm2_apps": {data["service_app"]: data["service_entry"], **data["sibling_apps"]},
         "revision": commit,
         "release": f"{app_dir}/releases/{commit}",
         "entry": data["service_entry"],

@@ -50,10 +50,13 @@ def host_plan(run: HostRun) -> HostPlan:
         changes=tuple(text for step in run.planned for text in sentences(step, run.answers)),
         refusals=tuple(text for step in known for text in refusals_of(step, run.answers)),
         not_checked=(*unknowns, *preflight.get("not_checked", [])),
-        notes=tuple(
-            sentence
-            for step in (REMOVE, PRUNE)
-            for sentence in answer_to(step.title, run.answers).get("due", [])
+        notes=(
+            *preflight.get("beside", []),
+            *(
+                sentence
+                for step in (REMOVE, PRUNE)
+                for sentence in answer_to(step.title, run.answers).get("due", [])
+            ),
         ),
         found=tuple(preflight.get("found", [])),
     )

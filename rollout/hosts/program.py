@@ -56,6 +56,7 @@ RESULT = {
     "not_checked?": [str],
     "found?": [str],
     "due?": [str],
+    "beside?": [str],
     "changes?": [(str, {"sentence": str}, {"name": str})],
     "waiting?": [WAITING],
     "archives?": [{"name": str, "files": int, "bytes": int}],

@@ -174,7 +174,7 @@ def test_files_are_accounted_for_again_at_the_frozen_instant(world: World) -> No
     assert late.exists()
 
 
-@pytest.mark.parametrize("name", [".env", ".env.previous", "../ecosystem.config.js"])
+@pytest.mark.parametrize("name", [".env", ".env.previous"])
 def test_what_was_judged_is_judged_again_after_the_stop(world: World, name: str) -> None:
     """Nobody has looked at it: the next version, or the way back, would be another one."""
     path = world.app_dir / name

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from hostswitch.base import processes
 from hostswitch.base.user import Account
 from hostswitch.pm2 import rpc
 from hostswitch.pm2.client import Pm2
+from hostswitch.pm2.ecosystem import word
 
 APP = "idler"
 
@@ -31,8 +33,14 @@ class Pm2Place:
         self.ecosystem = place / "ecosystem.config.js"
         self.search_path = f"{tools}/node_modules/.bin:{os.environ['PATH']}"
         (place / "idler.js").write_text("setInterval(() => {}, 1000)\n")
-        app = {"name": APP, "script": str(place / "idler.js"), "cwd": str(place), "env": {}}
+        app: dict[str, Any] = {
+            "name": APP,
+            "script": str(place / "idler.js"),
+            "cwd": str(place),
+            "env": {},
+        }
         self.ecosystem.write_text(f"module.exports = {{ apps: [{json.dumps(app)}] }}\n")
+        self.word = word({APP: app}, ())
         user = pwd.getpwuid(os.geteuid()).pw_name
         self.ours = Pm2(Account.of(user, self.search_path), str(self.home))
 
@@ -78,8 +86,8 @@ def test_a_primed_start_gives_the_environment_of_pm2_start(pm2: Pm2Place) -> Non
     theirs = pm2.started()
     pm2.ours.delete([APP], 10)
     assert pm2.ours.apps() == []
-    pm2.ours.prime(str(pm2.ecosystem), [APP])
-    pm2.ours.start(str(pm2.ecosystem), [APP])
+    pm2.ours.prime()
+    pm2.ours.start(pm2.word)
     mine = pm2.started()
     own = {"unique_id", "PM2_INTERACTOR_PROCESSING", "pm_uptime", "created_at"}
     assert {n: v for n, v in mine.items() if n not in own} == {
@@ -90,7 +98,7 @@ def test_a_primed_start_gives_the_environment_of_pm2_start(pm2: Pm2Place) -> Non
 @pytest.mark.parametrize("dies", ["daemon", "client"])
 def test_a_primed_start_does_not_wait_for_what_died(pm2: Pm2Place, dies: str) -> None:
     """It would be a minute without service, and then nothing that runs."""
-    pm2.ours.wait_primed(str(pm2.ecosystem), [APP])
+    pm2.ours.wait_primed()
     starter = pm2.ours._starter
     assert starter is not None
     ended = starter._child.pid if dies == "client" else pm2.ours.daemon()
@@ -98,14 +106,14 @@ def test_a_primed_start_does_not_wait_for_what_died(pm2: Pm2Place, dies: str) ->
     os.kill(ended, signal.SIGKILL)
     time.sleep(0.3)
     began = time.monotonic()
-    pm2.ours.start(str(pm2.ecosystem), [APP])
+    pm2.ours.start(pm2.word)
     assert [app.running for app in pm2.ours.apps()] == [True]
     assert time.monotonic() - began < 20
 
 
 def test_a_primed_start_without_the_word_starts_nothing(pm2: Pm2Place) -> None:
     """A host program that dies before the swap must not leave a new version starting by itself."""
-    pm2.ours.wait_primed(str(pm2.ecosystem), [APP])
+    pm2.ours.wait_primed()
     starter = pm2.ours._starter
     assert starter is not None and starter._child.stdin is not None
     starter._child.stdin.close()

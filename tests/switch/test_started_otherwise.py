@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,8 +212,7 @@ def test_a_name_of_several_words_is_one_app(world: World, name: str) -> None:
         "start", str(world.app_dir / "src/server.js"), "--name", name, "--cwd", str(world.app_dir)
     )
     world.wait_for(ON_FILES)
-    ecosystem: Path = world.place / "ecosystem.config.js"
-    ecosystem.write_text(ecosystem.read_text().replace(APP, name))
-    code, result = world.hostswitch("switch", plan=world.plan(service_app=name, pm2_apps=[name]))
+    plan = world.plan(service_app=name, pm2_apps={name: "src/server.js"})
+    code, result = world.hostswitch("switch", plan=plan)
     assert (code, result["outcome"]) == (0, "switched"), result
     world.wait_for(ON_POSTGRES)

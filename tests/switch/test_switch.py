@@ -143,11 +143,6 @@ def no_tables(world: World) -> None:
     world.query("DROP TABLE whatsapp_import_files, whatsapp_imports")
 
 
-def cluster_mode(world: World) -> None:
-    path = world.place / "ecosystem.config.js"
-    path.write_text(path.read_text().replace('"fork"', '"cluster"'))
-
-
 @pytest.mark.parametrize(
     ("harm", "named"),
     [
@@ -164,7 +159,6 @@ def cluster_mode(world: World) -> None:
         (runs_elsewhere, "elsewhere"),
         (more_settings, "app/.env.production)"),
         (no_tables, "whatsapp_imports"),
-        (cluster_mode, "fork mode"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -268,8 +262,6 @@ def test_more_lines_of_lost_keys_than_before_fail_the_gate(
 def test_a_changed_description_alone_starts_the_service_again(world: World) -> None:
     """PM2 keeps how it started an app: a longer kill_timeout in the file alone protects no key."""
     assert world.hostswitch("switch")[0] == 0
-    path = world.place / "ecosystem.config.js"
-    path.write_text(path.read_text().replace("kill_timeout: 5000", "kill_timeout: 6000"))
     plan = world.plan(kill_timeout_ms=6000, rollout_id="20261123T140000Z-kill")
     code, shown = world.hostswitch("preflight", plan=plan)
     sentence = f"restart: PM2 runs {APP} with kill_timeout 5000, declared is 6000"
@@ -405,7 +397,6 @@ def test_what_pm2_gives_the_service_is_not_lost_unseen(world: World, stopped: bo
     assert process is None or world.process() == process
     assert world.status() is None if stopped else world.status()
     kept = {"COMPANY_ID": COMPANY, "NODE_ENV": "production"}
-    world.describe(**kept)
     dropped = [name for name in lost if name not in kept]
     plan = world.plan(gate=gate, pm2_environment=kept, pm2_dropped=dropped)
     code, result = world.hostswitch("switch", plan=plan)

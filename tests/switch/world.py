@@ -15,14 +15,12 @@ from typing import Any
 
 import psycopg
 
-from roles.shared.files import content_of
 from tests.ports import free_port
 
 from .machine import Machine
 from .plans import APP, COMPANY, NEW, OLD, cut_over
 from .session_files import write_sessions
 
-ECOSYSTEM = Path(__file__).parents[2] / "roles/service/templates/ecosystem.config.js.j2"
 SERVICE = Path(__file__).parent / "service" / "server.js"
 
 
@@ -61,7 +59,6 @@ class World:
         backup = self.app_dir / "baileys_sessions_backup"
         backup.mkdir()
         (backup / "pre-key-7.json").write_text("{}")
-        self.describe()
         self.pm2(
             "start",
             str(self.app_dir / "src" / "server.js"),
@@ -86,19 +83,6 @@ class World:
         packages = {"node_modules/@whiskeysockets/baileys": {"version": "7.0.0-rc14"}}
         lock = {"name": revision, "packages": packages}
         (directory / "package-lock.json").write_text(json.dumps(lock))
-
-    def describe(self, **environment: str) -> None:
-        """Stage PM2's file: the role's own, but that a crash loop ends sooner."""
-        text = content_of(
-            ECOSYSTEM,
-            apps={APP: "src/server.js"},
-            app_dir=str(self.app_dir),
-            kill_timeout_ms=5000,
-            pm2_environment=environment,
-        )
-        assert "max_restarts: 10" in text
-        quick = text.replace("max_restarts: 10", "max_restarts: 2")
-        (self.place / "ecosystem.config.js").write_text(quick)
 
     def write_env(self, name: str, **values: str) -> None:
         """Write `.env` or `.env.next` with these values over the usual ones."""
@@ -137,11 +121,7 @@ class World:
             releases_kept=2,
             alarm_command=["sh", "-c", f"cat >> {self.alarm}"],
         )
-        own = {
-            "pm2_home": str(self.pm2_home),
-            "ecosystem": str(self.place / "ecosystem.config.js"),
-        }
-        return {**plan, **own, **changes}
+        return {**plan, "pm2_home": str(self.pm2_home), **changes}
 
     def hostswitch(
         self, *arguments: str, plan: dict[str, Any] | None = None, die_at: str = ""

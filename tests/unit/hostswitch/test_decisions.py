@@ -160,13 +160,13 @@ def test_old_rows_do_not_take_the_place_of_files_that_nobody_declared() -> None:
 LOGIN = {"HOME": "/root", "SSH_CLIENT": "192.0.2.1 1 22", "PM2_HOME": "/x", "npm_lifecycle": "x"}
 
 
-def started(name: str, exported: dict[str, str], unusual: tuple[str, ...] = ()) -> App:
-    return App(name, 7, "online", 0, exported=exported, unusual=unusual)
+def started(name: str, exported: dict[str, str], lost: tuple[str, ...] = ()) -> App:
+    return App(name, 7, "online", 0, exported=exported, lost=lost)
 
 
-def listed(*unusual: str, **exported: str) -> App:
+def listed(*lost: str, **exported: str) -> App:
     """The app as PM2 lists it, started from a login."""
-    return started("app", {**LOGIN, "app": "{}", **exported}, unusual)
+    return started("app", {**LOGIN, "app": "{}", **exported}, lost)
 
 
 @pytest.mark.parametrize(
