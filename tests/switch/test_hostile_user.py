@@ -37,7 +37,6 @@ SOAK = bool(os.environ.get("ROLLOUT_SOAK"))
 # Each kind of file in some places, links in the place of some directories: the other places are for a soak.
 FILES = range(TURNS) if SOAK else (0, 3)
 DIRECTORIES = range(3) if SOAK else (0,)
-ECOSYSTEM = "/etc/baileys-rollout/ecosystem.config.js"
 
 
 def files(turn: int) -> Callable[[HostileHost], None]:

@@ -128,13 +128,6 @@ class HostileHost:
         self._write("/usr/local/sbin/sudo", '#!/bin/sh\nshift 2\nexec "$@"\n', mode=0o755)
         self.path("/usr/local/bin/pm2").unlink(missing_ok=True)
         self.path("/usr/local/bin/pm2").symlink_to(self.tools / "node_modules/.bin/pm2")
-        app = {
-            "name": APP,
-            "script": f"{APP_DIR}/current/src/server.js",
-            "cwd": f"{APP_DIR}/current",
-        }
-        ecosystem = f"module.exports = {json.dumps({'apps': [{**app, 'kill_timeout': 5000}]})}"
-        self._write("/etc/baileys-rollout/ecosystem.config.js", ecosystem)
         line = {
             "event": "switch",
             "at": "2026-11-22T14:00:00+00:00",
