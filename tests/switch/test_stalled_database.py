@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,7 @@ MOST = LIMIT + connection.LEAST_SECONDS + 40
 
 LET_IN = (b"SET search_path", 5)  # the import's: a pooler that has no server for the session
 STAGING = (b"INSERT INTO whatsapp_imports", 2)  # the first is the rehearsal's
-SENDING = (b"COPY whatsapp_keys", 2)
+SENDING = (b'COPY "public"."whatsapp_keys"', 2)
 STAGED = (b"COMMIT\0", 1)
 ACTIVATING = (b"UPDATE whatsapp_imports", 1)
 ACTIVE = (b"COMMIT\0", 3)  # the second is the proof's
@@ -89,7 +90,11 @@ def test_the_old_version_runs_again_within_the_deadline(
     assert world.process()["pid"] == pid
     assert_before(world, files)
     _, shown = world.hostswitch("status", "--app-dir", str(world.app_dir))
-    assert f"within {10 if moment == LET_IN else LIMIT} s" in shown["history"][-1]["why"]
+    why = shown["history"][-1]["why"]
+    waited = re.search(r"within (\d+) s", why)
+    assert waited, why
+    # What the rehearsal took comes three times over the limit, and more of it on a busy machine.
+    assert (10 if moment == LET_IN else LIMIT) <= int(waited[1]) <= MOST
     assert 0 < shown["history"][-1]["at_least_seconds_without_service"] < MOST
 
 
@@ -117,7 +122,7 @@ def test_a_commit_that_is_not_answered_leaves_the_service_stopped_with_an_alarm(
 @pytest.mark.parametrize(
     "moment",
     [
-        (b"FROM whatsapp_auth", 1),
+        (b"SELECT EXISTS (SELECT FROM", 1),
         (b"SELECT 1", 1),
         (b"INSERT INTO whatsapp_imports", 1),
         (b"SET TRANSACTION SNAPSHOT", 1),
