@@ -301,9 +301,9 @@ def test_a_file_is_read_a_few_times_however_much_is_gone(
     """Every session was read for every pre-key that is gone: 25 s for 1,313 keys of eleven days."""
     read: Counter[str] = Counter()
 
-    def counted(fd: int, name: str) -> Reading:
+    def counted(fd: int, name: str, **how: Any) -> Reading:
         read[name] += 1
-        return read_session_file(fd, name)
+        return read_session_file(fd, name, **how)
 
     monkeypatch.setattr(comparison, "read_session_file", counted)
     refill(conn, strangers=30)
