@@ -14,7 +14,7 @@ from lab.checkout import identity
 from lab.machine import boot, cgroups, controller, disks, network, remote
 from lab.place import HostSpec, LabError, Place
 
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 180.0
 SETTLE_SECONDS = 5.0  # for a host that is just booting, or whose cable was just plugged in
 POWEROFF_SECONDS = 90.0
 _POWEROFF = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
@@ -81,7 +81,7 @@ def wait_ready(place: Place, spec: HostSpec) -> None:
     """Wait until commands can be run on the host and all that it starts at boot has started.
 
     Raises:
-        LabError: it died, or did not answer within a minute; with the end of its console.
+        LabError: it died, or did not answer in time; with the end of its console.
     """
     if not answers_within(place, spec, BOOT_SECONDS):
         alive = cgroups.members(cgroups.group_of(place, spec.name))

@@ -78,7 +78,9 @@ def test_killed_at_random_instants(new_night: Callable[[], Night]) -> None:
     usual = time.monotonic() - started
     night.assert_done()
     killed = 0
-    for _ in range(INSTANTS):
+    for _ in range(10 * INSTANTS):
+        if killed == INSTANTS:
+            return
         night = new_night()
         child = in_child(night.run)
         time.sleep(instants.uniform(0, usual))
@@ -88,7 +90,7 @@ def test_killed_at_random_instants(new_night: Callable[[], Night]) -> None:
         # How long a run takes changes with what else runs on this machine.
         usual *= 1.02 if in_time else 0.9
         night.assert_converges()
-    assert killed > INSTANTS / 2, "most runs had ended before they were killed"
+    raise AssertionError(f"only {killed} of {10 * INSTANTS} runs were killed before they had ended")
 
 
 def test_killed_again_and_again(new_night: Callable[[], Night]) -> None:
