@@ -61,11 +61,14 @@ def each(items: Sequence[Item], act: Callable[[Item], Result], at_once: int) -> 
     Raises what ``act`` raised first, in the order of the items, when the others have come to their end.
     After an interruption items not begun are left out, and the children of those under way are ended.
     """
-    with ThreadPoolExecutor(max_workers=max(1, min(at_once, len(items)))) as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, min(at_once, len(items))))
+    try:
+        # The first is at work while the last is not handed over yet: Ctrl-C comes here as well.
         under_way = [pool.submit(act, item) for item in items]
-        try:
-            return [one.result() for one in under_way]
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
-            raise
+        return [one.result() for one in under_way]
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    finally:
+        pool.shutdown()

@@ -12,6 +12,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,31 +51,45 @@ def test_databases_then_the_schema_host_alone_then_the_rest(
     assert all(1 <= len(batch) <= size for batch in together)
 
 
-INTERRUPTED = """
-    import os, subprocess, sys
-    from rollout.processes.children import following
-    from rollout.processes.children import each
+AT_WORK = """
+    import os, subprocess, time
+    from rollout.processes.children import each, following
 
     def act(seconds):
         with subprocess.Popen(["sleep", seconds], start_new_session=True) as child, following(child):
             os.write(1, b"%d\\n" % child.pid)  # in one piece: two threads print
             child.wait()
-
+"""
+ALL_BEGUN = """
     each(["61", "62", "63"], act, 2)
+"""
+HANDED_OVER = """
+    class Items(list):
+        def __iter__(self):
+            yield "61"
+            time.sleep(60)
+            yield "62"
+
+    each(Items(["61", "62"]), act, 2)
 """
 
 
-def test_ctrl_c_ends_what_runs_and_begins_nothing_more() -> None:
+@pytest.mark.parametrize(
+    ("interrupted", "begun"),
+    [(ALL_BEGUN, 2), (HANDED_OVER, 1)],
+    ids=["at work", "while they are handed over"],
+)
+def test_ctrl_c_ends_what_runs_and_begins_nothing_more(interrupted: str, begun: int) -> None:
     """A rollout that goes on in a child after Ctrl-C switches servers behind the operator's back."""
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)],
+        [sys.executable, "-c", textwrap.dedent(AT_WORK + interrupted)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as parent:
         assert parent.stdout is not None
-        children = [int(parent.stdout.readline()) for _ in range(2)]
+        children = [int(parent.stdout.readline()) for _ in range(begun)]
         parent.send_signal(signal.SIGINT)
         more, errors = parent.communicate(timeout=20)
     assert "KeyboardInterrupt" in errors
