@@ -27,6 +27,7 @@ from sessionstore.retention.backups import look
 from sessionstore.tables.layout import Tables
 from tests.age import new_identity
 from tests.postgres import client_programs
+from tests.spoiled import spoil
 
 from .commands import run
 from .conftest import MIGRATIONS
@@ -351,7 +352,7 @@ def test_backups_go_with_their_time_but_the_latest_whole_one_of_a_kind_stays(
     plan = {"database": empty_database}
 
     whole = newest.read_bytes()
-    newest.write_bytes(whole[:-1] + b"x")
+    spoil(newest)
     code, events, said = run(*prune, "--dry-run", plan=plan)
     assert (code, events[-1]["pruned"]) == (2, 1) and "damaged: look at it first" in said
     listing = newest.with_name("database-before-import.backup.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.dated import date_back
+from tests.spoiled import spoil
 
 from .plans import COMPANY, ROLLOUT
 from .set_aside import BACKUP, LIVE, verify
@@ -76,7 +77,7 @@ def test_a_database_that_is_gone_does_not_hide_a_damaged_archive(
     """One trouble seldom comes alone; the alarm names each, and nothing is pruned blindly."""
     world.hostswitch("archive", plan=plan)
     archive = world.place / "archive" / ROLLOUT / f"{LIVE}.tar.zst.age"
-    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    spoil(archive)
     gone = {**plan, "database": {**plan["database"], "dbname": "no_such_database"}}
     code, result = world.hostswitch("daily-check", plan=gone)
     assert code == 8 and f"{archive} is damaged" in result["error"]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.spoiled import spoil
+
 from .plans import APP, COMPANY, ROLLOUT
 from .set_aside import BACKUP, LIVE, aside, verify
 from .world import World
@@ -154,7 +156,7 @@ def test_a_damaged_archive_stops_removal(world: World, plan: dict[str, Any]) -> 
     world.hostswitch("archive", plan=plan)
     verify(world)
     archive = world.place / "archive" / ROLLOUT / f"{BACKUP}.tar.zst.age"
-    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    spoil(archive)
     code, _ = world.hostswitch("remove", plan=plan)
     assert code in (1, 3)
     assert aside(world) == [LIVE, BACKUP]
@@ -254,7 +256,7 @@ def test_the_daily_check_passes_after_a_rollout_and_names_what_changed_since(
     assert not world.alarm.exists()
     world.live.mkdir()
     archive = world.place / "archive" / ROLLOUT / f"{BACKUP}.tar.zst.age"
-    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    spoil(archive)
     world.pm2("stop", APP)
     assert world.hostswitch("daily-check", plan=plan)[0] == 8
     alarm = world.alarm.read_text()
