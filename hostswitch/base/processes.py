@@ -118,8 +118,12 @@ def wait_gone(wanted: set[Identity], seconds: float) -> set[Identity]:
     return set()
 
 
-def environment(pid: int, owner: Owner) -> dict[str, str]:
-    """The environment that a process of this user was started with (secrets too); empty if it is not his."""
+def environment(pid: int, owner: Owner) -> dict[str, str] | None:
+    """The environment that a process of this user was started with (secrets too); None: it can't be read.
+
+    An empty one counts as that: it is so while a program starts, and while it ends. What a process does
+    not export must not be concluded from it.
+    """
     # It lies in that process's own memory, which may be had to wait for.
     command = ["/bin/cat", "--", str(_PROC / str(pid) / "environ")]
     rights: dict[str, Any] = {}
@@ -128,9 +132,9 @@ def environment(pid: int, owner: Owner) -> dict[str, str]:
     try:
         content = child.run(command, seconds=_ENVIRON_SECONDS, env={}, **rights).output
     except (OSError, child.EndlessError):
-        return {}
+        return None
     pairs = (part.decode("utf-8", "replace").partition("=") for part in content.split(b"\0"))
-    return {name: value for name, separator, value in pairs if separator}
+    return {name: value for name, separator, value in pairs if separator} or None
 
 
 def ports(pid: int) -> set[int]:

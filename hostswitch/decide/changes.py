@@ -81,7 +81,7 @@ def _env_changes(plan: Plan, seen: Seen) -> list[Change]:
     if not found and not seen.env_same and seen.env_next is not None:
         found.append(Change("env", ".env: text only, no value changes"))
     if seen.running:
-        shadowed = values.shadows(seen.environment, plan.flags)
+        shadowed = values.shadows(seen.environment or {}, plan.flags)
         what = "{}: PM2 exported another value, which shadows the .env"
         found += [Change("shadow", what.format(name)) for name in shadowed]
     return found

@@ -10,6 +10,7 @@ from hostswitch.base.errors import Refusal
 from hostswitch.description.provider import Choice, choose, not_known
 from hostswitch.plan import LegacyDirectory, Plan
 from hostswitch.pm2.app import App
+from sessionstore.judgement.activity import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Seen(Before):
 
     current: str | None
     """Target of the symlink `current`, made absolute; None: there is none (in-place checkout)."""
-    environment: Mapping[str, str]
-    """Of the running process, only the names that are flags or settings of the plan."""
+    environment: Mapping[str, str] | None
+    """Of the running process, only names that are flags or settings of the plan; None: not to be read."""
     env_live: Mapping[str, str] | None
     env_next: Mapping[str, str] | None
     """The .env after the switch: the staged one, or the live one if it is as declared already.
@@ -109,13 +110,15 @@ def effective(plan: Plan, seen: Seen) -> dict[str, str]:
 
     A provider flag that is neither true nor false counts as it is declared to be read.
     """
-    values = {**(seen.env_live or {}), **seen.environment}
+    values = {**(seen.env_live or {}), **(seen.environment or {})}
     unclear = not_known(plan.description.provider, values)
     return values | {name: plan.flags_as_read[name] for name in unclear & plan.flags_as_read.keys()}
 
 
 def runs_on(plan: Plan, seen: Seen) -> Choice:
     """What the running version keeps its sessions in, as its settings say."""
+    if seen.running and seen.environment is None:
+        return Choice(UNKNOWN, "the environment of its process can't be read")
     return choose(plan.description.provider, effective(plan, seen), seen.has_before)
 
 

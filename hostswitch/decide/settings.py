@@ -31,9 +31,13 @@ def _unclear_refusals(plan: Plan, seen: Seen) -> list[Refusal]:
         return []
     line = json.dumps(dict.fromkeys(before.unclear, "TRUE OR FALSE"))
     remedy = (
-        "Some versions keep their keys in another store then, and files are old. Find out where this one"
-        f" does; then, as it reads them, in group_vars/{plan.environment}/settings.yml:"
-        f" flags_as_read: {line}"
+        "Run it again"
+        if not before.unclear
+        else (
+            "Some versions keep their keys in another store then, and files are old. Find out where this one"
+            f" does; then, as it reads them, in group_vars/{plan.environment}/settings.yml:"
+            f" flags_as_read: {line}"
+        )
     )
     what = f"it is not known where the running version keeps its keys: {before.because}"
     return [Refusal("providers", what, plan.env_live, remedy)]

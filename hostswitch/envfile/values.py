@@ -82,5 +82,14 @@ def shadows(environment: Mapping[str, str], declared: Mapping[str, str]) -> list
     )
 
 
+def shadowing(environment: Mapping[str, str] | None, declared: Mapping[str, str]) -> list[str]:
+    """The same of a process, in sentences; None: its environment can't be read."""
+    if environment is None:
+        return ["its environment can't be read, so it is not known whether it shadows the .env"]
+    return [
+        f"its environment shadows {name} of the .env" for name in shadows(environment, declared)
+    ]
+
+
 def _shown(value: str | None) -> str:
     return "not set" if value is None else value if value == MASK else repr(value)

@@ -178,12 +178,12 @@ def _owner(host: Host) -> Owner:
         return owner_of(host.plan.app_dir)
 
 
-def _environment(host: Host, service: App) -> dict[str, str]:
+def _environment(host: Host, service: App) -> dict[str, str] | None:
     description = host.plan.description
     names = description.environment
     wanted = {*host.plan.flags, *description.provider.reads, names.companies, names.company}
     found = processes.environment(service.pid, host.owner)
-    return {name: value for name, value in found.items() if name in wanted}
+    return found and {name: value for name, value in found.items() if name in wanted}
 
 
 def _legacy(host: Host, declared: LegacyDirectory) -> LegacySeen:

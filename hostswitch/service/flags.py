@@ -110,6 +110,8 @@ def _process(
     if pid is None or began is None or account is None:
         return dict.fromkeys(plan.names, (None, UNKNOWN))
     exported = processes.environment(pid, account.owner)
+    if exported is None:
+        return dict.fromkeys(plan.names, (None, UNKNOWN))
     read: Mapping[str, str] | None = file
     if started_with.changed(plan.env_live) > began:
         read = started_with.flags_of(places, began)

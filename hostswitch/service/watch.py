@@ -190,11 +190,8 @@ class Watch:
         answering = claims.value_at(status, self._signals.http.pid if self._signals.http else None)
         if answering not in (None, process.pid):
             problems.append(f"pid {claims.quoted(answering)} answers, PM2 started {process.pid}")
-        shadowed = values.shadows(
-            processes.environment(process.pid, self._host.owner), self._expected.flags
-        )
-        problems += [f"its environment shadows {name} of the .env" for name in shadowed]
-        return problems
+        exported = processes.environment(process.pid, self._host.owner)
+        return problems + values.shadowing(exported, self._expected.flags)
 
     def _log_problems(self) -> list[str]:
         minutes = clock.elapsed(self._since.moment, clock.now())[0] / 60

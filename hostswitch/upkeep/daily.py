@@ -114,8 +114,8 @@ def _service(host: Host) -> list[str]:
         directory = processes.working_directory(pid)
         if directory != plan.release:
             found.append(f"the service runs in {directory}, not in {plan.release}")
-        shadowed = values.shadows(processes.environment(pid, host.owner), flags)
-        found += [f"its environment shadows {name} of the .env" for name in shadowed]
+        exported = processes.environment(pid, host.owner)
+        found += values.shadowing(exported, flags)
     return [f"{problem}. See: {remedy}" for problem in found]
 
 

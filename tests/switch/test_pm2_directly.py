@@ -52,7 +52,8 @@ class Pm2Place:
 
     def started(self) -> dict[str, str]:
         """The environment of the app that runs."""
-        return processes.environment(self.ours.apps()[0].pid, (os.geteuid(), os.getegid()))
+        own = (os.geteuid(), os.getegid())
+        return processes.environment(self.ours.apps()[0].pid, own) or {}
 
 
 @pytest.fixture

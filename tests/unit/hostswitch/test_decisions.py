@@ -10,8 +10,9 @@ import pytest
 
 from hostswitch.decide.changes import decide
 from hostswitch.decide.running import only_in_file
-from hostswitch.decide.seen import InDatabase, LegacySeen
+from hostswitch.decide.seen import InDatabase, LegacySeen, runs_on
 from hostswitch.pm2.app import App
+from sessionstore.judgement.activity import UNKNOWN
 
 from .seen import (
     AFTER,
@@ -313,3 +314,12 @@ def test_before_staging_the_next_env_is_foreseen_from_the_declared_flags() -> No
     assert not decision.refusals
     assert any("USE_REPOSITORY_PATTERN" in change.what for change in decision.changes)
     assert any("if the database does not have it" in change.what for change in decision.changes)
+
+
+def test_an_environment_that_can_not_be_read_is_not_one_that_exports_nothing() -> None:
+    """PM2 had exported "files", its process was just being started: old files were restored beside it."""
+    for seen in (BEFORE, AFTER):
+        assert runs_on(PLAN, seen).keeps != UNKNOWN
+        unread = replace(seen, environment=None, env_next={**NEXT, "LOG_LEVEL": "debug"})
+        assert runs_on(PLAN, unread).keeps == UNKNOWN
+        assert any("environment" in one.what for one in decide(PLAN, unread).refusals)
